@@ -1,0 +1,215 @@
+//! The spine: a plan in, a report out.
+//!
+//! Both listings are read side by side, joined, decided on and copied as one stream for each
+//! destination, with one bound on what is in flight. Nothing is collected, and nothing is shared
+//! but the two clients. Only what stops a run from starting is an error; the rest is in the report.
+
+use std::sync::Arc;
+
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, future, stream};
+
+use crate::config::Destination;
+use crate::copy::{self, Copier, Outcome};
+use crate::diff::{self, Policy};
+use crate::list;
+use crate::model::{BucketName, Key, Object};
+use crate::plan::{Intent, Plan};
+use crate::report::Report;
+use crate::s3::{Bucket, Connections, S3Error, Versioning};
+
+/// Why a run could not start. Nothing was copied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The source cannot be read.
+    #[error("cannot read the source: {problem}")]
+    Source {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// A destination cannot be trusted with a backup.
+    #[error("cannot use the destination: {problem}")]
+    Destination {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+}
+
+impl StartError {
+    fn source(error: &S3Error) -> Self {
+        let problem = format!("{error}; {}", error.advice());
+        Self::Source { problem }
+    }
+
+    fn destination(error: &S3Error) -> Self {
+        let problem = format!("{error}; {}", error.advice());
+        Self::Destination { problem }
+    }
+
+    fn unsafe_destination(name: &BucketName, problem: &str) -> Self {
+        let problem = format!("bucket {name} {problem}");
+        Self::Destination { problem }
+    }
+}
+
+/// Runs a plan. `watch` sees the report after each object.
+///
+/// # Errors
+/// When the source cannot be read or a destination is unsafe; nothing was copied then.
+pub async fn run(
+    plan: &Plan,
+    connections: &Connections,
+    mut watch: impl FnMut(&Report),
+) -> Result<Report, StartError> {
+    let mut passes = Vec::new();
+    for destination in &plan.destinations {
+        passes.push(open(plan, destination, connections).await?);
+    }
+    let outcomes = stream::select_all(passes.into_iter().enumerate().map(|(number, pass)| {
+        let numbered = move |outcome| (number, outcome);
+        pass.outcomes(plan).map(numbered).boxed()
+    }));
+    let report = outcomes
+        .fold(Report::begin(plan), |report, (number, outcome)| {
+            tell(&outcome);
+            let report = report.with(number, outcome);
+            watch(&report);
+            future::ready(report)
+        })
+        .await;
+    Ok(report)
+}
+
+/// The way from the source to one destination, with both listings under way.
+struct Pass {
+    source: BoxStream<'static, Result<Object, S3Error>>,
+    backup: BoxStream<'static, Result<Object, S3Error>>,
+    copier: Copier,
+}
+
+impl Pass {
+    fn outcomes(self, plan: &Plan) -> impl Stream<Item = Outcome> + 'static {
+        let in_flight = (plan.max_concurrency / plan.destinations.len()).max(1);
+        let policy = Policy {
+            filter: plan.scope.filter.clone(),
+            mode: plan.scope.mode,
+            placement: self.copier.placement.clone(),
+        };
+        let actions = diff::actions(self.source, self.backup, policy);
+        let copier = Arc::new(self.copier);
+        match plan.intent {
+            Intent::Copy => actions
+                .map(move |action| {
+                    let copier = Arc::clone(&copier);
+                    async move { copier.apply(action).await }
+                })
+                .buffer_unordered(in_flight)
+                .boxed(),
+            Intent::DryRun => actions
+                .map(move |action| copy::preview(action, copier.destination.name()))
+                .boxed(),
+        }
+    }
+}
+
+/// Checks both sides and begins to list them.
+async fn open(
+    plan: &Plan,
+    destination: &Destination,
+    connections: &Connections,
+) -> Result<Pass, StartError> {
+    let source = open_source(plan, connections).await?;
+    let bucket = open_destination(plan, destination, connections).await?;
+    let placement = &destination.placement;
+    let prefix = &plan.source.prefix;
+    Ok(Pass {
+        source: started(list::objects(source.clone(), prefix.clone()))
+            .await
+            .map_err(|error| StartError::source(&error))?,
+        backup: started(list::backups(bucket.clone(), placement.clone(), prefix))
+            .await
+            .map_err(|error| StartError::destination(&error))?,
+        copier: Copier {
+            source,
+            destination: bucket,
+            placement: placement.clone(),
+            rules: plan.scope.copies.clone(),
+        },
+    })
+}
+
+async fn open_source(plan: &Plan, connections: &Connections) -> Result<Bucket, StartError> {
+    let name = &plan.source.bucket;
+    if name.is_directory_bucket() {
+        let problem = format!(
+            "bucket {name} is a directory bucket, which does not list in order; \
+             only general purpose buckets can be backed up"
+        );
+        return Err(StartError::Source { problem });
+    }
+    connections
+        .bucket(name, plan.source_owner.as_ref())
+        .await
+        .map_err(|error| StartError::source(&error))
+}
+
+/// A bucket that would lose what it is given is no destination.
+async fn open_destination(
+    plan: &Plan,
+    destination: &Destination,
+    connections: &Connections,
+) -> Result<Bucket, StartError> {
+    let name = &destination.location.bucket;
+    let refuse = |problem: &str| Err(StartError::unsafe_destination(name, problem));
+    if *name == plan.source.bucket {
+        return refuse("is the source itself; name another one in DESTINATION_BUCKET");
+    }
+    if name.is_directory_bucket() {
+        return refuse(
+            "is a directory bucket, which keeps no versions; name a general purpose one",
+        );
+    }
+    let bucket = connections
+        .bucket(name, destination.owner.as_ref())
+        .await
+        .map_err(|error| StartError::destination(&error))?;
+    match bucket.versioning().await {
+        Ok(Versioning::Enabled) => Ok(bucket),
+        Ok(Versioning::Off) => refuse(
+            "is not versioned, so a copy would destroy what it replaces; \
+             enable versioning with s3api put-bucket-versioning",
+        ),
+        Ok(Versioning::Suspended) => refuse(
+            "has its versioning suspended, so a copy would destroy what it replaces; \
+             enable it with s3api put-bucket-versioning",
+        ),
+        Err(error) => Err(StartError::destination(&error)),
+    }
+}
+
+/// A listing whose first page has come, so that a side that cannot be read stops the run before it
+/// has copied anything.
+async fn started(
+    listing: impl Stream<Item = Result<Object, S3Error>> + Send + 'static,
+) -> Result<BoxStream<'static, Result<Object, S3Error>>, S3Error> {
+    let mut listing = Box::pin(listing.peekable());
+    match listing.as_mut().peek().await {
+        Some(Err(error)) => Err(error.clone()),
+        Some(Ok(_)) | None => Ok(listing.boxed()),
+    }
+}
+
+/// One line in the log for each failure, none for a success.
+fn tell(outcome: &Outcome) {
+    if let Outcome::Failed { failure, .. } | Outcome::Broken(failure) = outcome {
+        tracing::warn!(
+            key = failure.key.as_ref().map(Key::as_str),
+            operation = failure.operation,
+            code = failure.code,
+            request_id = failure.request_id,
+            advice = failure.advice,
+            "{}",
+            failure.message
+        );
+    }
+}

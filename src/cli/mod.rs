@@ -1,0 +1,225 @@
+//! The command line: arguments in, the same run as the Lambda's, and an exit code out.
+//!
+//! A flag is an environment variable set later: both go through the one parser of `config`.
+
+mod show;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{
+    DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MODE, SOURCE_BUCKET, Variable,
+};
+use crate::event::BackupRequest;
+use crate::handler::{self, Handler, HandlerError};
+use crate::model::Prefix;
+use crate::report::{Status, Summary};
+use crate::s3::Connections;
+
+/// How the command line ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything that should be in the backup is.
+    Complete = 0,
+    /// It could not run: the source cannot be read, or a destination is unsafe.
+    CouldNotRun = 1,
+    /// It was called with wrong arguments or settings.
+    Usage = 2,
+    /// It ran, and something is not in the backup.
+    Incomplete = 3,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Back up an S3 bucket into a versioned one: what is new or changed is copied by S3 itself.
+#[derive(Debug, Parser)]
+#[command(name = "s3-backup", version, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  complete: everything that should be in the backup is
+  1  could not run: the source cannot be read, or a destination is unsafe
+  2  wrong usage: an argument or a setting is not allowed
+  3  ran, but incomplete: see the failures";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  s3-backup run --source primary --destination backup
+  s3-backup run --source s3://primary/data/ --destination backup --dry-run
+  s3-backup run --source primary --destination backup-eu,backup-us --exclude 'tmp/*,*.log'
+  s3-backup run --source primary --destination backup --json | jq .objects_copied
+
+Every flag can be set by its environment variable too, and there are more of these: see README.md.
+Credentials, region and endpoint come from where the AWS CLI takes them.
+
+Exit codes: 0 complete, 1 could not run, 2 wrong usage, 3 ran but incomplete";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Copy what is new or changed
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArguments),
+}
+
+#[derive(Debug, Args)]
+struct RunArguments {
+    /// The bucket to back up: `bucket` or `s3://bucket/prefix` [env: SOURCE_BUCKET]
+    #[arg(long, value_name = "BUCKET")]
+    source: Option<String>,
+    /// The versioned bucket that keeps the backup, or several, separated by commas
+    /// [env: DESTINATION_BUCKET]
+    #[arg(long, value_name = "BUCKETS")]
+    destination: Option<String>,
+    /// Only keys that match one of these globs, separated by commas [env: BACKUP_INCLUDE]
+    #[arg(long, value_name = "GLOBS")]
+    include: Option<String>,
+    /// No keys that match one of these globs; wins over --include [env: BACKUP_EXCLUDE]
+    #[arg(long, value_name = "GLOBS")]
+    exclude: Option<String>,
+    /// `incremental`, or `full`: copy everything again [env: BACKUP_MODE]
+    #[arg(long)]
+    mode: Option<String>,
+    /// What to do about objects that are gone from the source: `keep` [env: BACKUP_DELETIONS]
+    #[arg(long)]
+    deletions: Option<String>,
+    /// Upper bound of copies in flight, 1 to 900 [env: BACKUP_MAX_CONCURRENCY]
+    #[arg(long, value_name = "NUMBER")]
+    max_concurrency: Option<String>,
+    /// Only keys that start with it, in this run
+    #[arg(long)]
+    prefix: Option<String>,
+    /// Compare, and tell what would be copied, but copy nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the result as the Lambda returns it
+    #[arg(long)]
+    json: bool,
+}
+
+impl RunArguments {
+    fn settings(&self) -> Vec<(String, String)> {
+        let flags: [(&Variable, &Option<String>); 7] = [
+            (&SOURCE_BUCKET, &self.source),
+            (&DESTINATION_BUCKET, &self.destination),
+            (&INCLUDE, &self.include),
+            (&EXCLUDE, &self.exclude),
+            (&MODE, &self.mode),
+            (&DELETIONS, &self.deletions),
+            (&MAX_CONCURRENCY, &self.max_concurrency),
+        ];
+        let given = flags.into_iter().filter_map(|(variable, value)| {
+            let value = value.as_ref()?;
+            Some((variable.name.to_owned(), value.clone()))
+        });
+        given.collect()
+    }
+
+    fn request(&self) -> BackupRequest {
+        BackupRequest {
+            prefix: self.prefix.as_deref().map(Prefix::new),
+            dry_run: self.dry_run,
+            ..BackupRequest::default()
+        }
+    }
+}
+
+/// The command line's entry point.
+pub async fn main() -> Exit {
+    let Command::Run(arguments) = Arguments::parse().command;
+    show::log_to_stderr();
+    let mut vars = handler::environment();
+    vars.extend(arguments.settings());
+    let handler = Handler::new(Connections::from_env().await, vars);
+    let mut progress = show::Progress::on_terminal();
+    let result = handler
+        .backup(&arguments.request(), |report| progress.update(report))
+        .await;
+    progress.clear();
+    match result {
+        Ok(summary) => finish(&summary, arguments.json),
+        Err(error) => refuse(&error),
+    }
+}
+
+fn finish(summary: &Summary, json: bool) -> Exit {
+    let text = if json {
+        summary.to_json()
+    } else {
+        Ok(show::summary(summary))
+    };
+    match text {
+        Ok(text) => show::print(&text),
+        Err(error) => eprintln!("error: cannot write the result as JSON: {error}"),
+    }
+    match summary.status() {
+        Status::Complete => Exit::Complete,
+        Status::Incomplete => Exit::Incomplete,
+    }
+}
+
+fn refuse(error: &HandlerError) -> Exit {
+    eprintln!("error: {}", show::printable(&error.to_string()));
+    match error {
+        HandlerError::Config(_) | HandlerError::Request(_) => Exit::Usage,
+        HandlerError::Start(_) => Exit::CouldNotRun,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_flag_is_its_variable() {
+        let parsed = Arguments::try_parse_from([
+            "s3-backup",
+            "run",
+            "--source",
+            "primary",
+            "--destination",
+            "backup",
+            "--include",
+            "a*",
+            "--exclude",
+            "b*",
+            "--mode",
+            "full",
+            "--deletions",
+            "keep",
+            "--max-concurrency",
+            "7",
+        ]);
+
+        let Command::Run(arguments) = parsed.unwrap().command;
+
+        let expected = [
+            ("SOURCE_BUCKET", "primary"),
+            ("DESTINATION_BUCKET", "backup"),
+            ("BACKUP_INCLUDE", "a*"),
+            ("BACKUP_EXCLUDE", "b*"),
+            ("BACKUP_MODE", "full"),
+            ("BACKUP_DELETIONS", "keep"),
+            ("BACKUP_MAX_CONCURRENCY", "7"),
+        ];
+        assert_eq!(
+            arguments.settings(),
+            expected.map(|(n, v)| (n.to_owned(), v.to_owned()))
+        );
+    }
+}

@@ -1,0 +1,25 @@
+//! Two ordered listings in, an [`Action`] for each key out.
+
+mod decide;
+mod join;
+
+use futures::{Stream, StreamExt};
+
+pub use decide::{Action, Policy, Reason, Refusal, SkipReason, decide};
+pub use join::{Joined, join};
+
+use crate::model::Object;
+use crate::s3::S3Error;
+
+/// What is to be done about each object of the source, in the order of the keys. A listing that
+/// fails is the last action: what was decided before it still stands.
+pub fn actions(
+    source: impl Stream<Item = Result<Object, S3Error>>,
+    backup: impl Stream<Item = Result<Object, S3Error>>,
+    policy: Policy,
+) -> impl Stream<Item = Action> {
+    join(source, backup, |object| &object.key).map(move |joined| match joined {
+        Ok(pair) => decide(pair, &policy),
+        Err(error) => Action::Break(error),
+    })
+}

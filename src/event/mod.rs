@@ -1,0 +1,286 @@
+//! The payload of an invocation in, a [`Request`] out: what was asked, not yet what will be done.
+//!
+//! Scheduled runs arrive as an EventBridge rule's or Scheduler's event, manual ones as `{}` or in our
+//! own words. Anything else is refused with the name of the field and what is allowed: a typo in a
+//! payload must not mean "the default".
+
+use serde_json::{Map, Value};
+
+use crate::model::Prefix;
+
+/// What an invocation asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Back up the source.
+    Backup(BackupRequest),
+}
+
+/// A request for a backup run. What is left out is as configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackupRequest {
+    /// Only keys that start with it.
+    pub prefix: Option<Prefix>,
+    /// Copy what changed, or everything.
+    pub mode: Option<Mode>,
+    /// What to do about objects that are gone from the source.
+    pub deletions: Option<Deletions>,
+    /// Compare, but copy nothing.
+    pub dry_run: bool,
+}
+
+/// Which objects a run copies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Those that are new or changed.
+    #[default]
+    Incremental,
+    /// All of them again.
+    Full,
+}
+
+impl Mode {
+    /// The names of all modes, as messages list them.
+    pub const ALLOWED: &str = "incremental, full";
+
+    /// The mode of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "incremental" => Some(Self::Incremental),
+            "full" => Some(Self::Full),
+            _ => None,
+        }
+    }
+}
+
+/// What a run does about objects that are in the backup and gone from the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deletions {
+    /// Nothing: the backup keeps them.
+    #[default]
+    Keep,
+}
+
+impl Deletions {
+    /// The names of all choices, as messages list them.
+    pub const ALLOWED: &str = "keep";
+
+    /// The choice of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "keep" => Some(Self::Keep),
+            _ => None,
+        }
+    }
+}
+
+/// A payload that is no request of ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The payload is not a JSON object.
+    #[error("the payload is {found}, not a JSON object; send {{}} for a backup run")]
+    NotAnObject {
+        /// What it is instead.
+        found: &'static str,
+    },
+    /// A field that the operation does not have.
+    #[error("unknown field \"{field}\" in the payload; allowed for a backup: {FIELDS}")]
+    UnknownField {
+        /// The field's name.
+        field: String,
+    },
+    /// A field whose value is not allowed.
+    #[error("field \"{field}\" is {value}; allowed: {allowed}")]
+    BadValue {
+        /// The field's name.
+        field: &'static str,
+        /// Its value, as JSON.
+        value: String,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// An event of AWS that is not answered.
+    #[error(
+        "cannot answer the event \"{detail_type}\" of {origin}; send a scheduled event, \
+         {{}} or {{\"operation\":\"backup\"}}"
+    )]
+    UnknownEvent {
+        /// The event's `source`.
+        origin: String,
+        /// The event's `detail-type`.
+        detail_type: String,
+    },
+    /// A prefix beyond what the function is configured to back up.
+    #[error(
+        "field \"prefix\" is {asked:?}, outside of the configured source prefix {configured:?}"
+    )]
+    PrefixOutside {
+        /// The prefix of the request.
+        asked: String,
+        /// The prefix of the configuration.
+        configured: String,
+    },
+}
+
+/// The fields of a backup request, as messages list them.
+const FIELDS: &str = "operation, prefix, mode, dry_run, deletions";
+
+/// Reads the payload of an invocation.
+///
+/// # Errors
+/// [`RequestError`], naming the field and what is allowed, for everything but our own requests and
+/// scheduled events.
+pub fn parse(payload: &Value) -> Result<Request, RequestError> {
+    let fields = match payload {
+        Value::Object(fields) => fields,
+        Value::Null => return Ok(Request::Backup(BackupRequest::default())),
+        Value::Bool(_) => return Err(RequestError::NotAnObject { found: "a boolean" }),
+        Value::Number(_) => return Err(RequestError::NotAnObject { found: "a number" }),
+        Value::String(_) => return Err(RequestError::NotAnObject { found: "a string" }),
+        Value::Array(_) => return Err(RequestError::NotAnObject { found: "an array" }),
+    };
+    if fields.contains_key("detail-type") && fields.contains_key("source") {
+        return from_event_bridge(fields);
+    }
+    backup(fields).map(Request::Backup)
+}
+
+/// Rules send `aws.events`, Scheduler without an input of its own sends `aws.scheduler`.
+fn from_event_bridge(fields: &Map<String, Value>) -> Result<Request, RequestError> {
+    let text = |name: &str| fields[name].as_str().unwrap_or_default().to_owned();
+    let (origin, detail_type) = (text("source"), text("detail-type"));
+    match (origin.as_str(), detail_type.as_str()) {
+        ("aws.events" | "aws.scheduler", "Scheduled Event") => {
+            Ok(Request::Backup(BackupRequest::default()))
+        }
+        _ => Err(RequestError::UnknownEvent {
+            origin,
+            detail_type,
+        }),
+    }
+}
+
+fn backup(fields: &Map<String, Value>) -> Result<BackupRequest, RequestError> {
+    let mut request = BackupRequest::default();
+    for (name, value) in fields {
+        match name.as_str() {
+            "operation" => operation(value)?,
+            "prefix" => request.prefix = Some(prefix(value)?),
+            "mode" => request.mode = Some(choice("mode", value, Mode::parse, Mode::ALLOWED)?),
+            "dry_run" => request.dry_run = flag("dry_run", value)?,
+            "deletions" => {
+                let deletions = choice("deletions", value, Deletions::parse, Deletions::ALLOWED)?;
+                request.deletions = Some(deletions);
+            }
+            _ => {
+                return Err(RequestError::UnknownField {
+                    field: name.clone(),
+                });
+            }
+        }
+    }
+    Ok(request)
+}
+
+fn operation(value: &Value) -> Result<(), RequestError> {
+    let known = |name: &str| (name == "backup").then_some(());
+    choice("operation", value, known, "backup")
+}
+
+fn prefix(value: &Value) -> Result<Prefix, RequestError> {
+    choice("prefix", value, |text| Some(Prefix::new(text)), "a string")
+}
+
+fn flag(field: &'static str, value: &Value) -> Result<bool, RequestError> {
+    value
+        .as_bool()
+        .ok_or_else(|| bad_value(field, value, "true, false"))
+}
+
+fn choice<T>(
+    field: &'static str,
+    value: &Value,
+    parse: impl Fn(&str) -> Option<T>,
+    allowed: &'static str,
+) -> Result<T, RequestError> {
+    value
+        .as_str()
+        .and_then(parse)
+        .ok_or_else(|| bad_value(field, value, allowed))
+}
+
+fn bad_value(field: &'static str, value: &Value, allowed: &'static str) -> RequestError {
+    RequestError::BadValue {
+        field,
+        value: value.to_string(),
+        allowed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_field_of_a_request_is_read() {
+        let payload = json!({"operation": "backup", "prefix": "a/", "mode": "full",
+            "dry_run": true, "deletions": "keep"});
+
+        let request = parse(&payload).unwrap();
+
+        let expected = BackupRequest {
+            prefix: Some(Prefix::new("a/")),
+            mode: Some(Mode::Full),
+            deletions: Some(Deletions::Keep),
+            dry_run: true,
+        };
+        assert_eq!(request, Request::Backup(expected));
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_its_name() {
+        let cases = [
+            (
+                json!([]),
+                "the payload is an array, not a JSON object; send {} for a backup run",
+            ),
+            (
+                json!({"dryrun": true}),
+                "unknown field \"dryrun\" in the payload; allowed for a backup: operation, prefix, mode, dry_run, deletions",
+            ),
+            (
+                json!({"operation": "bakcup"}),
+                "field \"operation\" is \"bakcup\"; allowed: backup",
+            ),
+            (
+                json!({"operation": 1}),
+                "field \"operation\" is 1; allowed: backup",
+            ),
+            (
+                json!({"mode": "fulll"}),
+                "field \"mode\" is \"fulll\"; allowed: incremental, full",
+            ),
+            (
+                json!({"dry_run": "yes"}),
+                "field \"dry_run\" is \"yes\"; allowed: true, false",
+            ),
+            (
+                json!({"prefix": 7}),
+                "field \"prefix\" is 7; allowed: a string",
+            ),
+            (
+                json!({"deletions": "mirror"}),
+                "field \"deletions\" is \"mirror\"; allowed: keep",
+            ),
+            (
+                json!({"source": "aws.ec2", "detail-type": "EC2 Instance"}),
+                "cannot answer the event \"EC2 Instance\" of aws.ec2; send a scheduled event, {} or {\"operation\":\"backup\"}",
+            ),
+        ];
+
+        for (payload, message) in cases {
+            assert_eq!(parse(&payload).unwrap_err().to_string(), message);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A Lambda invocation in, the JSON result out, or a function error with a stable type.
+//!
+//! An error is only what kept a run from starting: Lambda counts it, so that alarms ring. What went
+//! wrong with single objects is in the result.
+
+use std::time::SystemTime;
+
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde_json::Value;
+
+use crate::backup::{self, StartError};
+use crate::config::{Config, ConfigError};
+use crate::event::{self, BackupRequest, Request, RequestError};
+use crate::plan::{self, Run};
+use crate::report::{Report, Summary};
+use crate::s3::Connections;
+
+/// Answers invocations. Built once per environment.
+#[derive(Debug)]
+pub struct Handler {
+    connections: Connections,
+    vars: Vec<(String, String)>,
+}
+
+/// Why an invocation failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HandlerError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The payload is wrong.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The run could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+impl HandlerError {
+    /// The name that alarms and scripts know the error by. It never changes.
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::Config(_) => "ConfigError",
+            Self::Request(_) => "RequestError",
+            Self::Start(StartError::Source { .. }) => "SourceError",
+            Self::Start(StartError::Destination { .. }) => "DestinationError",
+        }
+    }
+}
+
+impl From<HandlerError> for Diagnostic {
+    fn from(error: HandlerError) -> Self {
+        Self {
+            error_type: error.error_type().to_owned(),
+            error_message: error.to_string(),
+        }
+    }
+}
+
+/// The environment's variables. What is not UTF-8 is shown with replacement characters, and then
+/// refused where it matters.
+pub fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .map(|(name, value)| {
+            let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+            (text(name), text(value))
+        })
+        .collect()
+}
+
+impl Handler {
+    /// A handler that works over these connections, configured by these variables.
+    pub fn new(connections: Connections, vars: Vec<(String, String)>) -> Self {
+        Self { connections, vars }
+    }
+
+    /// Answers an invocation.
+    ///
+    /// # Errors
+    /// [`HandlerError`], when nothing could be started.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Summary, HandlerError> {
+        let Request::Backup(request) = event::parse(&event.payload)
+            .map_err(HandlerError::from)
+            .inspect_err(Self::log)?;
+        self.backup(&request, |_| {}).await
+    }
+
+    /// Runs a backup. `watch` sees the report after each object.
+    ///
+    /// # Errors
+    /// [`HandlerError`], when the run could not start.
+    pub async fn backup(
+        &self,
+        request: &BackupRequest,
+        watch: impl FnMut(&Report),
+    ) -> Result<Summary, HandlerError> {
+        let sent_before = self.connections.requests();
+        let report = self.start(request, watch).await.inspect_err(Self::log)?;
+        let sent = self.connections.requests().since(sent_before);
+        let summary = report.finish(SystemTime::now().into(), sent);
+        match summary.to_json() {
+            Ok(result) => tracing::info!(result, "{}", summary.message()),
+            Err(error) => tracing::error!(%error, "cannot write the result as JSON"),
+        }
+        Ok(summary)
+    }
+
+    async fn start(
+        &self,
+        request: &BackupRequest,
+        watch: impl FnMut(&Report),
+    ) -> Result<Report, HandlerError> {
+        let config = Config::from_vars(self.vars.iter().cloned())?;
+        let run = Run::begin(SystemTime::now().into(), fastrand::u16(..));
+        let plan = plan::make(request, &config, run)?;
+        tracing::info!(run = plan.run.id, source = %plan.source, "backup begins");
+        Ok(backup::run(&plan, &self.connections, watch).await?)
+    }
+
+    fn log(error: &HandlerError) {
+        tracing::error!(error_type = error.error_type(), "{error}");
+    }
+}

@@ -1,0 +1,55 @@
+//! Incremental, verified S3-to-S3 backups from one small AWS Lambda function.
+//!
+//! The crate is one corridor. Data moves left to right, and a room imports only from rooms to its
+//! left; `tests/architecture.rs` holds it to that. Start reading at [`backup`], the spine.
+//!
+//! ```text
+//!  JSON / arguments -> event -> Request -> plan -> Plan
+//!    source -> list -> Stream<Object> --.
+//!                                        diff -> Stream<Action> -> copy -> Stream<Outcome> -> report -> Report
+//!    backup -> list -> Stream<Object> --'
+//! ```
+//!
+//! | room | what comes in | what goes out |
+//! |---|---|---|
+//! | [`model`] | | the words everybody shares: `Key`, `Object`, `Location` |
+//! | [`event`] | the JSON payload of an invocation | a `Request`: what was asked |
+//! | [`config`] | environment variables, flags | a `Config`, or every mistake at once |
+//! | [`filter`] | globs | which keys are backed up |
+//! | [`plan`] | `Request` + `Config` + the time | a `Plan`: what will be done, nothing optional left |
+//! | [`s3`] | | the only room that knows the AWS SDK |
+//! | [`list`] | a bucket and a prefix | its objects, in order, page by page |
+//! | [`diff`] | two ordered listings | an `Action` for each key, with the reason |
+//! | [`copy`] | an `Action` | an `Outcome`: what became of it |
+//! | [`report`] | `Outcome`s | the `Report`, and the JSON that people read |
+//! | [`backup`] | a `Plan` | the run itself |
+//! | [`handler`] | a Lambda invocation | the JSON result, or a function error with a stable type |
+//! | [`cli`] | arguments | the same run from a terminal |
+
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod model;
+
+pub mod event;
+
+pub mod config;
+
+pub mod filter;
+
+pub mod plan;
+
+pub mod s3;
+
+pub mod list;
+
+pub mod diff;
+
+pub mod copy;
+
+pub mod report;
+
+pub mod backup;
+
+pub mod handler;
+
+pub mod cli;

@@ -1,0 +1,55 @@
+//! The guard of the join: keys ascend strictly, within a page and from page to page.
+//!
+//! General purpose buckets list in the order of UTF-8 bytes. Directory buckets and some other stores
+//! do not, and a silent disorder would turn the join into nonsense.
+
+use crate::model::{Key, Object};
+
+/// Checks that the objects ascend, and begin after `last`.
+///
+/// # Errors
+/// The key that does not come after the one before it, in words.
+pub fn ascends(last: Option<&Key>, objects: &[Object]) -> Result<(), String> {
+    let mut before = last;
+    for object in objects {
+        if before.is_some_and(|before| *before >= object.key) {
+            return Err(format!("the listing went backwards at key {}", object.key));
+        }
+        before = Some(&object.key);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ETag, StorageClass, Timestamp};
+
+    fn objects(keys: &[&str]) -> Vec<Object> {
+        let object = |key: &&str| Object {
+            key: Key::new(*key),
+            size: 0,
+            etag: ETag::new("e"),
+            last_modified: Timestamp::from_millis(0),
+            storage_class: StorageClass::new(None),
+        };
+        keys.iter().map(object).collect()
+    }
+
+    #[test]
+    fn ascending_keys_pass_and_others_do_not() {
+        let last = Key::new("b");
+        let cases: [(Option<&Key>, &[&str], bool); 6] = [
+            (None, &[], true),
+            (None, &["a", "b", "ba"], true),
+            (None, &["a", "a"], false),
+            (None, &["b", "a"], false),
+            (Some(&last), &["c"], true),
+            (Some(&last), &["b"], false),
+        ];
+
+        for (last, keys, passes) in cases {
+            assert_eq!(ascends(last, &objects(keys)).is_ok(), passes, "{keys:?}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Object keys are opaque bytes in UTF-8: ordered by bytes, never trimmed, normalised or split.
+//!
+//! `a//b`, `/a`, `a/`, `..` and U+0001 are all legal and all different. Two things are done to a key
+//! and no more: it is percent-encoded for the `x-amz-copy-source` header, which the SDK sends as it
+//! is given, and percent-decoded from a listing with `encoding-type=url`, which the SDK hands over
+//! as it came.
+
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// Everything but RFC 3986's unreserved characters and `/` is encoded. In particular `+`, which S3
+/// reads as a space, and `%`, without which `a%2Fb` would name the object `a/b`.
+const COPY_SOURCE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
+
+/// As [`COPY_SOURCE`], for a query value: `/` is encoded too.
+const QUERY_VALUE: &AsciiSet = &COPY_SOURCE.add(b'/');
+
+/// The name of an object: 1 to 1,024 bytes of UTF-8 in S3, ordered as S3 lists (by bytes).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(String);
+
+impl Key {
+    /// A key, exactly as given.
+    pub fn new(key: impl Into<String>) -> Self {
+        Self(key.into())
+    }
+
+    /// Decodes a key from a listing made with `encoding-type=url`: `+` is a space, `%XX` a byte.
+    ///
+    /// # Errors
+    /// The encoded text, when the bytes are not UTF-8.
+    pub fn from_url_encoded(encoded: &str) -> Result<Self, String> {
+        if !encoded.contains(['+', '%']) {
+            return Ok(Self::new(encoded));
+        }
+        let spaced = encoded.replace('+', " ");
+        percent_decode_str(&spaced)
+            .decode_utf8()
+            .map(Self::new)
+            .map_err(|_| encoded.to_owned())
+    }
+
+    /// The key's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the key starts with the prefix, byte for byte.
+    pub fn is_below(&self, prefix: &Prefix) -> bool {
+        self.0.starts_with(prefix.as_str())
+    }
+
+    /// The key as it stands in the path of a URL.
+    pub fn percent_encoded(&self) -> String {
+        utf8_percent_encode(&self.0, COPY_SOURCE).to_string()
+    }
+
+    /// The value of `x-amz-copy-source` for this key: `bucket/key`, percent-encoded, with the
+    /// version outside of the encoding.
+    pub fn copy_source(&self, bucket: &str, version: Option<&VersionId>) -> String {
+        let bucket = utf8_percent_encode(bucket, COPY_SOURCE);
+        let key = self.percent_encoded();
+        match version {
+            None => format!("{bucket}/{key}"),
+            Some(VersionId(version)) => {
+                let version = utf8_percent_encode(version, QUERY_VALUE);
+                format!("{bucket}/{key}?versionId={version}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The beginning of keys. Empty means all keys. Not a folder: `logs` covers `logs/a` and `logs-old`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prefix(String);
+
+impl Prefix {
+    /// A prefix, exactly as given.
+    pub fn new(prefix: impl Into<String>) -> Self {
+        Self(prefix.into())
+    }
+
+    /// The prefix's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is the prefix of all keys.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// This prefix followed by another one.
+    #[must_use]
+    pub fn join(&self, below: &Prefix) -> Prefix {
+        Prefix(format!("{}{}", self.0, below.0))
+    }
+}
+
+/// The id of one version of an object, as S3 gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionId(String);
+
+impl VersionId {
+    /// A version id, exactly as given.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// The id's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copy_sources_are_percent_encoded() {
+        let longest = "k".repeat(1024);
+        let cases = [
+            ("plain.txt", "b/plain.txt"),
+            ("a b", "b/a%20b"),
+            ("a+b", "b/a%2Bb"),
+            ("100%", "b/100%25"),
+            ("a%2Fb", "b/a%252Fb"),
+            ("a?b#c", "b/a%3Fb%23c"),
+            ("a//b", "b/a//b"),
+            ("/lead", "b//lead"),
+            ("trail/", "b/trail/"),
+            ("../x/./y", "b/../x/./y"),
+            ("日本", "b/%E6%97%A5%E6%9C%AC"),
+            ("😀", "b/%F0%9F%98%80"),
+            ("\u{1}", "b/%01"),
+            ("a\nb", "b/a%0Ab"),
+            ("a ", "b/a%20"),
+            ("-._~", "b/-._~"),
+            (longest.as_str(), &format!("b/{longest}")),
+        ];
+
+        for (key, expected) in cases {
+            assert_eq!(Key::new(key).copy_source("b", None), expected, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn the_version_stands_outside_of_the_encoded_key() {
+        let version = VersionId::new("3/L4+x");
+
+        let source = Key::new("a?b").copy_source("b", Some(&version));
+
+        assert_eq!(source, "b/a%3Fb?versionId=3%2FL4%2Bx");
+    }
+
+    #[test]
+    fn listed_keys_are_decoded_with_plus_as_space() {
+        let cases = [
+            ("a+b", "a b"),
+            ("a%2Bb", "a+b"),
+            ("a%252Fb", "a%2Fb"),
+            ("%01", "\u{1}"),
+            ("a%0Ab", "a\nb"),
+            ("%E6%97%A5", "日"),
+            ("100%25", "100%"),
+            ("x/../y", "x/../y"),
+        ];
+
+        for (encoded, key) in cases {
+            assert_eq!(Key::from_url_encoded(encoded), Ok(Key::new(key)));
+        }
+    }
+
+    #[test]
+    fn a_listed_key_that_is_not_utf8_is_refused() {
+        assert_eq!(Key::from_url_encoded("%FF"), Err("%FF".to_owned()));
+    }
+
+    #[test]
+    fn keys_order_by_bytes_as_s3_lists_them() {
+        let mut keys = ["a/b", "a", "a!", "Z", "\u{ffee}", "\u{1f600}", "é"].map(Key::new);
+
+        keys.sort();
+
+        let order = keys.each_ref().map(Key::as_str);
+        assert_eq!(order, ["Z", "a", "a!", "a/b", "é", "\u{ffee}", "\u{1f600}"]);
+    }
+}

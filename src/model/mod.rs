@@ -1,0 +1,13 @@
+//! The words that every room shares. No I/O here, and no imports of ours.
+
+mod glob;
+mod key;
+mod location;
+mod object;
+mod time;
+
+pub use glob::Glob;
+pub use key::{Key, Prefix, VersionId};
+pub use location::{BucketName, InvalidName, Location, Placement};
+pub use object::{ETag, Object, StorageClass};
+pub use time::Timestamp;

@@ -1,0 +1,72 @@
+//! One row of a listing: all that a listing tells of an object, and all that a decision rests on.
+
+use std::fmt;
+
+use super::{Key, Timestamp};
+
+/// An object as it was listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its key. For an object of a backup: the key of the source object that it is the copy of.
+    pub key: Key,
+    /// Size in bytes.
+    pub size: u64,
+    /// Its entity tag.
+    pub etag: ETag,
+    /// When S3 says it was last written. For a multi-part object: when its upload was *begun*.
+    pub last_modified: Timestamp,
+    /// Its storage class.
+    pub storage_class: StorageClass,
+}
+
+/// An entity tag without its quotes.
+///
+/// The MD5 of the content only for objects that were written in one request and are not encrypted
+/// with a KMS or customer key; `md5-of-md5s-N` for multi-part ones; no function of the content else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ETag(String);
+
+impl ETag {
+    /// An entity tag, with or without quotes.
+    pub fn new(etag: &str) -> Self {
+        Self(etag.trim_matches('"').to_owned())
+    }
+
+    /// The tag without quotes.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The tag as a conditional header wants it.
+    pub fn quoted(&self) -> String {
+        format!("\"{}\"", self.0)
+    }
+}
+
+/// A storage class by S3's name. Unknown ones are kept as they came: S3 adds classes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageClass(String);
+
+impl StorageClass {
+    /// The class of that name, or `STANDARD`, which S3 leaves unsaid in some replies.
+    pub fn new(name: Option<&str>) -> Self {
+        Self(name.unwrap_or("STANDARD").to_owned())
+    }
+
+    /// S3's name of the class.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether its objects must be restored before they can be read. Objects in the archive tiers of
+    /// `INTELLIGENT_TIERING` must be too, but a listing does not tell them from the others.
+    pub fn is_archive(&self) -> bool {
+        matches!(self.0.as_str(), "GLACIER" | "DEEP_ARCHIVE")
+    }
+}
+
+impl fmt::Display for StorageClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

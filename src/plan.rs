@@ -1,0 +1,152 @@
+//! What was asked and what is configured in, a [`Plan`] out: what will be done, nothing left open.
+//!
+//! The time and the run's suffix come in as values; right of here nothing asks for them again.
+
+use crate::config::{AccountId, Config, CopyRules, Destination};
+use crate::event::{BackupRequest, Mode, RequestError};
+use crate::filter::Filter;
+use crate::model::{Location, Timestamp};
+
+/// A run, decided in full.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its name and beginning.
+    pub run: Run,
+    /// What is backed up.
+    pub source: Location,
+    /// Who must own the source bucket.
+    pub source_owner: Option<AccountId>,
+    /// Where to.
+    pub destinations: Vec<Destination>,
+    /// Which of it, and how the copies are to be.
+    pub scope: Scope,
+    /// Copies in flight, at most, over all destinations.
+    pub max_concurrency: usize,
+    /// Whether copies are made at all.
+    pub intent: Intent,
+}
+
+/// A run's name and beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Unique, and in the order of time: `2026-11-21T02-00-00Z-7f3a`.
+    pub id: String,
+    /// When it began.
+    pub started: Timestamp,
+}
+
+impl Run {
+    /// A run that begins now. The suffix tells runs of the same second apart.
+    pub fn begin(started: Timestamp, suffix: u16) -> Self {
+        let id = format!("{}-{suffix:04x}", started.as_file_name());
+        Self { id, started }
+    }
+}
+
+/// Which objects are copied, and how.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Which keys.
+    pub filter: Filter,
+    /// What is new or changed, or all.
+    pub mode: Mode,
+    /// What the copies are like.
+    pub copies: CopyRules,
+}
+
+/// Whether a run acts or only tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Copy.
+    Copy,
+    /// Compare, and tell what would be copied.
+    DryRun,
+}
+
+/// Makes the plan of a backup run.
+///
+/// # Errors
+/// When the request reaches beyond what is configured.
+pub fn make(request: &BackupRequest, config: &Config, run: Run) -> Result<Plan, RequestError> {
+    let source = narrowed(request, &config.source)?;
+    let intent = if request.dry_run {
+        Intent::DryRun
+    } else {
+        Intent::Copy
+    };
+    Ok(Plan {
+        run,
+        source,
+        source_owner: config.source_owner.clone(),
+        destinations: config.destinations.clone(),
+        scope: Scope {
+            filter: Filter::new(config.selection.clone()),
+            mode: request.mode.unwrap_or(config.defaults.mode),
+            copies: config.copies.clone(),
+        },
+        max_concurrency: config.max_concurrency,
+        intent,
+    })
+}
+
+/// A request may look at less than is configured, never at more.
+fn narrowed(request: &BackupRequest, configured: &Location) -> Result<Location, RequestError> {
+    let mut source = configured.clone();
+    if let Some(asked) = &request.prefix {
+        if !asked.as_str().starts_with(configured.prefix.as_str()) {
+            return Err(RequestError::PrefixOutside {
+                asked: asked.as_str().to_owned(),
+                configured: configured.prefix.as_str().to_owned(),
+            });
+        }
+        source.prefix = asked.clone();
+    }
+    Ok(source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Prefix;
+
+    fn config(source: &str) -> Config {
+        let vars = [("SOURCE_BUCKET", source), ("DESTINATION_BUCKET", "backup")];
+        Config::from_vars(vars.map(|(n, v)| (n.to_owned(), v.to_owned()))).unwrap()
+    }
+
+    fn run() -> Run {
+        Run::begin(Timestamp::from_millis(1_795_226_400_000), 0x7f3a)
+    }
+
+    #[test]
+    fn a_run_is_named_by_its_time() {
+        assert_eq!(run().id, "2026-11-21T02-00-00Z-7f3a");
+    }
+
+    #[test]
+    fn what_the_request_leaves_out_is_as_configured() {
+        let plan = make(&BackupRequest::default(), &config("s3://primary/a/"), run()).unwrap();
+
+        assert_eq!(plan.source.to_string(), "s3://primary/a/");
+        assert_eq!(plan.scope.mode, Mode::Incremental);
+        assert_eq!(plan.intent, Intent::Copy);
+    }
+
+    #[test]
+    fn a_request_may_narrow_the_source_and_not_leave_it() {
+        let asking = |prefix: &str| BackupRequest {
+            prefix: Some(Prefix::new(prefix)),
+            ..BackupRequest::default()
+        };
+        let config = config("s3://primary/a/");
+
+        let below = make(&asking("a/b/"), &config, run()).unwrap();
+        let outside = make(&asking("b/"), &config, run()).unwrap_err();
+
+        assert_eq!(below.source.to_string(), "s3://primary/a/b/");
+        assert_eq!(
+            outside.to_string(),
+            "field \"prefix\" is \"b/\", outside of the configured source prefix \"a/\""
+        );
+    }
+}

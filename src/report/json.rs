@@ -1,0 +1,376 @@
+//! The JSON that people and scripts read. Fields are added, never renamed; a golden file holds it.
+
+use serde::Serialize;
+
+use super::{Report, Totals, price};
+use crate::copy::Failure;
+use crate::model::{BucketName, Timestamp};
+use crate::plan::Intent;
+use crate::s3::Requests;
+
+/// The result of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    #[serde(rename = "statusCode")]
+    status_code: u16,
+    status: Status,
+    message: String,
+    #[serde(flatten)]
+    counts: Counts,
+    #[serde(flatten)]
+    due: Option<Due>,
+    failures: Vec<FailureRow>,
+    failures_omitted: u64,
+    requests: RequestCounts,
+    estimated_cost_usd: f64,
+    source: String,
+    destinations: Vec<DestinationRow>,
+    run_id: String,
+    started_at: Timestamp,
+    timestamp: Timestamp,
+    duration_seconds: f64,
+    /// Where to go on; nothing has ever to be continued yet.
+    cursor: Option<()>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Everything that should be in the backup is.
+    Complete,
+    /// Something is not, or nobody knows.
+    Incomplete,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Counts {
+    objects_found: u64,
+    objects_copied: u64,
+    objects_unchanged: u64,
+    objects_skipped: u64,
+    objects_vanished: u64,
+    objects_marked_deleted: u64,
+    errors: u64,
+    bytes_found: u64,
+    bytes_copied: u64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Due {
+    dry_run: bool,
+    objects_to_copy: u64,
+    bytes_to_copy: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct FailureRow {
+    key: Option<String>,
+    destination: String,
+    operation: &'static str,
+    code: Option<String>,
+    message: String,
+    advice: String,
+    request_id: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct RequestCounts {
+    list: u64,
+    copy: u64,
+    head: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct DestinationRow {
+    bucket: String,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+impl Report {
+    /// The result of a run that ended at that time and sent those requests.
+    pub fn finish(&self, ended: Timestamp, requests: Requests) -> Summary {
+        let totals = self.totals();
+        let status = match totals.errors {
+            0 => Status::Complete,
+            _ => Status::Incomplete,
+        };
+        Summary {
+            status_code: match status {
+                Status::Complete => 200,
+                Status::Incomplete => 500,
+            },
+            status,
+            message: self.message(status, totals),
+            counts: totals.into(),
+            due: (self.intent == Intent::DryRun).then_some(Due {
+                dry_run: true,
+                objects_to_copy: totals.due,
+                bytes_to_copy: totals.bytes_due,
+            }),
+            failures: self.failures.kept.iter().map(FailureRow::new).collect(),
+            failures_omitted: self.failures.omitted,
+            requests: RequestCounts {
+                list: requests.list,
+                copy: requests.copy,
+                head: requests.head,
+            },
+            estimated_cost_usd: price::of(requests),
+            source: self.source.to_string(),
+            destinations: self.destinations.iter().map(DestinationRow::new).collect(),
+            run_id: self.run.id.clone(),
+            started_at: self.run.started,
+            timestamp: ended,
+            duration_seconds: ended.since(self.run.started).as_secs_f64(),
+            cursor: None,
+        }
+    }
+
+    /// One sentence that says it all: "Backed up 5 objects: 3 copied, 2 unchanged".
+    fn message(&self, status: Status, totals: Totals) -> String {
+        let lead = match (self.intent, status) {
+            (Intent::DryRun, _) => "Dry run over",
+            (Intent::Copy, Status::Complete) => "Backed up",
+            (Intent::Copy, Status::Incomplete) => "Backup incomplete:",
+        };
+        let noun = if totals.found == 1 {
+            "object"
+        } else {
+            "objects"
+        };
+        let separator = match (self.intent, status) {
+            (Intent::Copy, Status::Incomplete) => ",",
+            (Intent::DryRun, _) | (Intent::Copy, Status::Complete) => ":",
+        };
+        let parts = match self.intent {
+            Intent::Copy => vec![format!("{} copied", totals.copied)],
+            Intent::DryRun => vec![format!("{} to copy", totals.due)],
+        };
+        let others = [
+            (totals.unchanged, "unchanged"),
+            (totals.skipped - totals.due, "skipped"),
+            (totals.vanished, "vanished"),
+            (
+                totals.errors,
+                if totals.errors == 1 {
+                    "error"
+                } else {
+                    "errors"
+                },
+            ),
+        ];
+        let others = others.into_iter().filter(|(count, _)| *count > 0);
+        let others = others.map(|(count, what)| format!("{count} {what}"));
+        let parts: Vec<String> = parts.into_iter().chain(others).collect();
+        format!(
+            "{lead} {} {noun}{separator} {}",
+            totals.found,
+            parts.join(", ")
+        )
+    }
+}
+
+impl Summary {
+    /// How the run ended.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// The one sentence that says it all.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The result as people and scripts get it.
+    ///
+    /// # Errors
+    /// Never, as far as anybody knows: all of it can be written as JSON.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+
+    /// What went wrong, in words: the message, and what to do.
+    pub fn failures(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.failures
+            .iter()
+            .map(|failure| (failure.message.as_str(), failure.advice.as_str()))
+    }
+
+    /// Failures that were counted and not kept.
+    pub fn failures_omitted(&self) -> u64 {
+        self.failures_omitted
+    }
+
+    /// The lines of a summary for people: what, and how much.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let RequestCounts { list, copy, head } = self.requests;
+        let destinations: Vec<&str> = self
+            .destinations
+            .iter()
+            .map(|d| d.bucket.as_str())
+            .collect();
+        vec![
+            ("source", self.source.clone()),
+            ("destination", destinations.join(", ")),
+            (
+                "found",
+                format!(
+                    "{} objects, {} bytes",
+                    self.counts.objects_found, self.counts.bytes_found
+                ),
+            ),
+            (
+                "copied",
+                format!(
+                    "{} objects, {} bytes",
+                    self.counts.objects_copied, self.counts.bytes_copied
+                ),
+            ),
+            (
+                "requests",
+                format!(
+                    "{list} list, {copy} copy, {head} head, about ${}",
+                    self.estimated_cost_usd
+                ),
+            ),
+            ("duration", format!("{:.1} s", self.duration_seconds)),
+            ("run", self.run_id.clone()),
+        ]
+    }
+}
+
+impl From<Totals> for Counts {
+    fn from(totals: Totals) -> Self {
+        Self {
+            objects_found: totals.found,
+            objects_copied: totals.copied,
+            objects_unchanged: totals.unchanged,
+            objects_skipped: totals.skipped,
+            objects_vanished: totals.vanished,
+            objects_marked_deleted: 0,
+            errors: totals.errors,
+            bytes_found: totals.bytes_found,
+            bytes_copied: totals.bytes_copied,
+        }
+    }
+}
+
+impl DestinationRow {
+    fn new((bucket, totals): &(BucketName, Totals)) -> Self {
+        Self {
+            bucket: bucket.to_string(),
+            counts: (*totals).into(),
+        }
+    }
+}
+
+impl FailureRow {
+    fn new((destination, failure): &(BucketName, Failure)) -> Self {
+        let failure = failure.clone();
+        Self {
+            key: failure.key.map(|key| key.as_str().to_owned()),
+            destination: destination.to_string(),
+            operation: failure.operation,
+            code: failure.code,
+            message: failure.message,
+            advice: failure.advice,
+            request_id: failure.request_id,
+        }
+    }
+}
+
+/// The bytes that a failure takes in the result.
+pub(super) fn size(destination: &BucketName, failure: &Failure) -> usize {
+    let row = FailureRow::new(&(destination.clone(), failure.clone()));
+    serde_json::to_string(&row).map_or(usize::MAX / 2, |json| json.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{every_outcome, failure, report};
+    use super::*;
+    use crate::copy::Outcome;
+
+    const ENDED: i64 = 1_795_226_401_200;
+
+    fn finished(report: &Report) -> Summary {
+        let requests = Requests {
+            list: 2,
+            copy: 3,
+            head: 0,
+        };
+        report.finish(Timestamp::from_millis(ENDED), requests)
+    }
+
+    #[test]
+    fn the_result_is_the_one_in_the_golden_file() {
+        let report = every_outcome()
+            .into_iter()
+            .fold(report("backup,second"), |report, outcome| {
+                report.with(0, outcome)
+            });
+
+        let json = serde_json::to_string_pretty(&finished(&report)).unwrap();
+
+        assert_eq!(
+            json,
+            include_str!("../../tests/golden/result.json").trim_end()
+        );
+    }
+
+    #[test]
+    fn the_message_says_it_all() {
+        let copied = Outcome::Copied {
+            listed: 1,
+            copied: 1,
+        };
+        let unchanged = Outcome::Unchanged { listed: 1 };
+        let failed = Outcome::Failed {
+            listed: 1,
+            failure: failure(Some("k")),
+        };
+        let cases = [
+            (vec![], "Backed up 0 objects: 0 copied"),
+            (vec![copied.clone()], "Backed up 1 object: 1 copied"),
+            (
+                vec![copied.clone(), unchanged],
+                "Backed up 2 objects: 1 copied, 1 unchanged",
+            ),
+            (
+                vec![copied, failed],
+                "Backup incomplete: 2 objects, 1 copied, 1 error",
+            ),
+        ];
+
+        for (outcomes, message) in cases {
+            let report = outcomes
+                .into_iter()
+                .fold(report("backup"), |report, outcome| report.with(0, outcome));
+
+            assert_eq!(finished(&report).message, message);
+        }
+    }
+
+    #[test]
+    fn the_result_stays_below_200_kib_whatever_the_keys() {
+        let worst = "\u{1}".repeat(1024);
+        let failing = || Failure {
+            message: worst.clone(),
+            ..failure(Some(&worst))
+        };
+        let failures = (0..200).map(|_| Outcome::Failed {
+            listed: 0,
+            failure: failing(),
+        });
+
+        let report = failures.fold(report("backup"), |report, outcome| report.with(0, outcome));
+
+        let summary = finished(&report);
+        assert!(summary.to_json().unwrap().len() < 200 * 1024);
+        assert_eq!(
+            summary.failures.len() as u64 + summary.failures_omitted,
+            200
+        );
+    }
+}

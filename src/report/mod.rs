@@ -1,0 +1,284 @@
+//! Outcomes in, a [`Report`] out: counters that add up, and a bounded list of what went wrong.
+//!
+//! The law, per destination and in total: found = copied + unchanged + skipped + vanished + errors.
+//! A listing that breaks off counts as one found and one error: the part that nobody saw.
+
+mod json;
+mod price;
+
+pub use json::{Status, Summary};
+
+use crate::copy::{Failure, Outcome};
+use crate::model::BucketName;
+use crate::plan::{Intent, Plan, Run};
+
+/// Failures that a report keeps, at most.
+const MOST_FAILURES: usize = 100;
+/// What their JSON may take. Lambda delivers 256 KiB to asynchronous destinations, and keys of
+/// control characters grow sixfold.
+const MOST_FAILURE_BYTES: usize = 150 * 1024;
+
+/// What became of the objects of a run so far.
+#[derive(Clone, Debug)]
+pub struct Report {
+    run: Run,
+    intent: Intent,
+    source: BucketName,
+    destinations: Vec<(BucketName, Totals)>,
+    failures: Failures,
+}
+
+/// Counters of objects and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Objects in the source.
+    pub found: u64,
+    /// Objects whose copy S3 has confirmed.
+    pub copied: u64,
+    /// Objects whose backup is current.
+    pub unchanged: u64,
+    /// Objects that were left out.
+    pub skipped: u64,
+    /// Objects that were deleted between listing and copy.
+    pub vanished: u64,
+    /// Objects that are not in the backup, or nobody knows.
+    pub errors: u64,
+    /// Bytes of what was found.
+    pub bytes_found: u64,
+    /// Bytes of what was copied.
+    pub bytes_copied: u64,
+    /// Objects, among the skipped, that a dry run would have copied.
+    pub due: u64,
+    /// Their bytes.
+    pub bytes_due: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Failures {
+    /// With the destination that each belongs to.
+    kept: Vec<(BucketName, Failure)>,
+    bytes: usize,
+    omitted: u64,
+}
+
+impl Report {
+    /// An empty report.
+    pub fn begin(plan: &Plan) -> Self {
+        let empty = |name: &BucketName| (name.clone(), Totals::default());
+        Self {
+            run: plan.run.clone(),
+            intent: plan.intent,
+            source: plan.source.bucket.clone(),
+            destinations: plan
+                .destinations
+                .iter()
+                .map(|destination| empty(&destination.location.bucket))
+                .collect(),
+            failures: Failures::default(),
+        }
+    }
+
+    /// The report with one more outcome, of the destination of that number in the plan.
+    #[must_use]
+    pub fn with(mut self, destination: usize, outcome: Outcome) -> Self {
+        let Some((bucket, totals)) = self.destinations.get_mut(destination) else {
+            return self;
+        };
+        if let Some(failure) = totals.add(outcome) {
+            self.failures.add(bucket, failure);
+        }
+        self
+    }
+
+    /// The counters over all destinations: an object counts once for each.
+    pub fn totals(&self) -> Totals {
+        let each = self.destinations.iter().map(|(_, totals)| *totals);
+        each.fold(Totals::default(), Totals::plus)
+    }
+}
+
+impl Totals {
+    /// Counts an outcome and hands on what went wrong.
+    fn add(&mut self, outcome: Outcome) -> Option<Failure> {
+        match outcome {
+            Outcome::Copied { listed, copied } => {
+                self.find(listed);
+                self.copied += 1;
+                self.bytes_copied += copied;
+            }
+            Outcome::Due { listed } => {
+                self.find(listed);
+                self.skipped += 1;
+                self.due += 1;
+                self.bytes_due += listed;
+            }
+            Outcome::Unchanged { listed } => {
+                self.find(listed);
+                self.unchanged += 1;
+            }
+            Outcome::Skipped { listed, .. } => {
+                self.find(listed);
+                self.skipped += 1;
+            }
+            Outcome::Vanished { listed } => {
+                self.find(listed);
+                self.vanished += 1;
+            }
+            Outcome::Failed { listed, failure } => {
+                self.find(listed);
+                self.errors += 1;
+                return Some(failure);
+            }
+            Outcome::Broken(failure) => {
+                self.find(0);
+                self.errors += 1;
+                return Some(failure);
+            }
+            Outcome::Kept => {}
+        }
+        None
+    }
+
+    fn find(&mut self, bytes: u64) {
+        self.found += 1;
+        self.bytes_found += bytes;
+    }
+
+    fn plus(self, other: Totals) -> Totals {
+        Totals {
+            found: self.found + other.found,
+            copied: self.copied + other.copied,
+            unchanged: self.unchanged + other.unchanged,
+            skipped: self.skipped + other.skipped,
+            vanished: self.vanished + other.vanished,
+            errors: self.errors + other.errors,
+            bytes_found: self.bytes_found + other.bytes_found,
+            bytes_copied: self.bytes_copied + other.bytes_copied,
+            due: self.due + other.due,
+            bytes_due: self.bytes_due + other.bytes_due,
+        }
+    }
+}
+
+impl Failures {
+    fn add(&mut self, destination: &BucketName, failure: Failure) {
+        let size = json::size(destination, &failure);
+        if self.kept.len() < MOST_FAILURES && self.bytes + size <= MOST_FAILURE_BYTES {
+            self.bytes += size;
+            self.kept.push((destination.clone(), failure));
+        } else {
+            self.omitted += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::diff::SkipReason;
+    use crate::event::BackupRequest;
+    use crate::model::{Key, Timestamp};
+    use crate::plan;
+
+    pub fn report(destinations: &str) -> Report {
+        let vars = [
+            ("SOURCE_BUCKET", "primary"),
+            ("DESTINATION_BUCKET", destinations),
+        ];
+        let config = Config::from_vars(vars.map(|(n, v)| (n.to_owned(), v.to_owned()))).unwrap();
+        let run = Run::begin(Timestamp::from_millis(1_795_226_400_000), 0x7f3a);
+        Report::begin(&plan::make(&BackupRequest::default(), &config, run).unwrap())
+    }
+
+    pub fn failure(key: Option<&str>) -> Failure {
+        Failure {
+            key: key.map(Key::new),
+            operation: "CopyObject",
+            code: Some("AccessDenied".to_owned()),
+            message: "cannot copy".to_owned(),
+            advice: "grant".to_owned(),
+            request_id: None,
+        }
+    }
+
+    pub fn every_outcome() -> [Outcome; 8] {
+        [
+            Outcome::Copied {
+                listed: 1,
+                copied: 2,
+            },
+            Outcome::Due { listed: 4 },
+            Outcome::Unchanged { listed: 8 },
+            Outcome::Skipped {
+                listed: 16,
+                reason: SkipReason::Excluded,
+            },
+            Outcome::Vanished { listed: 32 },
+            Outcome::Failed {
+                listed: 64,
+                failure: failure(Some("k")),
+            },
+            Outcome::Broken(failure(None)),
+            Outcome::Kept,
+        ]
+    }
+
+    #[test]
+    fn what_was_found_is_what_became_of_it() {
+        let report = every_outcome()
+            .into_iter()
+            .fold(report("backup"), |report, outcome| report.with(0, outcome));
+
+        let totals = report.totals();
+
+        let expected = Totals {
+            found: 7,
+            copied: 1,
+            unchanged: 1,
+            skipped: 2,
+            vanished: 1,
+            errors: 2,
+            bytes_found: 125,
+            bytes_copied: 2,
+            due: 1,
+            bytes_due: 4,
+        };
+        assert_eq!(totals, expected);
+        assert_eq!(
+            totals.found,
+            totals.copied + totals.unchanged + totals.skipped + totals.vanished + totals.errors
+        );
+    }
+
+    #[test]
+    fn every_destination_counts_for_itself_and_all_in_total() {
+        let report = report("one,two")
+            .with(
+                0,
+                Outcome::Copied {
+                    listed: 1,
+                    copied: 1,
+                },
+            )
+            .with(1, Outcome::Unchanged { listed: 1 });
+
+        assert_eq!(report.destinations[0].1.copied, 1);
+        assert_eq!(report.destinations[1].1.copied, 0);
+        assert_eq!(report.totals().found, 2);
+    }
+
+    #[test]
+    fn a_hundred_failures_are_kept_and_the_rest_counted() {
+        let failing = (0..250).map(|n| Outcome::Failed {
+            listed: 0,
+            failure: failure(Some(&n.to_string())),
+        });
+
+        let report = failing.fold(report("backup"), |report, outcome| report.with(0, outcome));
+
+        assert_eq!(report.failures.kept.len(), 100);
+        assert_eq!(report.failures.omitted, 150);
+        assert_eq!(report.totals().errors, 250);
+    }
+}

@@ -1,0 +1,187 @@
+//! Clients of S3, one for each region, built once per environment.
+//!
+//! Three of the SDK's habits are set right here. Its retries share 500 tokens per process, after
+//! which nothing is retried any more: ours has a bucket without a bottom. It waits for ever for a
+//! reply that stalls: ours has a limit for each attempt. And it sends a copy again when no reply
+//! came, although S3 may have made it: ours gives such a copy back, for its maker to look first.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::interceptors::InterceptorContext;
+use aws_sdk_s3::config::retry::{
+    ClassifyRetry, RetryAction, RetryConfig, RetryPartition, TokenBucket,
+};
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{BehaviorVersion, Region};
+use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriority;
+
+use super::guard::{Requests, Tally, WholeReplies};
+
+/// How long calls are waited for, and how often they are tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For one attempt at a call that moves no data.
+    pub attempt: Duration,
+    /// The slowest copy within S3 that is believed to be alive, in bytes a second. A copy of 5 GiB
+    /// was seen to take minutes.
+    pub slowest_copy: u64,
+    /// Attempts at a call that S3 answers with an error that passes.
+    pub attempts: u32,
+    /// The longest first wait between two attempts; it doubles each time.
+    pub backoff: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            attempt: Duration::from_secs(30),
+            slowest_copy: 10 * 1024 * 1024,
+            attempts: 10,
+            backoff: Duration::from_millis(250),
+        }
+    }
+}
+
+impl Patience {
+    /// How long an attempt to copy that many bytes may take.
+    pub fn for_copy(self, bytes: u64) -> Duration {
+        self.attempt + Duration::from_secs(bytes / self.slowest_copy)
+    }
+
+    fn timeouts(self) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(5).min(self.attempt))
+            .operation_attempt_timeout(self.attempt)
+            .build()
+    }
+
+    fn retries(self) -> RetryConfig {
+        RetryConfig::standard()
+            .with_max_attempts(self.attempts)
+            .with_initial_backoff(self.backoff)
+    }
+}
+
+/// The way to S3. Built once per environment and shared by all runs in it.
+#[derive(Debug)]
+pub struct Connections {
+    base: SdkConfig,
+    patience: Patience,
+    tally: Tally,
+    by_region: Mutex<BTreeMap<String, Clients>>,
+}
+
+/// Two clients for a region: they differ in what they send again by themselves.
+#[derive(Clone, Debug)]
+pub(super) struct Clients {
+    pub reads: Client,
+    pub writes: Client,
+}
+
+impl Connections {
+    /// From the environment's credentials, region and endpoint.
+    pub async fn from_env() -> Self {
+        let base = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
+        Self::new(base, Patience::default())
+    }
+
+    /// From a configuration of the SDK.
+    pub fn new(base: SdkConfig, patience: Patience) -> Self {
+        Self {
+            base,
+            patience,
+            tally: Tally::default(),
+            by_region: Mutex::default(),
+        }
+    }
+
+    /// Requests sent so far.
+    pub fn requests(&self) -> Requests {
+        self.tally.read()
+    }
+
+    pub(super) fn patience(&self) -> Patience {
+        self.patience
+    }
+
+    /// The region that the environment names; `us-east-1` without one, which tells where any
+    /// bucket is.
+    pub(super) fn home(&self) -> String {
+        let region = self.base.region().map(Region::as_ref);
+        region.unwrap_or("us-east-1").to_owned()
+    }
+
+    pub(super) fn clients(&self, region: &str) -> Clients {
+        let mut by_region = self
+            .by_region
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let build = || Clients {
+            reads: self.build(region, SendAgain::Always),
+            writes: self.build(region, SendAgain::UnlessInDoubt),
+        };
+        by_region
+            .entry(region.to_owned())
+            .or_insert_with(build)
+            .clone()
+    }
+
+    fn build(&self, region: &str, send_again: SendAgain) -> Client {
+        let bucket_without_bottom = RetryPartition::custom("s3-backup")
+            .token_bucket(TokenBucket::unlimited())
+            .build();
+        let config = aws_sdk_s3::config::Builder::from(&self.base)
+            .region(Region::new(region.to_owned()))
+            // Servers at addresses of their own seldom have a host name for each bucket.
+            .force_path_style(self.base.endpoint_url().is_some())
+            .retry_config(self.patience.retries())
+            .retry_partition(bucket_without_bottom)
+            .retry_classifier(send_again)
+            .timeout_config(self.patience.timeouts())
+            .interceptor(WholeReplies)
+            .interceptor(self.tally.clone())
+            .build();
+        Client::from_conf(config)
+    }
+}
+
+/// What is sent again beyond what the SDK would, or in spite of it.
+#[derive(Clone, Copy, Debug)]
+enum SendAgain {
+    /// Reads: whenever it may help.
+    Always,
+    /// Writes: only when S3 has said that it did not carry them out.
+    UnlessInDoubt,
+}
+
+impl ClassifyRetry for SendAgain {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(Err(error)) = context.output_or_error() else {
+            return RetryAction::NoActionIndicated;
+        };
+        let in_doubt =
+            error.is_timeout_error() || error.is_response_error() || error.is_connector_error();
+        // 409 OperationAborted and ConditionalRequestConflict: two writers met. The SDK gives up.
+        let conflict = context
+            .response()
+            .is_some_and(|response| response.status().as_u16() == 409);
+        match self {
+            Self::UnlessInDoubt if in_doubt => RetryAction::RetryForbidden,
+            _ if conflict => RetryAction::transient_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "SendAgain"
+    }
+
+    /// The last word is ours.
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}

@@ -1,0 +1,363 @@
+//! One error for every call to S3, sorted by one classifier into causes that a run can act on.
+//!
+//! The text names the object, the cause and what S3 said; `advice` says what to do next.
+
+use std::error::Error;
+use std::fmt;
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+
+use super::guard::CutShort;
+use crate::model::{BucketName, Key};
+
+/// The calls that are made, by S3's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A page of a listing.
+    ListObjectsV2,
+    /// The region of a bucket, and whether it may be used.
+    HeadBucket,
+    /// Whether a bucket keeps versions.
+    GetBucketVersioning,
+    /// What an object is now.
+    HeadObject,
+    /// A copy within S3.
+    CopyObject,
+}
+
+impl Operation {
+    /// S3's name of the call.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ListObjectsV2 => "ListObjectsV2",
+            Self::HeadBucket => "HeadBucket",
+            Self::GetBucketVersioning => "GetBucketVersioning",
+            Self::HeadObject => "HeadObject",
+            Self::CopyObject => "CopyObject",
+        }
+    }
+
+    /// The permissions that the call needs, for an S3 that does not name the missing one.
+    fn permissions(self) -> &'static str {
+        match self {
+            Self::ListObjectsV2 | Self::HeadBucket => "s3:ListBucket",
+            Self::GetBucketVersioning => "s3:GetBucketVersioning",
+            Self::HeadObject => "s3:GetObject and s3:ListBucket",
+            Self::CopyObject => {
+                "s3:GetObject and s3:GetObjectTagging on the source, \
+                 s3:PutObject and s3:PutObjectTagging on the destination, \
+                 and kms:Decrypt and kms:GenerateDataKey on KMS keys in use,"
+            }
+        }
+    }
+
+    fn verb(self) -> &'static str {
+        match self {
+            Self::ListObjectsV2 => "list",
+            Self::HeadBucket => "reach",
+            Self::GetBucketVersioning => "read the versioning of",
+            Self::HeadObject => "look at",
+            Self::CopyObject => "copy",
+        }
+    }
+}
+
+/// Why a call failed, as far as it matters to what is done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Permission is missing, or the bucket is somebody else's.
+    Denied,
+    /// There is no such object.
+    Missing,
+    /// There is no such bucket.
+    NoBucket,
+    /// The object is in an archive and must be restored before it can be read.
+    Archived,
+    /// The object was changed since it was listed.
+    ChangedMeanwhile,
+    /// S3 asks for fewer requests, and kept asking until the retries ran out.
+    TooBusy,
+    /// S3 failed, and kept failing until the retries ran out.
+    ServerError,
+    /// No answer in time: the call may have been carried out.
+    TimedOut,
+    /// The connection broke: the call may have been carried out.
+    Network,
+    /// An answer that is empty, cut short or contradicts itself: the call may have been carried out.
+    Unreadable,
+    /// The bucket is in another region.
+    OtherRegion,
+    /// No credentials, or expired ones.
+    Credentials,
+    /// Larger than one copy can be.
+    TooLarge,
+    /// Refused for another reason, which S3's code and message tell.
+    Rejected,
+}
+
+impl Cause {
+    /// Whether a call that failed so may have been carried out all the same.
+    pub fn leaves_doubt(self) -> bool {
+        matches!(self, Self::TimedOut | Self::Network | Self::Unreadable)
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Denied => "access denied",
+            Self::Missing => "no such object",
+            Self::NoBucket => "no such bucket",
+            Self::Archived => "the object is archived",
+            Self::ChangedMeanwhile => "the object kept changing",
+            Self::TooBusy => "S3 is too busy",
+            Self::ServerError => "S3 failed",
+            Self::TimedOut => "no answer in time",
+            Self::Network => "the connection broke",
+            Self::Unreadable => "the answer cannot be trusted",
+            Self::OtherRegion => "the bucket is in another region",
+            Self::Credentials => "no valid credentials",
+            Self::TooLarge => "the object is too large",
+            Self::Rejected => "S3 refused",
+        }
+    }
+}
+
+/// A call to S3 that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3Error {
+    /// The call.
+    pub operation: Operation,
+    /// The bucket it was sent to.
+    pub bucket: BucketName,
+    /// The object it was about, in the source.
+    pub key: Option<Key>,
+    /// Why it failed.
+    pub cause: Cause,
+    /// What S3 said.
+    pub reply: Box<Reply>,
+}
+
+/// What S3 said to a call that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// S3's error code.
+    pub code: Option<String>,
+    /// S3's message, or what the client saw instead of an answer.
+    pub message: Option<String>,
+    /// The id by which AWS support finds the request.
+    pub request_id: Option<String>,
+}
+
+impl S3Error {
+    /// An error that we found, not S3.
+    pub fn ours(operation: Operation, bucket: &BucketName, cause: Cause, message: String) -> Self {
+        Self {
+            operation,
+            bucket: bucket.clone(),
+            key: None,
+            cause,
+            reply: Box::new(Reply {
+                message: Some(message),
+                ..Reply::default()
+            }),
+        }
+    }
+
+    /// Says which object the call was about.
+    #[must_use]
+    pub fn about(mut self, key: &Key) -> Self {
+        self.key = Some(key.clone());
+        self
+    }
+
+    pub(super) fn from_sdk<E>(
+        operation: Operation,
+        bucket: &BucketName,
+        error: &SdkError<E, HttpResponse>,
+    ) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        Self {
+            operation,
+            bucket: bucket.clone(),
+            key: None,
+            cause: classify(error),
+            reply: Box::new(reply(error)),
+        }
+    }
+
+    /// What to do about it, as a sentence to follow the error.
+    pub fn advice(&self) -> String {
+        let owner = "and check the expected owner, if one is configured";
+        match self.cause {
+            Cause::Denied => match self.missing_action() {
+                Some(action) => format!("grant {action} to the role that runs the backup"),
+                None => format!(
+                    "grant {} to the role that runs the backup, {owner}",
+                    self.operation.permissions()
+                ),
+            },
+            Cause::Missing => "none needed if it was deleted".to_owned(),
+            Cause::NoBucket => format!("create the bucket {} or correct its name", self.bucket),
+            Cause::Archived => {
+                "restore it with s3:RestoreObject; the next run copies it".to_owned()
+            }
+            Cause::ChangedMeanwhile => "the next run copies it once it rests".to_owned(),
+            Cause::TooBusy => "lower BACKUP_MAX_CONCURRENCY; the next run copies it".to_owned(),
+            Cause::ServerError | Cause::TimedOut | Cause::Network | Cause::Unreadable => {
+                "run again; if it stays, give AWS support the request id".to_owned()
+            }
+            Cause::OtherRegion => "set AWS_REGION to the region of the bucket".to_owned(),
+            Cause::Credentials => "check the credentials and their expiry".to_owned(),
+            Cause::TooLarge => {
+                "copy it by other means or exclude it with BACKUP_EXCLUDE".to_owned()
+            }
+            Cause::Rejected => self.advice_by_code(),
+        }
+    }
+
+    fn advice_by_code(&self) -> String {
+        let message = self.reply.message.as_deref().unwrap_or_default();
+        let code = self.reply.code.as_deref().unwrap_or_default();
+        // S3 has no code for it: the message alone tells an object of a customer's key.
+        let customers_key = ["encryption parameters", "form of Server Side Encryption"];
+        if customers_key.iter().any(|hint| message.contains(hint)) {
+            "it is encrypted with a customer-provided key (SSE-C), which only its owner has; \
+             re-encrypt it with SSE-S3 or SSE-KMS, or exclude it with BACKUP_EXCLUDE"
+                .to_owned()
+        } else if code.starts_with("KMS.") {
+            "enable the KMS key, or name another one in BACKUP_KMS_KEY_ID".to_owned()
+        } else if code == "KeyTooLongError" {
+            "shorten BACKUP_DESTINATION_PREFIX: keys have at most 1,024 bytes".to_owned()
+        } else {
+            "see S3's documentation of the error code".to_owned()
+        }
+    }
+
+    /// AWS names the missing permission: "... is not authorized to perform: s3:GetObject on ...".
+    fn missing_action(&self) -> Option<&str> {
+        let message = self.reply.message.as_deref()?;
+        let (_, after) = message.split_once("perform: ")?;
+        after.split_whitespace().next()
+    }
+}
+
+impl fmt::Display for S3Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {} ", self.operation.verb())?;
+        match &self.key {
+            Some(key) => write!(f, "{key}")?,
+            None => write!(f, "bucket {}", self.bucket)?,
+        }
+        write!(f, ": {}", self.cause.text())?;
+        match (&self.reply.code, &self.reply.message) {
+            (Some(code), Some(message)) => write!(f, " ({code}: {message})"),
+            (Some(text), None) | (None, Some(text)) => write!(f, " ({text})"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl Error for S3Error {}
+
+fn classify<E>(error: &SdkError<E, HttpResponse>) -> Cause
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::TimeoutError(_) => Cause::TimedOut,
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => Cause::TimedOut,
+        SdkError::DispatchFailure(failure) if failure.is_io() => Cause::Network,
+        SdkError::DispatchFailure(_) => Cause::Credentials,
+        SdkError::ResponseError(_) => Cause::Unreadable,
+        SdkError::ServiceError(failure) => {
+            let status = failure.raw().status().as_u16();
+            by_code(failure.err().code().unwrap_or_default(), status)
+        }
+        _ => Cause::Rejected,
+    }
+}
+
+/// By S3's code where there is one; a reply to HEAD has none, only a status.
+fn by_code(code: &str, status: u16) -> Cause {
+    match code {
+        "AccessDenied"
+        | "AllAccessDisabled"
+        | "AccountProblem"
+        | "Forbidden"
+        | "SignatureDoesNotMatch" => Cause::Denied,
+        "NoSuchKey" | "NoSuchVersion" => Cause::Missing,
+        "NoSuchBucket" => Cause::NoBucket,
+        "InvalidObjectState" | "ObjectNotInActiveTierError" => Cause::Archived,
+        "PreconditionFailed" => Cause::ChangedMeanwhile,
+        "SlowDown"
+        | "ServiceUnavailable"
+        | "Throttling"
+        | "ThrottlingException"
+        | "RequestLimitExceeded"
+        | "TooManyRequests" => Cause::TooBusy,
+        "InternalError" | "OperationAborted" | "ConditionalRequestConflict" => Cause::ServerError,
+        "RequestTimeout" => Cause::TimedOut,
+        "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed" => {
+            Cause::OtherRegion
+        }
+        "ExpiredToken" | "InvalidAccessKeyId" | "InvalidToken" => Cause::Credentials,
+        _ => by_status(status),
+    }
+}
+
+fn by_status(status: u16) -> Cause {
+    match status {
+        301 | 307 => Cause::OtherRegion,
+        403 => Cause::Denied,
+        404 => Cause::Missing,
+        412 => Cause::ChangedMeanwhile,
+        503 => Cause::TooBusy,
+        500..=599 => Cause::ServerError,
+        200..=299 => Cause::Unreadable,
+        _ => Cause::Rejected,
+    }
+}
+
+fn reply<E>(error: &SdkError<E, HttpResponse>) -> Reply
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let service = error.as_service_error();
+    let raw = error.raw_response();
+    let code = service
+        .and_then(|service| service.code())
+        .map(str::to_owned);
+    let said = service
+        .and_then(|service| service.message())
+        .map(str::to_owned);
+    let status = || raw.map(|raw| format!("HTTP status {}", raw.status().as_u16()));
+    let message = match service {
+        Some(_) if code.is_some() => said,
+        Some(_) => said.or_else(status),
+        None => Some(innermost(error)),
+    };
+    Reply {
+        code,
+        message,
+        request_id: raw
+            .and_then(|raw| raw.headers().get("x-amz-request-id"))
+            .map(str::to_owned),
+    }
+}
+
+/// The last error of the chain says most: the SDK's own say "dispatch failure" and no more.
+fn innermost<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: Error + 'static,
+{
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        if source.is::<CutShort>() {
+            return source.to_string();
+        }
+        cause = source;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,17 @@
+//! The only door to AWS S3. Nothing outside of this room names the SDK; what comes out of it speaks
+//! our words, and its errors are one type with one classifier.
+
+mod blank;
+mod bucket;
+mod client;
+mod error;
+mod guard;
+mod read;
+mod write;
+
+pub use bucket::{Bucket, Versioning};
+pub use client::{Connections, Patience};
+pub use error::{Cause, Operation, Reply, S3Error};
+pub use guard::Requests;
+pub use read::{Page, PageStart};
+pub use write::{CopyRequest, MAX_COPY, Written};

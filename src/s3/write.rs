@@ -1,0 +1,96 @@
+//! What is written to S3: copies, made by S3 itself.
+
+use aws_sdk_s3::config::Config;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::types::{
+    MetadataDirective, ServerSideEncryption, StorageClass as SdkClass, TaggingDirective,
+};
+
+use super::blank;
+use super::bucket::Bucket;
+use super::error::{Cause, Operation, S3Error};
+use crate::model::{ETag, Key, Object, StorageClass, VersionId};
+
+/// The most that one `CopyObject` copies: 5 GiB. S3 says "5 GB" and means this.
+pub const MAX_COPY: u64 = 5 * 1024 * 1024 * 1024;
+
+/// A copy to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct CopyRequest<'a> {
+    /// Where from.
+    pub source: &'a Bucket,
+    /// What: only this very object, by its `ETag`, is copied.
+    pub object: &'a Object,
+    /// The key of the copy.
+    pub key: &'a Key,
+    /// Its storage class.
+    pub class: &'a StorageClass,
+    /// The KMS key to encrypt it with; without one, as the bucket does by default.
+    pub kms_key: Option<&'a str>,
+}
+
+/// A copy that S3 has confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The copy's entity tag.
+    pub etag: ETag,
+    /// The copy's version.
+    pub version: Option<VersionId>,
+}
+
+impl Bucket {
+    /// Copies an object into this bucket, with metadata and tags, if it still is what was listed.
+    ///
+    /// # Errors
+    /// Why S3 refused; a cause that [leaves doubt](Cause::leaves_doubt) when the copy may have been
+    /// made all the same.
+    pub async fn copy(&self, request: CopyRequest<'_>) -> Result<Written, S3Error> {
+        let CopyRequest { source, object, .. } = request;
+        let key = &object.key;
+        let (encryption, kms_key) = match request.kms_key {
+            None => (None, None),
+            Some(id) => (Some(ServerSideEncryption::AwsKms), Some(id.to_owned())),
+        };
+        let call = self
+            .clients
+            .writes
+            .copy_object()
+            .bucket(self.name.as_str())
+            .key(blank::sendable(request.key))
+            .copy_source(key.copy_source(source.name.as_str(), None))
+            .copy_source_if_match(object.etag.quoted())
+            .metadata_directive(MetadataDirective::Copy)
+            .tagging_directive(TaggingDirective::Copy)
+            .storage_class(SdkClass::from(request.class.as_str()))
+            // With a bucket key, KMS is not called (and billed) for each object.
+            .set_bucket_key_enabled(encryption.is_some().then_some(true))
+            .set_server_side_encryption(encryption)
+            .set_ssekms_key_id(kms_key)
+            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_source_bucket_owner(source.owner.clone());
+        let placed = request.key.clone();
+        let mut call = call
+            .customize()
+            .mutate_request(move |request| blank::restore(request, &placed));
+        let limit = self.patience.for_copy(object.size);
+        if limit > self.patience.attempt {
+            let timeouts = TimeoutConfig::builder().operation_attempt_timeout(limit);
+            call = call.config_override(Config::builder().timeout_config(timeouts.build()));
+        }
+        let operation = Operation::CopyObject;
+        let reply = call
+            .send()
+            .await
+            .map_err(|error| S3Error::from_sdk(operation, &self.name, &error).about(key))?;
+        // A success without a result is none: S3 may send 200 before it copies.
+        let etag = reply.copy_object_result().and_then(|result| result.e_tag());
+        let Some(etag) = etag else {
+            let doubt = "success was reported without a result".to_owned();
+            return Err(S3Error::ours(operation, &self.name, Cause::Unreadable, doubt).about(key));
+        };
+        Ok(Written {
+            etag: ETag::new(etag),
+            version: reply.version_id().map(VersionId::new),
+        })
+    }
+}

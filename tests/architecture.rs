@@ -1,0 +1,213 @@
+//! The house rules: a room imports only from rooms to its left, pure rooms stay pure, one room names
+//! the SDK, every file says why it exists. Std only, and done in milliseconds.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The corridor, left to right. `src/lib.rs` is its map.
+const ROOMS: [&str; 13] = [
+    "model", "event", "config", "filter", "plan", "s3", "list", "diff", "copy", "report", "backup",
+    "handler", "cli",
+];
+
+/// Rooms and files that know no SDK, no clock, no environment and no runtime.
+const PURE: [&str; 7] = [
+    "model", "event", "config", "filter", "plan", "diff", "report",
+];
+
+/// What a pure room must not name.
+const IMPURE: [&str; 5] = [
+    "tokio",
+    "std::env",
+    "SystemTime::now",
+    "Instant::now",
+    "aws_",
+];
+
+/// A source file: its room, its path, and its text without the tests at its end.
+struct Source {
+    room: String,
+    path: PathBuf,
+    text: String,
+    whole: String,
+}
+
+impl Source {
+    fn read(path: PathBuf) -> Self {
+        let below = path.strip_prefix(source_root()).unwrap();
+        let first = below.components().next().unwrap();
+        let room = Path::new(first.as_os_str()).with_extension("");
+        let whole = fs::read_to_string(&path).unwrap();
+        let text = whole.split("\n#[cfg(test)]\n").next().unwrap_or_default();
+        Self {
+            room: room.to_str().unwrap().to_owned(),
+            text: text.to_owned(),
+            path,
+            whole,
+        }
+    }
+
+    /// Lines of code, without comments.
+    fn code(&self) -> impl Iterator<Item = &str> {
+        let code = self.text.lines().map(str::trim);
+        code.filter(|line| !line.starts_with("//"))
+    }
+
+    /// The rooms that the file names with `crate::`.
+    fn rooms_named(&self) -> Vec<String> {
+        let joined: Vec<&str> = self.code().collect();
+        let joined = joined.join(" ");
+        let after = joined.split("crate::").skip(1);
+        let name = |rest: &str| {
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+            rest[..end.unwrap_or(rest.len())].to_owned()
+        };
+        after.map(name).collect()
+    }
+}
+
+fn source_root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn sources() -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut folders = vec![source_root()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                found.push(Source::read(path));
+            }
+        }
+    }
+    found
+}
+
+fn place(room: &str) -> Option<usize> {
+    ROOMS.iter().position(|known| *known == room)
+}
+
+#[test]
+fn every_file_is_in_a_room_of_the_corridor() {
+    for source in sources() {
+        let outside = ["lib", "bin"].contains(&source.room.as_str());
+
+        assert!(
+            outside || place(&source.room).is_some(),
+            "{:?}",
+            source.path
+        );
+    }
+}
+
+#[test]
+fn a_room_imports_only_from_its_left() {
+    for source in sources() {
+        let Some(here) = place(&source.room) else {
+            continue;
+        };
+        for named in source.rooms_named() {
+            let there = place(&named);
+            assert!(
+                there.is_some_and(|there| there <= here),
+                "{:?} imports {named}, which is not to its left",
+                source.path
+            );
+        }
+    }
+}
+
+#[test]
+fn pure_rooms_name_nothing_impure() {
+    let parts = ["copy/parts.rs"];
+    for source in sources() {
+        let pure = PURE.contains(&source.room.as_str());
+        if !pure && !parts.iter().any(|part| source.path.ends_with(part)) {
+            continue;
+        }
+        for line in source.code() {
+            for name in IMPURE {
+                assert!(!line.contains(name), "{:?}: {line}", source.path);
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_s3_room_names_the_sdk() {
+    for source in sources()
+        .iter()
+        .filter(|source| source.room != "s3" && source.room != "bin")
+    {
+        for line in source.code() {
+            assert!(!line.contains("aws_s"), "{:?}: {line}", source.path);
+        }
+    }
+}
+
+#[test]
+fn tasks_are_spawned_only_where_listings_read_ahead() {
+    for source in sources().iter().filter(|source| source.room != "list") {
+        for line in source.code() {
+            assert!(!line.contains("tokio::spawn"), "{:?}: {line}", source.path);
+        }
+    }
+}
+
+#[test]
+fn every_file_says_why_it_exists() {
+    for source in sources() {
+        assert!(source.whole.starts_with("//!"), "{:?}", source.path);
+    }
+}
+
+#[test]
+fn no_file_is_a_drawer_for_odds_and_ends() {
+    let drawers = [
+        "utils", "util", "common", "core", "helpers", "misc", "types",
+    ];
+    for source in sources() {
+        let name = source
+            .path
+            .file_stem()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
+
+        assert!(!drawers.contains(&name.as_str()), "{:?}", source.path);
+    }
+}
+
+#[test]
+fn the_map_shows_every_room() {
+    let map = fs::read_to_string(source_root().join("lib.rs")).unwrap();
+
+    for room in ROOMS {
+        assert!(
+            map.contains(&format!("pub mod {room};")),
+            "{room} has no door"
+        );
+        assert!(
+            map.contains(&format!("[`{room}`]")),
+            "{room} is not on the map"
+        );
+    }
+}
+
+#[test]
+fn an_import_to_the_right_is_seen() {
+    let planted = Source {
+        room: "diff".to_owned(),
+        path: PathBuf::from("planted.rs"),
+        text: "// crate::cli\nuse crate::{report};\nuse crate::report::Report;".to_owned(),
+        whole: String::new(),
+    };
+
+    assert_eq!(planted.rooms_named(), ["", "report"]);
+    assert_eq!(place(""), None);
+    assert!(place("report") > place("diff"));
+}

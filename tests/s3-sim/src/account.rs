@@ -1,0 +1,155 @@
+//! Everything a call meets, in the order it meets it: the bucket, its region,
+//! its owner, the caller's permissions, and then the verb itself.
+
+use crate::actions;
+use crate::answer::{self, Scene};
+use crate::call::Call;
+use crate::clock::Clock;
+use crate::digest;
+use crate::faults::Faults;
+use crate::ledger::{Action, Ledger, Writing};
+use crate::pace::Pace;
+use crate::policy::Policy;
+use crate::reply::{Refusal, Reply};
+use crate::stamp::Stamp;
+use crate::store::Store;
+use crate::verb::Verb;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub clock: Clock,
+    pub faults: Faults,
+    pub ledger: Ledger,
+    pub pace: Pace,
+    pub page_max: usize,
+    store: Mutex<Store>,
+    policy: Mutex<Policy>,
+    requests: AtomicU64,
+}
+
+impl Account {
+    pub(crate) fn new(pace: Pace, page_max: usize) -> Account {
+        Account {
+            clock: Clock::real(),
+            faults: Faults::default(),
+            ledger: Ledger::new(),
+            pace,
+            page_max,
+            store: Mutex::default(),
+            policy: Mutex::default(),
+            requests: AtomicU64::new(1),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Stamp {
+        Stamp::from(self.clock.now())
+    }
+
+    pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn policy(&self) -> MutexGuard<'_, Policy> {
+        self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A fresh `x-amz-request-id` and `x-amz-id-2`.
+    pub(crate) fn request_ids(&self) -> (String, String) {
+        let number = digest::mix(self.requests.fetch_add(1, Ordering::Relaxed));
+        let host = u128::from_be_bytes(digest::scatter([number, 0, 0]));
+        (format!("{number:016X}"), format!("{host:032x}"))
+    }
+
+    /// Does what the call asks, if it may be done.
+    pub(crate) fn carry_out(&self, call: &Call, writing: &mut Writing) -> Result<Reply, Refusal> {
+        if !self.pace.admits(call.verb) {
+            return Err(Refusal::slow_down());
+        }
+        let mut store = self.store();
+        let admitted = self.admit(&store, call);
+        let actions = admitted.map_err(|refusal| with_region(&store, call, refusal))?;
+        let shows_tag_count = self.admits(call, "s3:GetObjectTagging", &call.bucket);
+        writing.allowed(actions);
+        let mut scene = Scene {
+            store: &mut store,
+            call,
+            now: self.now(),
+            page_max: self.page_max,
+            shows_tag_count,
+        };
+        let answered = answer::answer(&mut scene);
+        answered.map_err(|refusal| self.veil(call, refusal))
+    }
+
+    fn admit(&self, store: &Store, call: &Call) -> Result<Vec<Action>, Refusal> {
+        if !matches!(call.verb, Verb::CreateBucket | Verb::Unknown) {
+            let options = &store.bucket(&call.bucket)?.options;
+            check_region(call, &options.region)?;
+            check_owner(call, "x-amz-expected-bucket-owner", &options.owner)?;
+        }
+        if matches!(call.verb, Verb::CopyObject | Verb::UploadPartCopy) {
+            let source = call.copy_source()?;
+            let owner = &store.bucket(&source.bucket)?.options.owner;
+            check_owner(call, "x-amz-source-expected-bucket-owner", owner)?;
+        }
+        let actions = actions::needed(store, call);
+        self.policy().check(call, &actions)?;
+        Ok(actions)
+    }
+
+    fn admits(&self, call: &Call, name: &'static str, bucket: &str) -> bool {
+        let action = Action {
+            name,
+            resource: bucket.to_owned(),
+        };
+        self.policy().admits(call.access_key(), &action)
+    }
+
+    /// Who may not list a bucket is not told that a key is missing.
+    fn veil(&self, call: &Call, refusal: Refusal) -> Refusal {
+        if refusal.code != "NoSuchKey" {
+            return refusal;
+        }
+        let bucket = match call.copy_source() {
+            Ok(source) => source.bucket,
+            Err(_) => call.bucket.clone(),
+        };
+        if self.admits(call, "s3:ListBucket", &bucket) {
+            refusal
+        } else {
+            Refusal::access_denied()
+        }
+    }
+}
+
+fn check_region(call: &Call, region: &str) -> Result<(), Refusal> {
+    match &call.signer {
+        Some(signer) if signer.region != *region => Err(Refusal::new(
+            301,
+            "PermanentRedirect",
+            "The bucket you are attempting to access must be addressed using the specified \
+             endpoint. Please send all future requests to this endpoint.",
+        )
+        .with("x-amz-bucket-region", region)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn check_owner(call: &Call, header: &str, owner: &str) -> Result<(), Refusal> {
+    match call.header(header) {
+        Some(expected) if expected != owner => Err(Refusal::access_denied()),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// HeadBucket tells the region even to those it turns away.
+fn with_region(store: &Store, call: &Call, refusal: Refusal) -> Refusal {
+    match store.get(&call.bucket) {
+        Some(bucket) if call.verb == Verb::HeadBucket => {
+            refusal.with("x-amz-bucket-region", &bucket.options.region)
+        }
+        Some(_) | None => refusal,
+    }
+}

@@ -1,0 +1,39 @@
+//! DeleteObject: a marker on top, or one version gone for good.
+
+use super::{Scene, version_id};
+use crate::bucket::Versioning;
+use crate::reply::{Refusal, Reply};
+use crate::version::VersionId;
+
+pub(super) fn delete_object(scene: &mut Scene<'_>) -> Result<Reply, Refusal> {
+    let call = scene.call;
+    if let Some(id) = version_id(call.version())? {
+        return erase(scene, id);
+    }
+    let fresh = scene.store.fresh_version();
+    let bucket = scene.store.bucket_mut(&call.bucket)?;
+    match bucket.options.versioning {
+        Versioning::Off => {
+            bucket.erase(&call.key, VersionId::NULL);
+            Ok(Reply::empty(204))
+        }
+        Versioning::Enabled | Versioning::Suspended => {
+            let id = bucket.write(&call.key, fresh, scene.now, None);
+            Ok(Reply::empty(204)
+                .with("x-amz-delete-marker", "true")
+                .with("x-amz-version-id", id.to_string()))
+        }
+    }
+}
+
+/// Erasing what is not there succeeds too.
+fn erase(scene: &mut Scene<'_>, id: VersionId) -> Result<Reply, Refusal> {
+    let bucket = scene.store.bucket_mut(&scene.call.bucket)?;
+    let erased = bucket.erase(&scene.call.key, id);
+    let was_marker = erased.is_some_and(|version| version.stored.is_none());
+    let reply = Reply::empty(204).with("x-amz-version-id", id.to_string());
+    Ok(match was_marker {
+        true => reply.with("x-amz-delete-marker", "true"),
+        false => reply,
+    })
+}

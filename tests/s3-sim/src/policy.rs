@@ -1,0 +1,161 @@
+//! Who may do what: every call is translated into the IAM actions it needs, and
+//! a test can deny an action or allow an access key nothing but a list.
+
+use crate::call::Call;
+use crate::ledger::Action;
+use crate::reply::Refusal;
+use std::collections::BTreeMap;
+
+/// An action that is allowed or denied, everywhere or on one bucket (or KMS key).
+/// An action may end in `*`.
+///
+/// ```
+/// use s3_sim::Grant;
+///
+/// let grants = [Grant::from("s3:ListBucket"), Grant::on("s3:PutObject*", "backup")];
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    action: String,
+    resource: Option<String>,
+}
+
+impl Grant {
+    /// On one bucket, or on the KMS key of that ARN.
+    pub fn on(action: &str, resource: &str) -> Grant {
+        Grant {
+            action: action.to_owned(),
+            resource: Some(resource.to_owned()),
+        }
+    }
+
+    fn covers(&self, action: &Action) -> bool {
+        let named = match self.action.strip_suffix('*') {
+            Some(start) => action.name.starts_with(start),
+            None => action.name == self.action,
+        };
+        named
+            && self
+                .resource
+                .as_deref()
+                .is_none_or(|own| own == action.resource)
+    }
+}
+
+impl From<&str> for Grant {
+    fn from(action: &str) -> Self {
+        Grant {
+            action: action.to_owned(),
+            resource: None,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Policy {
+    denied: Vec<Grant>,
+    /// Access keys that are not listed may do everything.
+    allowed: BTreeMap<String, Vec<Grant>>,
+}
+
+impl Policy {
+    pub(crate) fn deny(&mut self, grant: Grant) {
+        self.denied.push(grant);
+    }
+
+    pub(crate) fn allow_only(&mut self, access_key: &str, grants: Vec<Grant>) {
+        self.allowed.insert(access_key.to_owned(), grants);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Policy::default();
+    }
+
+    pub(crate) fn admits(&self, access_key: &str, action: &Action) -> bool {
+        self.objection(access_key, action).is_none()
+    }
+
+    /// Refuses the call if one of the actions is not allowed.
+    pub(crate) fn check(&self, call: &Call, actions: &[Action]) -> Result<(), Refusal> {
+        for action in actions {
+            if let Some(why) = self.objection(call.access_key(), action) {
+                let message = format!(
+                    "User: arn:aws:iam::111122223333:user/{} is not authorized to perform: {} on \
+                     resource: \"{}\" {why}",
+                    call.access_key(),
+                    action.name,
+                    resource(call, action)
+                );
+                return Err(Refusal::new(403, "AccessDenied", message));
+            }
+        }
+        Ok(())
+    }
+
+    fn objection(&self, access_key: &str, action: &Action) -> Option<String> {
+        if self.denied.iter().any(|grant| grant.covers(action)) {
+            return Some("with an explicit deny in an identity-based policy".to_owned());
+        }
+        let grants = self.allowed.get(access_key)?;
+        if grants.iter().any(|grant| grant.covers(action)) {
+            return None;
+        }
+        Some(format!(
+            "because no identity-based policy allows the {} action",
+            action.name
+        ))
+    }
+}
+
+/// The ARN that AWS would name.
+fn resource(call: &Call, action: &Action) -> String {
+    if action.name.starts_with("kms:") {
+        return action.resource.clone();
+    }
+    let source = call.copy_source().ok();
+    let key = match source {
+        Some(source) if source.bucket == action.resource && action.name.contains(":Get") => {
+            source.key
+        }
+        Some(_) | None => call.key.clone(),
+    };
+    let on_bucket = action.name.starts_with("s3:List") || key.is_empty();
+    if on_bucket {
+        format!("arn:aws:s3:::{}", action.resource)
+    } else {
+        format!("arn:aws:s3:::{}/{key}", action.resource)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn action(name: &'static str, resource: &str) -> Action {
+        Action {
+            name,
+            resource: resource.to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_access_key_with_a_list_may_do_nothing_else() {
+        let mut policy = Policy::default();
+        policy.allow_only("AK", vec![Grant::on("s3:Get*", "primary")]);
+
+        assert!(policy.admits("AK", &action("s3:GetObject", "primary")));
+        assert!(!policy.admits("AK", &action("s3:GetObject", "backup")));
+        assert!(!policy.admits("AK", &action("s3:PutObject", "primary")));
+        assert!(policy.admits("other", &action("s3:PutObject", "primary")));
+    }
+
+    #[test]
+    fn a_denial_beats_a_permission() {
+        let mut policy = Policy::default();
+        policy.allow_only("AK", vec![Grant::from("s3:*")]);
+        policy.deny(Grant::from("s3:GetObjectTagging"));
+
+        assert!(!policy.admits("AK", &action("s3:GetObjectTagging", "primary")));
+        assert!(policy.admits("AK", &action("s3:GetObject", "primary")));
+    }
+}

@@ -1,0 +1,179 @@
+//! Keys that exist without being stored: a bucket of ten million objects that
+//! needs no memory. Key, size and content follow from the index alone; a key
+//! that is written or deleted becomes an ordinary stored one.
+
+use crate::content::Content;
+use crate::digest::{self, Algorithm};
+use crate::object::{Encryption, SystemHeaders};
+use crate::stamp::Stamp;
+use crate::version::{Chain, Checksum, ETag, Properties, Stored, Version, VersionId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How keys lie in the key space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// `object-000000000042`: one long directory.
+    Flat,
+    /// `00/00/00/00/00/42.dat`: a hundred entries in each directory.
+    Deep,
+    /// Nine of ten below `hot/`, the rest spread over a thousand prefixes.
+    Skewed,
+}
+
+/// A key space that is generated on demand. Two populations that are equal hold
+/// equal objects: give it to source and backup for a night without changes.
+#[derive(Clone, Debug)]
+pub struct Population {
+    /// How the keys look.
+    pub shape: Shape,
+    /// How many there are.
+    pub count: u64,
+    /// Bytes in each object.
+    pub size: u64,
+    /// What the content depends on, besides the index.
+    pub seed: u64,
+    /// The date of every object.
+    pub modified: SystemTime,
+}
+
+/// Ids of generated versions lie above all others.
+const GENERATED: u64 = 1 << 63;
+
+impl Population {
+    /// `count` objects of 1,000 bytes, written in January 2026.
+    pub fn new(shape: Shape, count: u64) -> Population {
+        Population {
+            shape,
+            count,
+            size: 1_000,
+            seed: 1,
+            modified: UNIX_EPOCH + Duration::from_secs(1_767_225_600),
+        }
+    }
+
+    /// The key at an index; ascends with the index.
+    pub fn key(&self, index: u64) -> String {
+        let mut key = String::with_capacity(24);
+        match self.shape {
+            Shape::Flat => {
+                key.push_str("object-");
+                push_digits(&mut key, index, 12);
+            }
+            Shape::Deep => {
+                for place in (1..=5).rev() {
+                    push_digits(&mut key, index / 100u64.pow(place) % 100, 2);
+                    key.push('/');
+                }
+                push_digits(&mut key, index % 100, 2);
+                key.push_str(".dat");
+            }
+            Shape::Skewed => {
+                let hot = self.count / 10 * 9;
+                match index.checked_sub(hot) {
+                    None => {
+                        key.push_str("hot/");
+                        push_digits(&mut key, index, 12);
+                    }
+                    Some(rest) => {
+                        let share = (self.count - hot).div_ceil(1_000);
+                        key.push('p');
+                        push_digits(&mut key, rest / share, 3);
+                        key.push('/');
+                        push_digits(&mut key, rest % share, 12);
+                    }
+                }
+            }
+        }
+        key
+    }
+
+    /// The index of the first key that is not below `key`.
+    pub(crate) fn at_or_after(&self, key: &str) -> u64 {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.key(middle).as_str() < key {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    pub(crate) fn index_of(&self, key: &str) -> Option<u64> {
+        let index = self.at_or_after(key);
+        (index < self.count && self.key(index) == key).then_some(index)
+    }
+
+    /// The parts of an object that do not depend on the index.
+    pub(crate) fn properties(&self) -> Arc<Properties> {
+        Arc::new(Properties {
+            headers: SystemHeaders {
+                content_type: Some("application/octet-stream".to_owned()),
+                ..SystemHeaders::default()
+            },
+            metadata: BTreeMap::new(),
+            storage_class: "STANDARD".to_owned(),
+            encryption: Encryption::SseS3,
+        })
+    }
+
+    pub(crate) fn chain(&self, index: u64, properties: &Arc<Properties>, versioned: bool) -> Chain {
+        let content = Content::generated(digest::mix(self.seed ^ digest::mix(index)), self.size);
+        let id = if versioned {
+            VersionId(GENERATED | index)
+        } else {
+            VersionId::NULL
+        };
+        Chain::of(Version {
+            id,
+            modified: Stamp::from(self.modified),
+            stored: Some(Stored {
+                etag: ETag {
+                    digest: digest::md5(&content),
+                    parts: 0,
+                },
+                content,
+                properties: Arc::clone(properties),
+                tags: None,
+                parts: None,
+                checksum: Some(Checksum::full(Algorithm::Crc64Nvme)),
+                tier: None,
+                restore: None,
+            }),
+        })
+    }
+}
+
+/// Without `format!`: a listing makes a thousand keys a page.
+fn push_digits(key: &mut String, mut number: u64, width: usize) {
+    let mut digits = [b'0'; 20];
+    for digit in digits[..width].iter_mut().rev() {
+        *digit += (number % 10) as u8;
+        number /= 10;
+    }
+    for digit in &digits[..width] {
+        key.push(char::from(*digit));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_ascend_and_are_found_again() {
+        for shape in [Shape::Flat, Shape::Deep, Shape::Skewed] {
+            let population = Population::new(shape, 5_000);
+
+            let keys: Vec<String> = (0..5_000).map(|index| population.key(index)).collect();
+
+            assert!(keys.is_sorted_by(|left, right| left < right), "{shape:?}");
+            assert_eq!(population.index_of(&keys[4_321]), Some(4_321));
+            assert_eq!(population.index_of("nowhere"), None);
+        }
+    }
+}
