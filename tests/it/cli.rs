@@ -1,0 +1,165 @@
+//! The built command line: exit codes, what it prints, and where.
+
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use s3_sim::{Effect, Fault, Verb};
+use serde_json::Value;
+
+use crate::world::{BACKUP, PRIMARY, World, counts};
+
+fn run(world: &World, arguments: &[&str]) -> Output {
+    world.sim.clock().advance(Duration::from_secs(2));
+    Command::new(env!("CARGO_BIN_EXE_s3-backup"))
+        .args(arguments)
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", world.sim.endpoint())
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+const RUN: [&str; 5] = ["run", "--source", PRIMARY, "--destination", BACKUP];
+
+fn run_with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    RUN.iter().copied().chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn a_complete_run_exits_with_0_and_a_summary() {
+    let world = World::new();
+    world.put("a", "12345");
+
+    let output = run(&world, &RUN);
+
+    let stdout = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(
+        stdout.starts_with("Backed up 1 object: 1 copied\n  source       primary\n"),
+        "{stdout}"
+    );
+    assert!(stdout.contains("1 objects, 5 bytes"), "{stdout}");
+    assert_eq!(text(&output.stderr), "");
+    world.assert_backed_up();
+}
+
+#[test]
+fn json_is_the_lambdas_result_and_nothing_else() {
+    let world = World::new();
+    world.put("a", "1");
+
+    let output = run(&world, &run_with(&["--json"]));
+
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(counts(&result), [1, 1, 0, 0, 0, 0]);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_dry_run_copies_nothing() {
+    let world = World::new();
+    world.put("a", "1");
+
+    let output = run(&world, &run_with(&["--dry-run"]));
+
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(
+        text(&output.stdout).starts_with("Dry run over 1 object: 1 to copy\n"),
+        "{output:?}"
+    );
+    assert_eq!(world.sim.ledger().count(Verb::CopyObject), 0);
+}
+
+#[test]
+fn a_run_that_cannot_start_exits_with_1() {
+    let world = World::new();
+
+    let output = run(
+        &world,
+        &["run", "--source", PRIMARY, "--destination", "nowhere"],
+    );
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let stderr = text(&output.stderr);
+    assert!(
+        stderr.starts_with("error: cannot use the destination: cannot reach bucket nowhere"),
+        "{stderr}"
+    );
+    assert_eq!(text(&output.stdout), "");
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let world = World::new();
+    let cases: [(&[&str], &str); 6] = [
+        (&[], "Usage:"),
+        (&["bakup"], "unrecognized subcommand"),
+        (&["run", "--sorce", "x"], "unexpected argument"),
+        (
+            &["run", "--destination", BACKUP],
+            "SOURCE_BUCKET (--source) is not set",
+        ),
+        (
+            &run_with(&["--mode", "some"]),
+            "BACKUP_MODE (--mode) = \"some\" is not allowed; allowed: incremental, full",
+        ),
+        (&run_with(&["--max-concurrency", "0"]), "allowed: 1 to 900"),
+    ];
+
+    for (arguments, part) in cases {
+        let output = run(&world, arguments);
+
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(stderr.contains(part), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn an_incomplete_run_exits_with_3_and_tells_what_to_do() {
+    let world = World::new();
+    world.put("bad\u{1b}[2J", "1");
+    world.put("good", "1");
+    let denied = Effect::status(403, "AccessDenied", "Access Denied");
+    world
+        .sim
+        .fault(Fault::on(Verb::CopyObject).key("bad\u{1b}[2J"), denied);
+
+    let output = run(&world, &RUN);
+
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let stdout = text(&output.stdout);
+    assert!(
+        stdout.starts_with("Backup incomplete: 2 objects, 1 copied, 1 error\n"),
+        "{stdout}"
+    );
+    assert!(
+        stdout.contains(
+            "error: cannot copy bad\\u{1b}[2J: access denied (AccessDenied: Access Denied)"
+        ),
+        "{stdout}"
+    );
+    assert!(stdout.contains("next: grant s3:GetObject"), "{stdout}");
+}
+
+#[test]
+fn the_help_is_the_one_in_the_golden_files() {
+    let world = World::new();
+    let cases: [(&[&str], &str); 2] = [
+        (&["--help"], include_str!("../golden/help.txt")),
+        (&["run", "--help"], include_str!("../golden/help-run.txt")),
+    ];
+
+    for (arguments, golden) in cases {
+        let output = run(&world, arguments);
+
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(text(&output.stdout), golden, "{arguments:?}");
+    }
+}

@@ -1,0 +1,225 @@
+//! Every verb that is used, crossed with every fault: a run ends in bounded time, its sums add up,
+//! nothing is called copied that is not there byte for byte, and the next run makes it good.
+
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use s3_sim::{Effect, Fault, Sim, Verb};
+use serde_json::json;
+
+use crate::world::{BACKUP, PRIMARY, World, answer, assert_adds_up, count, counts};
+
+const OBJECTS: u64 = 12;
+/// The worst is a page that stalls in each of its attempts.
+const BOUND: Duration = Duration::from_secs(30);
+
+/// A world of several pages: some objects new, some changed, some unchanged.
+async fn world() -> World {
+    let world = World::around(Sim::builder().page_size_max(5).start()).impatient();
+    for n in 0..OBJECTS {
+        world.put(&format!("key {n:02}"), &format!("body {n}"));
+    }
+    world.backup().await;
+    for n in [1, 6, 11] {
+        world.put(&format!("key {n:02}"), &format!("edit {n}"));
+    }
+    for n in [2, 7] {
+        world.sim.delete(BACKUP, &format!("key {n:02}"));
+    }
+    world.sim.ledger().clear();
+    world
+}
+
+/// Runs a backup with the faults in place and holds it to the laws.
+async fn assert_laws_hold(name: &str, faults: Vec<(Fault, Effect)>) {
+    let world = world().await;
+    for (fault, effect) in faults {
+        world.sim.fault(fault, effect);
+    }
+    let before = world.equal();
+
+    let ended = tokio::time::timeout(BOUND, world.invoke(json!({}))).await;
+
+    let result = ended.unwrap_or_else(|_| panic!("{name}: the run does not end"));
+    match result {
+        Err(error) => {
+            assert_ne!(error.error_type(), "ConfigError", "{name}");
+            assert_eq!(
+                world.equal(),
+                before,
+                "{name}: refused, and something was copied"
+            );
+        }
+        Ok(result) => {
+            assert_adds_up(&result);
+            let good = count(&result, "objects_copied") + count(&result, "objects_unchanged");
+            assert!(
+                good <= world.equal(),
+                "{name}: more is called good than is: {result}"
+            );
+            if result["status"] == "complete" {
+                assert_eq!(world.equal(), OBJECTS, "{name}: {result}");
+            }
+        }
+    }
+    world.sim.clear_faults();
+    let next = world.backup().await;
+    let last = world.backup().await;
+    assert_eq!(next["status"], "complete", "{name}: {next}");
+    assert_eq!(world.equal(), OBJECTS, "{name}");
+    assert_eq!(counts(&last), [OBJECTS, 0, OBJECTS, 0, 0, 0], "{name}");
+}
+
+/// A way that a verb is used: its name, how to strike it, and what must go wrong for it to be used.
+type Place = (&'static str, Fault, Option<(Fault, Effect)>);
+
+/// Where a verb can be struck: each way that it is used.
+fn places() -> Vec<Place> {
+    let lost = || Some((Fault::on(Verb::CopyObject).nth(1), Effect::ResetAfterWork));
+    let changed = || {
+        let overwrite = Effect::before(|sim| {
+            sim.put(PRIMARY, "key 01", "meanwhile");
+        });
+        Some((Fault::on(Verb::CopyObject).key("key 01").nth(1), overwrite))
+    };
+    vec![
+        ("HeadBucket", Fault::on(Verb::HeadBucket), None),
+        (
+            "GetBucketVersioning",
+            Fault::on(Verb::GetBucketVersioning),
+            None,
+        ),
+        (
+            "ListObjectsV2 of the source",
+            Fault::on(Verb::ListObjectsV2).bucket(PRIMARY),
+            None,
+        ),
+        (
+            "ListObjectsV2 of the backup",
+            Fault::on(Verb::ListObjectsV2).bucket(BACKUP),
+            None,
+        ),
+        ("CopyObject", Fault::on(Verb::CopyObject), None),
+        (
+            "HeadObject of the backup",
+            Fault::on(Verb::HeadObject).bucket(BACKUP),
+            lost(),
+        ),
+        (
+            "HeadObject of the source",
+            Fault::on(Verb::HeadObject).bucket(PRIMARY),
+            changed(),
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_verb_survives_every_fault() {
+    let mut cases = Vec::new();
+    for (place, fault, also) in places() {
+        for effect in Effect::all() {
+            for (when, fault) in [
+                ("once", fault.clone().nth(1)),
+                ("the second time", fault.clone().nth(2)),
+                ("always", fault.clone().always()),
+            ] {
+                let name = format!("{effect:?} at {place}, {when}");
+                let faults = also
+                    .clone()
+                    .into_iter()
+                    .chain([(fault, effect.clone())])
+                    .collect();
+                cases.push(assert_laws_hold_in_a_task(name, faults));
+            }
+        }
+    }
+    assert!(cases.len() > 300, "only {} cases", cases.len());
+
+    stream::iter(cases)
+        .buffer_unordered(16)
+        .for_each(async |()| {})
+        .await;
+}
+
+async fn assert_laws_hold_in_a_task(name: String, faults: Vec<(Fault, Effect)>) {
+    let checked = tokio::spawn(async move { assert_laws_hold(&name, faults).await });
+    if let Err(failed) = checked.await {
+        std::panic::resume_unwind(failed.into_panic());
+    }
+}
+
+#[tokio::test]
+async fn a_listing_that_breaks_off_still_finishes_the_copies_in_hand() {
+    let world = World::around(Sim::builder().page_size_max(5).start());
+    for n in 0..10 {
+        world.put(&format!("{n}"), "1");
+    }
+    let second_page = Fault::on(Verb::ListObjectsV2).bucket(PRIMARY);
+    let strikes = world.sim.fault(second_page.nth(2), denied());
+
+    let result = world.backup().await;
+
+    assert_eq!(strikes.count(), 1);
+    assert_eq!(counts(&result), [6, 5, 0, 0, 0, 1]);
+    assert_eq!(result["status"], "incomplete");
+    assert_eq!(result["failures"][0]["key"], json!(null));
+    assert_eq!(result["failures"][0]["operation"], "ListObjectsV2");
+    assert_eq!(world.equal(), 5);
+}
+
+#[tokio::test]
+async fn a_page_that_contradicts_itself_is_fetched_again() {
+    let doubtful = [
+        Effect::MissingIsTruncated,
+        Effect::MissingToken,
+        Effect::KeysOutOfOrder,
+        Effect::DuplicateKey,
+        Effect::WrongKeyCount,
+        Effect::CutBodyFraction(0.5),
+    ];
+    for effect in doubtful {
+        let name = format!("{effect:?}");
+        let world = world().await;
+        let strikes = world.sim.fault(
+            Fault::on(Verb::ListObjectsV2).bucket(PRIMARY).nth(1),
+            effect,
+        );
+
+        let result = world.backup().await;
+
+        assert_eq!(strikes.count(), 1, "{name}");
+        assert_eq!(counts(&result), [OBJECTS, 5, 7, 0, 0, 0], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_run_does_not_poison_the_next_one_in_a_warm_environment() {
+    let world = World::new();
+    for n in 0..300 {
+        world.put(&n.to_string(), "1");
+    }
+    let handler = world.handler();
+    world.sim.clock().advance(Duration::from_secs(2));
+    world
+        .sim
+        .fault(Fault::on(Verb::CopyObject), Effect::InternalError);
+    let bad = answer(&handler, json!({})).await.unwrap();
+    world.sim.clear_faults();
+    world
+        .sim
+        .fault(Fault::on(Verb::CopyObject).every(3), Effect::InternalError);
+
+    let next = answer(&handler, json!({})).await.unwrap();
+
+    assert_eq!(counts(&bad), [300, 0, 0, 0, 0, 300]);
+    assert_eq!(bad["failures_omitted"], 200);
+    assert!(
+        count(&next, "objects_copied") > 290,
+        "retries ran out: {next}"
+    );
+    counts(&next);
+}
+
+fn denied() -> Effect {
+    Effect::status(403, "AccessDenied", "Access Denied")
+}

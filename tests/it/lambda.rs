@@ -1,0 +1,260 @@
+//! The built `bootstrap` against a fake Runtime API: what Lambda sends in and gets back.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use s3_sim::Verb;
+use serde_json::{Value, json};
+
+use crate::world::{BACKUP, PRIMARY, World, counts};
+
+/// How long a test waits for an answer.
+const BOUND: Duration = Duration::from_secs(30);
+
+/// What the function posted: the path of the Runtime API, and the body.
+struct Posted {
+    path: String,
+    body: Value,
+}
+
+/// A function in an environment of its own, stopped when dropped.
+struct Function {
+    process: Child,
+    posted: mpsc::Receiver<Posted>,
+}
+
+impl Function {
+    /// Starts the function, which is sent these payloads one after the other.
+    fn start(world: &World, vars: &[(&str, &str)], payloads: Vec<String>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let api = listener.local_addr().unwrap().to_string();
+        let (send, posted) = mpsc::channel();
+        thread::spawn(move || serve(&listener, payloads, &send));
+        let process = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", api)
+            .env("AWS_LAMBDA_FUNCTION_NAME", "backup")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_ENDPOINT_URL", world.sim.endpoint())
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .envs(vars.iter().copied())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { process, posted }
+    }
+
+    fn posted(&self) -> Posted {
+        self.posted.recv_timeout(BOUND).unwrap()
+    }
+
+    fn response(&self) -> Value {
+        let posted = self.posted();
+        assert!(
+            posted.path.ends_with("/response"),
+            "{}: {}",
+            posted.path,
+            posted.body
+        );
+        posted.body
+    }
+
+    fn error(&self) -> Value {
+        let posted = self.posted();
+        assert!(
+            posted.path.ends_with("/error"),
+            "{}: {}",
+            posted.path,
+            posted.body
+        );
+        posted.body
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Hands out the payloads and takes what is posted; after the last one, polls wait.
+fn serve(listener: &TcpListener, payloads: Vec<String>, send: &mpsc::Sender<Posted>) {
+    let mut payloads = payloads.into_iter();
+    for stream in listener.incoming() {
+        let mut reader = BufReader::new(stream.unwrap());
+        while let Some((method, path, body)) = request(&mut reader) {
+            if method == "GET" {
+                let Some(payload) = payloads.next() else {
+                    thread::sleep(BOUND);
+                    return;
+                };
+                answer(reader.get_mut(), "200 OK", &payload);
+            } else {
+                answer(reader.get_mut(), "202 Accepted", "{}");
+                let body = serde_json::from_slice(&body).unwrap();
+                let _ = send.send(Posted { path, body });
+            }
+        }
+    }
+}
+
+fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, String, Vec<u8>)> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).unwrap_or(0) == 0 {
+            return None;
+        }
+    }
+    let mut words = head.split_whitespace().map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
+    let lower = head.to_lowercase();
+    let length = lower
+        .split("content-length:")
+        .nth(1)
+        .and_then(|rest| rest.split_whitespace().next());
+    let body = match length {
+        Some(length) => {
+            let mut body = vec![0; length.parse().ok()?];
+            reader.read_exact(&mut body).ok()?;
+            body
+        }
+        None if lower.contains("transfer-encoding: chunked") => chunks(reader)?,
+        None => Vec::new(),
+    };
+    Some((method, path, body))
+}
+
+fn chunks(reader: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let length = usize::from_str_radix(line.trim(), 16).ok()?;
+        let mut chunk = vec![0; length + 2];
+        reader.read_exact(&mut chunk).ok()?;
+        if length == 0 {
+            return Some(body);
+        }
+        body.extend_from_slice(&chunk[..length]);
+    }
+}
+
+fn answer(stream: &mut TcpStream, status: &str, body: &str) {
+    let deadline = 4_102_444_800_000_u64;
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         lambda-runtime-aws-request-id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n\
+         lambda-runtime-invoked-function-arn: arn:aws:lambda:us-east-1:111122223333:function:backup\r\n\
+         lambda-runtime-deadline-ms: {deadline}\r\n\r\n",
+        body.len()
+    );
+    let _ = stream.write_all(head.as_bytes());
+    let _ = stream.write_all(body.as_bytes());
+}
+
+fn fixture(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/events");
+    std::fs::read_to_string(folder.join(name)).unwrap()
+}
+
+const BUCKETS: [(&str, &str); 2] = [("SOURCE_BUCKET", PRIMARY), ("DESTINATION_BUCKET", BACKUP)];
+
+#[test]
+fn every_way_to_be_started_runs_a_backup() {
+    let world = World::new();
+    world.put("k", "1");
+    world.sim.clock().advance(Duration::from_secs(2));
+    let payloads = [
+        "manual-empty.json",
+        "rule.json",
+        "scheduler.json",
+        "backup.json",
+    ]
+    .map(fixture);
+
+    let function = Function::start(&world, &BUCKETS, payloads.to_vec());
+
+    assert_eq!(counts(&function.response()), [1, 1, 0, 0, 0, 0]);
+    for _ in 1..4 {
+        assert_eq!(counts(&function.response()), [1, 0, 1, 0, 0, 0]);
+    }
+    world.assert_backed_up();
+}
+
+#[test]
+fn the_result_has_its_fields_in_order() {
+    let world = World::new();
+    world.put("k", "1");
+
+    let function = Function::start(&world, &BUCKETS, vec!["{}".to_owned()]);
+
+    let result = function.response();
+    assert_eq!(result["statusCode"], 200);
+    assert_eq!(result["status"], "complete");
+    assert_eq!(result["cursor"], Value::Null);
+    assert_eq!(result["failures"], json!([]));
+    let run_id = result["run_id"].as_str().unwrap();
+    assert_eq!(run_id.len(), "2026-11-21T02-00-00Z-7f3a".len(), "{run_id}");
+}
+
+#[test]
+fn a_wrong_request_is_a_function_error_and_the_next_one_is_served() {
+    let world = World::new();
+    let payloads = vec![
+        fixture("typo.json"),
+        fixture("rule-of-others.json"),
+        "{}".to_owned(),
+    ];
+
+    let function = Function::start(&world, &BUCKETS, payloads);
+
+    for part in [
+        "unknown field \"prefx\"",
+        "EC2 Instance State-change Notification",
+    ] {
+        let error = function.error();
+        assert_eq!(error["errorType"], "RequestError");
+        let message = error["errorMessage"].as_str().unwrap();
+        assert!(message.contains(part), "{message}");
+    }
+    assert_eq!(counts(&function.response()), [0, 0, 0, 0, 0, 0]);
+}
+
+#[test]
+fn wrong_configuration_is_a_function_error_with_every_mistake() {
+    let world = World::new();
+    let vars = [("DESTINATION_BUCKET", BACKUP), ("BACKUP_MODE", "sometimes")];
+
+    let function = Function::start(&world, &vars, vec!["{}".to_owned()]);
+
+    let error = function.error();
+    assert_eq!(error["errorType"], "ConfigError");
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(
+        message.contains("SOURCE_BUCKET") && message.contains("BACKUP_MODE"),
+        "{message}"
+    );
+    assert_eq!(world.sim.ledger().count(Verb::CopyObject), 0);
+}
+
+#[test]
+fn an_unsafe_destination_is_a_function_error() {
+    let world = World::new();
+
+    let function = Function::start(
+        &world,
+        &[BUCKETS[0], ("DESTINATION_BUCKET", PRIMARY)],
+        vec!["{}".to_owned()],
+    );
+
+    assert_eq!(function.error()["errorType"], "DestinationError");
+}

@@ -1,0 +1,184 @@
+//! A model judges the product: random histories of puts, overwrites, deletes, runs with faults and
+//! killed runs, then the laws. A counter-example that was found stays as a named test.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use s3_sim::{Effect, Fault, Put, Sim, Verb};
+use serde_json::json;
+
+use crate::world::{BACKUP, PRIMARY, World, assert_adds_up, count, counts};
+
+/// Keys that are near to each other in order and odd in form.
+const KEYS: [&str; 10] = [
+    "a", "a ", "a+", "a/", "a/b", "a//b", "b%2F", "é", "\u{1}", "😀",
+];
+/// Bodies of few sizes, so that overwrites often keep the size or even the content.
+const BODIES: [&str; 4] = ["", "1", "2", "33"];
+
+/// What happens next.
+#[derive(Clone, Debug)]
+enum Step {
+    Put { key: usize, body: usize, color: u8 },
+    Delete { key: usize },
+    LoseBackup { key: usize },
+    Wait { seconds: u64 },
+    Run { trouble: Option<Trouble> },
+    Kill { after: Duration },
+}
+
+/// What goes wrong in a run.
+#[derive(Clone, Debug)]
+struct Trouble {
+    verb: Verb,
+    effect: usize,
+    percent: u8,
+    seed: u64,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let key = 0..KEYS.len();
+    let put = (key.clone(), 0..BODIES.len(), 0..2_u8).prop_map(|(key, body, color)| Step::Put {
+        key,
+        body,
+        color,
+    });
+    prop_oneof![
+        8 => put,
+        2 => key.clone().prop_map(|key| Step::Delete { key }),
+        1 => key.prop_map(|key| Step::LoseBackup { key }),
+        2 => (0..3_u64).prop_map(|seconds| Step::Wait { seconds }),
+        4 => proptest::option::of(trouble()).prop_map(|trouble| Step::Run { trouble }),
+        1 => (0..30_u64).prop_map(|ms| Step::Kill { after: Duration::from_millis(ms) }),
+    ]
+}
+
+fn trouble() -> impl Strategy<Value = Trouble> {
+    let verbs = prop_oneof![
+        Just(Verb::ListObjectsV2),
+        Just(Verb::CopyObject),
+        Just(Verb::HeadObject)
+    ];
+    (verbs, 0..effects().len(), 5..60_u8, any::<u64>()).prop_map(|(verb, effect, percent, seed)| {
+        Trouble {
+            verb,
+            effect,
+            percent,
+            seed,
+        }
+    })
+}
+
+/// All effects but those that wait: a thousand histories have to be quick.
+fn effects() -> Vec<Effect> {
+    let waits = |effect: &Effect| {
+        matches!(
+            effect,
+            Effect::Stall | Effect::StallAfterHeaders | Effect::Slow(_)
+        )
+    };
+    Effect::all()
+        .into_iter()
+        .filter(|effect| !waits(effect))
+        .collect()
+}
+
+/// A world, and what the model remembers of it.
+struct History {
+    world: World,
+    versions: BTreeSet<(String, String)>,
+}
+
+impl History {
+    fn begin() -> Self {
+        let world = World::around(Sim::builder().page_size_max(4).start());
+        let versions = BTreeSet::new();
+        Self { world, versions }
+    }
+
+    async fn follow(&mut self, step: Step) {
+        let sim = &self.world.sim;
+        match step {
+            Step::Put { key, body, color } => {
+                let put = Put::new(BODIES[body]).meta("color", &color.to_string());
+                self.world.put_object(KEYS[key], put);
+            }
+            Step::Delete { key } => {
+                sim.delete(PRIMARY, KEYS[key]);
+            }
+            Step::LoseBackup { key } => {
+                sim.delete(BACKUP, KEYS[key]);
+            }
+            Step::Wait { seconds } => sim.clock().advance(Duration::from_secs(seconds)),
+            Step::Run { trouble } => self.run(trouble).await,
+            Step::Kill { after } => {
+                let _ = tokio::time::timeout(after, self.world.invoke(json!({}))).await;
+            }
+        }
+        self.assert_no_version_disappeared();
+    }
+
+    async fn run(&self, trouble: Option<Trouble>) {
+        if let Some(Trouble {
+            verb,
+            effect,
+            percent,
+            seed,
+        }) = trouble
+        {
+            let fault = Fault::on(verb).probability(f64::from(percent) / 100.0, seed);
+            self.world.sim.fault(fault, effects()[effect].clone());
+        }
+        // A run that was refused is no law broken; the last run has to succeed.
+        if let Ok(result) = self.world.invoke(json!({})).await {
+            assert_adds_up(&result);
+            if result["status"] == "complete" {
+                self.world.assert_backed_up();
+            }
+            let good = count(&result, "objects_copied") + count(&result, "objects_unchanged");
+            assert!(good <= self.world.equal(), "{result}");
+        }
+        self.world.sim.clear_faults();
+    }
+
+    fn assert_no_version_disappeared(&mut self) {
+        let now = self.world.backup_versions();
+        let lost: Vec<_> = self.versions.difference(&now).collect();
+        assert!(lost.is_empty(), "versions are gone: {lost:?}");
+        self.versions = now;
+    }
+
+    async fn assert_converges(&mut self) {
+        let last = self.world.backup().await;
+        assert_eq!(last["status"], "complete", "{last}");
+        self.world.assert_backed_up();
+        let again = self.world.backup().await;
+        let found = self.world.keys(PRIMARY).len() as u64;
+        assert_eq!(counts(&again), [found, 0, found, 0, 0, 0]);
+        self.assert_no_version_disappeared();
+    }
+}
+
+fn replay(steps: Vec<Step>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut history = History::begin();
+        for step in steps {
+            history.follow(step).await;
+        }
+        history.assert_converges().await;
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_history_ends_with_everything_in_the_backup(steps in proptest::collection::vec(step(), 1..25)) {
+        replay(steps);
+    }
+}

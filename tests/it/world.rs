@@ -1,0 +1,215 @@
+//! A world to test in: a simulated S3 with a primary and a versioned backup bucket, the shipped
+//! handler against it, and the questions that tests ask of the result.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use lambda_runtime::{Context, LambdaEvent};
+use s3_backup::handler::{Handler, HandlerError};
+use s3_backup::s3::{Connections, Patience};
+use s3_sim::{BucketOptions, ObjectView, Put, Sim};
+use serde_json::{Value, json};
+
+pub const PRIMARY: &str = "primary";
+pub const BACKUP: &str = "backup";
+
+/// Enough for a busy machine.
+const PATIENT: Patience = Patience {
+    attempt: Duration::from_secs(10),
+    slowest_copy: 10 * 1024 * 1024,
+    attempts: 4,
+    backoff: Duration::from_millis(10),
+};
+
+/// A simulated S3 and the settings of the function.
+pub struct World {
+    pub sim: Sim,
+    vars: Vec<(String, String)>,
+    patience: Patience,
+}
+
+impl World {
+    /// An empty primary and an empty, versioned backup bucket.
+    pub fn new() -> Self {
+        Self::around(Sim::start())
+    }
+
+    /// The same in a simulator of one's own making.
+    pub fn around(sim: Sim) -> Self {
+        sim.create_bucket(PRIMARY);
+        sim.create_bucket_with(BACKUP, BucketOptions::versioned());
+        let world = Self {
+            sim,
+            vars: Vec::new(),
+            patience: PATIENT,
+        };
+        world
+            .with("SOURCE_BUCKET", PRIMARY)
+            .with("DESTINATION_BUCKET", BACKUP)
+    }
+
+    /// The world with a variable of the function set.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.vars.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The world with calls that are given up soon: for tests in which answers never come.
+    pub fn impatient(mut self) -> Self {
+        self.patience.attempt = Duration::from_secs(1);
+        self
+    }
+
+    /// The world with one more versioned bucket.
+    pub fn with_bucket(self, name: &str) -> Self {
+        self.sim
+            .create_bucket_with(name, BucketOptions::versioned());
+        self
+    }
+
+    /// Writes an object to the primary bucket.
+    pub fn put(&self, key: &str, body: &str) {
+        self.put_object(key, Put::new(body));
+    }
+
+    /// Writes an object with everything to the primary bucket.
+    pub fn put_object(&self, key: &str, put: Put) {
+        self.sim.put_object(PRIMARY, key, put);
+    }
+
+    /// A handler as the Lambda builds it once per environment.
+    pub fn handler(&self) -> Handler {
+        let connections = Connections::new(self.sdk(), self.patience);
+        Handler::new(connections, self.vars.clone())
+    }
+
+    /// The SDK's settings for the simulator.
+    pub fn sdk(&self) -> SdkConfig {
+        let credentials = Credentials::for_tests();
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .endpoint_url(self.sim.endpoint())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build()
+    }
+
+    /// Sends a payload to a new environment of the function, a while after what was done before:
+    /// S3's dates have whole seconds, and a backup counts only if it is later than its object.
+    pub async fn invoke(&self, payload: Value) -> Result<Value, HandlerError> {
+        self.sim.clock().advance(Duration::from_secs(2));
+        let result = answer(&self.handler(), payload).await;
+        self.sim.clock().advance(Duration::from_secs(2));
+        result
+    }
+
+    /// Runs a backup that can start.
+    pub async fn backup(&self) -> Value {
+        self.invoke(json!({})).await.unwrap()
+    }
+
+    /// The keys of a bucket's current objects.
+    pub fn keys(&self, bucket: &str) -> Vec<String> {
+        self.sim.keys(bucket)
+    }
+
+    /// The current backup of a key.
+    pub fn backup_of(&self, key: &str) -> ObjectView {
+        self.sim
+            .current(BACKUP, key)
+            .unwrap_or_else(|| panic!("no backup of {key:?}"))
+    }
+
+    /// How many objects of the primary bucket are in the backup as they are.
+    pub fn equal(&self) -> u64 {
+        let keys = self.keys(PRIMARY);
+        keys.iter().filter(|key| self.is_backed_up(key)).count() as u64
+    }
+
+    /// Whether the backup of a key is the object: bytes, headers, metadata and tags.
+    pub fn is_backed_up(&self, key: &str) -> bool {
+        let (Some(object), Some(backup)) = (
+            self.sim.current(PRIMARY, key),
+            self.sim.current(BACKUP, key),
+        ) else {
+            return false;
+        };
+        object.content == backup.content
+            && object.headers == backup.headers
+            && object.metadata == backup.metadata
+            && object.tags == backup.tags
+    }
+
+    /// Every object of the primary bucket is in the backup as it is.
+    pub fn assert_backed_up(&self) {
+        for key in self.keys(PRIMARY) {
+            assert!(
+                self.is_backed_up(&key),
+                "{key:?} is not in the backup as it is"
+            );
+        }
+    }
+
+    /// All versions of the backup, markers among them.
+    pub fn backup_versions(&self) -> BTreeSet<(String, String)> {
+        let versions = self.sim.all_versions(BACKUP).into_iter();
+        versions
+            .map(|version| (version.key, version.version_id))
+            .collect()
+    }
+}
+
+/// Sends a payload to an environment of the function.
+pub async fn answer(handler: &Handler, payload: Value) -> Result<Value, HandlerError> {
+    let event = LambdaEvent::new(payload, Context::default());
+    let summary = Box::pin(handler.handle(event)).await?;
+    Ok(serde_json::from_str(&summary.to_json().unwrap()).unwrap())
+}
+
+/// A number of a result.
+pub fn count(result: &Value, name: &str) -> u64 {
+    result[name]
+        .as_u64()
+        .unwrap_or_else(|| panic!("no number {name:?} in {result}"))
+}
+
+/// The law: what was found is what became of it, in total and per destination.
+pub fn assert_adds_up(result: &Value) {
+    let destinations = result["destinations"].as_array().unwrap();
+    for counts in destinations.iter().chain([result]) {
+        let parts = [
+            "objects_copied",
+            "objects_unchanged",
+            "objects_skipped",
+            "objects_vanished",
+            "errors",
+        ];
+        let sum: u64 = parts.iter().map(|part| count(counts, part)).sum();
+        assert_eq!(count(counts, "objects_found"), sum, "{result}");
+    }
+    let listed = result["failures"].as_array().unwrap().len() as u64;
+    assert_eq!(
+        count(result, "errors"),
+        listed + count(result, "failures_omitted"),
+        "{result}"
+    );
+    let complete = result["status"] == "complete";
+    assert_eq!(complete, count(result, "errors") == 0, "{result}");
+    assert_eq!(complete, result["statusCode"] == 200, "{result}");
+}
+
+/// The counters of a result: found, copied, unchanged, skipped, vanished, errors.
+pub fn counts(result: &Value) -> [u64; 6] {
+    assert_adds_up(result);
+    [
+        "objects_found",
+        "objects_copied",
+        "objects_unchanged",
+        "objects_skipped",
+        "objects_vanished",
+        "errors",
+    ]
+    .map(|name| count(result, name))
+}
