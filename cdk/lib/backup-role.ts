@@ -1,0 +1,78 @@
+/** The role of the function: the actions of permissions.ts on exactly the resources that they are for. */
+import { Validations } from 'aws-cdk-lib';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import { wildcardIn } from './findings.ts';
+import * as permissions from './permissions.ts';
+import { conditionOf, type Setting, valueOf } from './setting.ts';
+
+export interface BackupRoleProps {
+  /** ARN of the primary bucket. */
+  readonly sourceArn: string;
+  /** ARN of the backup bucket. */
+  readonly destinationArn: string;
+  /** Log group of the function. */
+  readonly logGroup: ILogGroup;
+  /** Topic for problems. */
+  readonly topic: ITopic;
+  /**
+   * Key of the primary bucket.
+   * @default - keys that Amazon S3 manages, which need no permission
+   */
+  readonly sourceKmsKeyArn?: Setting;
+  /**
+   * Key of the backups.
+   * @default - keys that Amazon S3 manages, which need no permission
+   */
+  readonly kmsKeyArn?: Setting;
+}
+
+export class BackupRole extends Construct {
+  readonly role: iam.Role;
+
+  constructor(scope: Construct, id: string, props: BackupRoleProps) {
+    super(scope, id);
+    const sourceObjects = `${props.sourceArn}/*`;
+    const destinationObjects = `${props.destinationArn}/*`;
+    this.role = new iam.Role(this, 'Role', {
+      description: 'Reads the primary bucket, adds to the backup bucket. Cannot delete a version or change a rule.',
+      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
+      inlinePolicies: {
+        Backup: new iam.PolicyDocument({
+          statements: [
+            allow('ListSource', permissions.SOURCE_BUCKET_ACTIONS, props.sourceArn),
+            allow('ReadSource', permissions.SOURCE_OBJECT_ACTIONS, sourceObjects),
+            allow('ListBackup', permissions.DESTINATION_BUCKET_ACTIONS, props.destinationArn),
+            allow('AddToBackup', permissions.DESTINATION_OBJECT_ACTIONS, destinationObjects),
+            allow('WriteLog', permissions.LOG_ACTIONS, props.logGroup.logGroupArn),
+            allow('ReportFailure', permissions.TOPIC_ACTIONS, props.topic.topicArn),
+          ],
+        }),
+      },
+    });
+    Validations.of(this.role).acknowledge(
+      { id: wildcardIn(sourceObjects, this), reason: 'A backup reads any object of this one bucket.' },
+      { id: wildcardIn(destinationObjects, this), reason: 'A backup adds any object to this one bucket.' },
+    );
+    this.allowKey('SourceKey', permissions.SOURCE_KEY_ACTIONS, props.sourceKmsKeyArn);
+    this.allowKey('BackupKey', permissions.DESTINATION_KEY_ACTIONS, props.kmsKeyArn);
+  }
+
+  /** A policy of its own, because it exists only if the key is given. */
+  private allowKey(id: string, actions: readonly string[], keyArn: Setting | undefined): void {
+    if (keyArn === undefined) {
+      return;
+    }
+    const policy = new iam.Policy(this, id, {
+      roles: [this.role],
+      statements: [allow(id, actions, valueOf(keyArn))],
+    });
+    (policy.node.defaultChild as iam.CfnPolicy).cfnOptions.condition = conditionOf(keyArn);
+  }
+}
+
+function allow(sid: string, actions: readonly string[], resource: string): iam.PolicyStatement {
+  return new iam.PolicyStatement({ sid, actions: [...actions], resources: [resource] });
+}

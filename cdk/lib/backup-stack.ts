@@ -1,0 +1,18 @@
+/** The stack for `cdk deploy`: everything about it is known when it is synthesised. */
+import { Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { Backup, type BackupProps } from './backup.ts';
+
+export const DESCRIPTION = 'Nightly backup of an S3 bucket into a versioned bucket.';
+
+export interface BackupStackProps extends StackProps {
+  /** What is deployed. */
+  readonly backup: BackupProps;
+}
+
+export class BackupStack extends Stack {
+  constructor(scope: Construct, id: string, props: BackupStackProps) {
+    super(scope, id, { description: DESCRIPTION, ...props });
+    new Backup(this, 'Backup', props.backup);
+  }
+}

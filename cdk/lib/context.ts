@@ -1,0 +1,59 @@
+/** What can be set with `cdk deploy -c name=value`, checked and turned into the properties of the stack. */
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import type { BackupProps } from './backup.ts';
+import { packagedCode } from './package.ts';
+
+/** Looks up one value of the context. */
+export type Context = (name: string) => unknown;
+
+const ARCHITECTURES: Record<string, lambda.Architecture> = {
+  x86_64: lambda.Architecture.X86_64,
+  arm64: lambda.Architecture.ARM_64,
+};
+
+export function backupProps(context: Context): BackupProps {
+  return {
+    code: packagedCode(text(context, 'code')),
+    sourceBucketName: text(context, 'sourceBucket'),
+    backupBucketName: text(context, 'backupBucket'),
+    schedule: text(context, 'schedule'),
+    memorySize: number(context, 'memorySize'),
+    architecture: choice(context, 'architecture', ARCHITECTURES),
+    oneRunAtATime: choice(context, 'oneRunAtATime', { yes: true, no: false }),
+    logRetentionDays: number(context, 'logRetentionDays'),
+    notificationEmail: text(context, 'notificationEmail'),
+    sourceKmsKeyArn: text(context, 'sourceKmsKeyArn'),
+    kmsKeyArn: text(context, 'kmsKeyArn'),
+    options: {
+      sourcePrefix: text(context, 'sourcePrefix'),
+      destinationPrefix: text(context, 'destinationPrefix'),
+      include: text(context, 'include'),
+      exclude: text(context, 'exclude'),
+      storageClass: text(context, 'storageClass'),
+      mode: text(context, 'mode'),
+      maxConcurrency: text(context, 'maxConcurrency'),
+    },
+  };
+}
+
+/** An empty text counts as not set. */
+function text(context: Context, name: string): string | undefined {
+  const value = context(name) ?? '';
+  return value === '' ? undefined : String(value);
+}
+
+function number(context: Context, name: string): number | undefined {
+  const value = text(context, name);
+  if (value !== undefined && !/^[1-9][0-9]*$/.test(value)) {
+    throw new Error(`-c ${name}=${value}: expected a whole number above zero`);
+  }
+  return value === undefined ? undefined : Number(value);
+}
+
+function choice<T>(context: Context, name: string, choices: Record<string, T>): T | undefined {
+  const value = text(context, name);
+  if (value !== undefined && !Object.hasOwn(choices, value)) {
+    throw new Error(`-c ${name}=${value}: expected one of ${Object.keys(choices).join(', ')}`);
+  }
+  return value === undefined ? undefined : choices[value];
+}

@@ -1,0 +1,62 @@
+/** What the function is told: one property for each variable of its environment that can be set from outside. */
+import { orAbsent, type Setting } from './setting.ts';
+
+export interface BackupOptions {
+  /**
+   * Only keys below this prefix are backed up.
+   * @default - all keys
+   */
+  readonly sourcePrefix?: Setting;
+  /**
+   * Put before each key in the backup bucket; `{source_bucket}` is replaced by the name of the primary bucket.
+   * @default - the key stays as it is
+   */
+  readonly destinationPrefix?: Setting;
+  /**
+   * Globs over keys, comma separated.
+   * @default - all keys
+   */
+  readonly include?: Setting;
+  /**
+   * Globs over keys, comma separated; exclude wins over include.
+   * @default - none
+   */
+  readonly exclude?: Setting;
+  /**
+   * Storage class of the copies, or `source` to keep the class of each object.
+   * @default - STANDARD
+   */
+  readonly storageClass?: Setting;
+  /**
+   * `incremental`, or `full` to copy everything again.
+   * @default - incremental
+   */
+  readonly mode?: Setting;
+  /**
+   * Upper bound of copies in flight.
+   * @default - derived from the memory of the function
+   */
+  readonly maxConcurrency?: Setting;
+}
+
+const VARIABLES: Record<keyof BackupOptions, string> = {
+  sourcePrefix: 'BACKUP_SOURCE_PREFIX',
+  destinationPrefix: 'BACKUP_DESTINATION_PREFIX',
+  include: 'BACKUP_INCLUDE',
+  exclude: 'BACKUP_EXCLUDE',
+  storageClass: 'BACKUP_STORAGE_CLASS',
+  mode: 'BACKUP_MODE',
+  maxConcurrency: 'BACKUP_MAX_CONCURRENCY',
+};
+
+/** The options as variables. What is not set is absent: the function treats an empty value as a mistake. */
+export function optionVariables(options: BackupOptions): Record<string, string> {
+  return present(Object.fromEntries(
+    Object.entries(VARIABLES).map(([option, variable]) => [variable, orAbsent(options[option as keyof BackupOptions])]),
+  ));
+}
+
+/** Drops variables without a value. */
+export function present(variables: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}

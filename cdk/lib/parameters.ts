@@ -1,0 +1,100 @@
+/** The parameters of the portable template, grouped as the console shows them. An empty default means: may be left out. */
+import type { CfnParameterProps } from 'aws-cdk-lib';
+import { DEFAULT_SCHEDULE } from './schedule.ts';
+
+const BUCKET_NAME_OR_EMPTY = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
+const KEY_ARN_OR_EMPTY = '^$|^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$';
+
+/** What Amazon CloudWatch Logs allows. */
+const RETENTION_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+].map(String);
+
+const STORAGE_CLASSES = [
+  'STANDARD', 'STANDARD_IA', 'ONEZONE_IA', 'INTELLIGENT_TIERING', 'GLACIER_IR', 'GLACIER', 'DEEP_ARCHIVE',
+];
+
+function optional(description: string, more: CfnParameterProps = {}): CfnParameterProps {
+  return { type: 'String', default: '', description, ...more };
+}
+
+const CODE = {
+  CodeBucket: { type: 'String', description: 'Bucket in the region of this stack that holds the package of the function.' },
+  CodeKey: { type: 'String', description: 'Key of the package, for example bootstrap.zip.' },
+};
+
+const BUCKETS = {
+  SourceBucket: optional('Existing bucket to back up. Empty: a new one is created.', {
+    allowedPattern: BUCKET_NAME_OR_EMPTY,
+  }),
+  BackupBucket: optional('Name of the new bucket for the backups. Empty: generated.', {
+    allowedPattern: BUCKET_NAME_OR_EMPTY,
+  }),
+  SourceKmsKeyArn: optional('ARN of the KMS key that encrypts the bucket to back up, if there is one.', {
+    allowedPattern: KEY_ARN_OR_EMPTY,
+  }),
+  KmsKeyArn: optional('ARN of the KMS key that encrypts the backups. Empty: keys that Amazon S3 manages.', {
+    allowedPattern: KEY_ARN_OR_EMPTY,
+  }),
+};
+
+const OPTIONS = {
+  SourcePrefix: optional('Only keys below this prefix are backed up.'),
+  DestinationPrefix: optional('Put before each key in the backup bucket; {source_bucket} is replaced.'),
+  Include: optional('Globs over keys, comma separated. Empty: all keys.'),
+  Exclude: optional('Globs over keys, comma separated; exclude wins.'),
+  StorageClass: optional('Storage class of the copies; "source" keeps the class of each object. Empty: STANDARD.', {
+    allowedValues: ['', 'source', ...STORAGE_CLASSES],
+  }),
+  Mode: optional('"full" copies everything again. Empty: incremental.', { allowedValues: ['', 'incremental', 'full'] }),
+  MaxConcurrency: optional('Upper bound of copies in flight. Empty: derived from the memory.', {
+    allowedPattern: '^$|^[1-9][0-9]{0,3}$',
+  }),
+};
+
+const RUNNING = {
+  Schedule: {
+    type: 'String', default: DEFAULT_SCHEDULE, allowedPattern: '^(cron|rate)\\(.+\\)$',
+    description: 'When the backup is made, as an EventBridge expression in UTC.',
+  },
+  MemorySize: {
+    type: 'Number', default: 512, minValue: 128, maxValue: 10240,
+    description: 'Memory of the function in MB; 1,769 MB is one whole vCPU.',
+  },
+  Architecture: {
+    type: 'String', default: 'x86_64', allowedValues: ['x86_64', 'arm64'],
+    description: 'Processor that the package was built for.',
+  },
+  OneRunAtATime: {
+    type: 'String', default: 'yes', allowedValues: ['yes', 'no'],
+    description: 'Reserve one concurrent execution. "no" only where the account has none to spare.',
+  },
+};
+
+const WATCHING = {
+  NotificationEmail: optional('Address that gets a mail for each problem. Empty: nobody.'),
+  LogRetentionDays: {
+    type: 'Number', default: '90', allowedValues: RETENTION_DAYS,
+    description: 'How long the log of the function is kept.',
+  },
+};
+
+const TESTING = {
+  AwsEndpointUrl: optional('Only for a local AWS: address that the function calls. Empty: AWS itself.', {
+    allowedPattern: '^$|^https?://.+$',
+  }),
+};
+
+export const GROUPS = [
+  { label: 'Package', parameters: CODE },
+  { label: 'Buckets and keys', parameters: BUCKETS },
+  { label: 'What is backed up, and how', parameters: OPTIONS },
+  { label: 'How the function runs', parameters: RUNNING },
+  { label: 'Log and notification', parameters: WATCHING },
+  { label: 'Testing', parameters: TESTING },
+];
+
+export const PARAMETERS = { ...CODE, ...BUCKETS, ...OPTIONS, ...RUNNING, ...WATCHING, ...TESTING } satisfies
+  Record<string, CfnParameterProps>;
+
+export type ParameterName = keyof typeof PARAMETERS;

@@ -1,0 +1,80 @@
+/** The stack as one CloudFormation template that anybody can deploy without this folder: settings are parameters. */
+import { CfnCondition, CfnParameter, DefaultStackSynthesizer, Fn, Stack, Validations } from 'aws-cdk-lib';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import type { Construct } from 'constructs';
+import { Backup } from './backup.ts';
+import { DESCRIPTION } from './backup-stack.ts';
+import { GROUPS, type ParameterName, PARAMETERS } from './parameters.ts';
+import type { DeployTimeValue } from './setting.ts';
+
+export class PortableStack extends Stack {
+  private readonly parameters: Record<ParameterName, CfnParameter>;
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id, {
+      description: DESCRIPTION,
+      // No account has to be bootstrapped for it.
+      synthesizer: new DefaultStackSynthesizer({ generateBootstrapVersionRule: false }),
+    });
+    this.parameters = Object.fromEntries(
+      Object.entries(PARAMETERS).map(([name, props]) => [name, new CfnParameter(this, name, props)]),
+    ) as Record<ParameterName, CfnParameter>;
+    this.templateOptions.metadata = { 'AWS::CloudFormation::Interface': consoleLayout() };
+    this.addBackup(this.parameters);
+    Validations.of(this).acknowledge({
+      id: 'CloudFormation-Validate::W1001',
+      reason: 'The output names the new primary bucket only under the condition that creates it.',
+    });
+  }
+
+  private addBackup(parameters: Record<ParameterName, CfnParameter>): void {
+    new Backup(this, 'Backup', {
+      code: lambda.Code.fromCfnParameters({
+        bucketNameParam: parameters.CodeBucket,
+        objectKeyParam: parameters.CodeKey,
+      }),
+      schedule: parameters.Schedule.valueAsString,
+      memorySize: parameters.MemorySize.valueAsNumber,
+      architecture: lambda.Architecture.custom(parameters.Architecture.valueAsString),
+      oneRunAtATime: this.when('OneRunAtATimeIsYes', Fn.conditionEquals(parameters.OneRunAtATime, 'yes')),
+      logRetentionDays: parameters.LogRetentionDays.valueAsNumber,
+      sourceBucketName: this.optional('SourceBucket'),
+      backupBucketName: this.optional('BackupBucket'),
+      notificationEmail: this.optional('NotificationEmail'),
+      sourceKmsKeyArn: this.optional('SourceKmsKeyArn'),
+      kmsKeyArn: this.optional('KmsKeyArn'),
+      endpointUrl: this.optional('AwsEndpointUrl'),
+      options: {
+        sourcePrefix: this.optional('SourcePrefix'),
+        destinationPrefix: this.optional('DestinationPrefix'),
+        include: this.optional('Include'),
+        exclude: this.optional('Exclude'),
+        storageClass: this.optional('StorageClass'),
+        mode: this.optional('Mode'),
+        maxConcurrency: this.optional('MaxConcurrency'),
+      },
+    });
+  }
+
+  /** A parameter that counts only if somebody filled it in. */
+  private optional(name: ParameterName): DeployTimeValue {
+    const parameter = this.parameters[name];
+    return {
+      value: parameter.valueAsString,
+      given: this.when(`${name}IsGiven`, Fn.conditionNot(Fn.conditionEquals(parameter, ''))),
+    };
+  }
+
+  private when(id: string, expression: CfnCondition['expression']): CfnCondition {
+    return new CfnCondition(this, id, { expression });
+  }
+}
+
+function consoleLayout() {
+  return {
+    ParameterGroups: GROUPS.map(({ label, parameters }) => ({
+      Label: { default: label },
+      Parameters: Object.keys(parameters),
+    })),
+  };
+}

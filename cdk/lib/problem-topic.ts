@@ -1,0 +1,45 @@
+/** One topic for everything that somebody should look at. */
+import { Aws } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as actions from 'aws-cdk-lib/aws-cloudwatch-actions';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as sns from 'aws-cdk-lib/aws-sns';
+import type { Construct } from 'constructs';
+import { conditionOf, type Setting, valueOf } from './setting.ts';
+
+export interface ProblemTopicProps {
+  /**
+   * Address that gets a mail for each problem, after it has confirmed the subscription.
+   * @default - nobody is subscribed
+   */
+  readonly email?: Setting;
+}
+
+export class ProblemTopic extends sns.Topic {
+  constructor(scope: Construct, id: string, props: ProblemTopicProps) {
+    super(scope, id, { displayName: 'S3 backup problems', enforceSSL: true });
+    if (props.email !== undefined) {
+      const subscription = new sns.Subscription(this, 'Email', {
+        topic: this,
+        protocol: sns.SubscriptionProtocol.EMAIL,
+        endpoint: valueOf(props.email),
+      });
+      (subscription.node.defaultChild as sns.CfnSubscription).cfnOptions.condition = conditionOf(props.email);
+    }
+  }
+
+  /** Sends the alarm here. A topic with a policy of its own no longer lets CloudWatch in by default. */
+  announce(alarm: cloudwatch.Alarm): void {
+    alarm.addAlarmAction(new actions.SnsAction(this));
+    this.addToResourcePolicy(new iam.PolicyStatement({
+      sid: 'AcceptAlarms',
+      principals: [new iam.ServicePrincipal('cloudwatch.amazonaws.com')],
+      actions: ['sns:Publish'],
+      resources: [this.topicArn],
+      conditions: {
+        ArnEquals: { 'aws:SourceArn': alarm.alarmArn },
+        StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
+      },
+    }));
+  }
+}

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { GROUPS } from '../lib/parameters.ts';
+import { PORTABLE_TEMPLATE_FILE, portableTemplate } from '../lib/portable-template.ts';
+
+const text = portableTemplate();
+const template = JSON.parse(text);
+
+/** The only resource of a type. */
+function only(type: string): any {
+  const [found, ...others] = Object.values<any>(template.Resources).filter(({ Type }) => Type === type);
+  assert.equal(others.length, 0);
+  return found;
+}
+
+/** What stands for a parameter that may be left out. */
+function ifGiven(parameter: string): any {
+  return { 'Fn::If': [`${parameter}IsGiven`, { Ref: parameter }, { Ref: 'AWS::NoValue' }] };
+}
+
+test('the committed template is the one that the sources make', () => {
+  assert.ok(
+    readFileSync(PORTABLE_TEMPLATE_FILE, 'utf8') === text,
+    'cloudformation/s3-backup.template.json is out of date: run "npm run template" in cdk and commit the result',
+  );
+});
+
+test('the sources make the same template each time', () => {
+  assert.equal(portableTemplate(), text);
+});
+
+test('only the package has to be named', () => {
+  const needed = Object.entries<any>(template.Parameters).filter(([, { Default }]) => Default === undefined);
+
+  assert.deepEqual(needed.map(([name]) => name), ['CodeBucket', 'CodeKey']);
+});
+
+test('no account has to be bootstrapped', () => {
+  assert.doesNotMatch(text, /bootstrap-version|cdk-hnb659fds|BootstrapVersion|AWS::SSM/);
+  assert.deepEqual(only('AWS::Lambda::Function').Properties.Code, {
+    S3Bucket: { Ref: 'CodeBucket' }, S3Key: { Ref: 'CodeKey' },
+  });
+});
+
+test('by default it runs at 2 AM UTC, on x86_64, with 512 MB', () => {
+  const defaults = Object.fromEntries(Object.entries<any>(template.Parameters).map(([name, { Default }]) => [name, Default]));
+
+  assert.equal(defaults.Schedule, 'cron(0 2 * * ? *)');
+  assert.equal(defaults.Architecture, 'x86_64');
+  assert.equal(defaults.MemorySize, 512);
+  assert.equal(defaults.OneRunAtATime, 'yes');
+});
+
+test('a new primary bucket is made only if none is named', () => {
+  const conditional = Object.values<any>(template.Resources).filter(({ Condition }) => Condition === 'CreatePrimaryBucket');
+
+  assert.deepEqual(conditional.map(({ Type }) => Type), ['AWS::S3::Bucket', 'AWS::S3::BucketPolicy']);
+  assert.deepEqual(template.Conditions.CreatePrimaryBucket, { 'Fn::Not': [{ Condition: 'SourceBucketIsGiven' }] });
+});
+
+test('a variable is absent when its parameter is empty', () => {
+  const { SOURCE_BUCKET, DESTINATION_BUCKET, BACKUP_EXPECTED_OWNER, RUST_LOG, ...options } =
+    only('AWS::Lambda::Function').Properties.Environment.Variables;
+
+  assert.deepEqual(options, {
+    AWS_ENDPOINT_URL: ifGiven('AwsEndpointUrl'),
+    BACKUP_KMS_KEY_ID: ifGiven('KmsKeyArn'),
+    BACKUP_SOURCE_PREFIX: ifGiven('SourcePrefix'),
+    BACKUP_DESTINATION_PREFIX: ifGiven('DestinationPrefix'),
+    BACKUP_INCLUDE: ifGiven('Include'),
+    BACKUP_EXCLUDE: ifGiven('Exclude'),
+    BACKUP_STORAGE_CLASS: ifGiven('StorageClass'),
+    BACKUP_MODE: ifGiven('Mode'),
+    BACKUP_MAX_CONCURRENCY: ifGiven('MaxConcurrency'),
+  });
+});
+
+test('permission to use a key exists only with the key', () => {
+  const policies = Object.values<any>(template.Resources).filter(({ Type }) => Type === 'AWS::IAM::Policy');
+
+  assert.deepEqual(policies.map(({ Condition }) => Condition).sort(), ['KmsKeyArnIsGiven', 'SourceKmsKeyArnIsGiven']);
+});
+
+test('the address of a local AWS does not weaken a policy', () => {
+  const unconditional = Object.values<any>(template.Resources)
+    .filter(({ Type, Condition }) => Type === 'AWS::S3::BucketPolicy' && Condition === undefined);
+
+  assert.equal(unconditional.length, 2);
+  assert.equal(text.split('AwsEndpointUrlIsGiven').length - 1, 2, 'its definition and the variable');
+});
+
+test('the console shows every parameter in a group', () => {
+  const grouped = GROUPS.flatMap(({ parameters }) => Object.keys(parameters));
+
+  assert.deepEqual(grouped.sort(), Object.keys(template.Parameters).sort());
+});
