@@ -1,0 +1,40 @@
+# Builds, checks and shows s3-backup. `make` alone lists what there is.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help check test demo stop package cli clean
+
+# Processor of the function: x86_64 or arm64.
+ARCH ?= x86_64
+export ARCH DATA KEEP
+
+help: ## List the targets
+	@echo "usage: make TARGET"
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F '|' '{ printf "  %-9s %s\n", $$1, $$2 }'
+
+check: ## Format, lints, unit tests, architecture: the fast part
+	@scripts/prerequisites rust lint
+	@scripts/check
+
+test: ## Everything that CI runs, with the time of each part
+	@scripts/test
+
+demo: ## The whole job on a local AWS; DATA=folder takes your files, KEEP=1 leaves it running
+	@scripts/demo
+
+stop: ## Stop and remove what `make demo KEEP=1` left running
+	@if [ -d .demo ]; then python3 scripts/local_aws.py stop .demo && rm -rf .demo; fi
+
+package: ## dist/bootstrap.zip, to deploy; ARCH=arm64 for Graviton
+	@scripts/prerequisites rust $(ARCH) python
+	@scripts/python-tools
+	@scripts/package
+
+cli: ## target/release/s3-backup, the command line
+	@scripts/prerequisites rust
+	cargo build --release --locked --bin s3-backup
+
+clean: stop ## Remove everything that was built or installed here
+	rm -rf target dist .venv .pytest_cache cdk/node_modules cdk/cdk.out
