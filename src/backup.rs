@@ -10,13 +10,13 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, future, stream};
 
 use crate::config::Destination;
-use crate::copy::{self, Copier, Outcome};
+use crate::copy::{Copier, Outcome};
 use crate::diff::{self, Policy};
 use crate::list;
 use crate::model::{BucketName, Key, Object};
 use crate::plan::{Intent, Plan};
 use crate::report::Report;
-use crate::s3::{Bucket, Connections, S3Error, Versioning};
+use crate::s3::{Bucket, Connections, Pace, S3Error, Versioning};
 
 /// Why a run could not start. Nothing was copied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,8 +62,9 @@ pub async fn run(
     mut watch: impl FnMut(&Report),
 ) -> Result<Report, StartError> {
     let mut passes = Vec::new();
+    let pace = Pace::new(plan.max_concurrency);
     for destination in &plan.destinations {
-        passes.push(open(plan, destination, connections).await?);
+        passes.push(open(plan, destination, connections, &pace).await?);
     }
     let outcomes = stream::select_all(passes.into_iter().enumerate().map(|(number, pass)| {
         let numbered = move |outcome| (number, outcome);
@@ -89,7 +90,7 @@ struct Pass {
 
 impl Pass {
     fn outcomes(self, plan: &Plan) -> impl Stream<Item = Outcome> + 'static {
-        let in_flight = (plan.max_concurrency / plan.destinations.len()).max(1);
+        let in_flight = plan.max_concurrency;
         let policy = Policy {
             filter: plan.scope.filter.clone(),
             mode: plan.scope.mode,
@@ -106,7 +107,11 @@ impl Pass {
                 .buffer_unordered(in_flight)
                 .boxed(),
             Intent::DryRun => actions
-                .map(move |action| copy::preview(action, copier.destination.name()))
+                .map(move |action| {
+                    let copier = Arc::clone(&copier);
+                    async move { copier.preview(action).await }
+                })
+                .buffer_unordered(in_flight)
                 .boxed(),
         }
     }
@@ -117,6 +122,7 @@ async fn open(
     plan: &Plan,
     destination: &Destination,
     connections: &Connections,
+    pace: &Pace,
 ) -> Result<Pass, StartError> {
     let source = open_source(plan, connections).await?;
     let bucket = open_destination(plan, destination, connections).await?;
@@ -131,9 +137,11 @@ async fn open(
             .map_err(|error| StartError::destination(&error))?,
         copier: Copier {
             source,
-            destination: bucket,
+            destination: bucket.paced(pace.clone()),
             placement: placement.clone(),
             rules: plan.scope.copies.clone(),
+            // Half of the budget at most, so that one large object leaves room for the others.
+            parts_at_once: (plan.max_concurrency / 2).max(1),
         },
     })
 }

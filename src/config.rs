@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::event::{Deletions, Mode};
-use crate::model::{Glob, Location, Placement, Prefix, StorageClass};
+use crate::model::{Glob, Location, Placement, Prefix, StorageClass, Tags};
 
 /// A setting: the environment variable, and the flag of the command line that sets it.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,20 +47,26 @@ const SOURCE_PREFIX: Variable = variable("BACKUP_SOURCE_PREFIX");
 const DESTINATION_PREFIX: Variable = variable("BACKUP_DESTINATION_PREFIX");
 const STORAGE_CLASS: Variable = variable("BACKUP_STORAGE_CLASS");
 const KMS_KEY_ID: Variable = variable("BACKUP_KMS_KEY_ID");
+const INCLUDE_TAGS: Variable = variable("BACKUP_INCLUDE_TAGS");
+const MULTIPART_THRESHOLD: Variable = variable("BACKUP_MULTIPART_THRESHOLD");
+const WEBSITE_REDIRECTS: Variable = variable("BACKUP_WEBSITE_REDIRECTS");
 const EXPECTED_OWNER: Variable = variable("BACKUP_EXPECTED_OWNER");
 const SOURCE_OWNER: Variable = variable("BACKUP_SOURCE_OWNER");
 /// Set by Lambda, in MiB.
 const MEMORY: Variable = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
 
-const OURS: [&Variable; 11] = [
+const OURS: [&Variable; 14] = [
     &SOURCE_PREFIX,
     &DESTINATION_PREFIX,
     &INCLUDE,
     &EXCLUDE,
+    &INCLUDE_TAGS,
     &MODE,
     &DELETIONS,
     &STORAGE_CLASS,
     &KMS_KEY_ID,
+    &MULTIPART_THRESHOLD,
+    &WEBSITE_REDIRECTS,
     &MAX_CONCURRENCY,
     &EXPECTED_OWNER,
     &SOURCE_OWNER,
@@ -85,6 +91,12 @@ const DEFAULT_IN_FLIGHT: usize = 256;
 /// Copies in flight that a MiB of memory can carry: a connection with its TLS buffers, a request and
 /// a reply take up to 128 KiB, and half of the memory is for everything else.
 const IN_FLIGHT_PER_MIB: usize = 4;
+
+const MIB: u64 = 1024 * 1024;
+/// Bytes above which an object is copied in parts, unless it is set: 1 GiB.
+const DEFAULT_THRESHOLD: u64 = 1024 * MIB;
+/// What it can be set to: S3 copies 5 GiB in one call, and no part is below 5 MiB.
+const THRESHOLDS: std::ops::RangeInclusive<u64> = 5 * MIB..=5 * 1024 * MIB;
 
 /// How a run is configured.
 #[derive(Clone, Debug)]
@@ -135,12 +147,53 @@ pub struct Defaults {
 }
 
 /// What copies are like.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CopyRules {
+    /// Only objects with all of these tags are copied.
+    pub include_tags: Tags,
     /// The class they are written to.
     pub storage_class: ClassRule,
     /// The KMS key they are encrypted with; without one, the bucket's default encryption.
     pub kms_key: Option<String>,
+    /// Objects of more bytes are copied in parts.
+    pub multipart_threshold: u64,
+    /// Whose website redirect is looked up, for S3 does not copy it.
+    pub website_redirects: Redirects,
+}
+
+impl Default for CopyRules {
+    fn default() -> Self {
+        Self {
+            include_tags: Tags::default(),
+            storage_class: ClassRule::default(),
+            kms_key: None,
+            multipart_threshold: DEFAULT_THRESHOLD,
+            website_redirects: Redirects::default(),
+        }
+    }
+}
+
+/// Objects whose website redirect is looked up before they are copied, at the price of a request.
+/// Of those that are copied in parts it is known without.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Redirects {
+    /// Empty ones: an object that redirects has seldom any content.
+    #[default]
+    Empty,
+    /// All.
+    All,
+}
+
+impl Redirects {
+    const ALLOWED: &str = "empty, all";
+
+    fn parse(name: &str) -> Option<Self> {
+        match name {
+            "empty" => Some(Self::Empty),
+            "all" => Some(Self::All),
+            _ => None,
+        }
+    }
 }
 
 /// The storage class of copies.
@@ -227,10 +280,7 @@ impl Config {
             mode: reader.choice(&MODE, Mode::parse, Mode::ALLOWED),
             deletions: reader.choice(&DELETIONS, Deletions::parse, Deletions::ALLOWED),
         };
-        let copies = CopyRules {
-            storage_class: reader.storage_class(),
-            kms_key: reader.value(&KMS_KEY_ID),
-        };
+        let copies = reader.copy_rules();
         let source_owner = reader.read(&SOURCE_OWNER, AccountId::parse);
         let max_concurrency = reader.max_concurrency();
         match (source, reader.mistakes.is_empty()) {
@@ -305,7 +355,13 @@ impl Reader {
             .map(|name| Mistake {
                 variable: name.clone(),
                 value: None,
-                problem: format!("is unknown; known: {}", known.join(", ")),
+                problem: match name.as_str() {
+                    "BACKUP_BUCKET" => format!(
+                        "is unknown: unset it, and name the bucket in {}",
+                        DESTINATION_BUCKET.name
+                    ),
+                    _ => format!("is unknown; known: {}", known.join(", ")),
+                },
             })
             .collect();
         self.mistakes.extend(unknown);
@@ -407,6 +463,22 @@ impl Reader {
         self.read(variable, parse).unwrap_or_default()
     }
 
+    fn copy_rules(&mut self) -> CopyRules {
+        CopyRules {
+            include_tags: self.read(&INCLUDE_TAGS, parse_tags).unwrap_or_default(),
+            storage_class: self.storage_class(),
+            kms_key: self.value(&KMS_KEY_ID),
+            multipart_threshold: self
+                .read(&MULTIPART_THRESHOLD, parse_threshold)
+                .unwrap_or(DEFAULT_THRESHOLD),
+            website_redirects: self.choice(
+                &WEBSITE_REDIRECTS,
+                Redirects::parse,
+                Redirects::ALLOWED,
+            ),
+        }
+    }
+
     fn storage_class(&mut self) -> ClassRule {
         let allowed = format!("{}, source", CLASSES.join(", "));
         let parse = |name: &str| match name {
@@ -437,6 +509,30 @@ impl Reader {
         self.read(&MAX_CONCURRENCY, parse)
             .unwrap_or_else(|| DEFAULT_IN_FLIGHT.min(fits))
     }
+}
+
+/// `name=value` pairs, separated by commas.
+fn parse_tags(text: &str) -> Result<Tags, String> {
+    let pair = |pair: &str| {
+        let (name, value) = pair.trim().split_once('=')?;
+        (!name.is_empty()).then(|| (name.to_owned(), value.to_owned()))
+    };
+    let pairs: Option<Vec<(String, String)>> = text.split(',').map(pair).collect();
+    pairs
+        .map(Tags::new)
+        .ok_or_else(|| "is not allowed; allowed: name=value pairs, separated by commas".to_owned())
+}
+
+/// Bytes, or a number of `MiB` or `GiB`.
+fn parse_threshold(text: &str) -> Result<u64, String> {
+    let units = [("MiB", MIB), ("GiB", 1024 * MIB), ("", 1)];
+    let parsed = units.iter().find_map(|(unit, bytes)| {
+        let number = text.trim().strip_suffix(unit)?;
+        number.trim().parse::<u64>().ok()?.checked_mul(*bytes)
+    });
+    parsed
+        .filter(|bytes| THRESHOLDS.contains(bytes))
+        .ok_or_else(|| "is not allowed; allowed: 5 MiB to 5 GiB, or as many bytes".to_owned())
 }
 
 #[cfg(test)]
@@ -527,6 +623,20 @@ mod tests {
             ("BACKUP_STORAGE_CLASS", "COLD", "allowed: STANDARD, "),
             ("BACKUP_MAX_CONCURRENCY", "0", "allowed: 1 to 900"),
             ("BACKUP_MAX_CONCURRENCY", "many", "allowed: 1 to 900"),
+            ("BACKUP_INCLUDE_TAGS", "backup", "allowed: name=value pairs"),
+            ("BACKUP_INCLUDE_TAGS", "=yes", "allowed: name=value pairs"),
+            (
+                "BACKUP_MULTIPART_THRESHOLD",
+                "6 GiB",
+                "allowed: 5 MiB to 5 GiB",
+            ),
+            ("BACKUP_MULTIPART_THRESHOLD", "1", "allowed: 5 MiB to 5 GiB"),
+            (
+                "BACKUP_MULTIPART_THRESHOLD",
+                "1 GB",
+                "allowed: 5 MiB to 5 GiB",
+            ),
+            ("BACKUP_WEBSITE_REDIRECTS", "no", "allowed: empty, all"),
             ("BACKUP_EXPECTED_OWNER", "12345", "12 digits"),
             ("BACKUP_SOURCE_OWNER", "abcdefghijkl", "12 digits"),
             ("BACKUP_INCLUDE", "a[", "has a malformed glob \"a[\""),
@@ -543,6 +653,22 @@ mod tests {
 
             assert!(text.contains(name) && text.contains(part), "{text}");
         }
+    }
+
+    #[test]
+    fn copy_rules_are_read() {
+        let vars = [
+            ("BACKUP_INCLUDE_TAGS", "backup=yes, team=a=b"),
+            ("BACKUP_MULTIPART_THRESHOLD", "64 MiB"),
+            ("BACKUP_WEBSITE_REDIRECTS", "all"),
+        ];
+
+        let rules = config(&vars).unwrap().copies;
+
+        let tags = [("backup", "yes"), ("team", "a=b")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        assert_eq!(rules.include_tags, Tags::new(tags));
+        assert_eq!(rules.multipart_threshold, 64 * MIB);
+        assert_eq!(rules.website_redirects, Redirects::All);
     }
 
     #[test]

@@ -82,7 +82,9 @@ impl Handler {
         let Request::Backup(request) = event::parse(&event.payload)
             .map_err(HandlerError::from)
             .inspect_err(Self::log)?;
-        self.backup(&request, |_| {}).await
+        let summary = self.backup(&request, |_| {}).await?;
+        log_result(&summary);
+        Ok(summary)
     }
 
     /// Runs a backup. `watch` sees the report after each object.
@@ -98,10 +100,7 @@ impl Handler {
         let report = self.start(request, watch).await.inspect_err(Self::log)?;
         let sent = self.connections.requests().since(sent_before);
         let summary = report.finish(SystemTime::now().into(), sent);
-        match summary.to_json() {
-            Ok(result) => tracing::info!(result, "{}", summary.message()),
-            Err(error) => tracing::error!(%error, "cannot write the result as JSON"),
-        }
+        tracing::info!("{}", summary.message());
         Ok(summary)
     }
 
@@ -119,5 +118,13 @@ impl Handler {
 
     fn log(error: &HandlerError) {
         tracing::error!(error_type = error.error_type(), "{error}");
+    }
+}
+
+/// The result as a line of its own, so that filters and queries of the log see its fields.
+fn log_result(summary: &Summary) {
+    match summary.to_json() {
+        Ok(result) => println!("{result}"),
+        Err(error) => tracing::error!(%error, "cannot write the result as JSON"),
     }
 }

@@ -5,6 +5,7 @@ import { AccessLogBucket } from './access-log-bucket.ts';
 import { BackupBucket } from './backup-bucket.ts';
 import { BackupFunction, type FunctionSettings } from './backup-function.ts';
 import { FailureAlarm } from './failure-alarm.ts';
+import { IncompleteAlarm } from './incomplete-alarm.ts';
 import { PrimaryBucket } from './primary-bucket.ts';
 import { ProblemTopic } from './problem-topic.ts';
 import { Schedule } from './schedule.ts';
@@ -45,7 +46,9 @@ export class Backup extends Construct {
     const topic = new ProblemTopic(this, 'Problems', { email: props.notificationEmail });
     const backup = new BackupFunction(this, 'Run', { ...props, source, destination, topic });
     new Schedule(this, 'Schedule', { function: backup.function, expression: props.schedule });
-    topic.announce(new FailureAlarm(this, 'Failed', { function: backup.function }));
+    const failed = new FailureAlarm(this, 'Failed', { function: backup.function });
+    const incomplete = new IncompleteAlarm(this, 'Incomplete', { logGroup: backup.function.logGroup });
+    topic.announce(failed, incomplete.alarm);
 
     this.output('SourceBucketName', 'The bucket that is backed up.', source.bucketName);
     this.output('BackupBucketName', 'The bucket that holds the backups.', destination.bucketName);

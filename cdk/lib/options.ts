@@ -23,10 +23,25 @@ export interface BackupOptions {
    */
   readonly exclude?: Setting;
   /**
+   * `name=value` pairs, comma separated: only objects with all of these tags are backed up.
+   * @default - all objects
+   */
+  readonly includeTags?: Setting;
+  /**
    * Storage class of the copies, or `source` to keep the class of each object.
    * @default - STANDARD
    */
   readonly storageClass?: Setting;
+  /**
+   * Objects of more bytes are copied in parts: `5 MiB` to `5 GiB`.
+   * @default - 1 GiB
+   */
+  readonly multipartThreshold?: Setting;
+  /**
+   * Objects whose website redirect is looked up, because S3 does not copy it: `empty` or `all`.
+   * @default - empty
+   */
+  readonly websiteRedirects?: Setting;
   /**
    * `incremental`, or `full` to copy everything again.
    * @default - incremental
@@ -44,7 +59,10 @@ const VARIABLES: Record<keyof BackupOptions, string> = {
   destinationPrefix: 'BACKUP_DESTINATION_PREFIX',
   include: 'BACKUP_INCLUDE',
   exclude: 'BACKUP_EXCLUDE',
+  includeTags: 'BACKUP_INCLUDE_TAGS',
   storageClass: 'BACKUP_STORAGE_CLASS',
+  multipartThreshold: 'BACKUP_MULTIPART_THRESHOLD',
+  websiteRedirects: 'BACKUP_WEBSITE_REDIRECTS',
   mode: 'BACKUP_MODE',
   maxConcurrency: 'BACKUP_MAX_CONCURRENCY',
 };

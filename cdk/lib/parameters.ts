@@ -43,8 +43,13 @@ const OPTIONS = {
   DestinationPrefix: optional('Put before each key in the backup bucket; {source_bucket} is replaced.'),
   Include: optional('Globs over keys, comma separated. Empty: all keys.'),
   Exclude: optional('Globs over keys, comma separated; exclude wins.'),
+  IncludeTags: optional('name=value pairs, comma separated: only objects with all of these tags. Empty: all.'),
   StorageClass: optional('Storage class of the copies; "source" keeps the class of each object. Empty: STANDARD.', {
     allowedValues: ['', 'source', ...STORAGE_CLASSES],
+  }),
+  MultipartThreshold: optional('Objects above it are copied in parts: 5 MiB to 5 GiB. Empty: 1 GiB.'),
+  WebsiteRedirects: optional('Objects whose website redirect is looked up, because S3 does not copy it. Empty: empty ones.', {
+    allowedValues: ['', 'empty', 'all'],
   }),
   Mode: optional('"full" copies everything again. Empty: incremental.', { allowedValues: ['', 'incremental', 'full'] }),
   MaxConcurrency: optional('Upper bound of copies in flight. Empty: derived from the memory.', {

@@ -13,7 +13,7 @@ export const SOURCE_BUCKET_ACTIONS = [
 /** Actions on the objects of the primary bucket. */
 export const SOURCE_OBJECT_ACTIONS = [
   's3:GetObject', // CopyObject and UploadPartCopy read the source with it; HeadObject.
-  's3:GetObjectTagging', // CopyObject of an object with tags, which travel with it.
+  's3:GetObjectTagging', // CopyObject of an object with tags, which travel with it; GetObjectTagging.
 ] as const;
 
 /** Actions on the backup bucket. */
@@ -26,7 +26,8 @@ export const DESTINATION_BUCKET_ACTIONS = [
 export const DESTINATION_OBJECT_ACTIONS = [
   's3:GetObject', // HeadObject after a copy whose answer was lost.
   's3:PutObject', // CopyObject, PutObject and the calls of a multi-part copy.
-  's3:PutObjectTagging', // CopyObject of an object with tags.
+  's3:PutObjectTagging', // CopyObject and CreateMultipartUpload of an object with tags.
+  's3:AbortMultipartUpload', // AbortMultipartUpload, when a multi-part copy cannot be finished.
 ] as const;
 
 /** Actions on the key that encrypts the backups, if there is one. */

@@ -28,16 +28,16 @@ export class ProblemTopic extends sns.Topic {
     }
   }
 
-  /** Sends the alarm here. A topic with a policy of its own no longer lets CloudWatch in by default. */
-  announce(alarm: cloudwatch.Alarm): void {
-    alarm.addAlarmAction(new actions.SnsAction(this));
+  /** Sends the alarms here. A topic with a policy of its own no longer lets CloudWatch in by default. */
+  announce(...alarms: cloudwatch.Alarm[]): void {
+    alarms.forEach((alarm) => alarm.addAlarmAction(new actions.SnsAction(this)));
     this.addToResourcePolicy(new iam.PolicyStatement({
       sid: 'AcceptAlarms',
       principals: [new iam.ServicePrincipal('cloudwatch.amazonaws.com')],
       actions: ['sns:Publish'],
       resources: [this.topicArn],
       conditions: {
-        ArnEquals: { 'aws:SourceArn': alarm.alarmArn },
+        ArnEquals: { 'aws:SourceArn': alarms.map(({ alarmArn }) => alarmArn) },
         StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
       },
     }));

@@ -70,7 +70,10 @@ test('a variable is absent when its parameter is empty', () => {
     BACKUP_DESTINATION_PREFIX: ifGiven('DestinationPrefix'),
     BACKUP_INCLUDE: ifGiven('Include'),
     BACKUP_EXCLUDE: ifGiven('Exclude'),
+    BACKUP_INCLUDE_TAGS: ifGiven('IncludeTags'),
     BACKUP_STORAGE_CLASS: ifGiven('StorageClass'),
+    BACKUP_MULTIPART_THRESHOLD: ifGiven('MultipartThreshold'),
+    BACKUP_WEBSITE_REDIRECTS: ifGiven('WebsiteRedirects'),
     BACKUP_MODE: ifGiven('Mode'),
     BACKUP_MAX_CONCURRENCY: ifGiven('MaxConcurrency'),
   });

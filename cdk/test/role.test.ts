@@ -16,6 +16,7 @@ const NEVER = [
 const WITHOUT_KEYS = [
   'logs:CreateLogStream on the log',
   'logs:PutLogEvents on the log',
+  's3:AbortMultipartUpload on the backup/*',
   's3:GetBucketVersioning on the backup',
   's3:GetObject on the backup/*',
   's3:GetObject on the source/*',

@@ -118,6 +118,7 @@ describe('function', () => {
       endpointUrl: 'https://localhost:4566',
       options: {
         sourcePrefix: 'photos/', destinationPrefix: '{source_bucket}/', include: '*.jpg', exclude: '*.tmp',
+        includeTags: 'backup=yes', multipartThreshold: '64 MiB', websiteRedirects: 'all',
         storageClass: 'STANDARD_IA', mode: 'full', maxConcurrency: '16',
       },
     }));
@@ -127,7 +128,8 @@ describe('function', () => {
       BACKUP_KMS_KEY_ID: KEY_ARN,
       AWS_ENDPOINT_URL: 'https://localhost:4566',
       BACKUP_SOURCE_PREFIX: 'photos/', BACKUP_DESTINATION_PREFIX: '{source_bucket}/',
-      BACKUP_INCLUDE: '*.jpg', BACKUP_EXCLUDE: '*.tmp',
+      BACKUP_INCLUDE: '*.jpg', BACKUP_EXCLUDE: '*.tmp', BACKUP_INCLUDE_TAGS: 'backup=yes',
+      BACKUP_MULTIPART_THRESHOLD: '64 MiB', BACKUP_WEBSITE_REDIRECTS: 'all',
       BACKUP_STORAGE_CLASS: 'STANDARD_IA', BACKUP_MODE: 'full', BACKUP_MAX_CONCURRENCY: '16',
     });
   });
@@ -180,12 +182,25 @@ describe('problems', () => {
     });
   });
 
-  test('the topic takes messages of this alarm, and over TLS only', () => {
+  test('an incomplete run sets off an alarm too, though Lambda counts it as a success', () => {
+    const filter = only(template, 'AWS::Logs::MetricFilter');
+
+    assert.equal(filter.FilterPattern, '{ $.statusCode = 500 }');
+    assert.match(filter.LogGroupName.Ref, /Log/);
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      Namespace: 'S3Backup', MetricName: filter.MetricTransformations[0].MetricName, Statistic: 'Sum', Threshold: 1,
+      AlarmActions: [{ Ref: Match.stringLikeRegexp('Problems') }],
+    });
+  });
+
+  test('the topic takes messages of these alarms, and over TLS only', () => {
     const [deny, allow] = only(template, 'AWS::SNS::TopicPolicy').PolicyDocument.Statement;
 
     assert.deepEqual([deny.Effect, deny.Condition], ['Deny', { Bool: { 'aws:SecureTransport': 'false' } }]);
     assert.deepEqual([allow.Effect, allow.Principal], ['Allow', { Service: 'cloudwatch.amazonaws.com' }]);
-    assert.match(allow.Condition.ArnEquals['aws:SourceArn']['Fn::GetAtt'][0], /Failed/);
+    const alarms = allow.Condition.ArnEquals['aws:SourceArn'].map((arn: any) => arn['Fn::GetAtt'][0]);
+    assert.equal(alarms.length, 2);
+    assert.match(alarms.join(' '), /Failed.* .*Incomplete/);
   });
 
   test('somebody is told by mail only if an address is given', () => {

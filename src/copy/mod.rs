@@ -1,12 +1,15 @@
 //! An [`Action`] in, an [`Outcome`] out. It never fails: what goes wrong with one object is an
 //! outcome of that object, and the others go on.
 
+mod multipart;
+mod parts;
+mod rounds;
 mod single;
 
 use crate::config::{ClassRule, CopyRules};
 use crate::diff::{Action, Refusal, SkipReason};
-use crate::model::{BucketName, Key, Object, Placement};
-use crate::s3::{Bucket, Cause, MAX_COPY, Operation, S3Error};
+use crate::model::{Key, Object, Placement};
+use crate::s3::{Bucket, Cause, Operation, S3Error, Target};
 
 /// What became of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,42 +97,103 @@ pub struct Copier {
     pub placement: Placement,
     /// What the copies are like.
     pub rules: CopyRules,
+    /// Parts of one object that are in flight at once, at most.
+    pub parts_at_once: usize,
 }
 
 impl Copier {
     /// Does what was decided.
     pub async fn apply(&self, action: Action) -> Outcome {
-        match action {
-            Action::Copy { object, backup, .. } if object.size <= MAX_COPY => {
-                self.copy(object, backup).await
-            }
-            settled => settle(settled, self.destination.name()),
+        match self.resolve(action).await {
+            Resolved::Copy { object, backup } => self.copy(object, backup).await,
+            Resolved::Settled(outcome) => outcome,
         }
     }
 
-    /// The class that the copy of an object is written to.
-    fn class<'a>(&'a self, object: &'a Object) -> &'a crate::model::StorageClass {
-        match &self.rules.storage_class {
-            ClassRule::Source => &object.storage_class,
-            ClassRule::Fixed(class) => class,
+    /// What [`Copier::apply`] would do, without doing it: a dry run.
+    pub async fn preview(&self, action: Action) -> Outcome {
+        match self.resolve(action).await {
+            Resolved::Copy { object, .. } => Outcome::Due {
+                listed: object.size,
+            },
+            Resolved::Settled(outcome) => outcome,
         }
+    }
+
+    /// Everything that can be said before a copy is made.
+    async fn resolve(&self, action: Action) -> Resolved {
+        let (object, backup) = match action {
+            Action::Copy { object, backup, .. } => (object, backup),
+            settled => return Resolved::Settled(settle(settled)),
+        };
+        if object.size > parts::MOST_BYTES {
+            let error = self.too_large(&object);
+            return Resolved::Settled(failed(&object, error.into()));
+        }
+        match self.has_wanted_tags(&object).await {
+            Ok(true) => Resolved::Copy { object, backup },
+            Ok(false) => Resolved::Settled(Outcome::Skipped {
+                listed: object.size,
+                reason: SkipReason::OtherTags,
+            }),
+            Err(error) => Resolved::Settled(failed(&object, error.into())),
+        }
+    }
+
+    /// Tags are read only of objects that would be copied, and only if they matter.
+    async fn has_wanted_tags(&self, object: &Object) -> Result<bool, S3Error> {
+        if self.rules.include_tags.is_empty() {
+            return Ok(true);
+        }
+        match self.source.tags(&object.key).await {
+            Ok(tags) => Ok(tags.contain(&self.rules.include_tags)),
+            // It is gone: the copy will find out, and say so.
+            Err(error) if error.cause == Cause::Missing => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where and how the copy of an object is written.
+    fn target<'a>(
+        &'a self,
+        key: &'a Key,
+        object: &'a Object,
+        website_redirect: Option<&'a str>,
+    ) -> Target<'a> {
+        Target {
+            key,
+            class: match &self.rules.storage_class {
+                ClassRule::Source => &object.storage_class,
+                ClassRule::Fixed(class) => class,
+            },
+            kms_key: self.rules.kms_key.as_deref(),
+            website_redirect,
+        }
+    }
+
+    fn too_large(&self, object: &Object) -> S3Error {
+        let most = parts::MOST_BYTES;
+        let message = format!("{} bytes, and a copy is at most {most}", object.size);
+        let bucket = self.destination.name();
+        S3Error::ours(Operation::CopyObject, bucket, Cause::TooLarge, message).about(&object.key)
     }
 }
 
-/// What will become of an object, without doing anything: a dry run.
-pub fn preview(action: Action, destination: &BucketName) -> Outcome {
+/// What is left to do about an action.
+enum Resolved {
+    Copy {
+        object: Object,
+        backup: Option<Object>,
+    },
+    Settled(Outcome),
+}
+
+/// The outcome of an action that copies nothing.
+fn settle(action: Action) -> Outcome {
     match action {
-        Action::Copy { object, .. } if object.size <= MAX_COPY => Outcome::Due {
+        Action::Copy { object, .. } => Outcome::Due {
             listed: object.size,
         },
-        settled => settle(settled, destination),
-    }
-}
-
-/// The outcome of an action that sends nothing to S3.
-fn settle(action: Action, destination: &BucketName) -> Outcome {
-    match action {
-        Action::Copy { object, .. } => failed(&object, too_large(&object, destination).into()),
         Action::Keep(object) => Outcome::Unchanged {
             listed: object.size,
         },
@@ -148,11 +212,6 @@ fn failed(object: &Object, failure: Failure) -> Outcome {
         listed: object.size,
         failure,
     }
-}
-
-fn too_large(object: &Object, destination: &BucketName) -> S3Error {
-    let message = format!("{} bytes, and one copy is at most {MAX_COPY}", object.size);
-    S3Error::ours(Operation::CopyObject, destination, Cause::TooLarge, message).about(&object.key)
 }
 
 fn reserved(object: &Object) -> Failure {

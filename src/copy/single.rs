@@ -1,113 +1,29 @@
 //! One object, one `CopyObject`: the whole cost of a copy, unless something is in doubt.
-//!
-//! The copy is bound to the listed `ETag`, so what was compared is what is copied. Three things are
-//! looked into before they are believed: an object that changed meanwhile, one that is gone, and a
-//! copy that may or may not have been made because no answer came.
 
-use tokio::time::sleep;
-
-use super::{Copier, Outcome, failed};
+use super::Copier;
+use crate::config::Redirects;
 use crate::model::Object;
-use crate::s3::{Cause, CopyRequest, S3Error};
-
-/// Rounds of copying and looking. Each ends in certainty, unless the object changes again or the
-/// answer is lost again.
-const ROUNDS: u32 = 4;
-
-/// What is known after a round.
-enum Round {
-    Done(Outcome),
-    /// Once more, with the object as it is now.
-    Again(Object, S3Error),
-}
+use crate::s3::{S3Error, Written};
 
 impl Copier {
-    /// Copies an object that was listed, over a backup that was listed.
-    pub(super) async fn copy(&self, listed: Object, backup: Option<Object>) -> Outcome {
-        let mut object = listed.clone();
-        let mut round = 1;
-        loop {
-            match self.round(&listed, object, backup.as_ref()).await {
-                Round::Done(outcome) => return outcome,
-                Round::Again(_, error) if round == ROUNDS => {
-                    return failed(&listed, error.into());
-                }
-                Round::Again(now, error) => {
-                    tracing::debug!(key = %listed.key, round, %error, "copied once more");
-                    if error.cause.leaves_doubt() {
-                        sleep(self.destination.backoff() * round).await;
-                    }
-                    object = now;
-                    round += 1;
-                }
-            }
-        }
-    }
-
-    async fn round(&self, listed: &Object, object: Object, backup: Option<&Object>) -> Round {
+    /// Copies an object in one call. Metadata and tags travel by themselves; the redirect of a
+    /// website does not.
+    pub(super) async fn copy_at_once(&self, object: &Object) -> Result<Written, S3Error> {
+        let redirect = self.website_redirect(object).await?;
         let key = self.placement.backup_key(&object.key);
-        let request = CopyRequest {
-            source: &self.source,
-            object: &object,
-            key: &key,
-            class: self.class(&object),
-            kms_key: self.rules.kms_key.as_deref(),
+        let target = self.target(&key, object, redirect.as_deref());
+        self.destination.copy(&self.source, object, target).await
+    }
+
+    async fn website_redirect(&self, object: &Object) -> Result<Option<String>, S3Error> {
+        let looked_up = match self.rules.website_redirects {
+            Redirects::Empty => object.size == 0,
+            Redirects::All => true,
         };
-        let Err(error) = self.destination.copy(request).await else {
-            return Round::Done(copied(listed, &object));
-        };
-        match error.cause {
-            Cause::ChangedMeanwhile | Cause::Missing => self.look_at_source(listed, error).await,
-            cause if cause.leaves_doubt() => {
-                self.look_at_backup(listed, object, backup, error).await
-            }
-            _ => Round::Done(failed(listed, error.into())),
+        if !looked_up {
+            return Ok(None);
         }
+        let properties = self.source.properties(&object.key).await?;
+        Ok(properties.website_redirect)
     }
-
-    /// The object is not what was listed: is it another one now, or gone?
-    async fn look_at_source(&self, listed: &Object, error: S3Error) -> Round {
-        match self.source.head(&listed.key).await {
-            Ok(Some(now)) => Round::Again(now, error),
-            Ok(None) => Round::Done(Outcome::Vanished {
-                listed: listed.size,
-            }),
-            Err(error) => Round::Done(failed(listed, error.into())),
-        }
-    }
-
-    /// No answer came: is the copy there? It is if the backup now is what was to be copied and was
-    /// not so before. An encrypted or flattened copy cannot be told this way and is made again,
-    /// which costs a version and no data.
-    async fn look_at_backup(
-        &self,
-        listed: &Object,
-        object: Object,
-        backup: Option<&Object>,
-        error: S3Error,
-    ) -> Round {
-        let key = self.placement.backup_key(&object.key);
-        match self.destination.head(&key).await {
-            Ok(Some(now)) if is_copy(&object, &now) && is_later(&now, backup) => {
-                Round::Done(copied(listed, &object))
-            }
-            Ok(_) => Round::Again(object, error),
-            Err(looking) => Round::Done(failed(listed, looking.about(&listed.key).into())),
-        }
-    }
-}
-
-fn copied(listed: &Object, object: &Object) -> Outcome {
-    Outcome::Copied {
-        listed: listed.size,
-        copied: object.size,
-    }
-}
-
-fn is_copy(object: &Object, backup: &Object) -> bool {
-    object.etag == backup.etag && object.size == backup.size
-}
-
-fn is_later(now: &Object, before: Option<&Object>) -> bool {
-    before.is_none_or(|before| now.last_modified > before.last_modified)
 }

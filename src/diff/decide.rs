@@ -68,6 +68,8 @@ pub enum SkipReason {
     Excluded,
     /// It is archived, and its backup is current.
     Archived,
+    /// It does not have the tags that are asked for.
+    OtherTags,
 }
 
 /// Why an object that should be copied cannot be.

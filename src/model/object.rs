@@ -37,6 +37,11 @@ impl ETag {
         &self.0
     }
 
+    /// Whether the object was written in parts: `...-N`.
+    pub fn is_multipart(&self) -> bool {
+        self.0.contains('-')
+    }
+
     /// The tag as a conditional header wants it.
     pub fn quoted(&self) -> String {
         format!("\"{}\"", self.0)

@@ -1,5 +1,7 @@
 //! The JSON that people and scripts read. Fields are added, never renamed; a golden file holds it.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::{Report, Totals, price};
@@ -122,7 +124,7 @@ impl Report {
             run_id: self.run.id.clone(),
             started_at: self.run.started,
             timestamp: ended,
-            duration_seconds: ended.since(self.run.started).as_secs_f64(),
+            duration_seconds: seconds(ended.since(self.run.started)),
             cursor: None,
         }
     }
@@ -169,6 +171,12 @@ impl Report {
             parts.join(", ")
         )
     }
+}
+
+/// In milliseconds, for 1.753 is 1.7530000000000001 in the arithmetic of durations.
+#[expect(clippy::cast_precision_loss, reason = "no run lasts 285,000 years")]
+fn seconds(duration: Duration) -> f64 {
+    duration.as_millis() as f64 / 1000.0
 }
 
 impl Summary {
@@ -292,7 +300,7 @@ mod tests {
     use super::*;
     use crate::copy::Outcome;
 
-    const ENDED: i64 = 1_795_226_401_200;
+    const ENDED: i64 = 1_795_226_401_753;
 
     fn finished(report: &Report) -> Summary {
         let requests = Requests {

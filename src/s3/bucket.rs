@@ -6,6 +6,7 @@ use aws_sdk_s3::types::BucketVersioningStatus;
 
 use super::client::{Clients, Connections};
 use super::error::{Cause, Operation, S3Error};
+use super::pace::Pace;
 use crate::config::AccountId;
 use crate::model::BucketName;
 
@@ -16,6 +17,7 @@ pub struct Bucket {
     pub(super) owner: Option<String>,
     pub(super) clients: Clients,
     pub(super) patience: super::Patience,
+    pub(super) pace: Pace,
 }
 
 /// Whether a bucket keeps versions.
@@ -50,6 +52,7 @@ impl Connections {
             owner,
             clients: self.clients(&region),
             patience: self.patience(),
+            pace: Pace::idle(),
         };
         Ok(bucket)
     }
@@ -66,7 +69,7 @@ impl Connections {
         for _ in 0..2 {
             let sent = self
                 .clients(&region)
-                .reads
+                .repeatable
                 .head_bucket()
                 .bucket(name.as_str())
                 .set_expected_bucket_owner(owner.map(str::to_owned))
@@ -112,6 +115,12 @@ impl Bucket {
         &self.name
     }
 
+    /// The bucket, with copies to it on this budget.
+    #[must_use]
+    pub fn paced(self, pace: Pace) -> Self {
+        Self { pace, ..self }
+    }
+
     /// The longest first wait before a call is tried again.
     pub fn backoff(&self) -> Duration {
         self.patience.backoff
@@ -124,7 +133,7 @@ impl Bucket {
     pub async fn versioning(&self) -> Result<Versioning, S3Error> {
         let reply = self
             .clients
-            .reads
+            .repeatable
             .get_bucket_versioning()
             .bucket(self.name.as_str())
             .set_expected_bucket_owner(self.owner.clone())

@@ -52,6 +52,11 @@ impl Patience {
         self.attempt + Duration::from_secs(bytes / self.slowest_copy)
     }
 
+    /// How long an attempt to put parts together may take: S3 says that it can take minutes.
+    pub fn for_completion(self) -> Duration {
+        self.attempt * 10
+    }
+
     fn timeouts(self) -> TimeoutConfig {
         TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(5).min(self.attempt))
@@ -78,8 +83,10 @@ pub struct Connections {
 /// Two clients for a region: they differ in what they send again by themselves.
 #[derive(Clone, Debug)]
 pub(super) struct Clients {
-    pub reads: Client,
-    pub writes: Client,
+    /// For calls that may be carried out twice: reads, parts, the beginning and end of uploads.
+    pub repeatable: Client,
+    /// For calls that make a version each time.
+    pub unrepeatable: Client,
 }
 
 impl Connections {
@@ -121,8 +128,8 @@ impl Connections {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let build = || Clients {
-            reads: self.build(region, SendAgain::Always),
-            writes: self.build(region, SendAgain::UnlessInDoubt),
+            repeatable: self.build(region, SendAgain::Always),
+            unrepeatable: self.build(region, SendAgain::UnlessInDoubt),
         };
         by_region
             .entry(region.to_owned())
@@ -152,9 +159,9 @@ impl Connections {
 /// What is sent again beyond what the SDK would, or in spite of it.
 #[derive(Clone, Copy, Debug)]
 enum SendAgain {
-    /// Reads: whenever it may help.
+    /// Whenever it may help.
     Always,
-    /// Writes: only when S3 has said that it did not carry them out.
+    /// Only when S3 has said that it did not carry the call out.
     UnlessInDoubt,
 }
 

@@ -22,8 +22,18 @@ pub enum Operation {
     GetBucketVersioning,
     /// What an object is now.
     HeadObject,
+    /// The tags of an object.
+    GetObjectTagging,
     /// A copy within S3.
     CopyObject,
+    /// The beginning of a multi-part copy.
+    CreateMultipartUpload,
+    /// A part of one.
+    UploadPartCopy,
+    /// The end of one.
+    CompleteMultipartUpload,
+    /// Giving one up.
+    AbortMultipartUpload,
 }
 
 impl Operation {
@@ -34,7 +44,12 @@ impl Operation {
             Self::HeadBucket => "HeadBucket",
             Self::GetBucketVersioning => "GetBucketVersioning",
             Self::HeadObject => "HeadObject",
+            Self::GetObjectTagging => "GetObjectTagging",
             Self::CopyObject => "CopyObject",
+            Self::CreateMultipartUpload => "CreateMultipartUpload",
+            Self::UploadPartCopy => "UploadPartCopy",
+            Self::CompleteMultipartUpload => "CompleteMultipartUpload",
+            Self::AbortMultipartUpload => "AbortMultipartUpload",
         }
     }
 
@@ -44,7 +59,13 @@ impl Operation {
             Self::ListObjectsV2 | Self::HeadBucket => "s3:ListBucket",
             Self::GetBucketVersioning => "s3:GetBucketVersioning",
             Self::HeadObject => "s3:GetObject and s3:ListBucket",
-            Self::CopyObject => {
+            Self::GetObjectTagging => "s3:GetObjectTagging",
+            Self::AbortMultipartUpload => "s3:AbortMultipartUpload",
+            Self::CreateMultipartUpload | Self::CompleteMultipartUpload => {
+                "s3:PutObject and s3:PutObjectTagging on the destination, \
+                 and kms:Decrypt and kms:GenerateDataKey on its KMS key, if any,"
+            }
+            Self::CopyObject | Self::UploadPartCopy => {
                 "s3:GetObject and s3:GetObjectTagging on the source, \
                  s3:PutObject and s3:PutObjectTagging on the destination, \
                  and kms:Decrypt and kms:GenerateDataKey on KMS keys in use,"
@@ -58,7 +79,12 @@ impl Operation {
             Self::HeadBucket => "reach",
             Self::GetBucketVersioning => "read the versioning of",
             Self::HeadObject => "look at",
+            Self::GetObjectTagging => "read the tags of",
             Self::CopyObject => "copy",
+            Self::CreateMultipartUpload => "begin the copy of",
+            Self::UploadPartCopy => "copy a part of",
+            Self::CompleteMultipartUpload => "complete the copy of",
+            Self::AbortMultipartUpload => "give up the copy of",
         }
     }
 }
@@ -72,6 +98,8 @@ pub enum Cause {
     Missing,
     /// There is no such bucket.
     NoBucket,
+    /// There is no such multi-part upload: it was completed or aborted.
+    NoUpload,
     /// The object is in an archive and must be restored before it can be read.
     Archived,
     /// The object was changed since it was listed.
@@ -107,6 +135,7 @@ impl Cause {
             Self::Denied => "access denied",
             Self::Missing => "no such object",
             Self::NoBucket => "no such bucket",
+            Self::NoUpload => "the upload is gone",
             Self::Archived => "the object is archived",
             Self::ChangedMeanwhile => "the object kept changing",
             Self::TooBusy => "S3 is too busy",
@@ -192,7 +221,16 @@ impl S3Error {
         let owner = "and check the expected owner, if one is configured";
         match self.cause {
             Cause::Denied => match self.missing_action() {
-                Some(action) => format!("grant {action} to the role that runs the backup"),
+                // Of a key that it may not see, KMS says "the resource associated with this
+                // ciphertext".
+                Some((action, None)) if action.starts_with("kms:") => format!(
+                    "grant {action} on the object's KMS key, which s3api head-object names, \
+                     to the role that runs the backup"
+                ),
+                Some((action, None)) => format!("grant {action} to the role that runs the backup"),
+                Some((action, Some(resource))) => {
+                    format!("grant {action} on {resource} to the role that runs the backup")
+                }
                 None => format!(
                     "grant {} to the role that runs the backup, {owner}",
                     self.operation.permissions()
@@ -200,6 +238,7 @@ impl S3Error {
             },
             Cause::Missing => "none needed if it was deleted".to_owned(),
             Cause::NoBucket => format!("create the bucket {} or correct its name", self.bucket),
+            Cause::NoUpload => "run again; if it stays, look for who aborts uploads".to_owned(),
             Cause::Archived => {
                 "restore it with s3:RestoreObject; the next run copies it".to_owned()
             }
@@ -226,6 +265,8 @@ impl S3Error {
             "it is encrypted with a customer-provided key (SSE-C), which only its owner has; \
              re-encrypt it with SSE-S3 or SSE-KMS, or exclude it with BACKUP_EXCLUDE"
                 .to_owned()
+        } else if self.operation == Operation::HeadObject && message.starts_with("S3 hides") {
+            "rewrite its metadata without control characters".to_owned()
         } else if code.starts_with("KMS.") {
             "enable the KMS key, or name another one in BACKUP_KMS_KEY_ID".to_owned()
         } else if code == "KeyTooLongError" {
@@ -235,11 +276,17 @@ impl S3Error {
         }
     }
 
-    /// AWS names the missing permission: "... is not authorized to perform: s3:GetObject on ...".
-    fn missing_action(&self) -> Option<&str> {
+    /// AWS names the missing permission: "... is not authorized to perform: kms:Decrypt on resource:
+    /// arn:aws:kms:... because ...". The resource of an object is not worth repeating; a key's is.
+    fn missing_action(&self) -> Option<(&str, Option<&str>)> {
         let message = self.reply.message.as_deref()?;
         let (_, after) = message.split_once("perform: ")?;
-        after.split_whitespace().next()
+        let mut words = after.split_whitespace();
+        let action = words.next()?;
+        let resource = words
+            .map(|word| word.trim_matches(['"', ',', '.']))
+            .find(|word| word.starts_with("arn:") && word.contains(":kms:"));
+        Some((action, resource))
     }
 }
 
@@ -289,6 +336,7 @@ fn by_code(code: &str, status: u16) -> Cause {
         | "SignatureDoesNotMatch" => Cause::Denied,
         "NoSuchKey" | "NoSuchVersion" => Cause::Missing,
         "NoSuchBucket" => Cause::NoBucket,
+        "NoSuchUpload" => Cause::NoUpload,
         "InvalidObjectState" | "ObjectNotInActiveTierError" => Cause::Archived,
         "PreconditionFailed" => Cause::ChangedMeanwhile,
         "SlowDown"

@@ -78,9 +78,9 @@ fn root_element(body: &[u8]) -> Option<&[u8]> {
 pub struct Requests {
     /// `ListObjectsV2`.
     pub list: u64,
-    /// `CopyObject`.
+    /// `CopyObject`, and the calls of multi-part copies that are billed alike.
     pub copy: u64,
-    /// `HeadObject`.
+    /// `HeadObject` and `GetObjectTagging`.
     pub head: u64,
 }
 
@@ -130,8 +130,13 @@ impl Intercept for Tally {
     ) -> Result<(), BoxError> {
         let counter = match cfg.load::<Metadata>().map(Metadata::name) {
             Some("ListObjectsV2") => &self.0.list,
-            Some("CopyObject") => &self.0.copy,
-            Some("HeadObject") => &self.0.head,
+            Some(
+                "CopyObject"
+                | "CreateMultipartUpload"
+                | "UploadPartCopy"
+                | "CompleteMultipartUpload",
+            ) => &self.0.copy,
+            Some("HeadObject" | "GetObjectTagging") => &self.0.head,
             _ => return Ok(()),
         };
         counter.fetch_add(1, Ordering::Relaxed);

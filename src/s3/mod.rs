@@ -6,12 +6,17 @@ mod bucket;
 mod client;
 mod error;
 mod guard;
+mod look;
+mod pace;
 mod read;
+mod upload;
 mod write;
 
 pub use bucket::{Bucket, Versioning};
 pub use client::{Connections, Patience};
 pub use error::{Cause, Operation, Reply, S3Error};
 pub use guard::Requests;
+pub use pace::Pace;
 pub use read::{Page, PageStart};
-pub use write::{CopyRequest, MAX_COPY, Written};
+pub use upload::Upload;
+pub use write::{MAX_COPY, Target, Written};

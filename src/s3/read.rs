@@ -1,10 +1,9 @@
-//! What is read from S3: pages of a listing, and what an object is now.
+//! What is read from S3 in bulk: pages of a listing, each believed only if it agrees with itself.
 
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::DateTime;
-use aws_sdk_s3::types::{EncodingType, ObjectStorageClass, StorageClass as StorageClassName};
+use aws_sdk_s3::types::{EncodingType, ObjectStorageClass};
 
-use super::blank;
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
 use crate::model::{ETag, Key, Object, Prefix, StorageClass, Timestamp};
@@ -40,7 +39,7 @@ impl Bucket {
         };
         let reply = self
             .clients
-            .reads
+            .repeatable
             .list_objects_v2()
             .bucket(self.name.as_str())
             .set_prefix((!prefix.is_empty()).then(|| prefix.as_str().to_owned()))
@@ -54,47 +53,6 @@ impl Bucket {
         accept(&reply).map_err(|doubt| {
             let operation = Operation::ListObjectsV2;
             S3Error::ours(operation, &self.name, Cause::Unreadable, doubt)
-        })
-    }
-
-    /// What an object of this bucket is now; none if there is no such object.
-    ///
-    /// # Errors
-    /// Why S3 refused.
-    pub async fn head(&self, key: &Key) -> Result<Option<Object>, S3Error> {
-        let placed = key.clone();
-        let sent = self
-            .clients
-            .reads
-            .head_object()
-            .bucket(self.name.as_str())
-            .key(blank::sendable(key))
-            .set_expected_bucket_owner(self.owner.clone())
-            .customize()
-            .mutate_request(move |request| blank::restore(request, &placed))
-            .send()
-            .await;
-        let operation = Operation::HeadObject;
-        let reply = match sent {
-            Ok(reply) => reply,
-            Err(error) => {
-                let error = S3Error::from_sdk(operation, &self.name, &error).about(key);
-                return match error.cause {
-                    Cause::Missing => Ok(None),
-                    _ => Err(error),
-                };
-            }
-        };
-        let class = reply.storage_class().map(StorageClassName::as_str);
-        let row = object(
-            key.clone(),
-            reply.content_length(),
-            reply.e_tag(),
-            reply.last_modified(),
-            class,
-        );
-        row.map(Some).map_err(|doubt| {
-            S3Error::ours(operation, &self.name, Cause::Unreadable, doubt).about(key)
         })
     }
 }
@@ -134,7 +92,8 @@ fn accept(reply: &ListObjectsV2Output) -> Result<Page, String> {
     Ok(Page { objects, next })
 }
 
-fn object(
+/// A row of a listing, or what a look at an object tells of the same.
+pub(super) fn object(
     key: Key,
     size: Option<i64>,
     etag: Option<&str>,

@@ -1,4 +1,4 @@
-//! What is written to S3: copies, made by S3 itself.
+//! Copies of whole objects, made by S3 itself in one call.
 
 use aws_sdk_s3::config::Config;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -14,19 +14,17 @@ use crate::model::{ETag, Key, Object, StorageClass, VersionId};
 /// The most that one `CopyObject` copies: 5 GiB. S3 says "5 GB" and means this.
 pub const MAX_COPY: u64 = 5 * 1024 * 1024 * 1024;
 
-/// A copy to be made.
+/// What a copy is to be, beside what travels with the object.
 #[derive(Clone, Copy, Debug)]
-pub struct CopyRequest<'a> {
-    /// Where from.
-    pub source: &'a Bucket,
-    /// What: only this very object, by its `ETag`, is copied.
-    pub object: &'a Object,
-    /// The key of the copy.
+pub struct Target<'a> {
+    /// Its key.
     pub key: &'a Key,
     /// Its storage class.
     pub class: &'a StorageClass,
     /// The KMS key to encrypt it with; without one, as the bucket does by default.
     pub kms_key: Option<&'a str>,
+    /// Where a website redirects requests for it: the one header that S3 does not copy.
+    pub website_redirect: Option<&'a str>,
 }
 
 /// A copy that S3 has confirmed.
@@ -44,32 +42,33 @@ impl Bucket {
     /// # Errors
     /// Why S3 refused; a cause that [leaves doubt](Cause::leaves_doubt) when the copy may have been
     /// made all the same.
-    pub async fn copy(&self, request: CopyRequest<'_>) -> Result<Written, S3Error> {
-        let CopyRequest { source, object, .. } = request;
-        let key = &object.key;
-        let (encryption, kms_key) = match request.kms_key {
-            None => (None, None),
-            Some(id) => (Some(ServerSideEncryption::AwsKms), Some(id.to_owned())),
-        };
-        let call = self
+    pub async fn copy(
+        &self,
+        source: &Bucket,
+        object: &Object,
+        target: Target<'_>,
+    ) -> Result<Written, S3Error> {
+        let _place = self.pace.place().await;
+        let (algorithm, kms_key) = encryption(target.kms_key);
+        let placed = target.key.clone();
+        let mut call = self
             .clients
-            .writes
+            .unrepeatable
             .copy_object()
             .bucket(self.name.as_str())
-            .key(blank::sendable(request.key))
-            .copy_source(key.copy_source(source.name.as_str(), None))
+            .key(blank::sendable(target.key))
+            .copy_source(object.key.copy_source(source.name.as_str(), None))
             .copy_source_if_match(object.etag.quoted())
             .metadata_directive(MetadataDirective::Copy)
             .tagging_directive(TaggingDirective::Copy)
-            .storage_class(SdkClass::from(request.class.as_str()))
+            .set_website_redirect_location(target.website_redirect.map(str::to_owned))
+            .storage_class(SdkClass::from(target.class.as_str()))
             // With a bucket key, KMS is not called (and billed) for each object.
-            .set_bucket_key_enabled(encryption.is_some().then_some(true))
-            .set_server_side_encryption(encryption)
+            .set_bucket_key_enabled(algorithm.is_some().then_some(true))
+            .set_server_side_encryption(algorithm)
             .set_ssekms_key_id(kms_key)
             .set_expected_bucket_owner(self.owner.clone())
-            .set_expected_source_bucket_owner(source.owner.clone());
-        let placed = request.key.clone();
-        let mut call = call
+            .set_expected_source_bucket_owner(source.owner.clone())
             .customize()
             .mutate_request(move |request| blank::restore(request, &placed));
         let limit = self.patience.for_copy(object.size);
@@ -81,16 +80,23 @@ impl Bucket {
         let reply = call
             .send()
             .await
-            .map_err(|error| S3Error::from_sdk(operation, &self.name, &error).about(key))?;
+            .map_err(|error| S3Error::from_sdk(operation, &self.name, &error).about(&object.key))?;
         // A success without a result is none: S3 may send 200 before it copies.
         let etag = reply.copy_object_result().and_then(|result| result.e_tag());
         let Some(etag) = etag else {
             let doubt = "success was reported without a result".to_owned();
-            return Err(S3Error::ours(operation, &self.name, Cause::Unreadable, doubt).about(key));
+            let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
+            return Err(error.about(&object.key));
         };
         Ok(Written {
             etag: ETag::new(etag),
             version: reply.version_id().map(VersionId::new),
         })
     }
+}
+
+/// How a copy is encrypted: with a KMS key, or as the bucket does by default.
+pub(super) fn encryption(kms_key: Option<&str>) -> (Option<ServerSideEncryption>, Option<String>) {
+    let algorithm = kms_key.map(|_| ServerSideEncryption::AwsKms);
+    (algorithm, kms_key.map(str::to_owned))
 }

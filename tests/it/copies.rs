@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use s3_sim::{Content, Effect, Encryption, Fault, Put, Verb};
+use s3_sim::{Effect, Encryption, Fault, Put, Verb};
 use serde_json::Value;
 
 use crate::world::{BACKUP, PRIMARY, World, count, counts};
@@ -165,20 +165,6 @@ async fn an_archived_object_with_a_current_backup_is_skipped() {
     let result = world.backup().await;
 
     assert_eq!(counts(&result), [1, 0, 0, 1, 0, 0]);
-}
-
-#[tokio::test]
-async fn an_object_above_5_gib_is_an_error_that_says_so() {
-    let world = World::new();
-    let limit = 5 * 1024 * 1024 * 1024;
-    world.put_object("fits", Put::new(Content::generated(1, limit)));
-    world.put_object("too-large", Put::new(Content::generated(2, limit + 1)));
-
-    let result = world.backup().await;
-
-    assert_eq!(counts(&result), [2, 1, 0, 0, 0, 1]);
-    assert_eq!(result["failures"][0]["key"], "too-large");
-    assert!(text(&result["failures"][0], "message").contains("5368709121 bytes"));
 }
 
 #[tokio::test]

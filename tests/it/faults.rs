@@ -4,30 +4,50 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use s3_sim::{Effect, Fault, Sim, Verb};
+use s3_sim::{Content, Effect, Fault, Put, Sim, Verb};
 use serde_json::json;
 
 use crate::world::{BACKUP, PRIMARY, World, answer, assert_adds_up, count, counts};
 
 const OBJECTS: u64 = 12;
-/// The worst is a page that stalls in each of its attempts.
-const BOUND: Duration = Duration::from_secs(30);
+const MIB: u64 = 1024 * 1024;
+/// The worst is a completion that stalls in each of its attempts.
+const BOUND: Duration = Duration::from_secs(90);
 
 /// A world of several pages: some objects new, some changed, some unchanged.
 async fn world() -> World {
-    let world = World::around(Sim::builder().page_size_max(5).start()).impatient();
+    let world = World::around(Sim::builder().page_size_max(5).start())
+        .impatient()
+        .with("BACKUP_MULTIPART_THRESHOLD", "5 MiB")
+        .with("BACKUP_INCLUDE_TAGS", "backup=yes");
     for n in 0..OBJECTS {
-        world.put(&format!("key {n:02}"), &format!("body {n}"));
+        put(&world, n, "first");
     }
     world.backup().await;
     for n in [1, 6, 11] {
-        world.put(&format!("key {n:02}"), &format!("edit {n}"));
+        put(&world, n, "second");
     }
     for n in [2, 7] {
-        world.sim.delete(BACKUP, &format!("key {n:02}"));
+        world.sim.delete(BACKUP, &key(n));
     }
     world.sim.ledger().clear();
     world
+}
+
+fn key(n: u64) -> String {
+    format!("key {n:02}")
+}
+
+/// Writes an object: a large one for two numbers, of which one changes and one is lost.
+fn put(world: &World, n: u64, text: &str) {
+    let body = if [6, 7].contains(&n) {
+        let seed = n + 100 * text.len() as u64;
+        Put::new(Content::generated(seed, 12 * MIB)).parts(&[5 * MIB, 5 * MIB, 2 * MIB])
+    } else {
+        Put::new(format!("{text} {n}"))
+    };
+    let typed = body.content_type("a/b").meta("text", text);
+    world.put_object(&key(n), typed.tag("backup", "yes"));
 }
 
 /// Runs a backup with the faults in place and holds it to the laws.
@@ -78,37 +98,56 @@ fn places() -> Vec<Place> {
     let lost = || Some((Fault::on(Verb::CopyObject).nth(1), Effect::ResetAfterWork));
     let changed = || {
         let overwrite = Effect::before(|sim| {
-            sim.put(PRIMARY, "key 01", "meanwhile");
+            let put = Put::new("meanwhile").content_type("a/b");
+            sim.put_object(PRIMARY, "key 01", put.tag("backup", "yes"));
         });
         Some((Fault::on(Verb::CopyObject).key("key 01").nth(1), overwrite))
     };
+    let torn = || {
+        let gone = Effect::status(403, "AccessDenied", "Access Denied");
+        Some((Fault::on(Verb::UploadPartCopy).nth(2), gone))
+    };
+    let on = Fault::on;
     vec![
-        ("HeadBucket", Fault::on(Verb::HeadBucket), None),
-        (
-            "GetBucketVersioning",
-            Fault::on(Verb::GetBucketVersioning),
-            None,
-        ),
+        ("HeadBucket", on(Verb::HeadBucket), None),
+        ("GetBucketVersioning", on(Verb::GetBucketVersioning), None),
         (
             "ListObjectsV2 of the source",
-            Fault::on(Verb::ListObjectsV2).bucket(PRIMARY),
+            on(Verb::ListObjectsV2).bucket(PRIMARY),
             None,
         ),
         (
             "ListObjectsV2 of the backup",
-            Fault::on(Verb::ListObjectsV2).bucket(BACKUP),
+            on(Verb::ListObjectsV2).bucket(BACKUP),
             None,
         ),
-        ("CopyObject", Fault::on(Verb::CopyObject), None),
+        ("GetObjectTagging", on(Verb::GetObjectTagging), None),
+        ("CopyObject", on(Verb::CopyObject), None),
         (
             "HeadObject of the backup",
-            Fault::on(Verb::HeadObject).bucket(BACKUP),
+            on(Verb::HeadObject).bucket(BACKUP),
             lost(),
         ),
         (
             "HeadObject of the source",
-            Fault::on(Verb::HeadObject).bucket(PRIMARY),
+            on(Verb::HeadObject).bucket(PRIMARY),
             changed(),
+        ),
+        (
+            "CreateMultipartUpload",
+            on(Verb::CreateMultipartUpload),
+            None,
+        ),
+        ("UploadPartCopy", on(Verb::UploadPartCopy), None),
+        (
+            "CompleteMultipartUpload",
+            on(Verb::CompleteMultipartUpload),
+            None,
+        ),
+        (
+            "AbortMultipartUpload",
+            on(Verb::AbortMultipartUpload),
+            torn(),
         ),
     ]
 }
@@ -133,10 +172,10 @@ async fn every_verb_survives_every_fault() {
             }
         }
     }
-    assert!(cases.len() > 300, "only {} cases", cases.len());
+    assert!(cases.len() > 600, "only {} cases", cases.len());
 
     stream::iter(cases)
-        .buffer_unordered(16)
+        .buffer_unordered(24)
         .for_each(async |()| {})
         .await;
 }

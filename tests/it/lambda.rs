@@ -46,7 +46,8 @@ impl Function {
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .envs(vars.iter().copied())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
+            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
             .spawn()
             .unwrap();
         Self { process, posted }
@@ -54,6 +55,16 @@ impl Function {
 
     fn posted(&self) -> Posted {
         self.posted.recv_timeout(BOUND).unwrap()
+    }
+
+    /// The lines that it has logged, after which it is no more.
+    fn log(mut self) -> Vec<Value> {
+        self.process.kill().unwrap();
+        let mut text = String::new();
+        let stdout = self.process.stdout.as_mut().unwrap();
+        stdout.read_to_string(&mut text).unwrap();
+        let parsed = text.lines().map(serde_json::from_str);
+        parsed.collect::<Result<_, _>>().unwrap()
     }
 
     fn response(&self) -> Value {
@@ -204,6 +215,19 @@ fn the_result_has_its_fields_in_order() {
     assert_eq!(result["failures"], json!([]));
     let run_id = result["run_id"].as_str().unwrap();
     assert_eq!(run_id.len(), "2026-11-21T02-00-00Z-7f3a".len(), "{run_id}");
+}
+
+#[test]
+fn the_result_is_a_line_of_the_log_in_which_every_line_is_json() {
+    let world = World::new();
+    world.put("k", "1");
+
+    let function = Function::start(&world, &BUCKETS, vec!["{}".to_owned()]);
+
+    let result = function.response();
+    let log = function.log();
+    assert!(log.contains(&result), "{log:?}");
+    assert!(log.len() > 1, "{log:?}");
 }
 
 #[test]

@@ -2,11 +2,15 @@
 
 mod backup;
 mod cli;
+mod contract;
 mod copies;
 mod faults;
+mod fidelity;
 mod keys;
 mod lambda;
+mod large;
 mod model;
+mod policy;
 mod refusals;
 mod scale;
 mod world;

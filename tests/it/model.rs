@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use s3_sim::{Effect, Fault, Put, Sim, Verb};
+use s3_sim::{Content, Effect, Fault, Put, Sim, Verb};
 use serde_json::json;
 
 use crate::world::{BACKUP, PRIMARY, World, assert_adds_up, count, counts};
@@ -14,8 +14,22 @@ use crate::world::{BACKUP, PRIMARY, World, assert_adds_up, count, counts};
 const KEYS: [&str; 10] = [
     "a", "a ", "a+", "a/", "a/b", "a//b", "b%2F", "é", "\u{1}", "😀",
 ];
-/// Bodies of few sizes, so that overwrites often keep the size or even the content.
-const BODIES: [&str; 4] = ["", "1", "2", "33"];
+/// Bodies of few sizes, so that overwrites often keep the size or even the content; two are copied in
+/// parts.
+fn body(number: usize) -> Put {
+    let large = |seed| Put::new(Content::generated(seed, 8 * MIB)).parts(&[5 * MIB, 3 * MIB]);
+    match number {
+        0 => Put::new(""),
+        1 => Put::new("1"),
+        2 => Put::new("2"),
+        3 => Put::new("33"),
+        4 => large(1),
+        _ => large(2),
+    }
+}
+
+const BODIES: usize = 6;
+const MIB: u64 = 1024 * 1024;
 
 /// What happens next.
 #[derive(Clone, Debug)]
@@ -39,7 +53,7 @@ struct Trouble {
 
 fn step() -> impl Strategy<Value = Step> {
     let key = 0..KEYS.len();
-    let put = (key.clone(), 0..BODIES.len(), 0..2_u8).prop_map(|(key, body, color)| Step::Put {
+    let put = (key.clone(), 0..BODIES, 0..2_u8).prop_map(|(key, body, color)| Step::Put {
         key,
         body,
         color,
@@ -55,11 +69,16 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn trouble() -> impl Strategy<Value = Trouble> {
-    let verbs = prop_oneof![
-        Just(Verb::ListObjectsV2),
-        Just(Verb::CopyObject),
-        Just(Verb::HeadObject)
-    ];
+    let verbs = proptest::sample::select(vec![
+        Verb::ListObjectsV2,
+        Verb::CopyObject,
+        Verb::HeadObject,
+        Verb::GetObjectTagging,
+        Verb::CreateMultipartUpload,
+        Verb::UploadPartCopy,
+        Verb::CompleteMultipartUpload,
+        Verb::AbortMultipartUpload,
+    ]);
     (verbs, 0..effects().len(), 5..60_u8, any::<u64>()).prop_map(|(verb, effect, percent, seed)| {
         Trouble {
             verb,
@@ -92,7 +111,8 @@ struct History {
 
 impl History {
     fn begin() -> Self {
-        let world = World::around(Sim::builder().page_size_max(4).start());
+        let world = World::around(Sim::builder().page_size_max(4).start())
+            .with("BACKUP_MULTIPART_THRESHOLD", "5 MiB");
         let versions = BTreeSet::new();
         Self { world, versions }
     }
@@ -101,7 +121,9 @@ impl History {
         let sim = &self.world.sim;
         match step {
             Step::Put { key, body, color } => {
-                let put = Put::new(BODIES[body]).meta("color", &color.to_string());
+                let put = self::body(body)
+                    .content_type("a/b")
+                    .meta("color", &color.to_string());
                 self.world.put_object(KEYS[key], put);
             }
             Step::Delete { key } => {

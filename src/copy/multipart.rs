@@ -1,0 +1,200 @@
+//! A large object, copied in parts side by side, whole or not at all.
+//!
+//! One look at the source tells what has to be carried by hand, one more how it is cut. The parts
+//! share the budget of all copies. Whatever goes wrong, the upload is aborted before the error is
+//! handed on, and no part is left in flight that could survive it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::{StreamExt, stream};
+use tokio::time::sleep;
+
+use super::Copier;
+use super::parts::{Layout, SourceParts, whole_etag};
+use super::rounds::is_later;
+use crate::model::{ETag, Object, Part, Properties};
+use crate::s3::{Cause, MAX_COPY, Operation, S3Error, Upload, Written};
+
+/// An upload whose parts are all there.
+#[derive(Clone, Copy)]
+struct Copied<'a> {
+    parts: &'a [ETag],
+    properties: &'a Properties,
+    /// What it will replace.
+    backup: Option<&'a Object>,
+}
+
+/// How often a part is copied whose answer cannot be read, and how often an upload is completed
+/// whose answer was lost.
+const ATTEMPTS: u32 = 4;
+
+impl Copier {
+    /// Copies an object in parts, over a backup that was listed.
+    pub(super) async fn copy_in_parts(
+        &self,
+        object: &Object,
+        backup: Option<&Object>,
+    ) -> Result<Written, S3Error> {
+        let properties = self.source.properties(&object.key).await?;
+        if properties.object.etag != object.etag {
+            return Err(self.changed(object));
+        }
+        if properties.hidden_metadata > 0 {
+            return self.copy_with_hidden_metadata(object, &properties).await;
+        }
+        let layout = self.layout(object).await?;
+        let tags = self.source.tags(&object.key).await?;
+        let key = self.placement.backup_key(&object.key);
+        let target = self.target(&key, object, properties.website_redirect.as_deref());
+        let upload = self
+            .destination
+            .begin_upload(&properties, &tags, target)
+            .await?;
+        let finished = match self.copy_parts(object, &upload, layout).await {
+            Ok(parts) => {
+                let copied = Copied {
+                    parts: &parts,
+                    properties: &properties,
+                    backup,
+                };
+                self.complete(&upload, copied).await
+            }
+            Err(error) => Err(error),
+        };
+        if finished.is_err() {
+            self.give_up(&upload).await;
+        }
+        finished
+    }
+
+    /// Metadata that S3 does not show cannot be carried by hand, but travels with a copy in one call.
+    async fn copy_with_hidden_metadata(
+        &self,
+        object: &Object,
+        properties: &Properties,
+    ) -> Result<Written, S3Error> {
+        if object.size <= MAX_COPY {
+            return self.copy_at_once(object).await;
+        }
+        let hidden = properties.hidden_metadata;
+        let message = format!("S3 hides {hidden} items of its metadata, which would be lost");
+        let bucket = self.source.name();
+        let error = S3Error::ours(Operation::HeadObject, bucket, Cause::Rejected, message);
+        Err(error.about(&object.key))
+    }
+
+    async fn layout(&self, object: &Object) -> Result<Layout, S3Error> {
+        if !object.etag.is_multipart() {
+            return Ok(Layout::new(object.size, None));
+        }
+        let parts = self.source.first_part(&object.key).await?;
+        let parts = parts.map(|(first, count)| SourceParts { first, count });
+        Ok(Layout::new(object.size, parts))
+    }
+
+    /// All parts, or the first error. After an error no part is begun, and those in flight are
+    /// waited for: a part that outlives its upload's abort is billed and seen by nobody.
+    async fn copy_parts(
+        &self,
+        object: &Object,
+        upload: &Upload,
+        layout: Layout,
+    ) -> Result<Vec<ETag>, S3Error> {
+        let stopped = &AtomicBool::new(false);
+        let copies = layout.parts().map(|part| async move {
+            if stopped.load(Ordering::Relaxed) {
+                return None;
+            }
+            let copied = self.copy_part(object, upload, part).await;
+            if copied.is_err() {
+                stopped.store(true, Ordering::Relaxed);
+            }
+            Some(copied)
+        });
+        let in_flight = stream::iter(copies).buffered(self.parts_at_once);
+        let parts: Vec<_> = in_flight.collect().await;
+        parts.into_iter().flatten().collect()
+    }
+
+    async fn copy_part(
+        &self,
+        object: &Object,
+        upload: &Upload,
+        part: Part,
+    ) -> Result<ETag, S3Error> {
+        let mut attempt = 1;
+        loop {
+            let copied = self
+                .destination
+                .copy_part(&self.source, object, upload, part)
+                .await;
+            match copied {
+                Err(error) if error.cause == Cause::Unreadable && attempt < ATTEMPTS => {
+                    sleep(self.destination.backoff() * attempt).await;
+                    attempt += 1;
+                }
+                settled => return settled,
+            }
+        }
+    }
+
+    /// Puts the parts together. If the answer is lost it is looked whether that was done, by the
+    /// `ETag` that only these parts make; if not, it is asked for again.
+    async fn complete(&self, upload: &Upload, copied: Copied<'_>) -> Result<Written, S3Error> {
+        let Copied {
+            parts, properties, ..
+        } = copied;
+        let mut doubt = None;
+        for attempt in 1..=ATTEMPTS {
+            let completed = self
+                .destination
+                .complete_upload(upload, parts, properties)
+                .await;
+            let error = match completed {
+                Ok(written) => return Ok(written),
+                Err(error) => error,
+            };
+            let gone_in_doubt = error.cause == Cause::NoUpload && doubt.is_some();
+            if !error.cause.leaves_doubt() && !gone_in_doubt {
+                return Err(error);
+            }
+            if let Some(written) = self.completed(copied).await? {
+                return Ok(written);
+            }
+            if gone_in_doubt {
+                return Err(error);
+            }
+            sleep(self.destination.backoff() * attempt).await;
+            doubt = Some(error);
+        }
+        Err(doubt.unwrap_or_else(|| self.changed(&properties.object)))
+    }
+
+    async fn completed(&self, copied: Copied<'_>) -> Result<Option<Written>, S3Error> {
+        let object = &copied.properties.object;
+        let key = self.placement.backup_key(&object.key);
+        let now = self.destination.head(&key).await?;
+        let etag = whole_etag(copied.parts);
+        let written = now.filter(|now| {
+            let is_copy = now.size == object.size && Some(&now.etag) == etag.as_ref();
+            is_copy && is_later(now, copied.backup)
+        });
+        Ok(written.map(|now| Written {
+            etag: now.etag,
+            version: None,
+        }))
+    }
+
+    /// What cannot be aborted is left to the bucket's lifecycle, which aborts after seven days.
+    async fn give_up(&self, upload: &Upload) {
+        if let Err(error) = self.destination.abort_upload(upload).await {
+            tracing::warn!(%error, advice = error.advice(), "an upload was left unfinished");
+        }
+    }
+
+    fn changed(&self, object: &Object) -> S3Error {
+        let message = "it is not what was listed any more".to_owned();
+        let (operation, cause) = (Operation::HeadObject, Cause::ChangedMeanwhile);
+        S3Error::ours(operation, self.source.name(), cause, message).about(&object.key)
+    }
+}

@@ -1,0 +1,151 @@
+//! What an object is now: a look at it, at its properties, its parts and its tags.
+
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::operation::head_object::builders::HeadObjectFluentBuilder;
+use aws_sdk_s3::types::{ChecksumMode, ChecksumType, StorageClass as SdkClass};
+
+use super::blank;
+use super::bucket::Bucket;
+use super::error::{Cause, Operation, S3Error};
+use super::read::object;
+use crate::model::{Checksum, ChecksumAlgorithm, Key, Object, Properties, SystemHeaders, Tags};
+
+impl Bucket {
+    /// What an object of this bucket is now; none if there is no such object.
+    ///
+    /// # Errors
+    /// Why S3 refused.
+    pub async fn head(&self, key: &Key) -> Result<Option<Object>, S3Error> {
+        match self.look(key, |call| call).await {
+            Ok(reply) => self.row(key, &reply).map(Some),
+            Err(error) if error.cause == Cause::Missing => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All that an object is beside its content and its tags.
+    ///
+    /// # Errors
+    /// Why S3 refused; [`Cause::Missing`] if there is no such object.
+    pub async fn properties(&self, key: &Key) -> Result<Properties, S3Error> {
+        let with_checksum =
+            |call: HeadObjectFluentBuilder| call.checksum_mode(ChecksumMode::Enabled);
+        let reply = self.look(key, with_checksum).await?;
+        let owned = |header: Option<&str>| header.map(str::to_owned);
+        Ok(Properties {
+            object: self.row(key, &reply)?,
+            headers: SystemHeaders {
+                content_type: owned(reply.content_type()),
+                content_encoding: owned(reply.content_encoding()),
+                content_language: owned(reply.content_language()),
+                content_disposition: owned(reply.content_disposition()),
+                cache_control: owned(reply.cache_control()),
+                expires: owned(reply.expires_string()),
+            },
+            metadata: reply
+                .metadata()
+                .cloned()
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
+            hidden_metadata: reply.missing_meta().map_or(0, i32::unsigned_abs),
+            website_redirect: owned(reply.website_redirect_location()),
+            checksum: full_checksum(&reply),
+        })
+    }
+
+    /// The size of the first part of a multi-part object, and how many parts it has; none if S3 does
+    /// not tell.
+    ///
+    /// # Errors
+    /// Why S3 refused.
+    pub async fn first_part(&self, key: &Key) -> Result<Option<(u64, u32)>, S3Error> {
+        let reply = self.look(key, |call| call.part_number(1)).await?;
+        let size = reply
+            .content_length()
+            .and_then(|size| u64::try_from(size).ok());
+        let count = reply
+            .parts_count()
+            .and_then(|count| u32::try_from(count).ok());
+        Ok(size.zip(count))
+    }
+
+    /// The tags of an object.
+    ///
+    /// # Errors
+    /// Why S3 refused.
+    pub async fn tags(&self, key: &Key) -> Result<Tags, S3Error> {
+        let placed = key.clone();
+        let reply = self
+            .clients
+            .repeatable
+            .get_object_tagging()
+            .bucket(self.name.as_str())
+            .key(blank::sendable(key))
+            .set_expected_bucket_owner(self.owner.clone())
+            .customize()
+            .mutate_request(move |request| blank::restore(request, &placed))
+            .send()
+            .await
+            .map_err(|error| {
+                S3Error::from_sdk(Operation::GetObjectTagging, &self.name, &error).about(key)
+            })?;
+        let pairs = reply.tag_set().iter();
+        Ok(Tags::new(
+            pairs.map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
+        ))
+    }
+
+    async fn look(
+        &self,
+        key: &Key,
+        ask: impl FnOnce(HeadObjectFluentBuilder) -> HeadObjectFluentBuilder,
+    ) -> Result<HeadObjectOutput, S3Error> {
+        let placed = key.clone();
+        let call = self
+            .clients
+            .repeatable
+            .head_object()
+            .bucket(self.name.as_str())
+            .key(blank::sendable(key))
+            .set_expected_bucket_owner(self.owner.clone());
+        ask(call)
+            .customize()
+            .mutate_request(move |request| blank::restore(request, &placed))
+            .send()
+            .await
+            .map_err(|error| {
+                S3Error::from_sdk(Operation::HeadObject, &self.name, &error).about(key)
+            })
+    }
+
+    fn row(&self, key: &Key, reply: &HeadObjectOutput) -> Result<Object, S3Error> {
+        let class = reply.storage_class().map(SdkClass::as_str);
+        let row = object(
+            key.clone(),
+            reply.content_length(),
+            reply.e_tag(),
+            reply.last_modified(),
+            class,
+        );
+        row.map_err(|doubt| {
+            S3Error::ours(Operation::HeadObject, &self.name, Cause::Unreadable, doubt).about(key)
+        })
+    }
+}
+
+/// A full-object checksum that a multi-part object can have too.
+fn full_checksum(reply: &HeadObjectOutput) -> Option<Checksum> {
+    if reply.checksum_type() != Some(&ChecksumType::FullObject) {
+        return None;
+    }
+    let known = [
+        (ChecksumAlgorithm::Crc64Nvme, reply.checksum_crc64_nvme()),
+        (ChecksumAlgorithm::Crc32C, reply.checksum_crc32_c()),
+        (ChecksumAlgorithm::Crc32, reply.checksum_crc32()),
+    ];
+    known.into_iter().find_map(|(algorithm, value)| {
+        let value = value?.to_owned();
+        Some(Checksum { algorithm, value })
+    })
+}

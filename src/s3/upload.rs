@@ -1,0 +1,239 @@
+//! The calls of a multi-part copy. Nothing travels by itself here: headers, metadata, tags and the
+//! checksum are carried over by hand, and each part is bound to the source's `ETag`.
+
+use aws_sdk_s3::config::Config;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::types::{
+    ChecksumAlgorithm as SdkAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart,
+    StorageClass as SdkClass,
+};
+
+use super::blank;
+use super::bucket::Bucket;
+use super::error::{Cause, Operation, S3Error};
+use super::write::{Target, Written, encryption};
+use crate::model::{
+    Checksum, ChecksumAlgorithm, ETag, Key, Object, Part, Properties, Tags, VersionId,
+};
+
+/// A multi-part copy that was begun and has to be completed or aborted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// Where the copy will be.
+    key: Key,
+    /// The source object's key, for messages.
+    about: Key,
+    id: String,
+}
+
+impl Bucket {
+    /// Begins a multi-part copy of an object with these properties and tags.
+    ///
+    /// # Errors
+    /// Why S3 refused.
+    pub async fn begin_upload(
+        &self,
+        properties: &Properties,
+        tags: &Tags,
+        target: Target<'_>,
+    ) -> Result<Upload, S3Error> {
+        let headers = properties.headers.clone();
+        let about = &properties.object.key;
+        let (algorithm, kms_key) = encryption(target.kms_key);
+        let placed = target.key.clone();
+        let expires = headers.expires;
+        let operation = Operation::CreateMultipartUpload;
+        let reply = self
+            .clients
+            .repeatable
+            .create_multipart_upload()
+            .bucket(self.name.as_str())
+            .key(blank::sendable(target.key))
+            .set_content_type(headers.content_type)
+            .set_content_encoding(headers.content_encoding)
+            .set_content_language(headers.content_language)
+            .set_content_disposition(headers.content_disposition)
+            .set_cache_control(headers.cache_control)
+            .set_metadata(Some(properties.metadata.clone().into_iter().collect()))
+            .set_website_redirect_location(properties.website_redirect.clone())
+            .set_tagging((!tags.is_empty()).then(|| tags.header()))
+            .storage_class(SdkClass::from(target.class.as_str()))
+            .checksum_algorithm(sdk_algorithm(properties.checksum.as_ref()))
+            .checksum_type(ChecksumType::FullObject)
+            .set_bucket_key_enabled(algorithm.is_some().then_some(true))
+            .set_server_side_encryption(algorithm)
+            .set_ssekms_key_id(kms_key)
+            .set_expected_bucket_owner(self.owner.clone())
+            .customize()
+            .mutate_request(move |request| {
+                blank::restore(request, &placed);
+                // The SDK takes a date only; S3 keeps any text.
+                if let Some(expires) = &expires {
+                    request.headers_mut().insert("expires", expires.clone());
+                }
+            })
+            .send()
+            .await
+            .map_err(|error| S3Error::from_sdk(operation, &self.name, &error).about(about))?;
+        let Some(id) = reply.upload_id() else {
+            let doubt = "the reply names no upload".to_owned();
+            let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
+            return Err(error.about(about));
+        };
+        Ok(Upload {
+            key: target.key.clone(),
+            about: about.clone(),
+            id: id.to_owned(),
+        })
+    }
+
+    /// Copies one part, if the object still is what was listed. A part may be copied again: the
+    /// later copy replaces the earlier one.
+    ///
+    /// # Errors
+    /// Why S3 refused.
+    pub async fn copy_part(
+        &self,
+        source: &Bucket,
+        object: &Object,
+        upload: &Upload,
+        part: Part,
+    ) -> Result<ETag, S3Error> {
+        let _place = self.pace.place().await;
+        let operation = Operation::UploadPartCopy;
+        let number = i32::try_from(part.number).unwrap_or(i32::MAX);
+        let placed = upload.key.clone();
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(self.patience.for_copy(part.size()))
+            .build();
+        let reply = self
+            .clients
+            .repeatable
+            .upload_part_copy()
+            .bucket(self.name.as_str())
+            .key(blank::sendable(&upload.key))
+            .upload_id(&upload.id)
+            .part_number(number)
+            .copy_source(object.key.copy_source(source.name.as_str(), None))
+            .copy_source_range(part.range())
+            .copy_source_if_match(object.etag.quoted())
+            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_source_bucket_owner(source.owner.clone())
+            .customize()
+            .mutate_request(move |request| blank::restore(request, &placed))
+            .config_override(Config::builder().timeout_config(timeouts))
+            .send()
+            .await
+            .map_err(|error| S3Error::from_sdk(operation, &self.name, &error).about(&object.key))?;
+        let etag = reply.copy_part_result().and_then(|result| result.e_tag());
+        etag.map(ETag::new).ok_or_else(|| {
+            let doubt = "success was reported without a result".to_owned();
+            S3Error::ours(operation, &self.name, Cause::Unreadable, doubt).about(&object.key)
+        })
+    }
+
+    /// Puts the parts together. S3 itself refuses if size or checksum are not those of the source.
+    ///
+    /// # Errors
+    /// Why S3 refused; a cause that [leaves doubt](Cause::leaves_doubt) when it may have been done.
+    pub async fn complete_upload(
+        &self,
+        upload: &Upload,
+        parts: &[ETag],
+        properties: &Properties,
+    ) -> Result<Written, S3Error> {
+        let operation = Operation::CompleteMultipartUpload;
+        let completed = (1..).zip(parts).map(|(number, etag)| {
+            let part = CompletedPart::builder().part_number(number);
+            part.e_tag(etag.quoted()).build()
+        });
+        let completed = CompletedMultipartUpload::builder().set_parts(Some(completed.collect()));
+        let (crc32, crc32_c, crc64) = checksums(properties.checksum.as_ref());
+        let placed = upload.key.clone();
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(self.patience.for_completion())
+            .build();
+        let reply = self
+            .clients
+            .unrepeatable
+            .complete_multipart_upload()
+            .bucket(self.name.as_str())
+            .key(blank::sendable(&upload.key))
+            .upload_id(&upload.id)
+            .multipart_upload(completed.build())
+            .mpu_object_size(i64::try_from(properties.object.size).unwrap_or(i64::MAX))
+            .checksum_type(ChecksumType::FullObject)
+            .set_checksum_crc32(crc32)
+            .set_checksum_crc32_c(crc32_c)
+            .set_checksum_crc64_nvme(crc64)
+            .set_expected_bucket_owner(self.owner.clone())
+            .customize()
+            .mutate_request(move |request| blank::restore(request, &placed))
+            .config_override(Config::builder().timeout_config(timeouts))
+            .send()
+            .await
+            .map_err(|error| {
+                S3Error::from_sdk(operation, &self.name, &error).about(&upload.about)
+            })?;
+        let Some(etag) = reply.e_tag() else {
+            let doubt = "success was reported without a result".to_owned();
+            let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
+            return Err(error.about(&upload.about));
+        };
+        Ok(Written {
+            etag: ETag::new(etag),
+            version: reply.version_id().map(VersionId::new),
+        })
+    }
+
+    /// Gives a multi-part copy up and frees what its parts take.
+    ///
+    /// # Errors
+    /// Why S3 refused; that there is no such upload any more is no error.
+    pub async fn abort_upload(&self, upload: &Upload) -> Result<(), S3Error> {
+        let placed = upload.key.clone();
+        let sent = self
+            .clients
+            .repeatable
+            .abort_multipart_upload()
+            .bucket(self.name.as_str())
+            .key(blank::sendable(&upload.key))
+            .upload_id(&upload.id)
+            .set_expected_bucket_owner(self.owner.clone())
+            .customize()
+            .mutate_request(move |request| blank::restore(request, &placed))
+            .send()
+            .await;
+        let Err(error) = sent else {
+            return Ok(());
+        };
+        let error = S3Error::from_sdk(Operation::AbortMultipartUpload, &self.name, &error);
+        match error.cause {
+            Cause::Missing | Cause::NoUpload => Ok(()),
+            _ => Err(error.about(&upload.about)),
+        }
+    }
+}
+
+/// S3 computes a CRC-64/NVME where the source has no checksum that can be kept.
+fn sdk_algorithm(checksum: Option<&Checksum>) -> SdkAlgorithm {
+    match checksum.map(|checksum| checksum.algorithm) {
+        Some(ChecksumAlgorithm::Crc32) => SdkAlgorithm::Crc32,
+        Some(ChecksumAlgorithm::Crc32C) => SdkAlgorithm::Crc32C,
+        Some(ChecksumAlgorithm::Crc64Nvme) | None => SdkAlgorithm::Crc64Nvme,
+    }
+}
+
+type Values = (Option<String>, Option<String>, Option<String>);
+
+/// The checksum in the field of its algorithm: CRC-32, CRC-32C, CRC-64/NVME.
+fn checksums(checksum: Option<&Checksum>) -> Values {
+    let Some(Checksum { algorithm, value }) = checksum.cloned() else {
+        return (None, None, None);
+    };
+    match algorithm {
+        ChecksumAlgorithm::Crc32 => (Some(value), None, None),
+        ChecksumAlgorithm::Crc32C => (None, Some(value), None),
+        ChecksumAlgorithm::Crc64Nvme => (None, None, Some(value)),
+    }
+}
