@@ -211,3 +211,22 @@ fn an_import_to_the_right_is_seen() {
     assert_eq!(place(""), None);
     assert!(place("report") > place("diff"));
 }
+
+#[test]
+fn every_test_that_the_semantics_name_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/semantics.md")).unwrap();
+    let named: Vec<(&str, &str)> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|code| code.split_once("::"))
+        .collect();
+
+    assert!(named.len() > 15, "{named:?}");
+    for (module, test) in named {
+        let file = root.join("tests/it").join(module).with_extension("rs");
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        assert!(text.contains(&format!("fn {test}()")), "{module}::{test}");
+    }
+}

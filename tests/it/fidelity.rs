@@ -3,6 +3,7 @@
 //! names (see `contract`).
 
 use aws_config::SdkConfig;
+use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
@@ -320,9 +321,16 @@ async fn the_portable_matrix_arrives_on_the_simulator() {
 #[tokio::test]
 #[ignore = "needs CONTRACT_ENDPOINT: make test names a local AWS"]
 async fn the_matrix_arrives_on_the_named_endpoint() {
-    let sdk = named_endpoint().await;
+    // Objects without a checksum, and large ones without tags, for the sake of MiniStack: `contract`
+    // says why.
+    let sdk = named_endpoint().await.into_builder();
+    let sdk = sdk
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .build();
 
     assert_the_matrix_arrives_on(sdk.clone(), 10, (0..64).collect()).await;
-    let few = vec![0, 1, 2, 4, 8, 16, 32, 63];
+    let few = vec![
+        0b00_0000, 0b00_0001, 0b00_0010, 0b00_1000, 0b01_0000, 0b10_0000, 0b11_1011,
+    ];
     assert_the_matrix_arrives_on(sdk, 6 * 1024 * 1024, few).await;
 }

@@ -255,6 +255,24 @@ async fn a_torn_copy_is_refused_by_s3_itself() {
 }
 
 #[tokio::test]
+async fn a_composite_checksum_becomes_a_full_one() {
+    let world = world();
+    let composite = large(1).checksum(s3_sim::Algorithm::Sha256, s3_sim::ChecksumKind::Composite);
+    world.put_object("k", composite);
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [1, 1, 0, 0, 0, 0]);
+    let checksum = world.backup_of("k").checksum.unwrap();
+    assert_eq!(checksum.algorithm, s3_sim::Algorithm::Crc64Nvme);
+    assert_eq!(checksum.kind, s3_sim::ChecksumKind::FullObject);
+    assert_eq!(
+        world.backup_of("k").content,
+        Content::generated(1, 20 * MIB)
+    );
+}
+
+#[tokio::test]
 async fn denied_tags_are_an_error_and_no_silent_loss() {
     let world = world();
     world.put_object("k", large(1).tag("a", "b"));
