@@ -62,7 +62,7 @@ pub async fn run(
     mut watch: impl FnMut(&Report),
 ) -> Result<Report, StartError> {
     let mut passes = Vec::new();
-    let pace = Pace::new(plan.max_concurrency);
+    let pace = connections.pace(plan.max_concurrency);
     for destination in &plan.destinations {
         passes.push(open(plan, destination, connections, &pace).await?);
     }

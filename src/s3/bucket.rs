@@ -52,7 +52,7 @@ impl Connections {
             owner,
             clients: self.clients(&region),
             patience: self.patience(),
-            pace: Pace::idle(),
+            pace: self.pace(1),
         };
         Ok(bucket)
     }

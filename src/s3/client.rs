@@ -20,6 +20,7 @@ use aws_sdk_s3::config::{BehaviorVersion, Region};
 use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriority;
 
 use super::guard::{Requests, Tally, WholeReplies};
+use super::pace::Pace;
 
 /// How long calls are waited for, and how often they are tried.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +110,11 @@ impl Connections {
     /// Requests sent so far.
     pub fn requests(&self) -> Requests {
         self.tally.read()
+    }
+
+    /// A budget for the copies of one run, of so many at once at most.
+    pub fn pace(&self, most: usize) -> Pace {
+        Pace::new(most, self.tally.clone())
     }
 
     pub(super) fn patience(&self) -> Patience {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_s3::config::interceptors::{
-    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextRef,
+    BeforeTransmitInterceptorContextRef,
 };
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
@@ -105,9 +106,15 @@ struct Counters {
     list: AtomicU64,
     copy: AtomicU64,
     head: AtomicU64,
+    throttled: AtomicU64,
 }
 
 impl Tally {
+    /// 503s that S3 has answered so far.
+    pub(super) fn throttled(&self) -> u64 {
+        self.0.throttled.load(Ordering::Relaxed)
+    }
+
     pub(super) fn read(&self) -> Requests {
         Requests {
             list: self.0.list.load(Ordering::Relaxed),
@@ -140,6 +147,18 @@ impl Intercept for Tally {
             _ => return Ok(()),
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if context.response().status().as_u16() == 503 {
+            self.0.throttled.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(())
     }
 }

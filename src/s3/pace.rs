@@ -1,28 +1,213 @@
-//! How many copies are in flight at once: one budget for whole objects and for parts of large ones.
+//! How many copies are in flight at once: one budget for whole objects and for parts of large ones,
+//! which finds its own level.
+//!
+//! It begins low and doubles, until S3 asks to slow down (503): then it halves, and grows again by one
+//! at a time. S3's limits are per prefix and move, so no fixed number is right; and the SDK's own
+//! adaptive mode limits a rate for the whole process and recovers eight times slower. A budget lives
+//! for one run: nothing that was learned in a bad one is left in the next.
 //!
 //! Whoever waits first goes first, so a large object does not stall the small ones, nor they it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::guard::Tally;
+
+/// Copies in flight at the beginning: doubled with each round, this is the default's 256 in four.
+const FIRST: usize = 16;
+/// Rounds of copies without a 503 that a level must hold before it grows by one: fewer, and more than
+/// one copy in twenty is refused at a limit of 200 a second.
+const ROUNDS_TO_GROW: usize = 8;
+
 /// A budget of copies in flight. Its clones share it.
 #[derive(Clone, Debug)]
-pub struct Pace(Arc<Semaphore>);
+pub struct Pace {
+    places: Arc<Semaphore>,
+    level: Arc<Mutex<Level>>,
+    tally: Tally,
+}
+
+/// A copy's place in the budget, until it is dropped.
+pub(super) struct Place<'a> {
+    pace: &'a Pace,
+    permit: Option<SemaphorePermit<'a>>,
+}
+
+#[derive(Debug)]
+struct Level {
+    most: usize,
+    now: usize,
+    /// Places to be taken away as soon as they are free.
+    owed: usize,
+    /// Whether S3 has not asked to slow down yet.
+    doubling: bool,
+    /// Copies that ended since the level changed.
+    ended: usize,
+    /// Copies that were under way when it was halved: their 503s say nothing about the new level.
+    stale: usize,
+    /// 503s seen so far.
+    refused: u64,
+}
+
+/// What the end of a copy changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    None,
+    Grow(usize),
+    Shrink(usize),
+}
 
 impl Pace {
     /// At most so many at once, and at least one.
-    pub fn new(at_once: usize) -> Self {
-        Self(Arc::new(Semaphore::new(at_once.max(1))))
+    pub(super) fn new(most: usize, tally: Tally) -> Self {
+        let level = Level::new(most.max(1), tally.throttled());
+        Self {
+            places: Arc::new(Semaphore::new(level.now)),
+            level: Arc::new(Mutex::new(level)),
+            tally,
+        }
     }
 
-    /// For a bucket that nothing is copied to.
-    pub(super) fn idle() -> Self {
-        Self::new(1)
+    /// Waits for a place.
+    pub(super) async fn place(&self) -> Place<'_> {
+        Place {
+            pace: self,
+            // An error says that the budget was closed, which nobody does.
+            permit: self.places.acquire().await.ok(),
+        }
     }
 
-    /// Waits for a place. None only if the budget was closed, which nobody does.
-    pub(super) async fn place(&self) -> Option<SemaphorePermit<'_>> {
-        self.0.acquire().await.ok()
+    fn level(&self) -> MutexGuard<'_, Level> {
+        self.level.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut level = self.pace.level();
+        match level.copy_ended(self.pace.tally.throttled()) {
+            Change::None => {}
+            Change::Grow(by) => {
+                let paid = by.min(level.owed);
+                level.owed -= paid;
+                self.pace.places.add_permits(by - paid);
+            }
+            Change::Shrink(by) => {
+                level.owed += by - self.pace.places.forget_permits(by);
+            }
+        }
+        if level.owed > 0 {
+            level.owed -= 1;
+            if let Some(permit) = self.permit.take() {
+                permit.forget();
+            }
+        }
+    }
+}
+
+impl Level {
+    fn new(most: usize, refused: u64) -> Self {
+        Self {
+            most,
+            now: FIRST.min(most),
+            owed: 0,
+            doubling: true,
+            ended: 0,
+            stale: 0,
+            refused,
+        }
+    }
+
+    fn copy_ended(&mut self, refused: u64) -> Change {
+        let slow_down = refused > self.refused;
+        self.refused = refused;
+        self.stale = self.stale.saturating_sub(1);
+        if slow_down && self.stale == 0 {
+            return self.halve();
+        }
+        self.ended += 1;
+        let round = if self.doubling { 1 } else { ROUNDS_TO_GROW };
+        if self.ended < self.now * round {
+            return Change::None;
+        }
+        self.ended = 0;
+        let grown = if self.doubling {
+            self.now * 2
+        } else {
+            self.now + 1
+        };
+        let by = grown.min(self.most) - self.now;
+        self.now += by;
+        Change::Grow(by)
+    }
+
+    fn halve(&mut self) -> Change {
+        self.stale = self.now;
+        self.doubling = false;
+        self.ended = 0;
+        let by = self.now - (self.now / 2).max(1);
+        self.now -= by;
+        Change::Shrink(by)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends(level: &mut Level, copies: usize, refused: u64) {
+        for _ in 0..copies {
+            level.copy_ended(refused);
+        }
+    }
+
+    #[test]
+    fn doubles_until_it_is_refused_and_then_grows_by_one() {
+        let mut level = Level::new(256, 0);
+
+        ends(&mut level, 16, 0);
+        assert_eq!(level.now, 32);
+        ends(&mut level, 32 + 64, 0);
+        assert_eq!(level.now, 128);
+        ends(&mut level, 1, 1);
+        assert_eq!(level.now, 64);
+        ends(&mut level, 64 * ROUNDS_TO_GROW, 1);
+        assert_eq!(level.now, 65);
+    }
+
+    #[test]
+    fn one_burst_of_refusals_halves_once() {
+        let mut level = Level::new(256, 0);
+        ends(&mut level, 16, 0);
+
+        for refused in 1..=10 {
+            level.copy_ended(refused);
+        }
+
+        assert_eq!(level.now, 16);
+    }
+
+    #[test]
+    fn stays_between_one_and_the_bound() {
+        let mut low = Level::new(1, 0);
+        let mut high = Level::new(20, 0);
+
+        for refused in 1..100 {
+            low.copy_ended(refused);
+        }
+        ends(&mut high, 1000, 0);
+
+        assert_eq!(low.now, 1);
+        assert_eq!(high.now, 20);
+    }
+
+    #[test]
+    fn what_was_refused_in_an_earlier_run_does_not_count() {
+        let mut level = Level::new(256, 1000);
+
+        ends(&mut level, 16, 1000);
+
+        assert_eq!(level.now, 32);
     }
 }

@@ -10,6 +10,7 @@ mod keys;
 mod lambda;
 mod large;
 mod model;
+mod pace;
 mod policy;
 mod refusals;
 mod scale;

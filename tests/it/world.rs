@@ -62,6 +62,13 @@ impl World {
         self
     }
 
+    /// The world with calls that are tried as often as in production.
+    pub fn persistent(mut self) -> Self {
+        self.patience.attempts = Patience::default().attempts;
+        self.patience.backoff = Duration::from_millis(100);
+        self
+    }
+
     /// The world with one more versioned bucket.
     pub fn with_bucket(self, name: &str) -> Self {
         self.sim
