@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, future, stream};
+use tokio::time::sleep_until;
 
 use crate::config::Destination;
 use crate::copy::{Copier, Outcome};
 use crate::diff::{self, Policy};
 use crate::list;
-use crate::model::{BucketName, Key, Object};
-use crate::plan::{Intent, Plan};
+use crate::model::{BucketName, Cursor, Deadline, Key, Object};
+use crate::plan::{Intent, Leg, Plan};
 use crate::report::Report;
+use crate::resume::{self, Frontier};
 use crate::s3::{Bucket, Connections, Pace, S3Error, Versioning};
 
 /// Why a run could not start. Nothing was copied.
@@ -52,7 +54,16 @@ impl StartError {
     }
 }
 
-/// Runs a plan. `watch` sees the report after each object.
+/// A run that has ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// What became of the objects.
+    pub report: Report,
+    /// What is left to a later run.
+    pub cursor: Option<Cursor>,
+}
+
+/// Runs a plan, to its end or to its deadline. `watch` sees the report after each object.
 ///
 /// # Errors
 /// When the source cannot be read or a destination is unsafe; nothing was copied then.
@@ -60,25 +71,36 @@ pub async fn run(
     plan: &Plan,
     connections: &Connections,
     mut watch: impl FnMut(&Report),
-) -> Result<Report, StartError> {
+) -> Result<Ended, StartError> {
     let mut passes = Vec::new();
-    let pace = connections.pace(plan.max_concurrency);
-    for destination in &plan.destinations {
-        passes.push(open(plan, destination, connections, &pace).await?);
+    let pace = connections.pace(plan.limits.max_concurrency);
+    for leg in &plan.legs {
+        passes.push(open(plan, leg, connections, &pace).await?);
     }
     let outcomes = stream::select_all(passes.into_iter().enumerate().map(|(number, pass)| {
-        let numbered = move |outcome| (number, outcome);
+        let numbered = move |(key, outcome)| (number, key, outcome);
         pass.outcomes(plan).map(numbered).boxed()
     }));
-    let report = outcomes
-        .fold(Report::begin(plan), |report, (number, outcome)| {
-            tell(&outcome);
-            let report = report.with(number, outcome);
-            watch(&report);
-            future::ready(report)
-        })
+    let beginning = (
+        Report::begin(plan),
+        vec![Frontier::default(); plan.legs.len()],
+    );
+    let (report, frontiers) = outcomes
+        .fold(
+            beginning,
+            |(report, mut frontiers), (number, key, outcome)| {
+                tell(&outcome);
+                frontiers[number].pass(key, &outcome);
+                let report = report.with(number, outcome);
+                watch(&report);
+                future::ready((report, frontiers))
+            },
+        )
         .await;
-    Ok(report)
+    Ok(Ended {
+        report,
+        cursor: resume::cursor(plan, &frontiers),
+    })
 }
 
 /// The way from the source to one destination, with both listings under way.
@@ -89,27 +111,31 @@ struct Pass {
 }
 
 impl Pass {
-    fn outcomes(self, plan: &Plan) -> impl Stream<Item = Outcome> + 'static {
-        let in_flight = plan.max_concurrency;
+    /// What becomes of each object, by its key. After the deadline nothing is begun any more.
+    fn outcomes(self, plan: &Plan) -> impl Stream<Item = (Option<Key>, Outcome)> + 'static {
+        let in_flight = plan.limits.max_concurrency;
         let policy = Policy {
             filter: plan.scope.filter.clone(),
             mode: plan.scope.mode,
             placement: self.copier.placement.clone(),
         };
         let actions = diff::actions(self.source, self.backup, policy);
+        let actions = actions.take_until(time_to_stop(plan.limits.deadline));
         let copier = Arc::new(self.copier);
         match plan.intent {
             Intent::Copy => actions
                 .map(move |action| {
                     let copier = Arc::clone(&copier);
-                    async move { copier.apply(action).await }
+                    let key = action.key().cloned();
+                    async move { (key, copier.apply(action).await) }
                 })
                 .buffer_unordered(in_flight)
                 .boxed(),
             Intent::DryRun => actions
                 .map(move |action| {
                     let copier = Arc::clone(&copier);
-                    async move { copier.preview(action).await }
+                    let key = action.key().cloned();
+                    async move { (key, copier.preview(action).await) }
                 })
                 .buffer_unordered(in_flight)
                 .boxed(),
@@ -117,22 +143,31 @@ impl Pass {
     }
 }
 
+async fn time_to_stop(deadline: Option<Deadline>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.stop_at.into()).await,
+        None => future::pending().await,
+    }
+}
+
 /// Checks both sides and begins to list them.
 async fn open(
     plan: &Plan,
-    destination: &Destination,
+    leg: &Leg,
     connections: &Connections,
     pace: &Pace,
 ) -> Result<Pass, StartError> {
     let source = open_source(plan, connections).await?;
-    let bucket = open_destination(plan, destination, connections).await?;
-    let placement = &destination.placement;
-    let prefix = &plan.source.prefix;
+    let bucket = open_destination(plan, &leg.destination, connections).await?;
+    let placement = &leg.destination.placement;
+    let (prefix, start) = (&plan.source.prefix, &leg.start);
+    let listed = list::objects(source.clone(), prefix.clone(), start.clone());
+    let backups = list::backups(bucket.clone(), placement.clone(), prefix, start.clone());
     Ok(Pass {
-        source: started(list::objects(source.clone(), prefix.clone()))
+        source: started(listed)
             .await
             .map_err(|error| StartError::source(&error))?,
-        backup: started(list::backups(bucket.clone(), placement.clone(), prefix))
+        backup: started(backups)
             .await
             .map_err(|error| StartError::destination(&error))?,
         copier: Copier {
@@ -141,7 +176,8 @@ async fn open(
             placement: placement.clone(),
             rules: plan.scope.copies.clone(),
             // Half of the budget at most, so that one large object leaves room for the others.
-            parts_at_once: (plan.max_concurrency / 2).max(1),
+            parts_at_once: (plan.limits.max_concurrency / 2).max(1),
+            deadline: plan.limits.deadline,
         },
     })
 }

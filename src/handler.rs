@@ -3,14 +3,15 @@
 //! An error is only what kept a run from starting: Lambda counts it, so that alarms ring. What went
 //! wrong with single objects is in the result.
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
-use lambda_runtime::{Diagnostic, LambdaEvent};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::Value;
 
-use crate::backup::{self, StartError};
+use crate::backup::{self, Ended, StartError};
 use crate::config::{Config, ConfigError};
-use crate::event::{self, BackupRequest, Request, RequestError};
+use crate::event::{self, Request, RequestError};
+use crate::model::Deadline;
 use crate::plan::{self, Run};
 use crate::report::{Report, Summary};
 use crate::s3::Connections;
@@ -74,44 +75,54 @@ impl Handler {
         Self { connections, vars }
     }
 
-    /// Answers an invocation.
+    /// Answers an invocation, and stops before Lambda would.
     ///
     /// # Errors
     /// [`HandlerError`], when nothing could be started.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Summary, HandlerError> {
-        let Request::Backup(request) = event::parse(&event.payload)
+        let deadline = deadline(&event.context);
+        let request = event::parse(&event.payload)
             .map_err(HandlerError::from)
             .inspect_err(Self::log)?;
-        let summary = self.backup(&request, |_| {}).await?;
+        let summary = self.answer(&request, deadline, |_| {}).await?;
         log_result(&summary);
         Ok(summary)
     }
 
-    /// Runs a backup. `watch` sees the report after each object.
+    /// Does what was asked for, until the deadline. `watch` sees the report after each object.
     ///
     /// # Errors
     /// [`HandlerError`], when the run could not start.
-    pub async fn backup(
+    pub async fn answer(
         &self,
-        request: &BackupRequest,
+        request: &Request,
+        deadline: Option<Deadline>,
         watch: impl FnMut(&Report),
     ) -> Result<Summary, HandlerError> {
         let sent_before = self.connections.requests();
-        let report = self.start(request, watch).await.inspect_err(Self::log)?;
+        let ended = self
+            .run(request, deadline, watch)
+            .await
+            .inspect_err(Self::log)?;
         let sent = self.connections.requests().since(sent_before);
-        let summary = report.finish(SystemTime::now().into(), sent);
+        let now = SystemTime::now().into();
+        let summary = ended.report.finish(now, sent, ended.cursor);
         tracing::info!("{}", summary.message());
         Ok(summary)
     }
 
-    async fn start(
+    async fn run(
         &self,
-        request: &BackupRequest,
+        request: &Request,
+        deadline: Option<Deadline>,
         watch: impl FnMut(&Report),
-    ) -> Result<Report, HandlerError> {
+    ) -> Result<Ended, HandlerError> {
         let config = Config::from_vars(self.vars.iter().cloned())?;
         let run = Run::begin(SystemTime::now().into(), fastrand::u16(..));
-        let plan = plan::make(request, &config, run)?;
+        let plan = match request {
+            Request::Backup(request) => plan::make(request, &config, run, deadline)?,
+            Request::Continue(request) => plan::resume(request, &config, run, deadline)?,
+        };
         tracing::info!(run = plan.run.id, source = %plan.source, "backup begins");
         Ok(backup::run(&plan, &self.connections, watch).await?)
     }
@@ -119,6 +130,17 @@ impl Handler {
     fn log(error: &HandlerError) {
         tracing::error!(error_type = error.error_type(), "{error}");
     }
+}
+
+/// When to stop, by what Lambda says of its own deadline. A day is more than any function has.
+fn deadline(context: &Context) -> Option<Deadline> {
+    let known = context.deadline > 0;
+    let left = context
+        .deadline()
+        .duration_since(SystemTime::now())
+        .unwrap_or_default();
+    let left = left.min(Duration::from_hours(24));
+    known.then(|| Deadline::within(Instant::now(), left))
 }
 
 /// The result as a line of its own, so that filters and queries of the log see its fields.

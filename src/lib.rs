@@ -22,6 +22,7 @@
 //! | [`diff`] | two ordered listings | an `Action` for each key, with the reason |
 //! | [`copy`] | an `Action` | an `Outcome`: what became of it |
 //! | [`report`] | `Outcome`s | the `Report`, and the JSON that people read |
+//! | [`resume`] | `Outcome`s by key | the `Cursor` that continues a run |
 //! | [`backup`] | a `Plan` | the run itself |
 //! | [`handler`] | a Lambda invocation | the JSON result, or a function error with a stable type |
 //! | [`cli`] | arguments | the same run from a terminal |
@@ -47,6 +48,8 @@ pub mod diff;
 pub mod copy;
 
 pub mod report;
+
+pub mod resume;
 
 pub mod backup;
 

@@ -3,9 +3,9 @@
 //! The time and the run's suffix come in as values; right of here nothing asks for them again.
 
 use crate::config::{AccountId, Config, CopyRules, Destination};
-use crate::event::{BackupRequest, Mode, RequestError};
+use crate::event::{BackupRequest, ContinueRequest, Mode, RequestError};
 use crate::filter::Filter;
-use crate::model::{Location, Timestamp};
+use crate::model::{Deadline, Location, Range, Start, Timestamp};
 
 /// A run, decided in full.
 #[derive(Clone, Debug)]
@@ -16,14 +16,32 @@ pub struct Plan {
     pub source: Location,
     /// Who must own the source bucket.
     pub source_owner: Option<AccountId>,
-    /// Where to.
-    pub destinations: Vec<Destination>,
+    /// Where to, and from which key on.
+    pub legs: Vec<Leg>,
     /// Which of it, and how the copies are to be.
     pub scope: Scope,
-    /// Copies in flight, at most, over all destinations.
-    pub max_concurrency: usize,
+    /// What it may take.
+    pub limits: Limits,
     /// Whether copies are made at all.
     pub intent: Intent,
+}
+
+/// The part of a run that is about one destination.
+#[derive(Clone, Debug)]
+pub struct Leg {
+    /// Where to.
+    pub destination: Destination,
+    /// From which key on.
+    pub start: Start,
+}
+
+/// What a run may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Copies in flight, at most, over all destinations.
+    pub max_concurrency: usize,
+    /// When it stops; none to go on to the end.
+    pub deadline: Option<Deadline>,
 }
 
 /// A run's name and beginning.
@@ -67,7 +85,12 @@ pub enum Intent {
 ///
 /// # Errors
 /// When the request reaches beyond what is configured.
-pub fn make(request: &BackupRequest, config: &Config, run: Run) -> Result<Plan, RequestError> {
+pub fn make(
+    request: &BackupRequest,
+    config: &Config,
+    run: Run,
+    deadline: Option<Deadline>,
+) -> Result<Plan, RequestError> {
     let source = narrowed(request, &config.source)?;
     let intent = if request.dry_run {
         Intent::DryRun
@@ -78,15 +101,60 @@ pub fn make(request: &BackupRequest, config: &Config, run: Run) -> Result<Plan, 
         run,
         source,
         source_owner: config.source_owner.clone(),
-        destinations: config.destinations.clone(),
+        legs: config.destinations.iter().map(Leg::whole).collect(),
         scope: Scope {
             filter: Filter::new(config.selection.clone()),
             mode: request.mode.unwrap_or(config.defaults.mode),
             copies: config.copies.clone(),
         },
-        max_concurrency: config.max_concurrency,
+        limits: Limits {
+            max_concurrency: config.max_concurrency,
+            deadline,
+        },
         intent,
     })
+}
+
+/// Makes the plan of a run that goes on where another one has stopped.
+///
+/// # Errors
+/// When the cursor reaches beyond what is configured.
+pub fn resume(
+    request: &ContinueRequest,
+    config: &Config,
+    run: Run,
+    deadline: Option<Deadline>,
+) -> Result<Plan, RequestError> {
+    let mut plan = make(&request.request, config, run, deadline)?;
+    let legs = request
+        .ranges
+        .iter()
+        .map(|range| Leg::part(range, &plan.legs));
+    plan.legs = legs.collect::<Result<_, _>>()?;
+    Ok(plan)
+}
+
+impl Leg {
+    fn whole(destination: &Destination) -> Self {
+        Self {
+            destination: destination.clone(),
+            start: Start::Beginning,
+        }
+    }
+
+    fn part(range: &Range, configured: &[Leg]) -> Result<Self, RequestError> {
+        let name = &range.destination;
+        let leg = configured
+            .iter()
+            .find(|leg| leg.destination.location.bucket == *name)
+            .ok_or_else(|| RequestError::UnknownDestination {
+                destination: name.to_string(),
+            })?;
+        Ok(Self {
+            destination: leg.destination.clone(),
+            start: range.start.clone(),
+        })
+    }
 }
 
 /// A request may look at less than is configured, never at more.
@@ -125,7 +193,13 @@ mod tests {
 
     #[test]
     fn what_the_request_leaves_out_is_as_configured() {
-        let plan = make(&BackupRequest::default(), &config("s3://primary/a/"), run()).unwrap();
+        let plan = make(
+            &BackupRequest::default(),
+            &config("s3://primary/a/"),
+            run(),
+            None,
+        )
+        .unwrap();
 
         assert_eq!(plan.source.to_string(), "s3://primary/a/");
         assert_eq!(plan.scope.mode, Mode::Incremental);
@@ -140,13 +214,40 @@ mod tests {
         };
         let config = config("s3://primary/a/");
 
-        let below = make(&asking("a/b/"), &config, run()).unwrap();
-        let outside = make(&asking("b/"), &config, run()).unwrap_err();
+        let below = make(&asking("a/b/"), &config, run(), None).unwrap();
+        let outside = make(&asking("b/"), &config, run(), None).unwrap_err();
 
         assert_eq!(below.source.to_string(), "s3://primary/a/b/");
         assert_eq!(
             outside.to_string(),
             "field \"prefix\" is \"b/\", outside of the configured source prefix \"a/\""
+        );
+    }
+
+    #[test]
+    fn a_continuation_has_the_legs_that_are_left() {
+        let vars = [
+            ("SOURCE_BUCKET", "primary"),
+            ("DESTINATION_BUCKET", "one,two"),
+        ];
+        let config = Config::from_vars(vars.map(|(n, v)| (n.to_owned(), v.to_owned()))).unwrap();
+        let going_on = |name: &str| ContinueRequest {
+            request: BackupRequest::default(),
+            ranges: vec![Range {
+                destination: crate::model::BucketName::new(name).unwrap(),
+                start: Start::After(crate::model::Key::new("k")),
+            }],
+        };
+
+        let plan = resume(&going_on("two"), &config, run(), None).unwrap();
+        let unknown = resume(&going_on("three"), &config, run(), None).unwrap_err();
+
+        assert_eq!(plan.legs.len(), 1);
+        assert_eq!(plan.legs[0].destination.location.to_string(), "two");
+        assert!(
+            unknown
+                .to_string()
+                .contains("bucket three, which is not in DESTINATION_BUCKET")
         );
     }
 }

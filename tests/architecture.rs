@@ -5,14 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The corridor, left to right. `src/lib.rs` is its map.
-const ROOMS: [&str; 13] = [
-    "model", "event", "config", "filter", "plan", "s3", "list", "diff", "copy", "report", "backup",
-    "handler", "cli",
+const ROOMS: [&str; 14] = [
+    "model", "event", "config", "filter", "plan", "s3", "list", "diff", "copy", "report", "resume",
+    "backup", "handler", "cli",
 ];
 
 /// Rooms and files that know no SDK, no clock, no environment and no runtime.
-const PURE: [&str; 7] = [
-    "model", "event", "config", "filter", "plan", "diff", "report",
+const PURE: [&str; 8] = [
+    "model", "event", "config", "filter", "plan", "diff", "report", "resume",
 ];
 
 /// What a pure room must not name.

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{
     DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MODE, SOURCE_BUCKET, Variable,
 };
-use crate::event::BackupRequest;
+use crate::event::{BackupRequest, Request};
 use crate::handler::{self, Handler, HandlerError};
 use crate::model::Prefix;
 use crate::report::{Status, Summary};
@@ -123,12 +123,12 @@ impl RunArguments {
         given.collect()
     }
 
-    fn request(&self) -> BackupRequest {
-        BackupRequest {
+    fn request(&self) -> Request {
+        Request::Backup(BackupRequest {
             prefix: self.prefix.as_deref().map(Prefix::new),
             dry_run: self.dry_run,
             ..BackupRequest::default()
-        }
+        })
     }
 }
 
@@ -141,7 +141,7 @@ pub async fn main() -> Exit {
     let handler = Handler::new(Connections::from_env().await, vars);
     let mut progress = show::Progress::on_terminal();
     let result = handler
-        .backup(&arguments.request(), |report| progress.update(report))
+        .answer(&arguments.request(), None, |report| progress.update(report))
         .await;
     progress.clear();
     match result {

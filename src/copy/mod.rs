@@ -8,7 +8,7 @@ mod single;
 
 use crate::config::{ClassRule, CopyRules};
 use crate::diff::{Action, Refusal, SkipReason};
-use crate::model::{Key, Object, Placement};
+use crate::model::{Deadline, Key, Object, Placement};
 use crate::s3::{Bucket, Cause, Operation, S3Error, Target};
 
 /// What became of one object.
@@ -54,6 +54,10 @@ pub enum Outcome {
     Broken(Failure),
     /// It is in the backup only, and stays there.
     Kept,
+    /// It was begun and not done when the run had to stop.
+    GivenUp,
+    /// There are no more objects.
+    End,
 }
 
 /// What went wrong with one object, for people.
@@ -99,6 +103,8 @@ pub struct Copier {
     pub rules: CopyRules,
     /// Parts of one object that are in flight at once, at most.
     pub parts_at_once: usize,
+    /// When the run has to stop.
+    pub deadline: Option<Deadline>,
 }
 
 impl Copier {
@@ -204,6 +210,7 @@ fn settle(action: Action) -> Outcome {
         Action::Refuse(object, Refusal::ReservedKey) => failed(&object, reserved(&object)),
         Action::Orphan(_) => Outcome::Kept,
         Action::Break(error) => Outcome::Broken(error.into()),
+        Action::End => Outcome::End,
     }
 }
 

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::{StreamExt, stream};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Copier;
 use super::parts::{Layout, SourceParts, whole_etag};
@@ -50,14 +50,15 @@ impl Copier {
             .destination
             .begin_upload(&properties, &tags, target)
             .await?;
-        let finished = match self.copy_parts(object, &upload, layout).await {
+        let parts = self.in_time(object, self.copy_parts(object, &upload, layout));
+        let finished = match parts.await {
             Ok(parts) => {
                 let copied = Copied {
                     parts: &parts,
                     properties: &properties,
                     backup,
                 };
-                self.complete(&upload, copied).await
+                self.in_time(object, self.complete(&upload, copied)).await
             }
             Err(error) => Err(error),
         };
@@ -104,6 +105,10 @@ impl Copier {
         let copies = layout.parts().map(|part| async move {
             if stopped.load(Ordering::Relaxed) {
                 return None;
+            }
+            if self.has_to_stop() {
+                stopped.store(true, Ordering::Relaxed);
+                return Some(Err(self.out_of_time(object)));
             }
             let copied = self.copy_part(object, upload, part).await;
             if copied.is_err() {
@@ -190,6 +195,31 @@ impl Copier {
         if let Err(error) = self.destination.abort_upload(upload).await {
             tracing::warn!(%error, advice = error.advice(), "an upload was left unfinished");
         }
+    }
+
+    /// The work, unless it is not done when everything has to be given up.
+    async fn in_time<T>(
+        &self,
+        object: &Object,
+        work: impl Future<Output = Result<T, S3Error>>,
+    ) -> Result<T, S3Error> {
+        let Some(deadline) = self.deadline else {
+            return work.await;
+        };
+        timeout_at(deadline.give_up_at.into(), work)
+            .await
+            .unwrap_or_else(|_| Err(self.out_of_time(object)))
+    }
+
+    fn has_to_stop(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline.stop_at.into())
+    }
+
+    fn out_of_time(&self, object: &Object) -> S3Error {
+        let message = "what was begun is given up, to be continued".to_owned();
+        let (operation, cause) = (Operation::UploadPartCopy, Cause::OutOfTime);
+        S3Error::ours(operation, self.destination.name(), cause, message).about(&object.key)
     }
 
     fn changed(&self, object: &Object) -> S3Error {

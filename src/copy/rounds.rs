@@ -4,7 +4,7 @@
 //! looked into before they are believed: an object that changed meanwhile, one that is gone, and a
 //! copy that may or may not have been made because no answer came.
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout_at};
 
 use super::{Copier, Outcome, failed};
 use crate::model::Object;
@@ -22,8 +22,24 @@ enum Round {
 }
 
 impl Copier {
-    /// Copies an object that was listed, over a backup that was listed.
+    /// Copies an object that was listed, over a backup that was listed. What is copied in parts sees to
+    /// the deadline itself, for it has something to abort.
     pub(super) async fn copy(&self, listed: Object, backup: Option<Object>) -> Outcome {
+        let in_parts = self.is_copied_in_parts(&listed);
+        let work = self.in_rounds(listed, backup);
+        match self.deadline {
+            Some(deadline) if !in_parts => timeout_at(deadline.give_up_at.into(), work)
+                .await
+                .unwrap_or(Outcome::GivenUp),
+            _ => work.await,
+        }
+    }
+
+    fn is_copied_in_parts(&self, object: &Object) -> bool {
+        object.size > self.rules.multipart_threshold
+    }
+
+    async fn in_rounds(&self, listed: Object, backup: Option<Object>) -> Outcome {
         let mut object = listed.clone();
         let mut round = 1;
         loop {
@@ -45,7 +61,7 @@ impl Copier {
     }
 
     async fn round(&self, listed: &Object, object: Object, backup: Option<&Object>) -> Round {
-        let in_parts = object.size > self.rules.multipart_threshold;
+        let in_parts = self.is_copied_in_parts(&object);
         let copied = if in_parts {
             self.copy_in_parts(&object, backup).await
         } else {
@@ -56,6 +72,7 @@ impl Copier {
         };
         match error.cause {
             Cause::ChangedMeanwhile | Cause::Missing => self.look_at_source(listed, error).await,
+            Cause::OutOfTime => Round::Done(Outcome::GivenUp),
             // A copy in parts has looked for itself, and given up what it had begun.
             cause if cause.leaves_doubt() && !in_parts => {
                 self.look_at_backup(listed, object, backup, error).await

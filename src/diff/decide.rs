@@ -8,7 +8,7 @@ use std::fmt;
 use super::join::Joined;
 use crate::event::Mode;
 use crate::filter::Filter;
-use crate::model::{Object, Placement};
+use crate::model::{Key, Object, Placement};
 use crate::s3::S3Error;
 
 /// What a decision follows.
@@ -44,6 +44,22 @@ pub enum Action {
     Orphan(Object),
     /// A listing failed here: nothing is known of the keys that follow.
     Break(S3Error),
+    /// Both listings came to their end.
+    End,
+}
+
+impl Action {
+    /// The key that it is about; none for what is about a listing.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Copy { object, .. }
+            | Self::Keep(object)
+            | Self::Skip(object, _)
+            | Self::Refuse(object, _)
+            | Self::Orphan(object) => Some(&object.key),
+            Self::Break(_) | Self::End => None,
+        }
+    }
 }
 
 /// Why an object is copied.
@@ -137,7 +153,7 @@ fn reason_to_copy(object: &Object, backup: Option<&Object>, mode: Mode) -> Optio
 mod tests {
     use super::*;
     use crate::config::Selection;
-    use crate::model::{ETag, Glob, Key, Prefix, StorageClass, Timestamp};
+    use crate::model::{ETag, Glob, Prefix, StorageClass, Timestamp};
 
     fn object(size: u64, etag: &str, modified: i64) -> Object {
         Object {

@@ -6,13 +6,24 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::Prefix;
+use crate::model::{BucketName, CURSOR_FORMAT, Key, Prefix, Range, Start};
 
 /// What an invocation asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// Back up the source.
     Backup(BackupRequest),
+    /// Go on where a run has stopped.
+    Continue(ContinueRequest),
+}
+
+/// A request to go on: the cursor of a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContinueRequest {
+    /// How the run was asked for.
+    pub request: BackupRequest,
+    /// What is left of it.
+    pub ranges: Vec<Range>,
 }
 
 /// A request for a backup run. What is left out is as configured.
@@ -41,6 +52,14 @@ pub enum Mode {
 impl Mode {
     /// The names of all modes, as messages list them.
     pub const ALLOWED: &str = "incremental, full";
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Incremental => "incremental",
+            Self::Full => "full",
+        }
+    }
 
     /// The mode of that name.
     pub fn parse(name: &str) -> Option<Self> {
@@ -83,10 +102,14 @@ pub enum RequestError {
         found: &'static str,
     },
     /// A field that the operation does not have.
-    #[error("unknown field \"{field}\" in the payload; allowed for a backup: {FIELDS}")]
+    #[error("unknown field \"{field}\" in the payload; allowed for a {operation}: {allowed}")]
     UnknownField {
         /// The field's name.
         field: String,
+        /// What was asked for.
+        operation: &'static str,
+        /// The fields that it has.
+        allowed: &'static str,
     },
     /// A field whose value is not allowed.
     #[error("field \"{field}\" is {value}; allowed: {allowed}")]
@@ -108,6 +131,22 @@ pub enum RequestError {
         origin: String,
         /// The event's `detail-type`.
         detail_type: String,
+    },
+    /// A cursor of a format that this version does not read.
+    #[error(
+        "the cursor has format {found}; this version reads {CURSOR_FORMAT}: start a new run with {{}}"
+    )]
+    UnknownFormat {
+        /// Its format, as JSON.
+        found: String,
+    },
+    /// A cursor of a destination that is not configured.
+    #[error(
+        "the cursor goes on with bucket {destination}, which is not in DESTINATION_BUCKET; start a new run with {{}}"
+    )]
+    UnknownDestination {
+        /// The bucket.
+        destination: String,
     },
     /// A prefix beyond what the function is configured to back up.
     #[error(
@@ -141,7 +180,60 @@ pub fn parse(payload: &Value) -> Result<Request, RequestError> {
     if fields.contains_key("detail-type") && fields.contains_key("source") {
         return from_event_bridge(fields);
     }
+    if fields.get("operation").and_then(Value::as_str) == Some("continue") {
+        return resume(fields).map(Request::Continue);
+    }
     backup(fields).map(Request::Backup)
+}
+
+fn resume(fields: &Map<String, Value>) -> Result<ContinueRequest, RequestError> {
+    if let Some(field) = fields
+        .keys()
+        .find(|name| !["operation", "cursor"].contains(&name.as_str()))
+    {
+        return Err(RequestError::UnknownField {
+            field: field.clone(),
+            operation: "continuation",
+            allowed: "operation, cursor",
+        });
+    }
+    let cursor = fields.get("cursor").unwrap_or(&Value::Null);
+    let Some(fields) = cursor.as_object() else {
+        return Err(bad_value("cursor", cursor, "the cursor of a result"));
+    };
+    let format = fields.get("format").unwrap_or(&Value::Null);
+    if format.as_u64() != Some(CURSOR_FORMAT) {
+        return Err(RequestError::UnknownFormat {
+            found: format.to_string(),
+        });
+    }
+    let ranges = fields.get("ranges").unwrap_or(&Value::Null);
+    let parsed = ranges
+        .as_array()
+        .and_then(|rows| rows.iter().map(range).collect());
+    let asked = fields
+        .iter()
+        .filter(|(name, _)| !["format", "ranges"].contains(&name.as_str()));
+    Ok(ContinueRequest {
+        request: backup(
+            &asked
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        )?,
+        ranges: parsed.ok_or_else(|| bad_value("ranges", ranges, "the ranges of a cursor"))?,
+    })
+}
+
+fn range(row: &Value) -> Option<Range> {
+    let text = |name: &str| row.get(name).map(|value| value.as_str());
+    let start = match (text("after"), text("at")) {
+        (None, None) => Start::Beginning,
+        (Some(key), None) => Start::After(Key::new(key?)),
+        (None, Some(key)) => Start::At(Key::new(key?)),
+        (Some(_), Some(_)) => return None,
+    };
+    let destination = BucketName::new(text("destination")??).ok()?;
+    Some(Range { destination, start })
 }
 
 /// Rules send `aws.events`, Scheduler without an input of its own sends `aws.scheduler`.
@@ -174,6 +266,8 @@ fn backup(fields: &Map<String, Value>) -> Result<BackupRequest, RequestError> {
             _ => {
                 return Err(RequestError::UnknownField {
                     field: name.clone(),
+                    operation: "backup",
+                    allowed: FIELDS,
                 });
             }
         }
@@ -183,7 +277,7 @@ fn backup(fields: &Map<String, Value>) -> Result<BackupRequest, RequestError> {
 
 fn operation(value: &Value) -> Result<(), RequestError> {
     let known = |name: &str| (name == "backup").then_some(());
-    choice("operation", value, known, "backup")
+    choice("operation", value, known, "backup, continue")
 }
 
 fn prefix(value: &Value) -> Result<Prefix, RequestError> {
@@ -239,6 +333,61 @@ mod tests {
     }
 
     #[test]
+    fn a_cursor_is_read_back() {
+        let payload = json!({"operation": "continue", "cursor": {"format": 1, "prefix": "a/",
+            "mode": "full", "dry_run": true, "ranges": [
+                {"destination": "one", "after": "a/b"}, {"destination": "two", "at": "a/c"},
+                {"destination": "three"}]}});
+
+        let Request::Continue(request) = parse(&payload).unwrap() else {
+            panic!("{payload} is no continuation");
+        };
+
+        let starts: Vec<_> = request
+            .ranges
+            .iter()
+            .map(|range| range.start.clone())
+            .collect();
+        let after = Start::After(Key::new("a/b"));
+        assert_eq!(
+            starts,
+            [after, Start::At(Key::new("a/c")), Start::Beginning]
+        );
+        assert_eq!(request.request.mode, Some(Mode::Full));
+        assert!(request.request.dry_run);
+    }
+
+    #[test]
+    fn a_cursor_that_cannot_be_understood_is_refused() {
+        let cases = [
+            (
+                json!({"operation": "continue"}),
+                "field \"cursor\" is null; allowed: the cursor of a result",
+            ),
+            (
+                json!({"operation": "continue", "cursor": {"format": 2}}),
+                "the cursor has format 2; this version reads 1: start a new run with {}",
+            ),
+            (
+                json!({"operation": "continue", "cursor": {"format": 1, "ranges": [{"after": "k"}]}}),
+                "field \"ranges\" is [{\"after\":\"k\"}]; allowed: the ranges of a cursor",
+            ),
+            (
+                json!({"operation": "continue", "cursor": {"format": 1, "ranges": [], "more": 1}}),
+                "unknown field \"more\" in the payload; allowed for a backup: operation, prefix, mode, dry_run, deletions",
+            ),
+            (
+                json!({"operation": "continue", "mode": "full"}),
+                "unknown field \"mode\" in the payload; allowed for a continuation: operation, cursor",
+            ),
+        ];
+
+        for (payload, message) in cases {
+            assert_eq!(parse(&payload).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
     fn anything_else_is_refused_with_its_name() {
         let cases = [
             (
@@ -251,11 +400,11 @@ mod tests {
             ),
             (
                 json!({"operation": "bakcup"}),
-                "field \"operation\" is \"bakcup\"; allowed: backup",
+                "field \"operation\" is \"bakcup\"; allowed: backup, continue",
             ),
             (
                 json!({"operation": 1}),
-                "field \"operation\" is 1; allowed: backup",
+                "field \"operation\" is 1; allowed: backup, continue",
             ),
             (
                 json!({"mode": "fulll"}),

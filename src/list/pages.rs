@@ -15,10 +15,14 @@ use crate::s3::{Bucket, Cause, Operation, Page, PageStart, S3Error};
 const ATTEMPTS: u32 = 3;
 
 /// The pages of a listing. The stream ends after an error; dropped, it stops fetching.
-pub fn read_ahead(bucket: Bucket, prefix: Prefix) -> impl Stream<Item = Result<Page, S3Error>> {
+pub fn read_ahead(
+    bucket: Bucket,
+    prefix: Prefix,
+    after: Option<Key>,
+) -> impl Stream<Item = Result<Page, S3Error>> {
     let (send, mut receive) = mpsc::channel(1);
     tokio::spawn(async move {
-        let mut pages = Pages::new(bucket, prefix);
+        let mut pages = Pages::new(bucket, prefix, after);
         while let Some(page) = pages.next().await {
             let failed = page.is_err();
             if send.send(page).await.is_err() || failed {
@@ -37,11 +41,12 @@ struct Pages {
 }
 
 impl Pages {
-    fn new(bucket: Bucket, prefix: Prefix) -> Self {
+    fn new(bucket: Bucket, prefix: Prefix, after: Option<Key>) -> Self {
+        let start = after.map_or(PageStart::Beginning, PageStart::After);
         Self {
             bucket,
             prefix,
-            start: Some(PageStart::Beginning),
+            start: Some(start),
             last: None,
         }
     }

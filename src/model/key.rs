@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// Everything but RFC 3986's unreserved characters and `/` is encoded. In particular `+`, which S3
@@ -22,7 +24,8 @@ const COPY_SOURCE: &AsciiSet = &NON_ALPHANUMERIC
 const QUERY_VALUE: &AsciiSet = &COPY_SOURCE.add(b'/');
 
 /// The name of an object: 1 to 1,024 bytes of UTF-8 in S3, ordered as S3 lists (by bytes).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct Key(String);
 
 impl Key {
@@ -54,6 +57,13 @@ impl Key {
     /// Whether the key starts with the prefix, byte for byte.
     pub fn is_below(&self, prefix: &Prefix) -> bool {
         self.0.starts_with(prefix.as_str())
+    }
+
+    /// The key without its last character; none if nothing would be left.
+    pub fn without_last_char(&self) -> Option<Self> {
+        let mut shorter = self.0.clone();
+        shorter.pop();
+        (!shorter.is_empty()).then_some(Self(shorter))
     }
 
     /// The key as it stands in the path of a URL.

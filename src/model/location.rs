@@ -2,13 +2,16 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::{Key, Prefix};
 
 /// Below this prefix of the backup bucket the program keeps its own state, never objects.
 const STATE: &str = ".s3-backup/";
 
 /// The name of a bucket, checked for form only.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
 pub struct BucketName(String);
 
 /// A text that cannot be the name of a bucket.

@@ -1,5 +1,7 @@
 //! The words that every room shares. No I/O here, and no imports of ours.
 
+mod cursor;
+mod deadline;
 mod glob;
 mod key;
 mod location;
@@ -8,6 +10,8 @@ mod part;
 mod properties;
 mod time;
 
+pub use cursor::{CURSOR_FORMAT, Cursor, Range, Start};
+pub use deadline::Deadline;
 pub use glob::Glob;
 pub use key::{Key, Prefix, VersionId};
 pub use location::{BucketName, InvalidName, Location, Placement};

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Report, Totals, price};
 use crate::copy::Failure;
-use crate::model::{BucketName, Timestamp};
+use crate::model::{BucketName, Cursor, Timestamp};
 use crate::plan::Intent;
 use crate::s3::Requests;
 
@@ -31,8 +31,7 @@ pub struct Summary {
     started_at: Timestamp,
     timestamp: Timestamp,
     duration_seconds: f64,
-    /// Where to go on; nothing has ever to be continued yet.
-    cursor: Option<()>,
+    cursor: Option<Cursor>,
 }
 
 /// How a run ended.
@@ -91,20 +90,24 @@ struct DestinationRow {
 }
 
 impl Report {
-    /// The result of a run that ended at that time and sent those requests.
-    pub fn finish(&self, ended: Timestamp, requests: Requests) -> Summary {
+    /// The result of a run that ended at that time, sent those requests and left that to a later one.
+    pub fn finish(&self, ended: Timestamp, requests: Requests, cursor: Option<Cursor>) -> Summary {
         let totals = self.totals();
-        let status = match totals.errors {
-            0 => Status::Complete,
+        let status = match (totals.errors, &cursor) {
+            (0, None) => Status::Complete,
             _ => Status::Incomplete,
         };
+        let mut message = self.message(status, totals);
+        if cursor.is_some() {
+            message.push_str("; stopped by the deadline, the cursor continues it");
+        }
         Summary {
             status_code: match status {
                 Status::Complete => 200,
                 Status::Incomplete => 500,
             },
             status,
-            message: self.message(status, totals),
+            message,
             counts: totals.into(),
             due: (self.intent == Intent::DryRun).then_some(Due {
                 dry_run: true,
@@ -125,7 +128,7 @@ impl Report {
             started_at: self.run.started,
             timestamp: ended,
             duration_seconds: seconds(ended.since(self.run.started)),
-            cursor: None,
+            cursor,
         }
     }
 
@@ -180,6 +183,11 @@ fn seconds(duration: Duration) -> f64 {
 }
 
 impl Summary {
+    /// What is left to a later run.
+    pub fn cursor(&self) -> Option<&Cursor> {
+        self.cursor.as_ref()
+    }
+
     /// How the run ended.
     pub fn status(&self) -> Status {
         self.status
@@ -308,7 +316,7 @@ mod tests {
             copy: 3,
             head: 0,
         };
-        report.finish(Timestamp::from_millis(ENDED), requests)
+        report.finish(Timestamp::from_millis(ENDED), requests, None)
     }
 
     #[test]

@@ -70,9 +70,9 @@ impl Report {
             intent: plan.intent,
             source: plan.source.bucket.clone(),
             destinations: plan
-                .destinations
+                .legs
                 .iter()
-                .map(|destination| empty(&destination.location.bucket))
+                .map(|leg| empty(&leg.destination.location.bucket))
                 .collect(),
             failures: Failures::default(),
         }
@@ -134,7 +134,7 @@ impl Totals {
                 self.errors += 1;
                 return Some(failure);
             }
-            Outcome::Kept => {}
+            Outcome::Kept | Outcome::GivenUp | Outcome::End => {}
         }
         None
     }
@@ -188,7 +188,7 @@ pub(crate) mod tests {
         ];
         let config = Config::from_vars(vars.map(|(n, v)| (n.to_owned(), v.to_owned()))).unwrap();
         let run = Run::begin(Timestamp::from_millis(1_795_226_400_000), 0x7f3a);
-        Report::begin(&plan::make(&BackupRequest::default(), &config, run).unwrap())
+        Report::begin(&plan::make(&BackupRequest::default(), &config, run, None).unwrap())
     }
 
     pub fn failure(key: Option<&str>) -> Failure {
@@ -202,7 +202,7 @@ pub(crate) mod tests {
         }
     }
 
-    pub fn every_outcome() -> [Outcome; 8] {
+    pub fn every_outcome() -> [Outcome; 10] {
         [
             Outcome::Copied {
                 listed: 1,
@@ -221,6 +221,8 @@ pub(crate) mod tests {
             },
             Outcome::Broken(failure(None)),
             Outcome::Kept,
+            Outcome::GivenUp,
+            Outcome::End,
         ]
     }
 

@@ -118,6 +118,8 @@ pub enum Cause {
     OtherRegion,
     /// No credentials, or expired ones.
     Credentials,
+    /// It was not done when the run had to stop.
+    OutOfTime,
     /// Larger than one copy can be.
     TooLarge,
     /// Refused for another reason, which S3's code and message tell.
@@ -145,6 +147,7 @@ impl Cause {
             Self::Unreadable => "the answer cannot be trusted",
             Self::OtherRegion => "the bucket is in another region",
             Self::Credentials => "no valid credentials",
+            Self::OutOfTime => "the run had to stop",
             Self::TooLarge => "the object is too large",
             Self::Rejected => "S3 refused",
         }
@@ -249,6 +252,7 @@ impl S3Error {
             }
             Cause::OtherRegion => "set AWS_REGION to the region of the bucket".to_owned(),
             Cause::Credentials => "check the credentials and their expiry".to_owned(),
+            Cause::OutOfTime => "continue the run with its cursor".to_owned(),
             Cause::TooLarge => {
                 "copy it by other means or exclude it with BACKUP_EXCLUDE".to_owned()
             }

@@ -13,6 +13,8 @@ use crate::model::{ETag, Key, Object, Prefix, StorageClass, Timestamp};
 pub enum PageStart {
     /// At the first key.
     Beginning,
+    /// Behind a key, which need not exist.
+    After(Key),
     /// Where the page before ended, by the token it came with.
     Token(String),
 }
@@ -33,9 +35,10 @@ impl Bucket {
     /// [`Cause::Unreadable`] for a page that contradicts itself: fewer keys than it counts, not
     /// saying whether there are more, more without saying where. Otherwise why S3 refused.
     pub async fn page(&self, prefix: &Prefix, start: &PageStart) -> Result<Page, S3Error> {
-        let token = match start {
-            PageStart::Beginning => None,
-            PageStart::Token(token) => Some(token.clone()),
+        let (after, token) = match start {
+            PageStart::Beginning => (None, None),
+            PageStart::After(key) => (Some(key.as_str().to_owned()), None),
+            PageStart::Token(token) => (None, Some(token.clone())),
         };
         let reply = self
             .clients
@@ -43,6 +46,7 @@ impl Bucket {
             .list_objects_v2()
             .bucket(self.name.as_str())
             .set_prefix((!prefix.is_empty()).then(|| prefix.as_str().to_owned()))
+            .set_start_after(after)
             .set_continuation_token(token)
             // Else one control character in a key would make the whole page unreadable.
             .encoding_type(EncodingType::Url)

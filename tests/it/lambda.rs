@@ -6,13 +6,15 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use s3_sim::Verb;
 use serde_json::{Value, json};
 
 use crate::world::{BACKUP, PRIMARY, World, counts};
 
+/// The time that the function has, as its timeout says.
+const TIME: Duration = Duration::from_secs(2);
 /// How long a test waits for an answer.
 const BOUND: Duration = Duration::from_secs(30);
 
@@ -160,7 +162,8 @@ fn chunks(reader: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
 }
 
 fn answer(stream: &mut TcpStream, status: &str, body: &str) {
-    let deadline = 4_102_444_800_000_u64;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let deadline = (now + TIME).as_millis();
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
          lambda-runtime-aws-request-id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n\
@@ -199,6 +202,29 @@ fn every_way_to_be_started_runs_a_backup() {
         assert_eq!(counts(&function.response()), [1, 0, 1, 0, 0, 0]);
     }
     world.assert_backed_up();
+}
+
+#[test]
+fn a_run_stops_before_lambda_would_and_is_continued() {
+    let sim = s3_sim::Sim::builder()
+        .latency(s3_sim::Class::Copy, Duration::from_millis(50))
+        .start();
+    let world = World::around(sim);
+    for n in 0..100 {
+        world.put(&format!("{n:03}"), "1");
+    }
+    let vars = [BUCKETS[0], BUCKETS[1], ("BACKUP_MAX_CONCURRENCY", "2")];
+
+    let first = Function::start(&world, &vars, vec!["{}".to_owned()]).response();
+    let cursor = &first["cursor"];
+    let next = json!({"operation": "continue", "cursor": cursor}).to_string();
+    let second = Function::start(&world, &vars, vec![next]).response();
+
+    assert_eq!(first["status"], "incomplete");
+    assert!(!cursor.is_null(), "{first}");
+    let found = |result: &Value| counts(result)[0];
+    assert!(found(&first) > 0 && found(&first) + found(&second) <= 100);
+    assert_eq!(world.equal(), found(&first) + found(&second));
 }
 
 #[test]

@@ -13,5 +13,6 @@ mod model;
 mod pace;
 mod policy;
 mod refusals;
+mod resume;
 mod scale;
 mod world;

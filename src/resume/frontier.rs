@@ -1,0 +1,96 @@
+//! The key below which everything is done, while copies finish out of order.
+
+use crate::copy::Outcome;
+use crate::model::{Key, Start};
+
+/// How far one leg of a run has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frontier {
+    /// The greatest key that was settled.
+    greatest: Option<Key>,
+    /// The least key that was begun and given up.
+    given_up: Option<Key>,
+    /// Both listings came to their end.
+    complete: bool,
+}
+
+impl Frontier {
+    /// An object came to this, or there are no more.
+    pub fn pass(&mut self, key: Option<Key>, outcome: &Outcome) {
+        match (outcome, key) {
+            (Outcome::End, _) => self.complete = true,
+            (Outcome::GivenUp, Some(key)) => self.gave_up(key),
+            (_, Some(key)) => self.settled(key),
+            (_, None) => {}
+        }
+    }
+
+    /// A key was settled, one way or the other.
+    fn settled(&mut self, key: Key) {
+        if self
+            .greatest
+            .as_ref()
+            .is_none_or(|greatest| *greatest < key)
+        {
+            self.greatest = Some(key);
+        }
+    }
+
+    /// A key was begun and given up.
+    fn gave_up(&mut self, key: Key) {
+        if self.given_up.as_ref().is_none_or(|least| *least > key) {
+            self.given_up = Some(key);
+        }
+    }
+
+    /// Where the keys begin that are left, of a leg that began at `start`; none if there are none.
+    pub fn left(&self, start: &Start) -> Option<Start> {
+        match (&self.given_up, &self.greatest) {
+            (Some(key), _) => Some(Start::At(key.clone())),
+            (None, _) if self.complete => None,
+            (None, Some(key)) => Some(Start::After(key.clone())),
+            (None, None) => Some(start.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_the_order_nothing_that_is_left_lies_before_the_start(
+            keys in proptest::collection::btree_map("[a-d]{1,3}", any::<bool>(), 0..20),
+            complete: bool,
+            order in any::<proptest::sample::Index>(),
+        ) {
+            let mut shuffled: Vec<_> = keys.iter().collect();
+            if !shuffled.is_empty() {
+                let middle = order.index(shuffled.len());
+                shuffled.rotate_left(middle);
+            }
+            let mut frontier = Frontier::default();
+            for (key, settled) in shuffled {
+                if *settled {
+                    frontier.settled(Key::new(key.as_str()));
+                } else {
+                    frontier.gave_up(Key::new(key.as_str()));
+                }
+            }
+            if complete {
+                frontier.pass(None, &Outcome::End);
+            }
+
+            let left = frontier.left(&Start::Beginning);
+
+            let given_up: Vec<_> = keys.iter().filter(|(_, settled)| !**settled).collect();
+            prop_assert_eq!(left.is_none(), complete && given_up.is_empty());
+            for (key, _) in given_up {
+                prop_assert!(left.as_ref().unwrap().admits(&Key::new(key.as_str())));
+            }
+        }
+    }
+}
