@@ -215,6 +215,21 @@ async fn a_copy_whose_answer_was_lost_is_looked_at_and_not_made_twice() {
 }
 
 #[tokio::test]
+async fn a_copy_whose_reply_was_cut_is_not_believed_but_looked_at() {
+    let world = World::new();
+    world.put("k", "body");
+    // Past the ETag: all but the closing tag is there.
+    let cut = Effect::CutBodyFraction(0.97);
+    world.sim.fault(Fault::on(Verb::CopyObject).nth(1), cut);
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [1, 1, 0, 0, 0, 0]);
+    assert_eq!(result["requests"]["head"], 1);
+    assert_eq!(world.sim.versions(BACKUP, "k").len(), 1);
+}
+
+#[tokio::test]
 async fn an_older_equal_backup_does_not_prove_a_copy_whose_answer_was_lost() {
     let world = World::new();
     world.put_object("k", Put::new("same").meta("v", "1"));

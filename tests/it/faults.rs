@@ -232,6 +232,21 @@ async fn a_page_that_contradicts_itself_is_fetched_again() {
 }
 
 #[tokio::test]
+async fn retries_do_not_run_out_when_hundreds_are_under_way() {
+    let world = World::new().with("BACKUP_MAX_CONCURRENCY", "400");
+    for n in 0..400 {
+        let key = n.to_string();
+        world.put(&key, "1");
+        let failing = Fault::on(Verb::CopyObject).key(&key).first(3);
+        world.sim.fault(failing, Effect::InternalError);
+    }
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [400, 400, 0, 0, 0, 0]);
+}
+
+#[tokio::test]
 async fn a_bad_run_does_not_poison_the_next_one_in_a_warm_environment() {
     let world = World::new();
     for n in 0..300 {
