@@ -1,6 +1,7 @@
 //! Where a run stopped, and all that a later one needs to go on.
 
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use super::{BucketName, Key};
 
@@ -34,12 +35,10 @@ pub struct Range {
 }
 
 /// Where a range of keys begins.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Start {
     /// At the first key there is.
     #[default]
-    #[serde(skip)]
     Beginning,
     /// Behind this key.
     After(Key),
@@ -66,6 +65,19 @@ impl Start {
             // Whatever begins another text comes before it.
             Self::At(first) => first.without_last_char(),
         }
+    }
+}
+
+/// `{"after":"key"}`, `{"at":"key"}`, or `{}` for the beginning.
+impl Serialize for Start {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(None)?;
+        match self {
+            Self::Beginning => {}
+            Self::After(last) => fields.serialize_entry("after", last)?,
+            Self::At(first) => fields.serialize_entry("at", first)?,
+        }
+        fields.end()
     }
 }
 
@@ -99,6 +111,7 @@ mod tests {
             mode: "incremental",
             dry_run: false,
             ranges: vec![
+                range(Start::Beginning),
                 range(Start::After(Key::new("a"))),
                 range(Start::At(Key::new("b"))),
             ],
@@ -108,7 +121,7 @@ mod tests {
 
         assert_eq!(
             json,
-            "{\"format\":1,\"prefix\":\"\",\"mode\":\"incremental\",\"dry_run\":false,\"ranges\":[\
+            "{\"format\":1,\"prefix\":\"\",\"mode\":\"incremental\",\"dry_run\":false,\"ranges\":[{\"destination\":\"backup\"},\
              {\"destination\":\"backup\",\"after\":\"a\"},{\"destination\":\"backup\",\"at\":\"b\"}]}"
         );
     }

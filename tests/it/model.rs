@@ -2,11 +2,13 @@
 //! killed runs, then the laws. A counter-example that was found stays as a named test.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
+use s3_backup::event;
+use s3_backup::model::Deadline;
 use s3_sim::{Content, Effect, Fault, Put, Sim, Verb};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{BACKUP, PRIMARY, World, assert_adds_up, count, counts};
 
@@ -40,6 +42,7 @@ enum Step {
     Wait { seconds: u64 },
     Run { trouble: Option<Trouble> },
     Kill { after: Duration },
+    Stop { time: Duration, go_on: bool },
 }
 
 /// What goes wrong in a run.
@@ -65,6 +68,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..3_u64).prop_map(|seconds| Step::Wait { seconds }),
         4 => proptest::option::of(trouble()).prop_map(|trouble| Step::Run { trouble }),
         1 => (0..30_u64).prop_map(|ms| Step::Kill { after: Duration::from_millis(ms) }),
+        2 => (0..40_u64, any::<bool>()).prop_map(|(ms, go_on)| Step::Stop { time: Duration::from_millis(ms), go_on }),
     ]
 }
 
@@ -137,6 +141,7 @@ impl History {
             Step::Kill { after } => {
                 let _ = tokio::time::timeout(after, self.world.invoke(json!({}))).await;
             }
+            Step::Stop { time, go_on } => self.stop(time, go_on).await,
         }
         self.assert_no_version_disappeared();
     }
@@ -162,6 +167,26 @@ impl History {
             assert!(good <= self.world.equal(), "{result}");
         }
         self.world.sim.clear_faults();
+    }
+
+    /// A run that has so little time, and perhaps another one that goes on where it has stopped.
+    async fn stop(&self, time: Duration, go_on: bool) {
+        let mut payload = json!({});
+        for _ in 0..=u8::from(go_on) {
+            self.world.sim.clock().advance(Duration::from_secs(2));
+            let deadline = Deadline::within(Instant::now(), time);
+            let request = event::parse(&payload).unwrap();
+            let handler = self.world.handler();
+            let answer = handler.answer(&request, Some(deadline), |_| {});
+            let result = answer.await.unwrap().to_json().unwrap();
+            let result: Value = serde_json::from_str(&result).unwrap();
+            assert_adds_up(&result);
+            if result["cursor"].is_null() {
+                self.world.assert_backed_up();
+                return;
+            }
+            payload = json!({"operation": "continue", "cursor": result["cursor"]});
+        }
     }
 
     fn assert_no_version_disappeared(&mut self) {
@@ -194,6 +219,21 @@ fn replay(steps: Vec<Step>) {
         }
         history.assert_converges().await;
     });
+}
+
+#[test]
+fn a_run_that_has_no_time_at_all_still_has_a_result() {
+    let stop = Step::Stop {
+        time: Duration::ZERO,
+        go_on: true,
+    };
+    let put = Step::Put {
+        key: 0,
+        body: 1,
+        color: 0,
+    };
+
+    replay(vec![put, stop]);
 }
 
 proptest! {
