@@ -1,9 +1,11 @@
 /** Puts the parts together. */
-import { CfnOutput, Stack } from 'aws-cdk-lib';
+import { type CfnCondition, CfnOutput, Stack } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import { AccessLogBucket } from './access-log-bucket.ts';
 import { BackupBucket } from './backup-bucket.ts';
 import { BackupFunction, type FunctionSettings } from './backup-function.ts';
+import { type Choice, decidedLater, not, onlyIf } from './choice.ts';
+import { Continuation } from './continuation.ts';
 import { FailureAlarm } from './failure-alarm.ts';
 import { IncompleteAlarm } from './incomplete-alarm.ts';
 import { PrimaryBucket } from './primary-bucket.ts';
@@ -28,6 +30,11 @@ export interface BackupProps extends FunctionSettings {
    */
   readonly schedule?: string;
   /**
+   * Whether a run that is out of time is continued by AWS Step Functions until the backup is done.
+   * @default false
+   */
+  readonly continuation?: Choice;
+  /**
    * Address that gets a mail for each problem.
    * @default - nobody; the topic can be subscribed to later
    */
@@ -45,10 +52,12 @@ export class Backup extends Construct {
     accessLogs.accept(source.bucketArn, destination.bucketArn);
     const topic = new ProblemTopic(this, 'Problems', { email: props.notificationEmail });
     const backup = new BackupFunction(this, 'Run', { ...props, source, destination, topic });
-    new Schedule(this, 'Schedule', { function: backup.function, expression: props.schedule });
     const failed = new FailureAlarm(this, 'Failed', { function: backup.function });
-    const incomplete = new IncompleteAlarm(this, 'Incomplete', { logGroup: backup.function.logGroup });
-    topic.announce(failed, incomplete.alarm);
+    const incomplete = new IncompleteAlarm(this, 'Incomplete', {
+      logGroup: backup.function.logGroup, continued: props.continuation,
+    });
+    const continuation = this.start(backup, props);
+    topic.announce(failed, incomplete.alarm, ...(continuation?.alarms ?? []));
 
     this.output('SourceBucketName', 'The bucket that is backed up.', source.bucketName);
     this.output('BackupBucketName', 'The bucket that holds the backups.', destination.bucketName);
@@ -57,7 +66,25 @@ export class Backup extends Construct {
     this.output('TopicArn', 'Subscribe to this topic to hear of problems.', topic.topicArn);
   }
 
-  private output(name: string, description: string, value: string): void {
-    new CfnOutput(Stack.of(this), name, { description, value });
+  /** Starts the function by schedule, or the state machine that continues it, which is returned if there can be one. */
+  private start(backup: BackupFunction, props: BackupProps): Continuation | undefined {
+    const { continuation: choice = false, schedule: expression } = props;
+    if (choice !== true) {
+      const direct = new Schedule(this, 'Schedule', { starts: backup.function, expression });
+      onlyIf(not(choice, this, 'ContinuationIsNo'), direct);
+    }
+    if (choice === false) {
+      return undefined;
+    }
+    const continuation = new Continuation(this, 'Continuation', { ...props, function: backup.function });
+    new Schedule(continuation, 'Schedule', { starts: continuation.stateMachine, expression });
+    onlyIf(choice, continuation);
+    const { stateMachineArn } = continuation.stateMachine;
+    this.output('StateMachineArn', 'Continues the backup until it is done.', stateMachineArn, decidedLater(choice));
+    return continuation;
+  }
+
+  private output(name: string, description: string, value: string, condition?: CfnCondition): void {
+    new CfnOutput(Stack.of(this), name, { description, value, condition });
   }
 }

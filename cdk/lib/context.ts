@@ -20,6 +20,7 @@ export function backupProps(context: Context): BackupProps {
     memorySize: number(context, 'memorySize'),
     architecture: choice(context, 'architecture', ARCHITECTURES),
     oneRunAtATime: choice(context, 'oneRunAtATime', { yes: true, no: false }),
+    continuation: choice(context, 'continuation', { yes: true, no: false }),
     logRetentionDays: number(context, 'logRetentionDays'),
     notificationEmail: text(context, 'notificationEmail'),
     sourceKmsKeyArn: text(context, 'sourceKmsKeyArn'),

@@ -6,10 +6,19 @@ import { Duration, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { type Choice, either } from './choice.ts';
+
+const INCOMPLETE = '{ $.statusCode = 500 }';
+const WITH_ERRORS = '{ ($.statusCode = 500) && ($.errors > 0) }';
 
 export interface IncompleteAlarmProps {
   /** The log of the function, in which each result is a line of JSON. */
   readonly logGroup: logs.ILogGroup;
+  /**
+   * Whether a run that the deadline stopped is continued. Then only a run with errors is a problem.
+   * @default false
+   */
+  readonly continued?: Choice;
 }
 
 export class IncompleteAlarm extends Construct {
@@ -19,7 +28,7 @@ export class IncompleteAlarm extends Construct {
     super(scope, id);
     const results = new logs.MetricFilter(this, 'Results', {
       logGroup: props.logGroup,
-      filterPattern: logs.FilterPattern.numberValue('$.statusCode', '=', 500),
+      filterPattern: logs.FilterPattern.literal(either(props.continued ?? false, WITH_ERRORS, INCOMPLETE)),
       metricNamespace: 'S3Backup',
       metricName: `${Stack.of(this).stackName}-IncompleteRuns`,
       metricValue: '1',

@@ -74,6 +74,10 @@ const RUNNING = {
     type: 'String', default: 'yes', allowedValues: ['yes', 'no'],
     description: 'Reserve one concurrent execution. "no" only where the account has none to spare.',
   },
+  Continuation: {
+    type: 'String', default: 'no', allowedValues: ['no', 'yes'],
+    description: 'Start an AWS Step Functions state machine that continues a backup of more than 15 minutes until it is done.',
+  },
 };
 
 const WATCHING = {

@@ -1,5 +1,5 @@
 /**
- * Every action the backup role is granted, and the call that needs it.
+ * Every action that a role is granted, and the call that needs it. The first lists are those of the backup role.
  *
  * Deliberately absent, because they can destroy a backup or the rules that keep it: s3:DeleteObjectVersion,
  * s3:PutLifecycleConfiguration, s3:PutBucketVersioning, s3:BypassGovernanceRetention.
@@ -50,4 +50,34 @@ export const LOG_ACTIONS = [
 /** Actions on the topic for problems. */
 export const TOPIC_ACTIONS = [
   'sns:Publish', // Lambda, with the role of the function, for a scheduled run that failed.
+] as const;
+
+/** Actions of the state machine on the function. */
+export const FUNCTION_ACTIONS = [
+  'lambda:InvokeFunction', // The task that runs and continues a backup.
+] as const;
+
+/** Actions of the state machine that deliver its log. AWS takes them on "*" only. */
+export const LOG_DELIVERY_ACTIONS = [
+  'logs:CreateLogDelivery', // Creating the state machine, for this one and all below.
+  'logs:GetLogDelivery',
+  'logs:UpdateLogDelivery',
+  'logs:DeleteLogDelivery',
+  'logs:ListLogDeliveries',
+  'logs:PutResourcePolicy', // Lets the delivery service write into the log group.
+  'logs:DescribeResourcePolicies',
+  'logs:DescribeLogGroups',
+] as const;
+
+/** Actions of the state machine that trace its executions. AWS takes them on "*" only. */
+export const TRACING_ACTIONS = [
+  'xray:PutTraceSegments', // Each execution.
+  'xray:PutTelemetryRecords',
+  'xray:GetSamplingRules', // Whether an execution is traced.
+  'xray:GetSamplingTargets',
+] as const;
+
+/** Actions of the schedule on the state machine. */
+export const STATE_MACHINE_ACTIONS = [
+  'states:StartExecution', // EventBridge, when it is time.
 ] as const;

@@ -37,6 +37,7 @@ export class PortableStack extends Stack {
       memorySize: parameters.MemorySize.valueAsNumber,
       architecture: lambda.Architecture.custom(parameters.Architecture.valueAsString),
       oneRunAtATime: this.when('OneRunAtATimeIsYes', Fn.conditionEquals(parameters.OneRunAtATime, 'yes')),
+      continuation: this.when('ContinuationIsYes', Fn.conditionEquals(parameters.Continuation, 'yes')),
       logRetentionDays: parameters.LogRetentionDays.valueAsNumber,
       sourceBucketName: this.optional('SourceBucket'),
       backupBucketName: this.optional('BackupBucket'),

@@ -13,7 +13,7 @@ export function portableTemplate(): string {
   try {
     const app = newApp({ outdir });
     const stack = new PortableStack(app, 'S3Backup');
-    return `${JSON.stringify(app.synth().getStackArtifact(stack.artifactId).template, null, 2)}\n`;
+    return `${JSON.stringify(app.synth().getStackArtifact(stack.artifactId).template, null, 1)}\n`;
   } finally {
     rmSync(outdir, { recursive: true });
   }

@@ -1,5 +1,5 @@
 /** One topic for everything that somebody should look at. */
-import { Aws } from 'aws-cdk-lib';
+import { Aws, type CfnResource, Fn } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as actions from 'aws-cdk-lib/aws-cloudwatch-actions';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -37,9 +37,15 @@ export class ProblemTopic extends sns.Topic {
       actions: ['sns:Publish'],
       resources: [this.topicArn],
       conditions: {
-        ArnEquals: { 'aws:SourceArn': alarms.map(({ alarmArn }) => alarmArn) },
+        ArnEquals: { 'aws:SourceArn': alarms.map(arnIfPresent) },
         StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
       },
     }));
   }
+}
+
+/** The ARN of an alarm, or nothing where the alarm exists only under a condition that does not hold. */
+function arnIfPresent(alarm: cloudwatch.Alarm): string {
+  const { condition } = (alarm.node.defaultChild as CfnResource).cfnOptions;
+  return condition ? Fn.conditionIf(condition.logicalId, alarm.alarmArn, Aws.NO_VALUE).toString() : alarm.alarmArn;
 }

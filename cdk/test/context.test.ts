@@ -23,11 +23,12 @@ test('the context has the names of the parameters of the portable template', () 
 });
 
 test('values of the command line are texts', () => {
-  const { memorySize, oneRunAtATime, architecture, sourceBucketName, options } = props({
-    memorySize: '1769', oneRunAtATime: 'no', architecture: 'arm64', sourceBucket: 'my-data', include: '*.jpg', mode: '',
+  const { memorySize, oneRunAtATime, continuation, architecture, sourceBucketName, options } = props({
+    memorySize: '1769', oneRunAtATime: 'no', continuation: 'yes', architecture: 'arm64', sourceBucket: 'my-data',
+    include: '*.jpg', mode: '',
   });
 
-  assert.deepEqual([memorySize, oneRunAtATime, architecture?.name], [1769, false, 'arm64']);
+  assert.deepEqual([memorySize, oneRunAtATime, continuation, architecture?.name], [1769, false, true, 'arm64']);
   assert.equal(sourceBucketName, 'my-data');
   assert.deepEqual([options?.include, options?.mode], ['*.jpg', undefined]);
 });
@@ -42,5 +43,6 @@ test('a missing package is an error that says what to do', () => {
 test('a wrong value is an error that says what is allowed', () => {
   assert.throws(() => props({ memorySize: 'much' }), { message: '-c memorySize=much: expected a whole number above zero' });
   assert.throws(() => props({ architecture: 'x86' }), { message: '-c architecture=x86: expected one of x86_64, arm64' });
+  assert.throws(() => props({ continuation: 'on' }), { message: '-c continuation=on: expected one of yes, no' });
   assert.throws(() => props({ oneRunAtATime: 'true' }), { message: '-c oneRunAtATime=true: expected one of yes, no' });
 });

@@ -43,6 +43,10 @@ test('there is no finding on the stack with everything that can be set', () => {
   assert.deepEqual(findings((app) => new BackupStack(app, 'Full', { backup })), []);
 });
 
+test('there is no finding on the stack that continues a backup', () => {
+  assert.deepEqual(findings((app) => new BackupStack(app, 'Continued', { backup: { code: anyCode(), continuation: true } })), []);
+});
+
 test('there is no finding on the portable stack', () => {
   assert.deepEqual(findings((app) => new PortableStack(app, 'Portable')), []);
 });

@@ -36,6 +36,10 @@ test('only the package has to be named', () => {
   assert.deepEqual(needed.map(([name]) => name), ['CodeBucket', 'CodeKey']);
 });
 
+test('the AWS command line takes it without a bucket for templates', () => {
+  assert.ok(Buffer.byteLength(text) < 51_200, `${Buffer.byteLength(text)} bytes`);
+});
+
 test('no account has to be bootstrapped', () => {
   assert.doesNotMatch(text, /bootstrap-version|cdk-hnb659fds|BootstrapVersion|AWS::SSM/);
   assert.deepEqual(only('AWS::Lambda::Function').Properties.Code, {
@@ -50,6 +54,7 @@ test('by default it runs at 2 AM UTC, on x86_64, with 512 MB', () => {
   assert.equal(defaults.Architecture, 'x86_64');
   assert.equal(defaults.MemorySize, 512);
   assert.equal(defaults.OneRunAtATime, 'yes');
+  assert.equal(defaults.Continuation, 'no');
 });
 
 test('a new primary bucket is made only if none is named', () => {
