@@ -1,0 +1,345 @@
+//! Environment variables in, a [`Config`] out, or every mistake at once.
+//!
+//! The Lambda's environment and the command line's flags come through the same parser: a flag is
+//! its variable, set later. An unknown `BACKUP_*` variable is a mistake too, for a typo must not
+//! mean "the default". Nothing here reads the environment: the variables come in as values.
+
+mod reader;
+mod variable;
+
+pub use reader::{ConfigError, Mistake};
+pub use variable::{
+    DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MODE, SOURCE_BUCKET, Variable,
+};
+
+use reader::Reader;
+use variable::SOURCE_OWNER;
+
+use crate::event::{Deletions, Mode};
+use crate::model::{Glob, Location, Placement, StorageClass, Tags};
+
+const MIB: u64 = 1024 * 1024;
+/// Bytes above which an object is copied in parts, unless it is set: 1 GiB.
+const DEFAULT_THRESHOLD: u64 = 1024 * MIB;
+
+/// How a run is configured.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What is backed up.
+    pub source: Location,
+    /// Where to: one or more buckets.
+    pub destinations: Vec<Destination>,
+    /// Which keys.
+    pub selection: Selection,
+    /// How it is done where a request does not say.
+    pub defaults: Defaults,
+    /// What the copies are like.
+    pub copies: CopyRules,
+    /// Who must own the source bucket.
+    pub source_owner: Option<AccountId>,
+    /// Copies in flight, at most.
+    pub max_concurrency: usize,
+}
+
+/// A backup bucket, and where in it the copies go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// Bucket and prefix.
+    pub location: Location,
+    /// Where each key goes.
+    pub placement: Placement,
+    /// Who must own the bucket.
+    pub owner: Option<AccountId>,
+}
+
+/// Which keys are backed up.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Those that match one of these; all, without any.
+    pub include: Vec<Glob>,
+    /// But none that match one of these.
+    pub exclude: Vec<Glob>,
+}
+
+/// What a request may override.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// Which objects are copied.
+    pub mode: Mode,
+    /// What is done about those that are gone.
+    pub deletions: Deletions,
+}
+
+/// What copies are like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyRules {
+    /// Only objects with all of these tags are copied.
+    pub include_tags: Tags,
+    /// The class they are written to.
+    pub storage_class: ClassRule,
+    /// The KMS key they are encrypted with; without one, the bucket's default encryption.
+    pub kms_key: Option<String>,
+    /// Objects of more bytes are copied in parts.
+    pub multipart_threshold: u64,
+    /// Whose website redirect is looked up, for S3 does not copy it.
+    pub website_redirects: Redirects,
+}
+
+impl Default for CopyRules {
+    fn default() -> Self {
+        Self {
+            include_tags: Tags::default(),
+            storage_class: ClassRule::default(),
+            kms_key: None,
+            multipart_threshold: DEFAULT_THRESHOLD,
+            website_redirects: Redirects::default(),
+        }
+    }
+}
+
+/// Objects whose website redirect is looked up before they are copied, at the price of a request.
+/// Of those that are copied in parts it is known without.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Redirects {
+    /// Empty ones: an object that redirects has seldom any content.
+    #[default]
+    Empty,
+    /// All.
+    All,
+}
+
+impl Redirects {
+    const ALLOWED: &str = "empty, all";
+
+    fn parse(name: &str) -> Option<Self> {
+        match name {
+            "empty" => Some(Self::Empty),
+            "all" => Some(Self::All),
+            _ => None,
+        }
+    }
+}
+
+/// The storage class of copies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClassRule {
+    /// Each object's own.
+    Source,
+    /// One for all.
+    Fixed(StorageClass),
+}
+
+impl Default for ClassRule {
+    fn default() -> Self {
+        Self::Fixed(StorageClass::new(None))
+    }
+}
+
+/// The twelve digits of an AWS account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountId(String);
+
+impl AccountId {
+    /// The account id's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("is not an account id: 12 digits".to_owned())
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration from variables; of two with the same name the later one counts. An
+    /// empty value is as good as none.
+    ///
+    /// # Errors
+    /// Every mistake there is: what is missing, malformed or unknown.
+    pub fn from_vars<I>(vars: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator<Item = (String, String)>,
+    {
+        let mut reader = Reader::new(vars);
+        reader.refuse_unknown();
+        let source = reader.source();
+        let destinations = reader.destinations(source.as_ref());
+        let selection = Selection {
+            include: reader.globs(&INCLUDE),
+            exclude: reader.globs(&EXCLUDE),
+        };
+        let defaults = Defaults {
+            mode: reader.choice(&MODE, Mode::parse, Mode::ALLOWED),
+            deletions: reader.choice(&DELETIONS, Deletions::parse, Deletions::ALLOWED),
+        };
+        let copies = reader.copy_rules();
+        let source_owner = reader.read(&SOURCE_OWNER, AccountId::parse);
+        let max_concurrency = reader.max_concurrency();
+        match (source, reader.mistakes.is_empty()) {
+            (Some(source), true) => Ok(Self {
+                source,
+                destinations,
+                selection,
+                defaults,
+                copies,
+                source_owner,
+                max_concurrency,
+            }),
+            _ => Err(ConfigError(reader.mistakes)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUCKETS: [(&str, &str); 2] = [
+        ("SOURCE_BUCKET", "primary"),
+        ("DESTINATION_BUCKET", "backup"),
+    ];
+
+    fn config(vars: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Config::from_vars(BUCKETS.iter().chain(vars).map(own))
+    }
+
+    fn mistakes(vars: &[(&str, &str)]) -> String {
+        config(vars).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn two_buckets_are_enough() {
+        let config = config(&[("PATH", "/bin"), ("BACKUP_INCLUDE", "")]).unwrap();
+
+        assert_eq!(config.source.to_string(), "primary");
+        assert_eq!(config.destinations.len(), 1);
+        assert_eq!(config.destinations[0].location.to_string(), "backup");
+        assert_eq!(config.defaults, Defaults::default());
+        assert_eq!(config.copies, CopyRules::default());
+        assert_eq!(config.max_concurrency, 256);
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let vars = [
+            ("DESTINATION_BUCKET", "no such name"),
+            ("BACKUP_MODE", "fulll"),
+            ("BACKUP_EXLUDE", "x"),
+        ];
+
+        let error = Config::from_vars(vars.map(|(n, v)| (n.to_owned(), v.to_owned()))).unwrap_err();
+
+        assert_eq!(error.0.len(), 4);
+        let text = error.to_string();
+        for part in [
+            "BACKUP_EXLUDE is unknown; known: BACKUP_SOURCE_PREFIX, ",
+            "SOURCE_BUCKET (--source) is not set: name the bucket to back up",
+            "DESTINATION_BUCKET (--destination) = \"no such name\" is not a bucket name",
+            "BACKUP_MODE (--mode) = \"fulll\" is not allowed; allowed: incremental, full",
+        ] {
+            assert!(text.contains(part), "{part:?} is missing in {text:?}");
+        }
+    }
+
+    #[test]
+    fn prefixes_come_from_the_bucket_or_from_their_own_variable() {
+        let vars = [
+            ("SOURCE_BUCKET", "s3://primary/data/"),
+            ("DESTINATION_BUCKET", "one, s3://two/other/"),
+            ("BACKUP_DESTINATION_PREFIX", "{source_bucket}/"),
+        ];
+
+        let config = config(&vars).unwrap();
+
+        assert_eq!(config.source.to_string(), "s3://primary/data/");
+        let locations: Vec<_> = config
+            .destinations
+            .iter()
+            .map(|d| d.location.to_string())
+            .collect();
+        assert_eq!(locations, ["s3://one/primary/", "s3://two/other/"]);
+    }
+
+    #[test]
+    fn a_source_prefix_given_twice_is_a_mistake() {
+        let vars = [
+            ("SOURCE_BUCKET", "s3://primary/a"),
+            ("BACKUP_SOURCE_PREFIX", "b"),
+        ];
+
+        assert!(mistakes(&vars).contains("is given twice"));
+    }
+
+    #[test]
+    fn malformed_values_are_refused_with_what_is_allowed() {
+        let cases = [
+            ("BACKUP_DELETIONS", "mirror", "allowed: keep"),
+            ("BACKUP_STORAGE_CLASS", "COLD", "allowed: STANDARD, "),
+            ("BACKUP_MAX_CONCURRENCY", "0", "allowed: 1 to 900"),
+            ("BACKUP_MAX_CONCURRENCY", "many", "allowed: 1 to 900"),
+            ("BACKUP_INCLUDE_TAGS", "backup", "allowed: name=value pairs"),
+            ("BACKUP_INCLUDE_TAGS", "=yes", "allowed: name=value pairs"),
+            (
+                "BACKUP_MULTIPART_THRESHOLD",
+                "6 GiB",
+                "allowed: 5 MiB to 5 GiB",
+            ),
+            ("BACKUP_MULTIPART_THRESHOLD", "1", "allowed: 5 MiB to 5 GiB"),
+            (
+                "BACKUP_MULTIPART_THRESHOLD",
+                "1 GB",
+                "allowed: 5 MiB to 5 GiB",
+            ),
+            ("BACKUP_WEBSITE_REDIRECTS", "no", "allowed: empty, all"),
+            ("BACKUP_EXPECTED_OWNER", "12345", "12 digits"),
+            ("BACKUP_SOURCE_OWNER", "abcdefghijkl", "12 digits"),
+            ("BACKUP_INCLUDE", "a[", "has a malformed glob \"a[\""),
+            (
+                "BACKUP_DESTINATION_PREFIX",
+                "{bucket}/",
+                "allowed: {source_bucket}",
+            ),
+            ("DESTINATION_BUCKET", "twice,twice", "is named twice"),
+        ];
+
+        for (name, value, part) in cases {
+            let text = mistakes(&[(name, value)]);
+
+            assert!(text.contains(name) && text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn copy_rules_are_read() {
+        let vars = [
+            ("BACKUP_INCLUDE_TAGS", "backup=yes, team=a=b"),
+            ("BACKUP_MULTIPART_THRESHOLD", "64 MiB"),
+            ("BACKUP_WEBSITE_REDIRECTS", "all"),
+        ];
+
+        let rules = config(&vars).unwrap().copies;
+
+        let tags = [("backup", "yes"), ("team", "a=b")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        assert_eq!(rules.include_tags, Tags::new(tags));
+        assert_eq!(rules.multipart_threshold, 64 * MIB);
+        assert_eq!(rules.website_redirects, Redirects::All);
+    }
+
+    #[test]
+    fn asked_concurrency_must_fit_the_memory_and_derived_is_made_to() {
+        let memory = ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128");
+
+        let asked = mistakes(&[memory, ("BACKUP_MAX_CONCURRENCY", "600")]);
+        let derived = config(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "32")]).unwrap();
+
+        assert!(
+            asked.contains("= \"600\" does not fit into AWS_LAMBDA_FUNCTION_MEMORY_SIZE = 128")
+        );
+        assert_eq!(derived.max_concurrency, 128);
+    }
+}

@@ -1,0 +1,300 @@
+//! One setting after the other is read, and what is wrong with it remembered.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::variable::{
+    DESTINATION_BUCKET, DESTINATION_PREFIX, EXPECTED_OWNER, INCLUDE_TAGS, KMS_KEY_ID,
+    MAX_CONCURRENCY, MEMORY, MULTIPART_THRESHOLD, OURS, SOURCE_BUCKET, SOURCE_PREFIX,
+    STORAGE_CLASS, Variable, WEBSITE_REDIRECTS,
+};
+use super::{AccountId, ClassRule, CopyRules, DEFAULT_THRESHOLD, Destination, MIB, Redirects};
+use crate::model::{Glob, Location, Placement, Prefix, StorageClass, Tags};
+
+/// Classes a copy can be written to. `REDUCED_REDUNDANCY` is not worth a backup's trust.
+const CLASSES: [&str; 7] = [
+    "STANDARD",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER_IR",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+];
+
+/// Copies in flight, at most. Lambda allows 1,024 file descriptors, and each copy holds a connection.
+const MOST_IN_FLIGHT: usize = 900;
+/// Copies in flight without a setting, at most: at 30 ms a copy this is twice the 3,500 copies a
+/// second that S3 promises a prefix.
+const DEFAULT_IN_FLIGHT: usize = 256;
+/// Copies in flight that a MiB of memory can carry: a connection with its TLS buffers, a request and
+/// a reply take up to 128 KiB, and half of the memory is for everything else.
+const IN_FLIGHT_PER_MIB: usize = 4;
+
+/// What it can be set to: S3 copies 5 GiB in one call, and no part is below 5 MiB.
+const THRESHOLDS: std::ops::RangeInclusive<u64> = 5 * MIB..=5 * 1024 * MIB;
+
+/// One mistake in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    variable: String,
+    value: Option<String>,
+    problem: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.variable)?;
+        if let Some(value) = &self.value {
+            write!(f, " = \"{value}\"")?;
+        }
+        write!(f, " {}", self.problem)
+    }
+}
+
+/// All mistakes of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot use the configuration: {}", list(.0))]
+pub struct ConfigError(pub Vec<Mistake>);
+
+fn list(mistakes: &[Mistake]) -> String {
+    let texts: Vec<String> = mistakes.iter().map(Mistake::to_string).collect();
+    texts.join("; ")
+}
+
+/// Reads one setting after the other and remembers what was wrong.
+pub(super) struct Reader {
+    vars: BTreeMap<String, String>,
+    pub(super) mistakes: Vec<Mistake>,
+}
+
+impl Reader {
+    pub(super) fn new(vars: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut all: BTreeMap<String, String> = vars.into_iter().collect();
+        all.retain(|_, value| !value.is_empty());
+        Self {
+            vars: all,
+            mistakes: Vec::new(),
+        }
+    }
+
+    fn value(&self, variable: &Variable) -> Option<String> {
+        self.vars.get(variable.name).cloned()
+    }
+
+    /// The parsed value, or none if there is none or it is malformed, which is then remembered.
+    pub(super) fn read<T>(
+        &mut self,
+        variable: &Variable,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = self.value(variable)?;
+        match parse(&value) {
+            Ok(parsed) => Some(parsed),
+            Err(problem) => {
+                self.mistake(variable, Some(&value), problem);
+                None
+            }
+        }
+    }
+
+    fn mistake(&mut self, variable: &Variable, value: Option<&str>, problem: impl Into<String>) {
+        let variable = match variable.flag {
+            Some(flag) => format!("{} ({flag})", variable.name),
+            None => variable.name.to_owned(),
+        };
+        self.mistakes.push(Mistake {
+            variable,
+            value: value.map(str::to_owned),
+            problem: problem.into(),
+        });
+    }
+
+    pub(super) fn refuse_unknown(&mut self) {
+        let known = OURS.map(|variable| variable.name);
+        let unknown: Vec<Mistake> = self
+            .vars
+            .keys()
+            .filter(|name| name.starts_with("BACKUP_") && !known.contains(&name.as_str()))
+            .map(|name| Mistake {
+                variable: name.clone(),
+                value: None,
+                problem: match name.as_str() {
+                    "BACKUP_BUCKET" => format!(
+                        "is unknown: unset it, and name the bucket in {}",
+                        DESTINATION_BUCKET.name
+                    ),
+                    _ => format!("is unknown; known: {}", known.join(", ")),
+                },
+            })
+            .collect();
+        self.mistakes.extend(unknown);
+    }
+
+    pub(super) fn source(&mut self) -> Option<Location> {
+        let Some(text) = self.value(&SOURCE_BUCKET) else {
+            self.mistake(
+                &SOURCE_BUCKET,
+                None,
+                "is not set: name the bucket to back up",
+            );
+            return None;
+        };
+        let source = self.location(&SOURCE_BUCKET, &text)?;
+        match self.value(&SOURCE_PREFIX) {
+            None => Some(source),
+            Some(prefix) if source.prefix.is_empty() => Some(Location {
+                prefix: Prefix::new(prefix),
+                ..source
+            }),
+            Some(prefix) => {
+                let problem = format!("is given twice: {} has one too", SOURCE_BUCKET.name);
+                self.mistake(&SOURCE_PREFIX, Some(&prefix), problem);
+                None
+            }
+        }
+    }
+
+    fn location(&mut self, variable: &Variable, text: &str) -> Option<Location> {
+        match Location::parse(text) {
+            Ok(location) => Some(location),
+            Err(invalid) => {
+                self.mistake(variable, Some(text), invalid.to_string());
+                None
+            }
+        }
+    }
+
+    pub(super) fn destinations(&mut self, source: Option<&Location>) -> Vec<Destination> {
+        let owner = self.read(&EXPECTED_OWNER, AccountId::parse);
+        let prefix = self.destination_prefix(source);
+        let Some(text) = self.value(&DESTINATION_BUCKET) else {
+            let problem = "is not set: name the versioned bucket that keeps the backup";
+            self.mistake(&DESTINATION_BUCKET, None, problem);
+            return Vec::new();
+        };
+        let mut destinations: Vec<Destination> = Vec::new();
+        for name in text.split(',').map(str::trim) {
+            let Some(mut location) = self.location(&DESTINATION_BUCKET, name) else {
+                continue;
+            };
+            if location.prefix.is_empty() {
+                location.prefix.clone_from(&prefix);
+            }
+            if destinations
+                .iter()
+                .any(|other| other.location.bucket == location.bucket)
+            {
+                self.mistake(&DESTINATION_BUCKET, Some(name), "is named twice");
+                continue;
+            }
+            destinations.push(Destination {
+                placement: Placement::below(location.prefix.clone()),
+                location,
+                owner: owner.clone(),
+            });
+        }
+        destinations
+    }
+
+    fn destination_prefix(&mut self, source: Option<&Location>) -> Prefix {
+        let bucket = source.map_or("", |source| source.bucket.as_str());
+        let parse = |text: &str| {
+            let prefix = text.replace("{source_bucket}", bucket);
+            if prefix.contains(['{', '}']) {
+                return Err("has an unknown placeholder; allowed: {source_bucket}".to_owned());
+            }
+            Ok(Prefix::new(prefix))
+        };
+        self.read(&DESTINATION_PREFIX, parse).unwrap_or_default()
+    }
+
+    pub(super) fn globs(&mut self, variable: &Variable) -> Vec<Glob> {
+        let parse = |text: &str| {
+            Glob::parse_list(text).map_err(|problem| format!("has a malformed {problem}"))
+        };
+        self.read(variable, parse).unwrap_or_default()
+    }
+
+    pub(super) fn choice<T: Default>(
+        &mut self,
+        variable: &Variable,
+        parse: impl Fn(&str) -> Option<T>,
+        allowed: &str,
+    ) -> T {
+        let parse =
+            |text: &str| parse(text).ok_or_else(|| format!("is not allowed; allowed: {allowed}"));
+        self.read(variable, parse).unwrap_or_default()
+    }
+
+    pub(super) fn copy_rules(&mut self) -> CopyRules {
+        CopyRules {
+            include_tags: self.read(&INCLUDE_TAGS, parse_tags).unwrap_or_default(),
+            storage_class: self.storage_class(),
+            kms_key: self.value(&KMS_KEY_ID),
+            multipart_threshold: self
+                .read(&MULTIPART_THRESHOLD, parse_threshold)
+                .unwrap_or(DEFAULT_THRESHOLD),
+            website_redirects: self.choice(
+                &WEBSITE_REDIRECTS,
+                Redirects::parse,
+                Redirects::ALLOWED,
+            ),
+        }
+    }
+
+    fn storage_class(&mut self) -> ClassRule {
+        let allowed = format!("{}, source", CLASSES.join(", "));
+        let parse = |name: &str| match name {
+            "source" => Some(ClassRule::Source),
+            _ => CLASSES
+                .contains(&name)
+                .then(|| ClassRule::Fixed(StorageClass::new(Some(name)))),
+        };
+        self.choice(&STORAGE_CLASS, parse, &allowed)
+    }
+
+    /// What was asked for must fit; what is derived is made to fit.
+    pub(super) fn max_concurrency(&mut self) -> usize {
+        let memory = self
+            .value(&MEMORY)
+            .and_then(|mib| mib.parse::<usize>().ok());
+        let fits = memory.map_or(MOST_IN_FLIGHT, |mib| mib * IN_FLIGHT_PER_MIB);
+        let parse = |text: &str| match text.parse::<usize>() {
+            Ok(asked) if asked > fits => Err(format!(
+                "does not fit into {} = {}; allowed: 1 to {}",
+                MEMORY.name,
+                memory.unwrap_or_default(),
+                fits.min(MOST_IN_FLIGHT)
+            )),
+            Ok(asked) if (1..=MOST_IN_FLIGHT).contains(&asked) => Ok(asked),
+            _ => Err(format!("is not allowed; allowed: 1 to {MOST_IN_FLIGHT}")),
+        };
+        self.read(&MAX_CONCURRENCY, parse)
+            .unwrap_or_else(|| DEFAULT_IN_FLIGHT.min(fits))
+    }
+}
+
+/// `name=value` pairs, separated by commas.
+fn parse_tags(text: &str) -> Result<Tags, String> {
+    let pair = |pair: &str| {
+        let (name, value) = pair.trim().split_once('=')?;
+        (!name.is_empty()).then(|| (name.to_owned(), value.to_owned()))
+    };
+    let pairs: Option<Vec<(String, String)>> = text.split(',').map(pair).collect();
+    pairs
+        .map(Tags::new)
+        .ok_or_else(|| "is not allowed; allowed: name=value pairs, separated by commas".to_owned())
+}
+
+/// Bytes, or a number of `MiB` or `GiB`.
+fn parse_threshold(text: &str) -> Result<u64, String> {
+    let units = [("MiB", MIB), ("GiB", 1024 * MIB), ("", 1)];
+    let parsed = units.iter().find_map(|(unit, bytes)| {
+        let number = text.trim().strip_suffix(unit)?;
+        number.trim().parse::<u64>().ok()?.checked_mul(*bytes)
+    });
+    parsed
+        .filter(|bytes| THRESHOLDS.contains(bytes))
+        .ok_or_else(|| "is not allowed; allowed: 5 MiB to 5 GiB, or as many bytes".to_owned())
+}

@@ -1,0 +1,64 @@
+//! The settings by name: the environment variables, and the flags that set them.
+
+/// A setting: the environment variable, and the flag of the command line that sets it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// The environment variable's name.
+    pub name: &'static str,
+    /// The flag, where there is one.
+    pub flag: Option<&'static str>,
+}
+
+const fn variable(name: &'static str) -> Variable {
+    Variable { name, flag: None }
+}
+
+const fn with_flag(name: &'static str, flag: &'static str) -> Variable {
+    let flag = Some(flag);
+    Variable { name, flag }
+}
+
+/// The primary bucket.
+pub const SOURCE_BUCKET: Variable = with_flag("SOURCE_BUCKET", "--source");
+/// The backup bucket or buckets.
+pub const DESTINATION_BUCKET: Variable = with_flag("DESTINATION_BUCKET", "--destination");
+/// Globs of keys to back up.
+pub const INCLUDE: Variable = with_flag("BACKUP_INCLUDE", "--include");
+/// Globs of keys to leave out.
+pub const EXCLUDE: Variable = with_flag("BACKUP_EXCLUDE", "--exclude");
+/// `incremental` or `full`.
+pub const MODE: Variable = with_flag("BACKUP_MODE", "--mode");
+/// What to do about objects that are gone.
+pub const DELETIONS: Variable = with_flag("BACKUP_DELETIONS", "--deletions");
+/// Upper bound of copies in flight.
+pub const MAX_CONCURRENCY: Variable = with_flag("BACKUP_MAX_CONCURRENCY", "--max-concurrency");
+
+pub(super) const SOURCE_PREFIX: Variable = variable("BACKUP_SOURCE_PREFIX");
+pub(super) const DESTINATION_PREFIX: Variable = variable("BACKUP_DESTINATION_PREFIX");
+pub(super) const STORAGE_CLASS: Variable = variable("BACKUP_STORAGE_CLASS");
+pub(super) const KMS_KEY_ID: Variable = variable("BACKUP_KMS_KEY_ID");
+pub(super) const INCLUDE_TAGS: Variable = variable("BACKUP_INCLUDE_TAGS");
+pub(super) const MULTIPART_THRESHOLD: Variable = variable("BACKUP_MULTIPART_THRESHOLD");
+pub(super) const WEBSITE_REDIRECTS: Variable = variable("BACKUP_WEBSITE_REDIRECTS");
+pub(super) const EXPECTED_OWNER: Variable = variable("BACKUP_EXPECTED_OWNER");
+pub(super) const SOURCE_OWNER: Variable = variable("BACKUP_SOURCE_OWNER");
+/// Set by Lambda, in MiB.
+pub(super) const MEMORY: Variable = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
+
+/// Those whose names are ours, all of which are known.
+pub(super) const OURS: [&Variable; 14] = [
+    &SOURCE_PREFIX,
+    &DESTINATION_PREFIX,
+    &INCLUDE,
+    &EXCLUDE,
+    &INCLUDE_TAGS,
+    &MODE,
+    &DELETIONS,
+    &STORAGE_CLASS,
+    &KMS_KEY_ID,
+    &MULTIPART_THRESHOLD,
+    &WEBSITE_REDIRECTS,
+    &MAX_CONCURRENCY,
+    &EXPECTED_OWNER,
+    &SOURCE_OWNER,
+];
