@@ -1,7 +1,7 @@
 //! What keeps a run from starting: a function error with a stable type, and nothing copied.
 
 use s3_backup::handler::HandlerError;
-use s3_sim::{BucketOptions, Effect, Fault, Verb, Versioning};
+use s3_sim::{BucketOptions, Content, Effect, Fault, Put, Verb, Versioning};
 use serde_json::{Value, json};
 
 use crate::world::{BACKUP, PRIMARY, World, counts};
@@ -162,22 +162,35 @@ async fn a_bucket_of_another_owner_is_refused() {
 async fn the_owners_are_named_on_every_call() {
     let world = world()
         .with("BACKUP_EXPECTED_OWNER", "111122223333")
-        .with("BACKUP_SOURCE_OWNER", "111122223333");
+        .with("BACKUP_SOURCE_OWNER", "111122223333")
+        .with("BACKUP_MULTIPART_THRESHOLD", "5 MiB");
+    let large = |seed| Put::new(Content::generated(seed, 12 << 20)).parts(&[6 << 20, 6 << 20]);
+    world.put_object("large", large(1));
+    world.put_object("torn", large(2));
+    world.put("lost", "1");
+    let torn = Fault::on(Verb::UploadPartCopy).key("torn").nth(2);
+    world.sim.fault(torn, access_denied());
+    let lost = Fault::on(Verb::CopyObject).key("lost").nth(1);
+    world.sim.fault(lost, Effect::ResetAfterWork);
 
     world.backup().await;
 
-    for call in world.sim.ledger().entries() {
-        assert_eq!(
-            call.header("x-amz-expected-bucket-owner"),
-            Some("111122223333"),
-            "{call:?}"
-        );
+    let ledger = world.sim.ledger();
+    for call in ledger.entries() {
+        let owner = call.header("x-amz-expected-bucket-owner");
+        assert_eq!(owner, Some("111122223333"), "{call:?}");
     }
-    let copies = world.sim.ledger().of(Verb::CopyObject);
-    assert_eq!(
-        copies[0].header("x-amz-source-expected-bucket-owner"),
-        Some("111122223333")
-    );
+    for verb in [Verb::CopyObject, Verb::UploadPartCopy] {
+        let owner = "x-amz-source-expected-bucket-owner";
+        assert_eq!(ledger.of(verb)[0].header(owner), Some("111122223333"));
+    }
+    for verb in [
+        Verb::HeadObject,
+        Verb::GetObjectTagging,
+        Verb::AbortMultipartUpload,
+    ] {
+        assert!(ledger.count(verb) > 0, "{verb:?} was not called");
+    }
 }
 
 #[tokio::test]
