@@ -116,8 +116,10 @@ pub enum Cause {
     Unreadable,
     /// The bucket is in another region.
     OtherRegion,
-    /// No credentials, or expired ones.
+    /// Credentials that S3 does not take, or not any more.
     Credentials,
+    /// It could not be sent at all: no credentials, or no usable endpoint.
+    NotSent,
     /// It was not done when the run had to stop.
     OutOfTime,
     /// Larger than one copy can be.
@@ -147,6 +149,7 @@ impl Cause {
             Self::Unreadable => "the answer cannot be trusted",
             Self::OtherRegion => "the bucket is in another region",
             Self::Credentials => "no valid credentials",
+            Self::NotSent => "the request could not be sent",
             Self::OutOfTime => "the run had to stop",
             Self::TooLarge => "the object is too large",
             Self::Rejected => "S3 refused",
@@ -252,6 +255,7 @@ impl S3Error {
             }
             Cause::OtherRegion => "set AWS_REGION to the region of the bucket".to_owned(),
             Cause::Credentials => "check the credentials and their expiry".to_owned(),
+            Cause::NotSent => "check the credentials, AWS_REGION and AWS_ENDPOINT_URL".to_owned(),
             Cause::OutOfTime => "continue the run with its cursor".to_owned(),
             Cause::TooLarge => {
                 "copy it by other means or exclude it with BACKUP_EXCLUDE".to_owned()
@@ -320,7 +324,7 @@ where
         SdkError::TimeoutError(_) => Cause::TimedOut,
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Cause::TimedOut,
         SdkError::DispatchFailure(failure) if failure.is_io() => Cause::Network,
-        SdkError::DispatchFailure(_) => Cause::Credentials,
+        SdkError::DispatchFailure(_) => Cause::NotSent,
         SdkError::ResponseError(_) => Cause::Unreadable,
         SdkError::ServiceError(failure) => {
             let status = failure.raw().status().as_u16();

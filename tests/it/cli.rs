@@ -95,6 +95,31 @@ fn a_run_that_cannot_start_exits_with_1() {
 }
 
 #[test]
+fn without_credentials_it_says_what_to_check() {
+    let world = World::new();
+
+    let output = Command::new(env!("CARGO_BIN_EXE_s3-backup"))
+        .args(RUN)
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", world.sim.endpoint())
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .output()
+        .unwrap();
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let stderr = text(&output.stderr);
+    assert!(
+        stderr.contains("cannot reach bucket primary: the request could not be sent"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("check the credentials, AWS_REGION and AWS_ENDPOINT_URL"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn wrong_usage_exits_with_2() {
     let world = World::new();
     let cases: [(&[&str], &str); 6] = [
