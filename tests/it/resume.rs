@@ -63,9 +63,9 @@ fn slow_world(objects: u32) -> World {
 
 #[tokio::test]
 async fn a_run_that_is_stopped_is_continued_until_all_is_done() {
-    let world = slow_world(700);
+    let world = slow_world(1500);
 
-    let results = to_the_end(&world, Duration::from_secs(1), json!({})).await;
+    let results = to_the_end(&world, Duration::from_secs(3), json!({})).await;
 
     assert!(results.len() > 1, "one run was enough: {results:?}");
     let (last, stopped) = results.split_last().unwrap();
@@ -80,12 +80,12 @@ async fn a_run_that_is_stopped_is_continued_until_all_is_done() {
         );
     }
     assert_eq!(last["status"], "complete");
-    assert_eq!(total(&results, "objects_found"), 700, "each object once");
-    assert_eq!(total(&results, "objects_copied"), 700);
-    assert_eq!(world.equal(), 700);
+    assert_eq!(total(&results, "objects_found"), 1500, "each object once");
+    assert_eq!(total(&results, "objects_copied"), 1500);
+    assert_eq!(world.equal(), 1500);
     assert_eq!(
         world.backup_versions().len(),
-        700,
+        1500,
         "nothing was copied twice"
     );
 }
@@ -136,18 +136,18 @@ async fn a_large_object_in_hand_is_given_up_aborted_and_continued() {
 
 #[tokio::test]
 async fn each_destination_goes_on_where_it_was() {
-    let world = slow_world(200)
+    let world = slow_world(600)
         .with_bucket("second")
         .with("DESTINATION_BUCKET", "backup,second")
         .with("BACKUP_DESTINATION_PREFIX", "nightly/");
 
-    let results = to_the_end(&world, Duration::from_secs(1), json!({})).await;
+    let results = to_the_end(&world, Duration::from_secs(3), json!({})).await;
 
     assert!(results.len() > 1);
-    assert_eq!(total(&results, "objects_found"), 400);
-    assert_eq!(total(&results, "objects_copied"), 400);
-    assert_eq!(world.keys(BACKUP).len(), 200);
-    assert_eq!(world.keys("second").len(), 200);
+    assert_eq!(total(&results, "objects_found"), 1200);
+    assert_eq!(total(&results, "objects_copied"), 1200);
+    assert_eq!(world.keys(BACKUP).len(), 600);
+    assert_eq!(world.keys("second").len(), 600);
 }
 
 #[tokio::test]
