@@ -18,7 +18,7 @@ use crate::model::{BucketName, Cursor, Deadline, Key, Object};
 use crate::plan::{Intent, Leg, Plan};
 use crate::report::Report;
 use crate::resume::{self, Frontier};
-use crate::s3::{Bucket, Connections, Pace, S3Error, Versioning};
+use crate::s3::{Bucket, Connections, S3Error, Versioning};
 
 /// Why a run could not start. Nothing was copied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,10 +72,13 @@ pub async fn run(
     connections: &Connections,
     mut watch: impl FnMut(&Report),
 ) -> Result<Ended, StartError> {
-    let mut passes = Vec::new();
+    let source = open_source(plan, connections).await?;
     let pace = connections.pace(plan.limits.max_concurrency);
+    let mut passes = Vec::new();
     for leg in &plan.legs {
-        passes.push(open(plan, leg, connections, &pace).await?);
+        let destination = open_destination(plan, &leg.destination, connections).await?;
+        let destination = destination.paced(pace.clone());
+        passes.push(Pass::begin(plan, leg, source.clone(), destination).await?);
     }
     let outcomes = stream::select_all(passes.into_iter().enumerate().map(|(number, pass)| {
         let numbered = move |(key, outcome)| (number, key, outcome);
@@ -111,6 +114,41 @@ struct Pass {
 }
 
 impl Pass {
+    /// Begins to list both sides.
+    async fn begin(
+        plan: &Plan,
+        leg: &Leg,
+        source: Bucket,
+        destination: Bucket,
+    ) -> Result<Self, StartError> {
+        let placement = leg.destination.placement.clone();
+        let (prefix, start) = (&plan.source.prefix, &leg.start);
+        let objects = list::objects(source.clone(), prefix.clone(), start.clone());
+        let backups = list::backups(
+            destination.clone(),
+            placement.clone(),
+            prefix,
+            start.clone(),
+        );
+        Ok(Self {
+            source: started(objects)
+                .await
+                .map_err(|error| StartError::source(&error))?,
+            backup: started(backups)
+                .await
+                .map_err(|error| StartError::destination(&error))?,
+            copier: Copier {
+                source,
+                destination,
+                placement,
+                rules: plan.scope.copies.clone(),
+                // Half of the budget at most, so that one large object leaves room for the others.
+                parts_at_once: (plan.limits.max_concurrency / 2).max(1),
+                deadline: plan.limits.deadline,
+            },
+        })
+    }
+
     /// What becomes of each object, by its key. After the deadline nothing is begun any more.
     fn outcomes(self, plan: &Plan) -> impl Stream<Item = (Option<Key>, Outcome)> + 'static {
         let in_flight = plan.limits.max_concurrency;
@@ -122,24 +160,20 @@ impl Pass {
         let actions = diff::actions(self.source, self.backup, policy);
         let actions = actions.take_until(time_to_stop(plan.limits.deadline));
         let copier = Arc::new(self.copier);
-        match plan.intent {
-            Intent::Copy => actions
-                .map(move |action| {
-                    let copier = Arc::clone(&copier);
+        let intent = plan.intent;
+        actions
+            .map(move |action| {
+                let copier = Arc::clone(&copier);
+                async move {
                     let key = action.key().cloned();
-                    async move { (key, copier.apply(action).await) }
-                })
-                .buffer_unordered(in_flight)
-                .boxed(),
-            Intent::DryRun => actions
-                .map(move |action| {
-                    let copier = Arc::clone(&copier);
-                    let key = action.key().cloned();
-                    async move { (key, copier.preview(action).await) }
-                })
-                .buffer_unordered(in_flight)
-                .boxed(),
-        }
+                    let outcome = match intent {
+                        Intent::Copy => copier.apply(action).await,
+                        Intent::DryRun => copier.preview(action).await,
+                    };
+                    (key, outcome)
+                }
+            })
+            .buffer_unordered(in_flight)
     }
 }
 
@@ -148,38 +182,6 @@ async fn time_to_stop(deadline: Option<Deadline>) {
         Some(deadline) => sleep_until(deadline.stop_at.into()).await,
         None => future::pending().await,
     }
-}
-
-/// Checks both sides and begins to list them.
-async fn open(
-    plan: &Plan,
-    leg: &Leg,
-    connections: &Connections,
-    pace: &Pace,
-) -> Result<Pass, StartError> {
-    let source = open_source(plan, connections).await?;
-    let bucket = open_destination(plan, &leg.destination, connections).await?;
-    let placement = &leg.destination.placement;
-    let (prefix, start) = (&plan.source.prefix, &leg.start);
-    let listed = list::objects(source.clone(), prefix.clone(), start.clone());
-    let backups = list::backups(bucket.clone(), placement.clone(), prefix, start.clone());
-    Ok(Pass {
-        source: started(listed)
-            .await
-            .map_err(|error| StartError::source(&error))?,
-        backup: started(backups)
-            .await
-            .map_err(|error| StartError::destination(&error))?,
-        copier: Copier {
-            source,
-            destination: bucket.paced(pace.clone()),
-            placement: placement.clone(),
-            rules: plan.scope.copies.clone(),
-            // Half of the budget at most, so that one large object leaves room for the others.
-            parts_at_once: (plan.limits.max_concurrency / 2).max(1),
-            deadline: plan.limits.deadline,
-        },
-    })
 }
 
 async fn open_source(plan: &Plan, connections: &Connections) -> Result<Bucket, StartError> {

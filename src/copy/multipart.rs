@@ -2,7 +2,8 @@
 //!
 //! One look at the source tells what has to be carried by hand, one more how it is cut. The parts
 //! share the budget of all copies. Whatever goes wrong, the upload is aborted before the error is
-//! handed on, and no part is left in flight that could survive it.
+//! handed on, and parts in flight are waited for first, which could survive it; only the deadline
+//! does not wait.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -42,30 +42,20 @@ impl Connections {
         owner: Option<&AccountId>,
     ) -> Result<Bucket, S3Error> {
         let owner = owner.map(|owner| owner.as_str().to_owned());
-        let home = self.home();
-        let region = match self.region_of(name, owner.as_deref(), &home).await? {
-            Found::Here => home,
-            Found::In(region) => region,
-        };
-        let bucket = Bucket {
+        let region = self.region_of(name, owner.as_deref()).await?;
+        Ok(Bucket {
             name: name.clone(),
             owner,
             clients: self.clients(&region),
             patience: self.patience(),
             pace: self.pace(1),
-        };
-        Ok(bucket)
+        })
     }
 
     /// Asks the home region; a bucket of another one is answered by a redirect that names it, and
     /// is asked there once more, for the redirect does not say whether it may be used.
-    async fn region_of(
-        &self,
-        name: &BucketName,
-        owner: Option<&str>,
-        home: &str,
-    ) -> Result<Found, S3Error> {
-        let mut region = home.to_owned();
+    async fn region_of(&self, name: &BucketName, owner: Option<&str>) -> Result<String, S3Error> {
+        let mut region = self.home();
         for _ in 0..2 {
             let sent = self
                 .clients(&region)
@@ -75,10 +65,8 @@ impl Connections {
                 .set_expected_bucket_owner(owner.map(str::to_owned))
                 .send()
                 .await;
-            let error = match sent {
-                Ok(_) if region == home => return Ok(Found::Here),
-                Ok(_) => return Ok(Found::In(region)),
-                Err(error) => error,
+            let Err(error) = sent else {
+                return Ok(region);
             };
             let named = error
                 .raw_response()
@@ -102,11 +90,6 @@ impl Connections {
             message,
         ))
     }
-}
-
-enum Found {
-    Here,
-    In(String),
 }
 
 impl Bucket {
