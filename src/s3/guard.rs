@@ -46,20 +46,22 @@ impl Intercept for WholeReplies {
 
 /// Whether a body is empty, no XML, or XML whose root element is closed at its end.
 fn is_whole(body: &[u8]) -> bool {
-    let Some(root) = root_element(body) else {
+    let Some((root, rest)) = root_element(body) else {
         return body.trim_ascii().first() != Some(&b'<');
     };
-    let end = body.trim_ascii_end();
-    end.ends_with(b"/>") || {
-        let closed = end.strip_suffix(b">").unwrap_or_default();
-        closed
-            .strip_suffix(root)
-            .is_some_and(|rest| rest.ends_with(b"</"))
+    let end = rest.trim_ascii_end();
+    if !end.contains(&b'<') {
+        // Nothing but the root itself: whole only if it is an empty element.
+        return end.ends_with(b"/>");
     }
+    let closed = end.strip_suffix(b">").unwrap_or_default();
+    closed
+        .strip_suffix(root)
+        .is_some_and(|rest| rest.ends_with(b"</"))
 }
 
-/// The name of the first element, past the declaration.
-fn root_element(body: &[u8]) -> Option<&[u8]> {
+/// The name of the first element, past the declaration, and what follows the name.
+fn root_element(body: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut rest = body;
     loop {
         let open = rest.iter().position(|byte| *byte == b'<')?;
@@ -71,7 +73,7 @@ fn root_element(body: &[u8]) -> Option<&[u8]> {
     let end = rest
         .iter()
         .position(|b| b.is_ascii_whitespace() || matches!(b, b'>' | b'/'))?;
-    Some(&rest[..end])
+    Some(rest.split_at(end))
 }
 
 /// Requests that were sent, retries included, since the clients were built.
@@ -185,6 +187,8 @@ mod tests {
             "<A><B>1</B>",
             "<A><B>1</B></A",
             "<A><B>1</B></",
+            "<A><B/>",
+            "<?xml version=\"1.0\"?><A><B>1</B><C/>",
         ];
 
         for body in whole {
