@@ -38,15 +38,15 @@ impl Key {
     ///
     /// # Errors
     /// The encoded text, when the bytes are not UTF-8.
-    pub fn from_url_encoded(encoded: &str) -> Result<Self, String> {
-        if !encoded.contains(['+', '%']) {
-            return Ok(Self::new(encoded));
+    pub fn from_url_encoded(encoded: String) -> Result<Self, String> {
+        if !encoded.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
+            return Ok(Self(encoded));
         }
         let spaced = encoded.replace('+', " ");
         percent_decode_str(&spaced)
             .decode_utf8()
             .map(Self::new)
-            .map_err(|_| encoded.to_owned())
+            .map_err(|_| encoded)
     }
 
     /// The key's text.
@@ -57,6 +57,14 @@ impl Key {
     /// Whether the key starts with the prefix, byte for byte.
     pub fn is_below(&self, prefix: &Prefix) -> bool {
         self.0.starts_with(prefix.as_str())
+    }
+
+    /// What follows a prefix; none of a key that does not start with it.
+    pub fn without_prefix(self, prefix: &Prefix) -> Option<Self> {
+        if prefix.is_empty() {
+            return Some(self);
+        }
+        self.0.strip_prefix(prefix.as_str()).map(Self::new)
     }
 
     /// The key without its last character; none if nothing would be left.
@@ -190,13 +198,16 @@ mod tests {
         ];
 
         for (encoded, key) in cases {
-            assert_eq!(Key::from_url_encoded(encoded), Ok(Key::new(key)));
+            assert_eq!(Key::from_url_encoded(encoded.to_owned()), Ok(Key::new(key)));
         }
     }
 
     #[test]
     fn a_listed_key_that_is_not_utf8_is_refused() {
-        assert_eq!(Key::from_url_encoded("%FF"), Err("%FF".to_owned()));
+        assert_eq!(
+            Key::from_url_encoded("%FF".to_owned()),
+            Err("%FF".to_owned())
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One row of a listing: all that a listing tells of an object, and all that a decision rests on.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{Key, Timestamp};
@@ -50,12 +51,26 @@ impl ETag {
 
 /// A storage class by S3's name. Unknown ones are kept as they came: S3 adds classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StorageClass(String);
+pub struct StorageClass(Cow<'static, str>);
+
+/// The classes that most objects are in: a listing of millions need not keep each name anew.
+const USUAL_CLASSES: [&str; 8] = [
+    "STANDARD",
+    "STANDARD_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER_IR",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+    "ONEZONE_IA",
+    "REDUCED_REDUNDANCY",
+];
 
 impl StorageClass {
     /// The class of that name, or `STANDARD`, which S3 leaves unsaid in some replies.
     pub fn new(name: Option<&str>) -> Self {
-        Self(name.unwrap_or("STANDARD").to_owned())
+        let name = name.unwrap_or(USUAL_CLASSES[0]);
+        let usual = USUAL_CLASSES.into_iter().find(|usual| *usual == name);
+        Self(usual.map_or_else(|| name.to_owned().into(), Cow::Borrowed))
     }
 
     /// S3's name of the class.
@@ -66,7 +81,7 @@ impl StorageClass {
     /// Whether its objects must be restored before they can be read. Objects in the archive tiers of
     /// `INTELLIGENT_TIERING` must be too, but a listing does not tell them from the others.
     pub fn is_archive(&self) -> bool {
-        matches!(self.0.as_str(), "GLACIER" | "DEEP_ARCHIVE")
+        matches!(self.as_str(), "GLACIER" | "DEEP_ARCHIVE")
     }
 }
 

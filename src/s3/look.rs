@@ -2,13 +2,17 @@
 
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::head_object::builders::HeadObjectFluentBuilder;
-use aws_sdk_s3::types::{ChecksumMode, ChecksumType, StorageClass as SdkClass};
+use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 
 use super::blank;
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
-use super::read::object;
-use crate::model::{Checksum, ChecksumAlgorithm, Key, Object, Properties, SystemHeaders, Tags};
+use super::page::Row;
+use super::read::believe;
+use crate::model::{
+    Checksum, ChecksumAlgorithm, ETag, Key, Object, Properties, StorageClass, SystemHeaders, Tags,
+    Timestamp,
+};
 
 impl Bucket {
     /// What an object of this bucket is now; none if there is no such object.
@@ -120,15 +124,19 @@ impl Bucket {
     }
 
     fn row(&self, key: &Key, reply: &HeadObjectOutput) -> Result<Object, S3Error> {
-        let class = reply.storage_class().map(SdkClass::as_str);
-        let row = object(
-            key.clone(),
-            reply.content_length(),
-            reply.e_tag(),
-            reply.last_modified(),
-            class,
-        );
-        row.map_err(|doubt| {
+        let modified = reply.last_modified().and_then(|time| time.to_millis().ok());
+        let row = Row {
+            key: Some(key.as_str().to_owned()),
+            size: reply
+                .content_length()
+                .and_then(|size| u64::try_from(size).ok()),
+            etag: reply.e_tag().map(ETag::new),
+            last_modified: modified.map(Timestamp::from_millis),
+            class: reply
+                .storage_class()
+                .map(|class| StorageClass::new(Some(class.as_str()))),
+        };
+        believe(row, false).map_err(|doubt| {
             S3Error::ours(Operation::HeadObject, &self.name, Cause::Unreadable, doubt).about(key)
         })
     }

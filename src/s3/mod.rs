@@ -8,6 +8,7 @@ mod error;
 mod guard;
 mod look;
 mod pace;
+mod page;
 mod read;
 mod upload;
 mod write;

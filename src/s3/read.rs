@@ -1,12 +1,11 @@
 //! What is read from S3 in bulk: pages of a listing, each believed only if it agrees with itself.
 
-use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
-use aws_sdk_s3::primitives::DateTime;
-use aws_sdk_s3::types::{EncodingType, ObjectStorageClass};
+use aws_sdk_s3::types::EncodingType;
 
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
-use crate::model::{ETag, Key, Object, Prefix, StorageClass, Timestamp};
+use super::page::{PageReader, Row, Said};
+use crate::model::{Key, Object, Prefix, StorageClass};
 
 /// Where a page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +39,8 @@ impl Bucket {
             PageStart::After(key) => (Some(key.as_str().to_owned()), None),
             PageStart::Token(token) => (None, Some(token.clone())),
         };
-        let reply = self
-            .clients
+        let reader = PageReader::default();
+        self.clients
             .repeatable
             .list_objects_v2()
             .bucket(self.name.as_str())
@@ -51,10 +50,15 @@ impl Bucket {
             // Else one control character in a key would make the whole page unreadable.
             .encoding_type(EncodingType::Url)
             .set_expected_bucket_owner(self.owner.clone())
+            .customize()
+            .interceptor(reader.clone())
             .send()
             .await
             .map_err(|error| S3Error::from_sdk(Operation::ListObjectsV2, &self.name, &error))?;
-        accept(&reply).map_err(|doubt| {
+        let said = reader
+            .take()
+            .unwrap_or_else(|| Err("the reply holds no page".to_owned()));
+        said.and_then(accept).map_err(|doubt| {
             let operation = Operation::ListObjectsV2;
             S3Error::ours(operation, &self.name, Cause::Unreadable, doubt)
         })
@@ -62,57 +66,44 @@ impl Bucket {
 }
 
 /// A page is believed only if it agrees with itself.
-fn accept(reply: &ListObjectsV2Output) -> Result<Page, String> {
-    let truncated = reply
-        .is_truncated()
+fn accept(said: Said) -> Result<Page, String> {
+    let truncated = said
+        .truncated
         .ok_or("the page does not say whether it is the last one")?;
-    let next = match (truncated, reply.next_continuation_token()) {
+    let next = match (truncated, said.token) {
         (false, _) => None,
-        (true, Some(token)) => Some(PageStart::Token(token.to_owned())),
+        (true, Some(token)) => Some(PageStart::Token(token)),
         (true, None) => return Err("more keys follow, but the page does not say where".to_owned()),
     };
-    let parsed = reply.contents().len() + reply.common_prefixes().len();
-    match reply.key_count() {
-        Some(counted) if usize::try_from(counted) == Ok(parsed) => {}
+    let parsed = said.rows.len() as u64 + said.prefixes;
+    match said.key_count {
+        Some(counted) if counted == parsed => {}
         Some(counted) => return Err(format!("the page counts {counted} keys and has {parsed}")),
         None => return Err("the page does not say how many keys it has".to_owned()),
     }
-    let encoded = reply.encoding_type() == Some(&EncodingType::Url);
-    let objects = reply
-        .contents()
-        .iter()
-        .map(|row| {
-            let listed = row.key().ok_or("the page has a row without a key")?;
-            let key = if encoded {
-                Key::from_url_encoded(listed)
-                    .map_err(|key| format!("the key {key} is not UTF-8"))?
-            } else {
-                Key::new(listed)
-            };
-            let class = row.storage_class().map(ObjectStorageClass::as_str);
-            object(key, row.size(), row.e_tag(), row.last_modified(), class)
-        })
+    let url_encoded = said.url_encoded;
+    let rows = said.rows.into_iter();
+    let objects = rows
+        .map(|row| believe(row, url_encoded))
         .collect::<Result<Vec<Object>, String>>()?;
     Ok(Page { objects, next })
 }
 
 /// A row of a listing, or what a look at an object tells of the same.
-pub(super) fn object(
-    key: Key,
-    size: Option<i64>,
-    etag: Option<&str>,
-    last_modified: Option<&DateTime>,
-    class: Option<&str>,
-) -> Result<Object, String> {
-    let size = size.and_then(|size| u64::try_from(size).ok());
-    let modified = last_modified.and_then(|time| time.to_millis().ok());
-    match (size, etag, modified) {
-        (Some(size), Some(etag), Some(modified)) => Ok(Object {
+pub(super) fn believe(row: Row, url_encoded: bool) -> Result<Object, String> {
+    let listed = row.key.ok_or("the page has a row without a key")?;
+    let key = if url_encoded {
+        Key::from_url_encoded(listed).map_err(|key| format!("the key {key} is not UTF-8"))?
+    } else {
+        Key::new(listed)
+    };
+    match (row.size, row.etag, row.last_modified) {
+        (Some(size), Some(etag), Some(last_modified)) => Ok(Object {
             key,
             size,
-            etag: ETag::new(etag),
-            last_modified: Timestamp::from_millis(modified),
-            storage_class: StorageClass::new(class),
+            etag,
+            last_modified,
+            storage_class: row.class.unwrap_or_else(|| StorageClass::new(None)),
         }),
         _ => Err(format!("no size, ETag or date is given for {key}")),
     }

@@ -342,7 +342,7 @@ async fn listings_encode_keys_when_asked_to(store: Store) {
     let listed = reply.contents()[0].key().unwrap();
     assert_eq!(reply.encoding_type(), Some(&EncodingType::Url));
     assert_eq!(
-        Key::from_url_encoded(listed),
+        Key::from_url_encoded(listed.to_owned()),
         Ok(Key::new(store.key(key))),
         "{listed}"
     );
