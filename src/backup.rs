@@ -1,23 +1,22 @@
 //! The spine: a plan in, a report out.
 //!
-//! Both listings are read side by side, joined, decided on and copied as one stream for each
-//! destination, with one bound on what is in flight. Nothing is collected, and nothing is shared
-//! but the two clients. Only what stops a run from starting is an error; the rest is in the report.
+//! Both sides are listed piece by piece, joined, decided on and copied as one stream for each
+//! destination, with one bound on what is in flight. Nothing is collected. Only what stops a run from
+//! starting is an error; the rest is in the report.
 
 use std::sync::Arc;
 
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, future, stream};
-use tokio::time::sleep_until;
 
 use crate::config::Destination;
-use crate::copy::{Copier, Outcome};
+use crate::copy::{Copier, Done, Outcome};
 use crate::diff::{self, Policy};
-use crate::list;
-use crate::model::{BucketName, Cursor, Deadline, Key, Object};
-use crate::plan::{Intent, Leg, Plan};
+use crate::list::{self, Listing, Section, Sides, Territory};
+use crate::model::{BucketName, Cursor, Key};
+use crate::plan::{Leg, Plan};
 use crate::report::Report;
-use crate::resume::{self, Frontier};
+use crate::resume::{self, Progress};
 use crate::s3::{Bucket, Connections, S3Error, Versioning};
 
 /// Why a run could not start. Nothing was copied.
@@ -72,44 +71,39 @@ pub async fn run(
     connections: &Connections,
     mut watch: impl FnMut(&Report),
 ) -> Result<Ended, StartError> {
-    let source = open_source(plan, connections).await?;
-    let pace = connections.pace(plan.limits.max_concurrency);
+    let paces = connections.paces(plan.limits.max_concurrency);
+    let source = open_source(plan, connections).await?.paced(&paces);
     let mut passes = Vec::new();
     for leg in &plan.legs {
         let destination = open_destination(plan, &leg.destination, connections).await?;
-        let destination = destination.paced(pace.clone());
+        let destination = destination.paced(&paces);
         passes.push(Pass::begin(plan, leg, source.clone(), destination).await?);
     }
-    let outcomes = stream::select_all(passes.into_iter().enumerate().map(|(number, pass)| {
-        let numbered = move |(key, outcome)| (number, key, outcome);
+    let progress: Vec<Progress> = passes.iter().map(Pass::progress).collect();
+    let outcomes = stream::select_all(passes.into_iter().enumerate().map(|(leg, pass)| {
+        let numbered = move |done| (leg, done);
         pass.outcomes(plan).map(numbered).boxed()
     }));
-    let beginning = (
-        Report::begin(plan),
-        vec![Frontier::default(); plan.legs.len()],
-    );
-    let (report, frontiers) = outcomes
-        .fold(
-            beginning,
-            |(report, mut frontiers), (number, key, outcome)| {
-                tell(&outcome);
-                frontiers[number].pass(key, &outcome);
-                let report = report.with(number, outcome);
-                watch(&report);
-                future::ready((report, frontiers))
-            },
-        )
+    let beginning = (Report::begin(plan), progress);
+    let (report, progress) = outcomes
+        .fold(beginning, |(report, mut progress), (leg, done)| {
+            tell(&done.outcome);
+            progress[leg].pass(done.piece, done.key, &done.outcome);
+            let report = report.with(leg, done.outcome);
+            watch(&report);
+            future::ready((report, progress))
+        })
         .await;
     Ok(Ended {
         report,
-        cursor: resume::cursor(plan, &frontiers),
+        cursor: resume::cursor(plan, &progress),
     })
 }
 
-/// The way from the source to one destination, with both listings under way.
+/// The way from the source to one destination, with both sides being listed.
 struct Pass {
-    source: BoxStream<'static, Result<Object, S3Error>>,
-    backup: BoxStream<'static, Result<Object, S3Error>>,
+    sections: BoxStream<'static, Section>,
+    territory: Territory,
     copier: Copier,
 }
 
@@ -122,21 +116,21 @@ impl Pass {
         destination: Bucket,
     ) -> Result<Self, StartError> {
         let placement = leg.destination.placement.clone();
-        let (prefix, start) = (&plan.source.prefix, &leg.start);
-        let objects = list::objects(source.clone(), prefix.clone(), start.clone());
-        let backups = list::backups(
-            destination.clone(),
-            placement.clone(),
-            prefix,
-            start.clone(),
-        );
+        let sides = Sides {
+            source: source.clone(),
+            prefix: plan.source.prefix.clone(),
+            backup: destination.clone(),
+            placement: placement.clone(),
+        };
+        let territory = Territory::new(leg.ranges.clone());
+        let mut sections = Box::pin(list::sections(sides, territory.clone()));
+        let first = match sections.next().await {
+            Some(section) => Some(started(section).await?),
+            None => None,
+        };
         Ok(Self {
-            source: started(objects)
-                .await
-                .map_err(|error| StartError::source(&error))?,
-            backup: started(backups)
-                .await
-                .map_err(|error| StartError::destination(&error))?,
+            sections: stream::iter(first).chain(sections).boxed(),
+            territory,
             copier: Copier {
                 source,
                 destination,
@@ -149,38 +143,24 @@ impl Pass {
         })
     }
 
-    /// What becomes of each object, by its key. After the deadline nothing is begun any more.
-    fn outcomes(self, plan: &Plan) -> impl Stream<Item = (Option<Key>, Outcome)> + 'static {
-        let in_flight = plan.limits.max_concurrency;
-        let policy = Policy {
+    fn progress(&self) -> Progress {
+        Progress::of(self.territory.clone())
+    }
+
+    /// What becomes of each object. After the deadline nothing is begun any more.
+    fn outcomes(self, plan: &Plan) -> impl Stream<Item = Done> + use<> {
+        let policy = Arc::new(Policy {
             filter: plan.scope.filter.clone(),
             mode: plan.scope.mode,
             placement: self.copier.placement.clone(),
-        };
-        let actions = diff::actions(self.source, self.backup, policy);
-        let actions = actions.take_until(time_to_stop(plan.limits.deadline));
-        let copier = Arc::new(self.copier);
-        let intent = plan.intent;
-        actions
-            .map(move |action| {
-                let copier = Arc::clone(&copier);
-                async move {
-                    let key = action.key().cloned();
-                    let outcome = match intent {
-                        Intent::Copy => copier.apply(action).await,
-                        Intent::DryRun => copier.preview(action).await,
-                    };
-                    (key, outcome)
-                }
-            })
-            .buffer_unordered(in_flight)
-    }
-}
-
-async fn time_to_stop(deadline: Option<Deadline>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline.stop_at.into()).await,
-        None => future::pending().await,
+        });
+        let batches = self.sections.flat_map_unordered(None, move |section| {
+            let piece = section.piece;
+            let actions = diff::actions(section, Arc::clone(&policy));
+            actions.map(move |actions| (piece, actions)).boxed()
+        });
+        let in_flight = plan.limits.max_concurrency;
+        self.copier.outcomes(batches, plan.intent, in_flight)
     }
 }
 
@@ -233,11 +213,19 @@ async fn open_destination(
     }
 }
 
-/// A listing whose first page has come, so that a side that cannot be read stops the run before it
+/// A section whose first pages have come, so that a side that cannot be read stops the run before it
 /// has copied anything.
-async fn started(
-    listing: impl Stream<Item = Result<Object, S3Error>> + Send + 'static,
-) -> Result<BoxStream<'static, Result<Object, S3Error>>, S3Error> {
+async fn started(section: Section) -> Result<Section, StartError> {
+    let source = begun(section.source).await;
+    let backup = begun(section.backup).await;
+    Ok(Section {
+        source: source.map_err(|error| StartError::source(&error))?,
+        backup: backup.map_err(|error| StartError::destination(&error))?,
+        ..section
+    })
+}
+
+async fn begun(listing: Listing) -> Result<Listing, S3Error> {
     let mut listing = Box::pin(listing.peekable());
     match listing.as_mut().peek().await {
         Some(Err(error)) => Err(error.clone()),

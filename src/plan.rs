@@ -5,7 +5,7 @@
 use crate::config::{AccountId, Config, CopyRules, Destination};
 use crate::event::{BackupRequest, ContinueRequest, Mode, RequestError};
 use crate::filter::Filter;
-use crate::model::{Deadline, Location, Range, Start, Timestamp};
+use crate::model::{Deadline, KeyRange, Location, Timestamp};
 
 /// A run, decided in full.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct Plan {
     pub source: Location,
     /// Who must own the source bucket.
     pub source_owner: Option<AccountId>,
-    /// Where to, and from which key on.
+    /// Where to, and which keys.
     pub legs: Vec<Leg>,
     /// Which of it, and how the copies are to be.
     pub scope: Scope,
@@ -31,8 +31,8 @@ pub struct Plan {
 pub struct Leg {
     /// Where to.
     pub destination: Destination,
-    /// From which key on.
-    pub start: Start,
+    /// Which keys: all, or what is left of a run that was stopped.
+    pub ranges: Vec<KeyRange>,
 }
 
 /// What a run may take.
@@ -126,11 +126,21 @@ pub fn resume(
     deadline: Option<Deadline>,
 ) -> Result<Plan, RequestError> {
     let mut plan = make(&request.request, config, run, deadline)?;
-    let legs = request
-        .ranges
-        .iter()
-        .map(|range| Leg::part(range, &plan.legs));
-    plan.legs = legs.collect::<Result<_, _>>()?;
+    for leg in &mut plan.legs {
+        leg.ranges.clear();
+    }
+    for range in &request.ranges {
+        let name = &range.destination;
+        let leg = plan
+            .legs
+            .iter_mut()
+            .find(|leg| leg.destination.location.bucket == *name)
+            .ok_or_else(|| RequestError::UnknownDestination {
+                destination: name.to_string(),
+            })?;
+        leg.ranges.push(range.keys.clone());
+    }
+    plan.legs.retain(|leg| !leg.ranges.is_empty());
     Ok(plan)
 }
 
@@ -138,22 +148,8 @@ impl Leg {
     fn whole(destination: &Destination) -> Self {
         Self {
             destination: destination.clone(),
-            start: Start::Beginning,
+            ranges: vec![KeyRange::all()],
         }
-    }
-
-    fn part(range: &Range, configured: &[Leg]) -> Result<Self, RequestError> {
-        let name = &range.destination;
-        let leg = configured
-            .iter()
-            .find(|leg| leg.destination.location.bucket == *name)
-            .ok_or_else(|| RequestError::UnknownDestination {
-                destination: name.to_string(),
-            })?;
-        Ok(Self {
-            destination: leg.destination.clone(),
-            start: range.start.clone(),
-        })
     }
 }
 
@@ -175,7 +171,7 @@ fn narrowed(request: &BackupRequest, configured: &Location) -> Result<Location, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Prefix;
+    use crate::model::{BucketName, Key, Prefix, Range, Start};
 
     fn config(source: &str) -> Config {
         let vars = [("SOURCE_BUCKET", source), ("DESTINATION_BUCKET", "backup")];
@@ -184,6 +180,16 @@ mod tests {
 
     fn run() -> Run {
         Run::begin(Timestamp::from_millis(1_795_226_400_000), 0x7f3a)
+    }
+
+    fn left_after(destination: &str, key: &str) -> Range {
+        Range {
+            destination: BucketName::new(destination).unwrap(),
+            keys: KeyRange {
+                start: Start::After(Key::new(key)),
+                until: None,
+            },
+        }
     }
 
     #[test]
@@ -233,16 +239,14 @@ mod tests {
         let config = Config::from_vars(vars.map(|(n, v)| (n.to_owned(), v.to_owned()))).unwrap();
         let going_on = |name: &str| ContinueRequest {
             request: BackupRequest::default(),
-            ranges: vec![Range {
-                destination: crate::model::BucketName::new(name).unwrap(),
-                start: Start::After(crate::model::Key::new("k")),
-            }],
+            ranges: ["k", "m"].map(|key| left_after(name, key)).to_vec(),
         };
 
         let plan = resume(&going_on("two"), &config, run(), None).unwrap();
         let unknown = resume(&going_on("three"), &config, run(), None).unwrap_err();
 
         assert_eq!(plan.legs.len(), 1);
+        assert_eq!(plan.legs[0].ranges.len(), 2);
         assert_eq!(plan.legs[0].destination.location.to_string(), "two");
         assert!(
             unknown

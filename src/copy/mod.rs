@@ -1,10 +1,13 @@
 //! An [`Action`] in, an [`Outcome`] out. It never fails: what goes wrong with one object is an
 //! outcome of that object, and the others go on.
 
+mod flight;
 mod multipart;
 mod parts;
 mod rounds;
 mod single;
+
+pub use flight::{Batch, Done};
 
 use crate::config::{ClassRule, CopyRules};
 use crate::diff::{Action, Refusal, SkipReason};
@@ -130,7 +133,7 @@ impl Copier {
     async fn resolve(&self, action: Action) -> Resolved {
         let (object, backup) = match action {
             Action::Copy { object, backup, .. } => (object, backup),
-            settled => return Resolved::Settled(settle(settled)),
+            settled => return Resolved::Settled(settle(settled).1),
         };
         if object.size > parts::MOST_BYTES {
             let error = self.too_large(&object);
@@ -194,23 +197,28 @@ enum Resolved {
     Settled(Outcome),
 }
 
-/// The outcome of an action that copies nothing.
-fn settle(action: Action) -> Outcome {
+/// The outcome of an action that copies nothing, and its key.
+fn settle(action: Action) -> (Option<Key>, Outcome) {
     match action {
-        Action::Copy { object, .. } => Outcome::Due {
-            listed: object.size,
-        },
-        Action::Keep(object) => Outcome::Unchanged {
-            listed: object.size,
-        },
-        Action::Skip(object, reason) => Outcome::Skipped {
-            listed: object.size,
-            reason,
-        },
-        Action::Refuse(object, Refusal::ReservedKey) => failed(&object, reserved(&object)),
-        Action::Orphan(_) => Outcome::Kept,
-        Action::Break(error) => Outcome::Broken(error.into()),
-        Action::End => Outcome::End,
+        Action::Copy { object, .. } => {
+            let listed = object.size;
+            (Some(object.key), Outcome::Due { listed })
+        }
+        Action::Keep(object) => {
+            let listed = object.size;
+            (Some(object.key), Outcome::Unchanged { listed })
+        }
+        Action::Skip(object, reason) => {
+            let listed = object.size;
+            (Some(object.key), Outcome::Skipped { listed, reason })
+        }
+        Action::Refuse(object, Refusal::ReservedKey) => {
+            let outcome = failed(&object, reserved(&object));
+            (Some(object.key), outcome)
+        }
+        Action::Orphan(backup) => (Some(backup.key), Outcome::Kept),
+        Action::Break(error) => (None, Outcome::Broken(error.into())),
+        Action::End => (None, Outcome::End),
     }
 }
 

@@ -108,7 +108,7 @@ impl fmt::Display for Reason {
 }
 
 /// Decides what is to be done about what stands under one key.
-pub fn decide(pair: Joined<Object>, policy: &Policy) -> Action {
+pub fn decide(pair: Joined<Object, Object>, policy: &Policy) -> Action {
     let (object, backup) = match pair {
         Joined::Right(backup) => return Action::Orphan(backup),
         Joined::Left(object) => (object, None),

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::{BucketName, CURSOR_FORMAT, Key, Prefix, Range, Start};
+use crate::model::{BucketName, CURSOR_FORMAT, Key, KeyRange, Prefix, Range, Start};
 
 /// What an invocation asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,7 +134,7 @@ pub enum RequestError {
     },
     /// A cursor of a format that this version does not read.
     #[error(
-        "the cursor has format {found}; this version reads {CURSOR_FORMAT}: start a new run with {{}}"
+        "the cursor has format {found}; this version reads 1 to {CURSOR_FORMAT}: start a new run with {{}}"
     )]
     UnknownFormat {
         /// Its format, as JSON.
@@ -202,7 +202,8 @@ fn resume(fields: &Map<String, Value>) -> Result<ContinueRequest, RequestError> 
         return Err(bad_value("cursor", cursor, "the cursor of a result"));
     };
     let format = fields.get("format").unwrap_or(&Value::Null);
-    if format.as_u64() != Some(CURSOR_FORMAT) {
+    let readable = |format| (1..=CURSOR_FORMAT).contains(&format);
+    if !format.as_u64().is_some_and(readable) {
         return Err(RequestError::UnknownFormat {
             found: format.to_string(),
         });
@@ -232,8 +233,14 @@ fn range(row: &Value) -> Option<Range> {
         (None, Some(key)) => Start::At(Key::new(key?)),
         (Some(_), Some(_)) => return None,
     };
-    let destination = BucketName::new(text("destination")??).ok()?;
-    Some(Range { destination, start })
+    let until = match text("until") {
+        None => None,
+        Some(key) => Some(Key::new(key?)),
+    };
+    Some(Range {
+        destination: BucketName::new(text("destination")??).ok()?,
+        keys: KeyRange { start, until },
+    })
 }
 
 /// Rules send `aws.events`, Scheduler without an input of its own sends `aws.scheduler`.
@@ -334,10 +341,10 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_back() {
-        let payload = json!({"operation": "continue", "cursor": {"format": 1, "prefix": "a/",
+        let payload = json!({"operation": "continue", "cursor": {"format": 2, "prefix": "a/",
             "mode": "full", "dry_run": true, "ranges": [
-                {"destination": "one", "after": "a/b"}, {"destination": "two", "at": "a/c"},
-                {"destination": "three"}]}});
+                {"destination": "one", "after": "a/b", "until": "a/k"},
+                {"destination": "two", "at": "a/c"}, {"destination": "three"}]}});
 
         let Request::Continue(request) = parse(&payload).unwrap() else {
             panic!("{payload} is no continuation");
@@ -346,15 +353,34 @@ mod tests {
         let starts: Vec<_> = request
             .ranges
             .iter()
-            .map(|range| range.start.clone())
+            .map(|range| range.keys.start.clone())
             .collect();
         let after = Start::After(Key::new("a/b"));
         assert_eq!(
             starts,
             [after, Start::At(Key::new("a/c")), Start::Beginning]
         );
+        assert_eq!(request.ranges[0].keys.until, Some(Key::new("a/k")));
+        assert_eq!(request.ranges[1].keys.until, None);
         assert_eq!(request.request.mode, Some(Mode::Full));
         assert!(request.request.dry_run);
+    }
+
+    #[test]
+    fn a_cursor_of_the_format_before_is_read_too() {
+        let payload = json!({"operation": "continue", "cursor": {"format": 1, "prefix": "",
+            "mode": "incremental", "dry_run": false,
+            "ranges": [{"destination": "one", "after": "a"}]}});
+
+        let Request::Continue(request) = parse(&payload).unwrap() else {
+            panic!("{payload} is no continuation");
+        };
+
+        let keys = KeyRange {
+            start: Start::After(Key::new("a")),
+            until: None,
+        };
+        assert_eq!(request.ranges[0].keys, keys);
     }
 
     #[test]
@@ -365,8 +391,8 @@ mod tests {
                 "field \"cursor\" is null; allowed: the cursor of a result",
             ),
             (
-                json!({"operation": "continue", "cursor": {"format": 2}}),
-                "the cursor has format 2; this version reads 1: start a new run with {}",
+                json!({"operation": "continue", "cursor": {"format": 3}}),
+                "the cursor has format 3; this version reads 1 to 2: start a new run with {}",
             ),
             (
                 json!({"operation": "continue", "cursor": {"format": 1, "ranges": [{"after": "k"}]}}),

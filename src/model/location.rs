@@ -113,11 +113,11 @@ impl Placement {
     }
 
     /// The source key that a backup is of; none for what is not ours or is our own state.
-    pub fn source_key(&self, backup: &Key) -> Option<Key> {
-        if Self::is_state(backup) {
+    pub fn source_key(&self, backup: Key) -> Option<Key> {
+        if Self::is_state(&backup) {
             return None;
         }
-        backup.as_str().strip_prefix(self.0.as_str()).map(Key::new)
+        backup.without_prefix(&self.0)
     }
 
     /// Whether the backup of this key would fall among the program's own state.
@@ -174,7 +174,7 @@ mod tests {
         let backup = placement.backup_key(&Key::new("/a//b/"));
 
         assert_eq!(backup, Key::new("nightly//a//b/"));
-        assert_eq!(placement.source_key(&backup), Some(Key::new("/a//b/")));
+        assert_eq!(placement.source_key(backup), Some(Key::new("/a//b/")));
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
         let placement = Placement::default();
         let state = Key::new(".s3-backup/job/lease.json");
 
-        assert_eq!(placement.source_key(&state), None);
+        assert_eq!(placement.source_key(state.clone()), None);
         assert!(placement.is_reserved(&state));
         assert!(!placement.is_reserved(&Key::new(".s3-backups")));
         assert!(!Placement::below(Prefix::new("x/")).is_reserved(&state));

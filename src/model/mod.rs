@@ -8,9 +8,10 @@ mod location;
 mod object;
 mod part;
 mod properties;
+mod range;
 mod time;
 
-pub use cursor::{CURSOR_FORMAT, Cursor, Range, Start};
+pub use cursor::{CURSOR_FORMAT, Cursor, Range};
 pub use deadline::Deadline;
 pub use glob::Glob;
 pub use key::{Key, Prefix, VersionId};
@@ -18,4 +19,5 @@ pub use location::{BucketName, InvalidName, Location, Placement};
 pub use object::{ETag, Object, StorageClass};
 pub use part::Part;
 pub use properties::{Checksum, ChecksumAlgorithm, Properties, SystemHeaders, Tags};
+pub use range::{KeyRange, Start};
 pub use time::Timestamp;

@@ -6,7 +6,7 @@ use aws_sdk_s3::types::BucketVersioningStatus;
 
 use super::client::{Clients, Connections};
 use super::error::{Cause, Operation, S3Error};
-use super::pace::Pace;
+use super::pace::Paces;
 use crate::config::AccountId;
 use crate::model::BucketName;
 
@@ -17,7 +17,7 @@ pub struct Bucket {
     pub(super) owner: Option<String>,
     pub(super) clients: Clients,
     pub(super) patience: super::Patience,
-    pub(super) pace: Pace,
+    pub(super) paces: Paces,
 }
 
 /// Whether a bucket keeps versions.
@@ -48,7 +48,7 @@ impl Connections {
             owner,
             clients: self.clients(&region),
             patience: self.patience(),
-            pace: self.pace(1),
+            paces: self.paces(1),
         })
     }
 
@@ -98,10 +98,11 @@ impl Bucket {
         &self.name
     }
 
-    /// The bucket, with copies to it on this budget.
+    /// The bucket, with requests to it on these budgets.
     #[must_use]
-    pub fn paced(self, pace: Pace) -> Self {
-        Self { pace, ..self }
+    pub fn paced(self, paces: &Paces) -> Self {
+        let paces = paces.clone();
+        Self { paces, ..self }
     }
 
     /// The longest first wait before a call is tried again.

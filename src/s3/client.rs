@@ -20,7 +20,7 @@ use aws_sdk_s3::config::{BehaviorVersion, Region};
 use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriority;
 
 use super::guard::{Requests, Tally, WholeReplies};
-use super::pace::Pace;
+use super::pace::Paces;
 
 /// How long calls are waited for, and how often they are tried.
 #[derive(Clone, Copy, Debug)]
@@ -112,9 +112,9 @@ impl Connections {
         self.tally.read()
     }
 
-    /// A budget for the copies of one run, of so many at once at most.
-    pub fn pace(&self, most: usize) -> Pace {
-        Pace::new(most, self.tally.clone())
+    /// The budgets of one run, of so many copies at once at most.
+    pub fn paces(&self, most_copies: usize) -> Paces {
+        Paces::new(most_copies, &self.tally)
     }
 
     pub(super) fn patience(&self) -> Patience {

@@ -108,13 +108,30 @@ struct Counters {
     list: AtomicU64,
     copy: AtomicU64,
     head: AtomicU64,
-    throttled: AtomicU64,
+    refused_listings: AtomicU64,
+    refused_others: AtomicU64,
+}
+
+/// The kinds of calls that S3 refuses separately: their limits are not the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Pages of listings.
+    Listing,
+    /// Everything else, copies above all.
+    Other,
 }
 
 impl Tally {
     /// 503s that S3 has answered so far.
-    pub(super) fn throttled(&self) -> u64 {
-        self.0.throttled.load(Ordering::Relaxed)
+    pub(super) fn refused(&self, kind: Kind) -> u64 {
+        self.refusals(kind).load(Ordering::Relaxed)
+    }
+
+    fn refusals(&self, kind: Kind) -> &AtomicU64 {
+        match kind {
+            Kind::Listing => &self.0.refused_listings,
+            Kind::Other => &self.0.refused_others,
+        }
     }
 
     pub(super) fn read(&self) -> Requests {
@@ -156,10 +173,14 @@ impl Intercept for Tally {
         &self,
         context: &BeforeDeserializationInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if context.response().status().as_u16() == 503 {
-            self.0.throttled.fetch_add(1, Ordering::Relaxed);
+            let kind = match cfg.load::<Metadata>().map(Metadata::name) {
+                Some("ListObjectsV2") => Kind::Listing,
+                _ => Kind::Other,
+            };
+            self.refusals(kind).fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ pub use bucket::{Bucket, Versioning};
 pub use client::{Connections, Patience};
 pub use error::{Cause, Operation, Reply, S3Error};
 pub use guard::Requests;
-pub use pace::Pace;
+pub use pace::Paces;
 pub use read::{Page, PageStart};
 pub use upload::Upload;
 pub use write::{MAX_COPY, Target, Written};

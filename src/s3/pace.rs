@@ -1,5 +1,5 @@
-//! How many copies are in flight at once: one budget for whole objects and for parts of large ones,
-//! which finds its own level.
+//! How many requests are in flight at once: one budget for copies, whole objects and parts of large ones
+//! alike, and one for pages of listings. Each finds its own level.
 //!
 //! It begins low and doubles, until S3 asks to slow down (503): then it halves, and grows again by one
 //! at a time. S3's limits are per prefix and move, so no fixed number is right; and the SDK's own
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::guard::Tally;
+use super::guard::{Kind, Tally};
 
 /// Copies in flight at the beginning: doubled with each round, this is the default's 256 in four.
 const FIRST: usize = 16;
@@ -20,15 +20,37 @@ const FIRST: usize = 16;
 /// one copy in twenty is refused at a limit of 200 a second.
 const ROUNDS_TO_GROW: usize = 8;
 
-/// A budget of copies in flight. Its clones share it.
+/// The most pages that are fetched at the same time: what listings side by side can ask for, and what
+/// leaves most of Lambda's 1,024 file descriptors to copies.
+const MOST_PAGES: usize = 64;
+
+/// The budgets of one run. Its clones share them.
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub struct Paces {
+    pub(super) copies: Pace,
+    pub(super) listings: Pace,
+}
+
+impl Paces {
+    /// At most so many copies at once.
+    pub(super) fn new(most_copies: usize, tally: &Tally) -> Self {
+        Self {
+            copies: Pace::new(most_copies, Kind::Other, tally.clone()),
+            listings: Pace::new(MOST_PAGES, Kind::Listing, tally.clone()),
+        }
+    }
+}
+
+/// A budget of requests in flight. Its clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Pace {
     places: Arc<Semaphore>,
     level: Arc<Mutex<Level>>,
+    kind: Kind,
     tally: Tally,
 }
 
-/// A copy's place in the budget, until it is dropped.
+/// A request's place in the budget, until it is dropped.
 pub(super) struct Place<'a> {
     pace: &'a Pace,
     permit: Option<SemaphorePermit<'a>>,
@@ -60,11 +82,12 @@ enum Change {
 
 impl Pace {
     /// At most so many at once, and at least one.
-    pub(super) fn new(most: usize, tally: Tally) -> Self {
-        let level = Level::new(most.max(1), tally.throttled());
+    fn new(most: usize, kind: Kind, tally: Tally) -> Self {
+        let level = Level::new(most.max(1), tally.refused(kind));
         Self {
             places: Arc::new(Semaphore::new(level.now)),
             level: Arc::new(Mutex::new(level)),
+            kind,
             tally,
         }
     }
@@ -86,7 +109,7 @@ impl Pace {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut level = self.pace.level();
-        match level.copy_ended(self.pace.tally.throttled()) {
+        match level.request_ended(self.pace.tally.refused(self.pace.kind)) {
             Change::None => {}
             Change::Grow(by) => {
                 let paid = by.min(level.owed);
@@ -119,7 +142,7 @@ impl Level {
         }
     }
 
-    fn copy_ended(&mut self, refused: u64) -> Change {
+    fn request_ended(&mut self, refused: u64) -> Change {
         let slow_down = refused > self.refused;
         self.refused = refused;
         self.stale = self.stale.saturating_sub(1);
@@ -158,7 +181,7 @@ mod tests {
 
     fn ends(level: &mut Level, copies: usize, refused: u64) {
         for _ in 0..copies {
-            level.copy_ended(refused);
+            level.request_ended(refused);
         }
     }
 
@@ -182,7 +205,7 @@ mod tests {
         ends(&mut level, 16, 0);
 
         for refused in 1..=10 {
-            level.copy_ended(refused);
+            level.request_ended(refused);
         }
 
         assert_eq!(level.now, 16);
@@ -194,7 +217,7 @@ mod tests {
         let mut high = Level::new(20, 0);
 
         for refused in 1..100 {
-            low.copy_ended(refused);
+            low.request_ended(refused);
         }
         ends(&mut high, 1000, 0);
 

@@ -39,6 +39,7 @@ impl Bucket {
             PageStart::After(key) => (Some(key.as_str().to_owned()), None),
             PageStart::Token(token) => (None, Some(token.clone())),
         };
+        let _place = self.paces.listings.place().await;
         let reader = PageReader::default();
         self.clients
             .repeatable

@@ -99,7 +99,7 @@ impl Bucket {
         upload: &Upload,
         part: Part,
     ) -> Result<ETag, S3Error> {
-        let _place = self.pace.place().await;
+        let _place = self.paces.copies.place().await;
         let operation = Operation::UploadPartCopy;
         let number = i32::try_from(part.number).unwrap_or(i32::MAX);
         let placed = upload.key.clone();

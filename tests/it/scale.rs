@@ -103,7 +103,12 @@ fn a_hundred_thousand_objects_fit_into_64_mib() {
     );
     assert_eq!(counts(&first), [OBJECTS, OBJECTS, 0, 0, 0, 0]);
     assert_eq!(counts(&second), [OBJECTS, 0, OBJECTS, 0, 0, 0]);
-    assert_eq!(count(&second["requests"], "list"), 2 * OBJECTS / 1000);
+    let pages = 2 * OBJECTS / 1000;
+    let listed = count(&second["requests"], "list");
+    assert!(
+        (pages..=pages + pages / 8).contains(&listed),
+        "{listed} pages of {pages}"
+    );
     assert_eq!(count(&second["requests"], "copy"), 0);
     assert!(
         first_peak < MOST_MEMORY_KIB,

@@ -1,0 +1,150 @@
+//! Actions in, outcomes out, with so many copies in flight at once: the one knob of a run.
+//!
+//! What needs no copy passes at once: in a night without changes that is everything, and a future for
+//! each object would cost more than the comparison. After the deadline nothing is begun any more; what is
+//! in flight comes to its end.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::vec;
+
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, FuturesUnordered};
+use futures::{FutureExt, Stream, StreamExt, future, stream};
+use tokio::time::sleep_until;
+
+use super::{Copier, Outcome, settle};
+use crate::diff::Action;
+use crate::model::{Deadline, Key};
+use crate::plan::Intent;
+
+/// What became of one key of a piece.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// The piece's number.
+    pub piece: usize,
+    /// The key; none for the end of a listing.
+    pub key: Option<Key>,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// Actions of one piece, in order.
+pub type Batch = (usize, Vec<Action>);
+
+impl Copier {
+    /// What becomes of each action. Those of a piece that need a copy come out of order.
+    pub fn outcomes(
+        self,
+        batches: impl Stream<Item = Batch> + Send + 'static,
+        intent: Intent,
+        at_once: usize,
+    ) -> impl Stream<Item = Done> {
+        let mut flight = Flight {
+            stop: time_to_stop(self.deadline).boxed(),
+            copier: Arc::new(self),
+            intent,
+            at_once,
+            batches: Some(batches.boxed()),
+            piece: 0,
+            actions: Vec::new().into_iter(),
+            copies: FuturesUnordered::new(),
+            stopped: false,
+        };
+        stream::poll_fn(move |context| flight.poll_next(context))
+    }
+}
+
+async fn time_to_stop(deadline: Option<Deadline>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.stop_at.into()).await,
+        None => future::pending().await,
+    }
+}
+
+struct Flight {
+    copier: Arc<Copier>,
+    intent: Intent,
+    at_once: usize,
+    stop: BoxFuture<'static, ()>,
+    /// None when nothing more is begun.
+    batches: Option<BoxStream<'static, Batch>>,
+    /// The piece that the actions are of.
+    piece: usize,
+    actions: vec::IntoIter<Action>,
+    copies: FuturesUnordered<BoxFuture<'static, Done>>,
+    stopped: bool,
+}
+
+impl Flight {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Done>> {
+        loop {
+            if let Poll::Ready(Some(done)) = self.copies.poll_next_unpin(context) {
+                return Poll::Ready(Some(done));
+            }
+            if self.copies.len() >= self.at_once {
+                return Poll::Pending;
+            }
+            let Some(next) = self.actions.next() else {
+                match self.poll_batch(context) {
+                    Poll::Ready(true) => continue,
+                    Poll::Ready(false) if self.copies.is_empty() => return Poll::Ready(None),
+                    Poll::Ready(false) | Poll::Pending => return Poll::Pending,
+                }
+            };
+            if !matches!(next, Action::Copy { .. }) {
+                let (key, outcome) = settle(next);
+                return Poll::Ready(Some(self.done(key, outcome)));
+            }
+            if !self.has_stopped(context) {
+                self.copies.push(self.work(next).boxed());
+            }
+        }
+    }
+
+    /// Whether there are more actions.
+    fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        self.has_stopped(context);
+        let Some(batches) = &mut self.batches else {
+            return Poll::Ready(false);
+        };
+        let Some((piece, actions)) = ready!(batches.poll_next_unpin(context)) else {
+            self.batches = None;
+            return Poll::Ready(false);
+        };
+        self.piece = piece;
+        self.actions = actions.into_iter();
+        Poll::Ready(true)
+    }
+
+    /// Once it is time, nothing more is begun.
+    fn has_stopped(&mut self, context: &mut Context<'_>) -> bool {
+        if self.batches.is_some() && self.stop.poll_unpin(context).is_ready() {
+            self.batches = None;
+            self.actions = Vec::new().into_iter();
+            self.stopped = true;
+        }
+        self.stopped
+    }
+
+    fn work(&self, action: Action) -> impl Future<Output = Done> + use<> {
+        let copier = Arc::clone(&self.copier);
+        let done = self.done(action.key().cloned(), Outcome::GivenUp);
+        let intent = self.intent;
+        async move {
+            let outcome = match intent {
+                Intent::Copy => copier.apply(action).await,
+                Intent::DryRun => copier.preview(action).await,
+            };
+            Done { outcome, ..done }
+        }
+    }
+
+    fn done(&self, key: Option<Key>, outcome: Outcome) -> Done {
+        Done {
+            piece: self.piece,
+            key,
+            outcome,
+        }
+    }
+}
