@@ -5,10 +5,11 @@ use s3_backup::handler::{self, Handler};
 use s3_backup::s3::Connections;
 use serde_json::Value;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
-    let handler = Handler::new(Connections::from_env().await, handler::environment());
-    let answer = |event: LambdaEvent<Value>| Box::pin(handler.handle(event));
-    lambda_runtime::run(service_fn(answer)).await
+    handler::runtime()?.block_on(async {
+        let handler = Handler::new(Connections::from_env().await, handler::environment());
+        let answer = |event: LambdaEvent<Value>| Box::pin(handler.handle(event));
+        lambda_runtime::run(service_fn(answer)).await
+    })
 }

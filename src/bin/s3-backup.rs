@@ -1,8 +1,11 @@
 //! The command line: the same run as the Lambda's, from a terminal.
 
+use std::io;
 use std::process::ExitCode;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    s3_backup::cli::main().await.into()
+use s3_backup::{cli, handler};
+
+fn main() -> io::Result<ExitCode> {
+    let runtime = handler::runtime()?;
+    Ok(runtime.block_on(cli::main()).into())
 }
