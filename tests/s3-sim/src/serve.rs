@@ -9,6 +9,7 @@ use crate::ledger::Writing;
 use crate::outgoing::{Broken, Outgoing};
 use crate::reply::{Body, Refusal, Reply};
 use crate::spoil::{self, Delivery};
+use crate::stamp::Stamp;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, HeaderValue};
@@ -34,6 +35,7 @@ pub(crate) async fn serve(
         }
     };
     let desk = Desk {
+        date: Stamp::from(account.clock.now()).http(),
         ids: account.request_ids(),
         bodiless: method == Method::HEAD,
         writing,
@@ -87,6 +89,8 @@ async fn carry_out(account: &Arc<Account>, call: &mut Call, writing: &mut Writin
 
 /// Sends an answer with what every answer carries.
 struct Desk {
+    /// By the clock that dates objects too.
+    date: String,
     ids: (String, String),
     /// HEAD answers with headers only.
     bodiless: bool,
@@ -156,6 +160,7 @@ impl Desk {
         let reply = reply
             .with("x-amz-request-id", &self.ids.0)
             .with("x-amz-id-2", &self.ids.1)
+            .with("date", &self.date)
             .with("server", "AmazonS3");
         if let Some(writing) = &mut self.writing {
             let bytes_out = match &reply.body {
