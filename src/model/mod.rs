@@ -3,6 +3,7 @@
 mod cursor;
 mod deadline;
 mod glob;
+mod job;
 mod key;
 mod location;
 mod object;
@@ -14,6 +15,7 @@ mod time;
 pub use cursor::{CURSOR_FORMAT, Cursor, Range};
 pub use deadline::Deadline;
 pub use glob::Glob;
+pub use job::Job;
 pub use key::{Key, Prefix, VersionId};
 pub use location::{BucketName, InvalidName, Location, Placement};
 pub use object::{ETag, Object, StorageClass};

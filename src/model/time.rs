@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 /// Milliseconds since 1970-01-01T00:00:00Z. S3's `LastModified` has whole seconds in practice.
@@ -13,7 +14,7 @@ pub struct Timestamp(i64);
 
 impl Timestamp {
     /// From milliseconds since the epoch.
-    pub fn from_millis(millis: i64) -> Self {
+    pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
@@ -25,6 +26,13 @@ impl Timestamp {
     /// The time from `earlier` to `self`; zero if it lies in the future.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+    }
+
+    /// So much later.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(millis))
     }
 
     /// As in a run's id: `2026-11-21T02-00-00Z`, which is safe in keys and file names.
@@ -60,6 +68,15 @@ impl Serialize for Timestamp {
     }
 }
 
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let time = OffsetDateTime::parse(&text, &Rfc3339).map_err(de::Error::custom)?;
+        let millis = time.unix_timestamp_nanos() / 1_000_000;
+        i64::try_from(millis).map(Self).map_err(de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +87,17 @@ mod tests {
 
         assert_eq!(time.to_string(), "2026-11-21T02:00:00Z");
         assert_eq!(time.as_file_name(), "2026-11-21T02-00-00Z");
+    }
+
+    #[test]
+    fn is_read_back_in_whole_seconds() {
+        let time = Timestamp::from_millis(1_795_226_400_123);
+
+        let json = serde_json::to_string(&time).unwrap();
+        let read: Timestamp = serde_json::from_str(&json).unwrap();
+
+        assert_eq!(read, Timestamp::from_millis(1_795_226_400_000));
+        assert_eq!(read.plus(Duration::from_millis(123)), time);
+        assert!(serde_json::from_str::<Timestamp>("\"yesterday\"").is_err());
     }
 }
