@@ -34,6 +34,10 @@ pub enum Operation {
     CompleteMultipartUpload,
     /// Giving one up.
     AbortMultipartUpload,
+    /// Reading an object of the program's own.
+    GetObject,
+    /// Writing one.
+    PutObject,
 }
 
 impl Operation {
@@ -50,6 +54,8 @@ impl Operation {
             Self::UploadPartCopy => "UploadPartCopy",
             Self::CompleteMultipartUpload => "CompleteMultipartUpload",
             Self::AbortMultipartUpload => "AbortMultipartUpload",
+            Self::GetObject => "GetObject",
+            Self::PutObject => "PutObject",
         }
     }
 
@@ -61,6 +67,14 @@ impl Operation {
             Self::HeadObject => "s3:GetObject and s3:ListBucket",
             Self::GetObjectTagging => "s3:GetObjectTagging",
             Self::AbortMultipartUpload => "s3:AbortMultipartUpload",
+            Self::GetObject => {
+                "s3:GetObject and s3:ListBucket on the destination, \
+                 and kms:Decrypt on its KMS key, if any,"
+            }
+            Self::PutObject => {
+                "s3:PutObject and s3:GetObject on the destination, \
+                 and kms:GenerateDataKey on its KMS key, if any,"
+            }
             Self::CreateMultipartUpload | Self::CompleteMultipartUpload => {
                 "s3:PutObject and s3:PutObjectTagging on the destination, \
                  and kms:Decrypt and kms:GenerateDataKey on its KMS key, if any,"
@@ -85,6 +99,8 @@ impl Operation {
             Self::UploadPartCopy => "copy a part of",
             Self::CompleteMultipartUpload => "complete the copy of",
             Self::AbortMultipartUpload => "give up the copy of",
+            Self::GetObject => "read",
+            Self::PutObject => "write",
         }
     }
 }
@@ -102,7 +118,7 @@ pub enum Cause {
     NoUpload,
     /// The object is in an archive and must be restored before it can be read.
     Archived,
-    /// The object was changed since it was listed.
+    /// The object was changed since it was listed, or somebody else has written it first.
     ChangedMeanwhile,
     /// S3 asks for fewer requests, and kept asking until the retries ran out.
     TooBusy,
@@ -164,7 +180,7 @@ pub struct S3Error {
     pub operation: Operation,
     /// The bucket it was sent to.
     pub bucket: BucketName,
-    /// The object it was about, in the source.
+    /// The object it was about: in the source, or one of the program's own.
     pub key: Option<Key>,
     /// Why it failed.
     pub cause: Cause,
@@ -247,6 +263,9 @@ impl S3Error {
             Cause::NoUpload => "run again; if it stays, look for who aborts uploads".to_owned(),
             Cause::Archived => {
                 "restore it with s3:RestoreObject; the next run copies it".to_owned()
+            }
+            Cause::ChangedMeanwhile if self.operation == Operation::PutObject => {
+                "another run wrote it first; run again when that one has ended".to_owned()
             }
             Cause::ChangedMeanwhile => "the next run copies it once it rests".to_owned(),
             Cause::TooBusy => "lower BACKUP_MAX_CONCURRENCY; the next run copies it".to_owned(),

@@ -10,6 +10,7 @@ mod look;
 mod pace;
 mod page;
 mod read;
+mod state;
 mod upload;
 mod write;
 
@@ -19,5 +20,6 @@ pub use error::{Cause, Operation, Reply, S3Error};
 pub use guard::Requests;
 pub use pace::Paces;
 pub use read::{Page, PageStart};
+pub use state::{Condition, Contents, Reading, State};
 pub use upload::Upload;
 pub use write::{MAX_COPY, Target, Written};

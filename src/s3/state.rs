@@ -1,0 +1,269 @@
+//! The program's own small objects in a backup bucket: read whole, and written under a condition.
+//!
+//! Writes go by the client that sends nothing again while in doubt. Sent again, a conditional write
+//! whose answer was lost is refused because of itself, and the refusal looks like a stranger's
+//! write. Here the answer is looked for instead: what lies there is compared with what was written,
+//! byte for byte, so contents that must not be mistaken for another writer's have to differ.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
+use tokio::time::{sleep, timeout};
+
+use super::bucket::Bucket;
+use super::error::{Cause, Operation, S3Error};
+use super::write::{Written, encryption};
+use crate::model::{ETag, Key, Timestamp, VersionId};
+
+/// Rounds of writing and looking, and attempts at reading a body that breaks off.
+const ROUNDS: u32 = 4;
+
+/// An object of the program's own, as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// All of its bytes.
+    pub body: Vec<u8>,
+    /// Its entity tag, to replace this one and no other.
+    pub etag: ETag,
+    /// Its version.
+    pub version: Option<VersionId>,
+    /// When it was written, by S3's clock.
+    pub last_modified: Timestamp,
+}
+
+/// A look at an object of the program's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The object; none if there is no such object.
+    pub state: Option<State>,
+    /// When S3 answered, by the clock that dates objects too; by this machine's if it did not say.
+    pub at: Timestamp,
+}
+
+/// What must hold for an object to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    Always,
+    /// There is none of that key.
+    Create,
+    /// The one of that key is this one.
+    Replace(ETag),
+}
+
+/// What is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Contents<'a> {
+    /// All of it.
+    pub body: &'a [u8],
+    /// The type that other programs see.
+    pub content_type: &'a str,
+    /// The KMS key to encrypt it with; without one, as the bucket does by default.
+    pub kms_key: Option<&'a str>,
+}
+
+impl Bucket {
+    /// Reads an object of the program's own.
+    ///
+    /// # Errors
+    /// Why S3 refused; that there is no such object is no error.
+    pub async fn read_state(&self, key: &Key) -> Result<Reading, S3Error> {
+        let mut attempt = 1;
+        loop {
+            match self.get(key).await {
+                // The SDK tries a request again, but not a body.
+                Err(error) if error.cause == Cause::Unreadable && attempt < ROUNDS => {
+                    sleep(self.backoff() * attempt).await;
+                    attempt += 1;
+                }
+                read => return read,
+            }
+        }
+    }
+
+    /// Writes an object of the program's own.
+    ///
+    /// # Errors
+    /// [`Cause::ChangedMeanwhile`] if the condition does not hold, otherwise why S3 refused; a cause
+    /// that [leaves doubt](Cause::leaves_doubt) when it may have been written all the same.
+    pub async fn write_state(
+        &self,
+        key: &Key,
+        contents: Contents<'_>,
+        condition: &Condition,
+    ) -> Result<Written, S3Error> {
+        let mut round = 1;
+        loop {
+            let error = match self.put(key, contents, condition).await {
+                Ok(written) => return Ok(written),
+                Err(error) => error,
+            };
+            let in_doubt = error.cause.leaves_doubt();
+            // A refusal is in doubt too: S3 may have written at first and failed to say so.
+            if !in_doubt && error.cause != Cause::ChangedMeanwhile {
+                return Err(error);
+            }
+            match self.read_state(key).await.map(|reading| reading.state) {
+                Ok(Some(State {
+                    body,
+                    etag,
+                    version,
+                    ..
+                })) if body == contents.body => {
+                    return Ok(Written { etag, version });
+                }
+                Ok(_) if in_doubt && round < ROUNDS => {
+                    tracing::debug!(%key, round, %error, "written once more");
+                    sleep(self.backoff() * round).await;
+                    round += 1;
+                }
+                Ok(_) | Err(_) => return Err(error),
+            }
+        }
+    }
+
+    async fn get(&self, key: &Key) -> Result<Reading, S3Error> {
+        let operation = Operation::GetObject;
+        let date = ReplyDate::default();
+        let sent = self
+            .clients
+            .repeatable
+            .get_object()
+            .bucket(self.name.as_str())
+            .key(key.as_str())
+            .set_expected_bucket_owner(self.owner.clone())
+            .customize()
+            .interceptor(date.clone())
+            .send()
+            .await
+            .map_err(|error| S3Error::from_sdk(operation, &self.name, &error).about(key));
+        let reply = match sent {
+            Err(error) if error.cause == Cause::Missing => None,
+            sent => Some(sent?),
+        };
+        let at = date.read();
+        let state = match reply {
+            None => None,
+            Some(reply) => Some(self.whole(reply).await.map_err(|doubt| {
+                S3Error::ours(operation, &self.name, Cause::Unreadable, doubt).about(key)
+            })?),
+        };
+        Ok(Reading { state, at })
+    }
+
+    /// The SDK's time limit ends with the headers of a reply; a body that stalls is ours to give up.
+    async fn whole(&self, reply: GetObjectOutput) -> Result<State, String> {
+        let modified = reply.last_modified().and_then(|time| time.to_millis().ok());
+        let (Some(etag), Some(modified)) = (reply.e_tag().map(ETag::new), modified) else {
+            return Err("the reply has no ETag or no date".to_owned());
+        };
+        let version = reply.version_id().map(VersionId::new);
+        let announced = reply
+            .content_length()
+            .and_then(|size| usize::try_from(size).ok());
+        let body = match timeout(self.patience.attempt, reply.body.collect()).await {
+            Ok(Ok(body)) => body.to_vec(),
+            Ok(Err(error)) => return Err(error.to_string()),
+            Err(_) => return Err("the body did not come in time".to_owned()),
+        };
+        match announced {
+            Some(size) if size != body.len() => Err(format!("{} of {size} bytes came", body.len())),
+            _ => Ok(State {
+                body,
+                etag,
+                version,
+                last_modified: Timestamp::from_millis(modified),
+            }),
+        }
+    }
+
+    async fn put(
+        &self,
+        key: &Key,
+        contents: Contents<'_>,
+        condition: &Condition,
+    ) -> Result<Written, S3Error> {
+        let operation = Operation::PutObject;
+        let (algorithm, kms_key) = encryption(contents.kms_key);
+        let (none_match, if_match) = match condition {
+            Condition::Always => (None, None),
+            Condition::Create => (Some("*".to_owned()), None),
+            Condition::Replace(etag) => (None, Some(etag.quoted())),
+        };
+        let reply = self
+            .clients
+            .unrepeatable
+            .put_object()
+            .bucket(self.name.as_str())
+            .key(key.as_str())
+            .set_if_none_match(none_match)
+            .set_if_match(if_match)
+            .content_type(contents.content_type)
+            .set_bucket_key_enabled(algorithm.is_some().then_some(true))
+            .set_server_side_encryption(algorithm)
+            .set_ssekms_key_id(kms_key)
+            .set_expected_bucket_owner(self.owner.clone())
+            .body(ByteStream::from(contents.body.to_vec()))
+            .send()
+            .await
+            .map_err(|error| {
+                refusal(S3Error::from_sdk(operation, &self.name, &error), condition).about(key)
+            })?;
+        let Some(etag) = reply.e_tag() else {
+            let doubt = "success was reported without an ETag".to_owned();
+            let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
+            return Err(error.about(key));
+        };
+        Ok(Written {
+            etag: ETag::new(etag),
+            version: reply.version_id().map(VersionId::new),
+        })
+    }
+}
+
+/// What is to be replaced may be gone: S3 calls that not found, and it is a change like any other.
+fn refusal(error: S3Error, condition: &Condition) -> S3Error {
+    let cause = match (condition, error.cause) {
+        (Condition::Replace(_), Cause::Missing) => Cause::ChangedMeanwhile,
+        (_, cause) => cause,
+    };
+    S3Error { cause, ..error }
+}
+
+/// Remembers when S3 sent the last reply to a call.
+#[derive(Clone, Debug, Default)]
+struct ReplyDate(Arc<Mutex<Option<Timestamp>>>);
+
+impl ReplyDate {
+    fn read(&self) -> Timestamp {
+        let told = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.unwrap_or_else(|| SystemTime::now().into())
+    }
+}
+
+impl Intercept for ReplyDate {
+    fn name(&self) -> &'static str {
+        "ReplyDate"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let told = context
+            .response()
+            .headers()
+            .get("date")
+            .and_then(|date| DateTime::from_str(date, DateTimeFormat::HttpDate).ok())
+            .and_then(|date| date.to_millis().ok());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = told.map(Timestamp::from_millis);
+        Ok(())
+    }
+}
