@@ -8,16 +8,18 @@ use std::sync::Arc;
 
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, future, stream};
+use tokio::time::sleep_until;
 
 use crate::config::Destination;
-use crate::copy::{Copier, Done, Outcome};
+use crate::copy::{Copier, Done, Failure, Outcome};
 use crate::diff::{self, Policy};
+use crate::lease::{Leases, Loss, Refusal};
 use crate::list::{self, Listing, Section, Sides, Territory};
-use crate::model::{BucketName, Cursor, Key};
+use crate::model::{BucketName, Cursor, Deadline, Key};
 use crate::plan::{Leg, Plan};
 use crate::report::Report;
 use crate::resume::{self, Progress};
-use crate::s3::{Bucket, Connections, S3Error, Versioning};
+use crate::s3::{Bucket, Connections, Paces, S3Error, Versioning};
 
 /// Why a run could not start. Nothing was copied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +36,21 @@ pub enum StartError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// Another run of the same job is under way.
+    #[error("cannot start beside another run: {problem}")]
+    AlreadyRunning {
+        /// Which one, and what to do.
+        problem: String,
+    },
+}
+
+impl From<Refusal> for StartError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Held(problem) => Self::AlreadyRunning { problem },
+            Refusal::S3(error) => Self::destination(&error),
+        }
+    }
 }
 
 impl StartError {
@@ -62,6 +79,17 @@ pub struct Ended {
     pub cursor: Option<Cursor>,
 }
 
+impl Ended {
+    /// The same, of a run that has lost its lease on a destination.
+    fn without_lease(self, (number, failure): (usize, Failure)) -> Self {
+        tell(&Outcome::Broken(failure.clone()));
+        Self {
+            report: self.report.lost_lease(number, failure),
+            ..self
+        }
+    }
+}
+
 /// Runs a plan, to its end or to its deadline. `watch` sees the report after each object.
 ///
 /// # Errors
@@ -69,15 +97,33 @@ pub struct Ended {
 pub async fn run(
     plan: &Plan,
     connections: &Connections,
-    mut watch: impl FnMut(&Report),
+    watch: impl FnMut(&Report),
 ) -> Result<Ended, StartError> {
     let paces = connections.paces(plan.limits.max_concurrency);
     let source = open_source(plan, connections).await?.paced(&paces);
+    let destinations = open_destinations(plan, connections, &paces).await?;
+    let mut leases = Leases::take(plan, &destinations).await?;
+    let losses = (0..plan.legs.len())
+        .map(|number| leases.loss(number))
+        .collect();
+    let ended = leases
+        .keep(work(plan, source, destinations, losses, watch))
+        .await;
+    let lost = leases.release().await;
+    ended.map(|ended| lost.into_iter().fold(ended, Ended::without_lease))
+}
+
+/// The run itself, while its leases are kept.
+async fn work(
+    plan: &Plan,
+    source: Bucket,
+    destinations: Vec<Bucket>,
+    losses: Vec<Loss>,
+    mut watch: impl FnMut(&Report),
+) -> Result<Ended, StartError> {
     let mut passes = Vec::new();
-    for leg in &plan.legs {
-        let destination = open_destination(plan, &leg.destination, connections).await?;
-        let destination = destination.paced(&paces);
-        passes.push(Pass::begin(plan, leg, source.clone(), destination).await?);
+    for ((leg, destination), loss) in plan.legs.iter().zip(destinations).zip(losses) {
+        passes.push(Pass::begin(plan, leg, source.clone(), destination, loss).await?);
     }
     let progress: Vec<Progress> = passes.iter().map(Pass::progress).collect();
     let outcomes = stream::select_all(passes.into_iter().enumerate().map(|(leg, pass)| {
@@ -105,6 +151,7 @@ struct Pass {
     sections: BoxStream<'static, Section>,
     territory: Territory,
     copier: Copier,
+    loss: Loss,
 }
 
 impl Pass {
@@ -114,6 +161,7 @@ impl Pass {
         leg: &Leg,
         source: Bucket,
         destination: Bucket,
+        loss: Loss,
     ) -> Result<Self, StartError> {
         let placement = leg.destination.placement.clone();
         let sides = Sides {
@@ -140,6 +188,7 @@ impl Pass {
                 parts_at_once: (plan.limits.max_concurrency / 2).max(1),
                 deadline: plan.limits.deadline,
             },
+            loss,
         })
     }
 
@@ -147,7 +196,7 @@ impl Pass {
         Progress::of(self.territory.clone())
     }
 
-    /// What becomes of each object. After the deadline nothing is begun any more.
+    /// What becomes of each object. After the deadline nothing is begun any more, nor without the lease.
     fn outcomes(self, plan: &Plan) -> impl Stream<Item = Done> + use<> {
         let policy = Arc::new(Policy {
             filter: plan.scope.filter.clone(),
@@ -159,8 +208,22 @@ impl Pass {
             let actions = diff::actions(section, Arc::clone(&policy));
             actions.map(move |actions| (piece, actions)).boxed()
         });
+        let (deadline, loss) = (plan.limits.deadline, self.loss);
+        let stop = async move {
+            tokio::select! {
+                () = time_to_stop(deadline) => {}
+                () = loss.happens() => {}
+            }
+        };
         let in_flight = plan.limits.max_concurrency;
-        self.copier.outcomes(batches, plan.intent, in_flight)
+        self.copier.outcomes(batches, stop, plan.intent, in_flight)
+    }
+}
+
+async fn time_to_stop(deadline: Option<Deadline>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.stop_at.into()).await,
+        None => future::pending().await,
     }
 }
 
@@ -177,6 +240,20 @@ async fn open_source(plan: &Plan, connections: &Connections) -> Result<Bucket, S
         .bucket(name, plan.source_owner.as_ref())
         .await
         .map_err(|error| StartError::source(&error))
+}
+
+/// All destinations, with requests to them on the budgets of the run.
+async fn open_destinations(
+    plan: &Plan,
+    connections: &Connections,
+    paces: &Paces,
+) -> Result<Vec<Bucket>, StartError> {
+    let mut opened = Vec::new();
+    for leg in &plan.legs {
+        let bucket = open_destination(plan, &leg.destination, connections).await?;
+        opened.push(bucket.paced(paces));
+    }
+    Ok(opened)
 }
 
 /// A bucket that would lose what it is given is no destination.

@@ -48,6 +48,7 @@ impl HandlerError {
             Self::Request(_) => "RequestError",
             Self::Start(StartError::Source { .. }) => "SourceError",
             Self::Start(StartError::Destination { .. }) => "DestinationError",
+            Self::Start(StartError::AlreadyRunning { .. }) => "AlreadyRunning",
         }
     }
 }
@@ -149,13 +150,27 @@ impl Handler {
         watch: impl FnMut(&Report),
     ) -> Result<Ended, HandlerError> {
         let config = Config::from_vars(self.vars.iter().cloned())?;
-        let run = Run::begin(SystemTime::now().into(), fastrand::u16(..));
+        let run = Run::begin(SystemTime::now().into(), fastrand::u16(..)).on(&self.holder());
         let plan = match request {
             Request::Backup(request) => plan::make(request, &config, run, deadline)?,
             Request::Continue(request) => plan::resume(request, &config, run, deadline)?,
         };
         tracing::info!(run = plan.run.id, source = %plan.source, "backup begins");
         Ok(backup::run(&plan, &self.connections, watch).await?)
+    }
+
+    /// Where a run of this handler goes on: its function, or its process.
+    fn holder(&self) -> String {
+        let value = |name: &str| {
+            let mut named = self.vars.iter().filter(|(known, _)| known == name);
+            named.next_back().map(|(_, value)| value.as_str())
+        };
+        let process = std::process::id();
+        match (value("AWS_LAMBDA_FUNCTION_NAME"), value("HOSTNAME")) {
+            (Some(function), _) => format!("function {function}"),
+            (None, Some(host)) => format!("process {process} on {host}"),
+            (None, None) => format!("process {process}"),
+        }
     }
 
     fn log(error: &HandlerError) {

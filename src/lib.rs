@@ -23,6 +23,7 @@
 //! | [`copy`] | an `Action` | an `Outcome`: what became of it |
 //! | [`report`] | `Outcome`s | the `Report`, and the JSON that people read |
 //! | [`resume`] | `Outcome`s by key | the `Cursor` that continues a run |
+//! | [`lease`] | a `Plan`'s destinations | the `Leases` that keep other runs out |
 //! | [`backup`] | a `Plan` | the run itself |
 //! | [`handler`] | a Lambda invocation | the JSON result, or a function error with a stable type |
 //! | [`cli`] | arguments | the same run from a terminal |
@@ -50,6 +51,8 @@ pub mod copy;
 pub mod report;
 
 pub mod resume;
+
+pub mod lease;
 
 pub mod backup;
 

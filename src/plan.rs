@@ -5,7 +5,7 @@
 use crate::config::{AccountId, Config, CopyRules, Destination};
 use crate::event::{BackupRequest, ContinueRequest, Mode, RequestError};
 use crate::filter::Filter;
-use crate::model::{Deadline, KeyRange, Location, Timestamp};
+use crate::model::{Deadline, Job, KeyRange, Location, Timestamp};
 
 /// A run, decided in full.
 #[derive(Clone, Debug)]
@@ -31,6 +31,9 @@ pub struct Plan {
 pub struct Leg {
     /// Where to.
     pub destination: Destination,
+    /// Whose state of the destination is this run's: by the source as it is configured, not as a
+    /// request has narrowed it.
+    pub job: Job,
     /// Which keys: all, or what is left of a run that was stopped.
     pub ranges: Vec<KeyRange>,
 }
@@ -51,13 +54,27 @@ pub struct Run {
     pub id: String,
     /// When it began.
     pub started: Timestamp,
+    /// Where it goes on, for whoever finds its lease.
+    pub holder: String,
 }
 
 impl Run {
     /// A run that begins now. The suffix tells runs of the same second apart.
     pub fn begin(started: Timestamp, suffix: u16) -> Self {
         let id = format!("{}-{suffix:04x}", started.as_file_name());
-        Self { id, started }
+        let holder = "unnamed".to_owned();
+        Self {
+            id,
+            started,
+            holder,
+        }
+    }
+
+    /// The run, which goes on there.
+    #[must_use]
+    pub fn on(self, holder: &str) -> Self {
+        let holder = holder.to_owned();
+        Self { holder, ..self }
     }
 }
 
@@ -97,11 +114,12 @@ pub fn make(
     } else {
         Intent::Copy
     };
+    let legs = config.destinations.iter();
     Ok(Plan {
         run,
         source,
         source_owner: config.source_owner.clone(),
-        legs: config.destinations.iter().map(Leg::whole).collect(),
+        legs: legs.map(|to| Leg::whole(&config.source, to)).collect(),
         scope: Scope {
             filter: Filter::new(config.selection.clone()),
             mode: request.mode.unwrap_or(config.defaults.mode),
@@ -145,9 +163,10 @@ pub fn resume(
 }
 
 impl Leg {
-    fn whole(destination: &Destination) -> Self {
+    fn whole(source: &Location, destination: &Destination) -> Self {
         Self {
             destination: destination.clone(),
+            job: Job::new(source, &destination.placement),
             ranges: vec![KeyRange::all()],
         }
     }
@@ -224,6 +243,8 @@ mod tests {
         let outside = make(&asking("b/"), &config, run(), None).unwrap_err();
 
         assert_eq!(below.source.to_string(), "s3://primary/a/b/");
+        let whole = make(&BackupRequest::default(), &config, run(), None).unwrap();
+        assert_eq!(below.legs[0].job, whole.legs[0].job);
         assert_eq!(
             outside.to_string(),
             "field \"prefix\" is \"b/\", outside of the configured source prefix \"a/\""

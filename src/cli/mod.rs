@@ -22,7 +22,8 @@ use crate::s3::Connections;
 pub enum Exit {
     /// Everything that should be in the backup is.
     Complete = 0,
-    /// It could not run: the source cannot be read, or a destination is unsafe.
+    /// It could not run: the source cannot be read, a destination is unsafe, or another run is under
+    /// way.
     CouldNotRun = 1,
     /// It was called with wrong arguments or settings.
     Usage = 2,
@@ -47,7 +48,7 @@ struct Arguments {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  complete: everything that should be in the backup is
-  1  could not run: the source cannot be read, or a destination is unsafe
+  1  could not run: the source cannot be read, a destination is unsafe, or another run is under way
   2  wrong usage: an argument or a setting is not allowed
   3  ran, but incomplete: see the failures";
 

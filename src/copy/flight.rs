@@ -1,8 +1,8 @@
 //! Actions in, outcomes out, with so many copies in flight at once: the one knob of a run.
 //!
 //! What needs no copy passes at once: in a night without changes that is everything, and a future for
-//! each object would cost more than the comparison. After the deadline nothing is begun any more; what is
-//! in flight comes to its end.
+//! each object would cost more than the comparison. Once it is time to stop nothing is begun any more; what
+//! is in flight comes to its end.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -10,12 +10,11 @@ use std::vec;
 
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, FuturesUnordered};
-use futures::{FutureExt, Stream, StreamExt, future, stream};
-use tokio::time::sleep_until;
+use futures::{FutureExt, Stream, StreamExt, stream};
 
 use super::{Copier, Outcome, settle};
 use crate::diff::Action;
-use crate::model::{Deadline, Key};
+use crate::model::Key;
 use crate::plan::Intent;
 
 /// What became of one key of a piece.
@@ -33,15 +32,16 @@ pub struct Done {
 pub type Batch = (usize, Vec<Action>);
 
 impl Copier {
-    /// What becomes of each action. Those of a piece that need a copy come out of order.
+    /// What becomes of each action, until it is time to stop. Those of a piece that need a copy come out of order.
     pub fn outcomes(
         self,
         batches: impl Stream<Item = Batch> + Send + 'static,
+        stop: impl Future<Output = ()> + Send + 'static,
         intent: Intent,
         at_once: usize,
     ) -> impl Stream<Item = Done> {
         let mut flight = Flight {
-            stop: time_to_stop(self.deadline).boxed(),
+            stop: stop.boxed(),
             copier: Arc::new(self),
             intent,
             at_once,
@@ -52,13 +52,6 @@ impl Copier {
             stopped: false,
         };
         stream::poll_fn(move |context| flight.poll_next(context))
-    }
-}
-
-async fn time_to_stop(deadline: Option<Deadline>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline.stop_at.into()).await,
-        None => future::pending().await,
     }
 }
 

@@ -99,7 +99,11 @@ impl Report {
         };
         let mut message = self.message(status, totals);
         if cursor.is_some() {
-            message.push_str("; stopped by the deadline, the cursor continues it");
+            message.push_str(if self.lease_lost {
+                "; stopped because its lease was lost, the cursor continues it"
+            } else {
+                "; stopped by the deadline, the cursor continues it"
+            });
         }
         Summary {
             status_code: match status {

@@ -26,6 +26,7 @@ pub struct Report {
     source: BucketName,
     destinations: Vec<(BucketName, Totals)>,
     failures: Failures,
+    lease_lost: bool,
 }
 
 /// Counters of objects and bytes.
@@ -75,6 +76,7 @@ impl Report {
                 .map(|leg| empty(&leg.destination.location.bucket))
                 .collect(),
             failures: Failures::default(),
+            lease_lost: false,
         }
     }
 
@@ -88,6 +90,16 @@ impl Report {
             self.failures.add(bucket, failure);
         }
         self
+    }
+
+    /// The report of a run that has lost its lease on the destination of that number, and stopped
+    /// there: like a listing that broke off, it counts as one error for what nobody saw.
+    #[must_use]
+    pub fn lost_lease(self, destination: usize, failure: Failure) -> Self {
+        Self {
+            lease_lost: true,
+            ..self.with(destination, Outcome::Broken(failure))
+        }
     }
 
     /// The counters over all destinations: an object counts once for each.

@@ -110,6 +110,11 @@ impl Bucket {
         self.patience.backoff
     }
 
+    /// How long a lease on a job of this bucket lasts.
+    pub fn lease_time(&self) -> Duration {
+        self.patience.lease
+    }
+
     /// Whether the bucket keeps versions.
     ///
     /// # Errors

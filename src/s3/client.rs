@@ -34,6 +34,8 @@ pub struct Patience {
     pub attempts: u32,
     /// The longest first wait between two attempts; it doubles each time.
     pub backoff: Duration,
+    /// How long a run that gives no sign of life keeps others out. It gives one three times as often.
+    pub lease: Duration,
 }
 
 impl Default for Patience {
@@ -43,6 +45,7 @@ impl Default for Patience {
             slowest_copy: 10 * 1024 * 1024,
             attempts: 10,
             backoff: Duration::from_millis(250),
+            lease: Duration::from_mins(3),
         }
     }
 }

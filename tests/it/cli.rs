@@ -6,6 +6,7 @@ use std::time::Duration;
 use s3_sim::{Effect, Fault, Verb};
 use serde_json::Value;
 
+use crate::lease;
 use crate::world::{BACKUP, PRIMARY, World, counts};
 
 fn run(world: &World, arguments: &[&str]) -> Output {
@@ -47,6 +48,24 @@ fn a_complete_run_exits_with_0_and_a_summary() {
     assert!(stdout.contains("1 objects, 5 bytes"), "{stdout}");
     assert_eq!(text(&output.stderr), "");
     world.assert_backed_up();
+}
+
+#[test]
+fn a_run_beside_another_one_exits_with_1_and_says_whose() {
+    let world = World::new();
+    world.put("a", "1");
+    world
+        .sim
+        .put(BACKUP, &lease::key(), lease::lease_of_another());
+
+    let output = run(&world, &RUN);
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(text(&output.stdout), "");
+    let stderr = text(&output.stderr);
+    let begin = "error: cannot start beside another run: run 2026-11-21T02-00-00Z-beef (function other) has held ";
+    assert!(stderr.starts_with(begin), "{stderr}");
+    assert_eq!(world.sim.ledger().count(Verb::CopyObject), 0);
 }
 
 #[test]

@@ -7,11 +7,15 @@
 //!
 //! Without `CONTRACT_SERVER` nothing may differ. The checks make two buckets and remove none.
 
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata};
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_s3::types::{
     BucketVersioningStatus, ChecksumAlgorithm, ChecksumMode, ChecksumType,
     CompletedMultipartUpload, CompletedPart, EncodingType, MetadataDirective, StorageClass,
@@ -33,7 +37,7 @@ macro_rules! promises {
     };
 }
 
-const PROMISES: [(&str, Check); 22] = promises![
+const PROMISES: [(&str, Check); 25] = promises![
     listings_ascend_by_bytes_from_page_to_page,
     listings_encode_keys_when_asked_to,
     a_page_counts_its_keys_and_says_whether_it_is_the_last,
@@ -56,6 +60,9 @@ const PROMISES: [(&str, Check); 22] = promises![
     an_aborted_upload_leaves_nothing,
     an_overwrite_in_a_versioned_bucket_keeps_what_it_replaces,
     a_bucket_of_another_owner_is_denied,
+    a_creation_is_refused_where_something_is,
+    a_replacement_is_refused_unless_it_names_what_is_there,
+    a_reply_is_dated_by_the_clock_that_dates_objects,
 ];
 
 /// Where MiniStack 1.5 differs from S3, and why that does no harm here.
@@ -732,6 +739,79 @@ async fn a_bucket_of_another_owner_is_denied(store: Store) {
     let denied = call.send().await.unwrap_err();
 
     assert_eq!(denied.raw_response().unwrap().status().as_u16(), 403);
+}
+
+async fn a_creation_is_refused_where_something_is(store: Store) {
+    let create = || {
+        let call = store.s3.put_object().bucket(&store.backup);
+        call.key(store.key("k")).if_none_match("*")
+    };
+
+    create().send().await.unwrap();
+    let there = create().send().await.unwrap_err();
+    let delete = store.s3.delete_object().bucket(&store.backup);
+    delete.key(store.key("k")).send().await.unwrap();
+    let after_a_marker = create().send().await;
+
+    assert_eq!(there.code(), Some("PreconditionFailed"));
+    assert!(after_a_marker.is_ok(), "{after_a_marker:?}");
+}
+
+async fn a_replacement_is_refused_unless_it_names_what_is_there(store: Store) {
+    let replace = |etag: &str, body: &'static str| {
+        let call = store.s3.put_object().bucket(&store.backup);
+        let call = call.key(store.key("k")).if_match(etag);
+        call.body(body.as_bytes().to_vec().into())
+    };
+
+    let missing = replace("\"0123456789abcdef0123456789abcdef\"", "0")
+        .send()
+        .await;
+    let put = store.s3.put_object().bucket(&store.backup);
+    let first = put.key(store.key("k")).send().await.unwrap();
+    let first = first.e_tag().unwrap();
+    replace(first, "1").send().await.unwrap();
+    let again = replace(first, "2").send().await.unwrap_err();
+
+    let missing = missing.unwrap_err().raw_response().unwrap().status();
+    assert_eq!(missing.as_u16(), 404);
+    assert_eq!(again.code(), Some("PreconditionFailed"));
+}
+
+async fn a_reply_is_dated_by_the_clock_that_dates_objects(store: Store) {
+    store.put("k", "1").await;
+
+    let dates = Arc::new(Mutex::new(None));
+    let told = Arc::clone(&dates);
+    let call = store.s3.get_object().bucket(&store.source);
+    let call = call.key(store.key("k")).customize();
+    let reply = call.interceptor(Dates(told)).send().await.unwrap();
+
+    let date = dates.lock().unwrap().unwrap();
+    let age = date.secs() - reply.last_modified().unwrap().secs();
+    assert!((0..60).contains(&age), "{age} s");
+}
+
+/// Remembers the date of a reply.
+#[derive(Debug)]
+struct Dates(Arc<Mutex<Option<DateTime>>>);
+
+impl Intercept for Dates {
+    fn name(&self) -> &'static str {
+        "Dates"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date").unwrap();
+        let date = DateTime::from_str(date, DateTimeFormat::HttpDate)?;
+        *self.0.lock().unwrap() = Some(date);
+        Ok(())
+    }
 }
 
 /// The settings for the server that the environment names.

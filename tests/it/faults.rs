@@ -83,6 +83,7 @@ async fn assert_laws_hold(name: &str, faults: Vec<(Fault, Effect)>) {
         }
     }
     world.sim.clear_faults();
+    world.let_leases_end();
     let next = world.backup().await;
     let last = world.backup().await;
     assert_eq!(next["status"], "complete", "{name}: {next}");
@@ -149,6 +150,8 @@ fn places() -> Vec<Place> {
             on(Verb::AbortMultipartUpload),
             torn(),
         ),
+        ("GetObject of the lease", on(Verb::GetObject), None),
+        ("PutObject of the lease", on(Verb::PutObject), None),
     ]
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use s3_sim::Verb;
 use serde_json::{Value, json};
 
+use crate::lease;
 use crate::world::{BACKUP, PRIMARY, World, counts};
 
 /// The time that the function has, as its timeout says.
@@ -307,4 +308,31 @@ fn an_unsafe_destination_is_a_function_error() {
     );
 
     assert_eq!(function.error()["errorType"], "DestinationError");
+}
+
+#[test]
+fn a_run_beside_another_one_is_a_function_error() {
+    let world = World::new();
+    world
+        .sim
+        .put(BACKUP, &lease::key(), lease::lease_of_another());
+
+    let function = Function::start(&world, &BUCKETS, vec!["{}".to_owned()]);
+
+    let error = function.error();
+    assert_eq!(error["errorType"], "AlreadyRunning");
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(message.contains("2026-11-21T02-00-00Z-beef"), "{message}");
+}
+
+#[test]
+fn a_lease_names_the_function_that_has_it() {
+    let world = World::new();
+
+    let function = Function::start(&world, &BUCKETS, vec!["{}".to_owned()]);
+
+    function.response();
+    let written = world.sim.current(BACKUP, &lease::key()).unwrap();
+    let lease: Value = serde_json::from_slice(&written.content.read(0, 10_000)).unwrap();
+    assert_eq!(lease["holder"], "function backup");
 }

@@ -82,6 +82,8 @@ fn trouble() -> impl Strategy<Value = Trouble> {
         Verb::UploadPartCopy,
         Verb::CompleteMultipartUpload,
         Verb::AbortMultipartUpload,
+        Verb::GetObject,
+        Verb::PutObject,
     ]);
     (verbs, 0..effects().len(), 5..60_u8, any::<u64>()).prop_map(|(verb, effect, percent, seed)| {
         Trouble {
@@ -140,6 +142,7 @@ impl History {
             Step::Run { trouble } => self.run(trouble).await,
             Step::Kill { after } => {
                 let _ = tokio::time::timeout(after, self.world.invoke(json!({}))).await;
+                self.world.let_leases_end();
             }
             Step::Stop { time, go_on } => self.stop(time, go_on).await,
         }
@@ -167,6 +170,8 @@ impl History {
             assert!(good <= self.world.equal(), "{result}");
         }
         self.world.sim.clear_faults();
+        // The answer that was lost may have been that the lease was given back.
+        self.world.let_leases_end();
     }
 
     /// A run that has so little time, and perhaps another one that goes on where it has stopped.

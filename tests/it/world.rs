@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 pub const PRIMARY: &str = "primary";
 pub const BACKUP: &str = "backup";
+/// Below it the program keeps its own objects.
+pub const STATE: &str = ".s3-backup/";
 
 /// Enough for a busy machine.
 const PATIENT: Patience = Patience {
@@ -21,6 +23,7 @@ const PATIENT: Patience = Patience {
     slowest_copy: 10 * 1024 * 1024,
     attempts: 4,
     backoff: Duration::from_millis(10),
+    lease: Duration::from_mins(3),
 };
 
 /// A simulated S3 and the settings of the function.
@@ -88,8 +91,12 @@ impl World {
 
     /// A handler as the Lambda builds it once per environment.
     pub fn handler(&self) -> Handler {
-        let connections = Connections::new(self.sdk(), self.patience);
-        Handler::new(connections, self.vars.clone())
+        Handler::new(self.connections(), self.vars.clone())
+    }
+
+    /// A way of its own to the simulator.
+    pub fn connections(&self) -> Connections {
+        Connections::new(self.sdk(), self.patience)
     }
 
     /// The SDK's settings for the simulator.
@@ -117,9 +124,22 @@ impl World {
         self.invoke(json!({})).await.unwrap()
     }
 
-    /// The keys of a bucket's current objects.
+    /// The world with leases that last so long.
+    pub fn with_leases_of(mut self, lease: Duration) -> Self {
+        self.patience.lease = lease;
+        self
+    }
+
+    /// Lets so much time pass that the lease of a run that was killed ends.
+    pub fn let_leases_end(&self) {
+        self.sim.clock().advance(self.patience.lease);
+    }
+
+    /// The keys of a bucket's current objects, without the program's own of a backup bucket.
     pub fn keys(&self, bucket: &str) -> Vec<String> {
-        self.sim.keys(bucket)
+        let mut keys = self.sim.keys(bucket);
+        keys.retain(|key| bucket == PRIMARY || !key.starts_with(STATE));
+        keys
     }
 
     /// The current backup of a key.
@@ -159,10 +179,11 @@ impl World {
         }
     }
 
-    /// All versions of the backup, markers among them.
+    /// All versions of the backup, markers among them, without the program's own objects.
     pub fn backup_versions(&self) -> BTreeSet<(String, String)> {
         let versions = self.sim.all_versions(BACKUP).into_iter();
         versions
+            .filter(|version| !version.key.starts_with(STATE))
             .map(|version| (version.key, version.version_id))
             .collect()
     }

@@ -1,0 +1,245 @@
+//! One lease, from the moment it is taken to the moment it is given back or lost.
+//!
+//! It is renewed three times in its time. A renewal that fails is tried again until a sixth of the
+//! time is left: then the lease counts as lost although nobody may have taken it, for whoever comes
+//! next has the right to. How long that is, is measured by this machine's steady clock from before
+//! each write, so the holder always gives up before S3's clock lets others in.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+use super::record::{Finding, Record, judge};
+use crate::copy::Failure;
+use crate::model::{ETag, Key, Timestamp};
+use crate::plan::Run;
+use crate::s3::{Bucket, Cause, Condition, Contents, Operation, S3Error};
+
+/// Rounds of finding the lease as it is and writing it anew.
+const ROUNDS: u32 = 4;
+/// How long giving back may take. Who is near to the end of his time has no more; a lease that is
+/// not given back ends by itself.
+const TO_RELEASE: Duration = Duration::from_secs(5);
+
+/// Why a lease could not be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Another run has it.
+    Held(String),
+    /// S3 did not let it be read or written.
+    S3(S3Error),
+}
+
+impl From<S3Error> for Refusal {
+    fn from(error: S3Error) -> Self {
+        Self::S3(error)
+    }
+}
+
+/// Where a lease lies, and how it is written.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The backup bucket.
+    pub bucket: Bucket,
+    /// Its key.
+    pub key: Key,
+    /// The KMS key that it is encrypted with, as the copies are.
+    pub kms_key: Option<String>,
+}
+
+/// A lease that a run has.
+#[derive(Debug)]
+pub struct Lease {
+    place: Place,
+    record: Record,
+    etag: ETag,
+    /// When it was last written, for certain not later than that.
+    written: Instant,
+    /// Says so when it is lost.
+    lost: watch::Sender<bool>,
+    /// Why it is lost.
+    loss: Option<Failure>,
+}
+
+/// Why a lease could not be written anew.
+enum Obstacle {
+    /// It is somebody else's now, or gone.
+    Taken(Option<Record>),
+    S3(S3Error),
+}
+
+impl Place {
+    /// Takes the lease, if nobody has it.
+    ///
+    /// # Errors
+    /// Who has it, or why S3 refused.
+    pub async fn take(self, run: &Run) -> Result<Lease, Refusal> {
+        let lasts = self.bucket.lease_time();
+        let mut round = 1;
+        loop {
+            let reading = self.bucket.read_state(&self.key).await?;
+            let condition = match judge(&reading, lasts) {
+                Finding::Free(condition) => condition,
+                Finding::Held { record, until } => {
+                    return Err(Refusal::Held(self.held_by(record.as_ref(), until)));
+                }
+            };
+            let record = Record::taken(run, fastrand::u64(..), SystemTime::now().into(), lasts);
+            let written = Instant::now();
+            match self.write(&record, &condition).await {
+                Ok(etag) => return Ok(Lease::new(self, record, etag, written)),
+                // Somebody was faster: who?
+                Err(error) if error.cause == Cause::ChangedMeanwhile && round < ROUNDS => {
+                    round += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Who has the lease, since when and until when, and what to do.
+    fn held_by(&self, record: Option<&Record>, until: Timestamp) -> String {
+        let (key, bucket) = (&self.key, self.bucket.name());
+        match record {
+            Some(record) => format!(
+                "run {} ({}) has held {key} of bucket {bucket} since {} and holds it until {until} or, \
+                 while it goes on, longer; run again when it has ended, or after that time if it was \
+                 killed",
+                record.run_id, record.holder, record.taken_at
+            ),
+            None => format!(
+                "{key} of bucket {bucket} cannot be read by this version, and counts as held until \
+                 {until}; run again after that time"
+            ),
+        }
+    }
+
+    async fn write(&self, record: &Record, condition: &Condition) -> Result<ETag, S3Error> {
+        let body = record.to_json().map_err(|error| {
+            let (operation, cause) = (Operation::PutObject, Cause::NotSent);
+            S3Error::ours(operation, self.bucket.name(), cause, error.to_string()).about(&self.key)
+        })?;
+        let contents = Contents {
+            body: &body,
+            content_type: "application/json",
+            kms_key: self.kms_key.as_deref(),
+        };
+        let written = self
+            .bucket
+            .write_state(&self.key, contents, condition)
+            .await?;
+        Ok(written.etag)
+    }
+}
+
+impl Lease {
+    fn new(place: Place, record: Record, etag: ETag, written: Instant) -> Self {
+        Self {
+            place,
+            record,
+            etag,
+            written,
+            lost: watch::Sender::new(false),
+            loss: None,
+        }
+    }
+
+    /// Hears of it when the lease is lost.
+    pub fn loss(&self) -> watch::Receiver<bool> {
+        self.lost.subscribe()
+    }
+
+    /// Renews the lease again and again; ends when it is lost.
+    pub async fn renew_until_lost(&mut self) {
+        let lasts = self.record.lasts();
+        let mut next = self.written + lasts / 3;
+        let mut trouble = "no answer in time".to_owned();
+        loop {
+            sleep_until(next).await;
+            let last_moment = self.written + lasts * 5 / 6;
+            let record = self.record.renewed(SystemTime::now().into());
+            match timeout_at(last_moment, self.rewrite(record)).await {
+                Ok(Ok(())) => next = self.written + lasts / 3,
+                Ok(Err(Obstacle::Taken(by))) => return self.lose(&taken_by(by.as_ref())),
+                Ok(Err(Obstacle::S3(error))) => {
+                    trouble = error.to_string();
+                    tracing::warn!(key = %self.place.key, %error, "the lease is not renewed yet");
+                    next = Instant::now() + lasts / 36;
+                }
+                Err(_) => return self.lose(&format!("it could not be renewed: {trouble}")),
+            }
+        }
+    }
+
+    /// Gives the lease back. What went wrong meanwhile, if it was lost.
+    pub async fn release(mut self) -> Option<Failure> {
+        if self.loss.is_some() {
+            return self.loss;
+        }
+        let record = self.record.released(SystemTime::now().into());
+        match timeout(TO_RELEASE, self.rewrite(record)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(Obstacle::Taken(by))) => self.lose(&taken_by(by.as_ref())),
+            Ok(Err(Obstacle::S3(error))) => self.stays(&error.to_string()),
+            Err(_) => self.stays("no answer in time"),
+        }
+        self.loss
+    }
+
+    /// Writes the lease anew over what was written last. A write that was given up may have been
+    /// carried out all the same: then what is found is this lease, and is replaced as well.
+    async fn rewrite(&mut self, record: Record) -> Result<(), Obstacle> {
+        let mut round = 1;
+        loop {
+            let written = Instant::now();
+            let condition = Condition::Replace(self.etag.clone());
+            let error = match self.place.write(&record, &condition).await {
+                Ok(etag) => {
+                    (self.record, self.etag, self.written) = (record, etag, written);
+                    return Ok(());
+                }
+                Err(error) if error.cause == Cause::ChangedMeanwhile => error,
+                Err(error) => return Err(Obstacle::S3(error)),
+            };
+            let read = self.place.bucket.read_state(&self.place.key).await;
+            let Some(state) = read.map_err(Obstacle::S3)?.state else {
+                return Err(Obstacle::Taken(None));
+            };
+            match Record::read(&state.body) {
+                Some(found) if found.is_same_lease(&record) && round < ROUNDS => {
+                    self.etag = state.etag;
+                    round += 1;
+                }
+                Some(found) if found.is_same_lease(&record) => return Err(Obstacle::S3(error)),
+                by => return Err(Obstacle::Taken(by)),
+            }
+        }
+    }
+
+    fn lose(&mut self, why: &str) {
+        let name = self.place.bucket.name();
+        let failure = Failure {
+            key: None,
+            operation: Operation::PutObject.name(),
+            code: Some("LeaseLost".to_owned()),
+            message: format!("the run has lost its lease on bucket {name}: {why}"),
+            advice: "run again when no other run is under way; what was copied stays".to_owned(),
+            request_id: None,
+        };
+        self.loss = Some(failure);
+        self.lost.send_replace(true);
+    }
+
+    fn stays(&self, why: &str) {
+        let key = &self.place.key;
+        tracing::warn!(%key, why, "the lease could not be given back; it ends by itself");
+    }
+}
+
+fn taken_by(record: Option<&Record>) -> String {
+    match record {
+        Some(Record { run_id, holder, .. }) => format!("run {run_id} ({holder}) has taken it over"),
+        None => "it was removed or written over".to_owned(),
+    }
+}
