@@ -30,7 +30,9 @@ def summary(name: str, *expected: str) -> str:
 
 
 def objects(name: str) -> dict:
-    return {row["Key"]: (row["Size"], row["ETag"]) for row in read(name).get("Contents", [])}
+    """What a listing has, without the objects that the program keeps for itself in a backup bucket."""
+    rows = read(name).get("Contents", [])
+    return {row["Key"]: (row["Size"], row["ETag"]) for row in rows if not row["Key"].startswith(".s3-backup/")}
 
 
 def same(source_name: str, backup_name: str) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "cloudformation" / "s3-backup.template.json"
 PACKAGE = ROOT / "dist" / "bootstrap.zip"
+# Below it the program keeps its own objects in a backup bucket.
+STATE = ".s3-backup/"
 SECONDS_FOR_A_COMMAND = 120
 
 
@@ -93,8 +95,10 @@ class Aws:
             return dict(zip(keys, pool.map(lambda key: self.get(bucket, key), keys)))
 
     def keys(self, bucket: str, prefix: str = "") -> "list[str]":
+        """The keys below a prefix; without the program's own, unless they are asked for."""
         listed = self("s3api", "list-objects-v2", "--bucket", bucket, "--prefix", prefix)
-        return [row["Key"] for row in listed.get("Contents", [])]
+        keys = [row["Key"] for row in listed.get("Contents", [])]
+        return [key for key in keys if prefix.startswith(STATE) or not key.startswith(STATE)]
 
     def versions(self, bucket: str, key: str) -> "list[dict]":
         """The versions of one key, newest first."""

@@ -1,6 +1,8 @@
 """What cannot or must not run is a function error with a type that alarms and scripts can rely on."""
 
-from local import Aws, Stack
+import json
+
+from local import STATE, Aws, Stack
 
 
 def test_a_typo_in_the_payload_is_a_request_error(stack: Stack) -> None:
@@ -67,3 +69,22 @@ def test_a_source_that_the_role_may_not_read_is_a_source_error(aws: Aws, stack: 
     assert kind == "SourceError"
     assert foreign in message
     assert "s3:ListBucket" in message
+
+
+def test_a_run_beside_another_one_is_refused_until_that_one_has_ended(aws: Aws, stack: Stack) -> None:
+    stack.run({})
+    [key] = aws.keys(stack.backup, STATE)
+    given_back = aws.get(stack.backup, key)
+    held = {**json.loads(given_back), "run_id": "2026-11-21T02-00-00Z-beef", "token": "t", "released_at": None}
+    aws.put(stack.backup, key, json.dumps(held).encode())
+    try:
+        kind, message = stack.refusal({})
+        dry = stack.run({"operation": "backup", "dry_run": True})
+    finally:
+        aws.put(stack.backup, key, given_back)
+
+    assert kind == "AlreadyRunning"
+    assert "2026-11-21T02-00-00Z-beef" in message
+    assert held["holder"] == f"function {stack.function}"
+    assert dry["status"] == "complete"
+    assert stack.run({})["status"] == "complete"
