@@ -12,11 +12,12 @@ export const MOST_INVOCATIONS = 500;
 const SECONDS_FOR_AN_INVOCATION = 16 * 60;
 const SECONDS_FOR_AN_EXECUTION = 7 * 24 * 3600;
 
-/** What passes by itself. An error of the function itself is never among it: it would come again. */
+/** What passes by itself. Any other error of the function is never among it: it would come again. */
 const RETRIES = [
   {
-    // Another run has the one reserved execution, for at most 15 minutes at a time. In all this waits for 27 minutes.
-    ErrorEquals: ['Lambda.TooManyRequestsException'],
+    // Another run has the one reserved execution, for at most 15 minutes at a time, or the lease. In all this waits for
+    // 27 minutes.
+    ErrorEquals: ['Lambda.TooManyRequestsException', 'AlreadyRunning'],
     IntervalSeconds: 15, BackoffRate: 2, MaxDelaySeconds: 240, MaxAttempts: 10,
   },
   {

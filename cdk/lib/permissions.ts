@@ -24,8 +24,8 @@ export const DESTINATION_BUCKET_ACTIONS = [
 
 /** Actions on the objects of the backup bucket. */
 export const DESTINATION_OBJECT_ACTIONS = [
-  's3:GetObject', // HeadObject after a copy whose answer was lost.
-  's3:PutObject', // CopyObject, PutObject and the calls of a multi-part copy.
+  's3:GetObject', // HeadObject after a copy whose answer was lost; GetObject and PutObject of the lease.
+  's3:PutObject', // CopyObject, the calls of a multi-part copy, PutObject of the lease.
   's3:PutObjectTagging', // CopyObject and CreateMultipartUpload of an object with tags.
   's3:AbortMultipartUpload', // AbortMultipartUpload, when a multi-part copy cannot be finished.
 ] as const;

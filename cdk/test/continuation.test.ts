@@ -64,11 +64,11 @@ describe('definition', () => {
     assert.deepEqual([...new Set([definition.StartAt, ...named])].sort(), Object.keys(states).sort());
   });
 
-  test('repeats only what passes by itself: never an error of the function', () => {
+  test('repeats only what passes by itself: of the errors of the function that another run is under way', () => {
     const repeated = states.Run.Retry.flatMap(({ ErrorEquals }: any) => ErrorEquals);
 
     assert.deepEqual(repeated, [
-      'Lambda.TooManyRequestsException', 'Lambda.ServiceException', 'Lambda.SdkClientException',
+      'Lambda.TooManyRequestsException', 'AlreadyRunning', 'Lambda.ServiceException', 'Lambda.SdkClientException',
     ]);
     assert.equal(states.Run.Catch, undefined);
   });
