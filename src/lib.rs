@@ -24,6 +24,7 @@
 //! | [`report`] | `Outcome`s | the `Report`, and the JSON that people read |
 //! | [`resume`] | `Outcome`s by key | the `Cursor` that continues a run |
 //! | [`lease`] | a `Plan`'s destinations | the `Leases` that keep other runs out |
+//! | [`snapshot`] | rows of what is in the backup | segments and an index to store; and back |
 //! | [`backup`] | a `Plan` | the run itself |
 //! | [`handler`] | a Lambda invocation | the JSON result, or a function error with a stable type |
 //! | [`cli`] | arguments | the same run from a terminal |
@@ -53,6 +54,8 @@ pub mod report;
 pub mod resume;
 
 pub mod lease;
+
+pub mod snapshot;
 
 pub mod backup;
 

@@ -5,14 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The corridor, left to right. `src/lib.rs` is its map.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 16] = [
     "model", "event", "config", "filter", "plan", "s3", "list", "diff", "copy", "report", "resume",
-    "lease", "backup", "handler", "cli",
+    "lease", "snapshot", "backup", "handler", "cli",
 ];
 
 /// Rooms and files that know no SDK, no clock, no environment and no runtime.
-const PURE: [&str; 8] = [
-    "model", "event", "config", "filter", "plan", "diff", "report", "resume",
+const PURE: [&str; 9] = [
+    "model", "event", "config", "filter", "plan", "diff", "report", "resume", "snapshot",
 ];
 
 /// What a pure room must not name.

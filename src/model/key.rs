@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -24,7 +24,7 @@ const COPY_SOURCE: &AsciiSet = &NON_ALPHANUMERIC
 const QUERY_VALUE: &AsciiSet = &COPY_SOURCE.add(b'/');
 
 /// The name of an object: 1 to 1,024 bytes of UTF-8 in S3, ordered as S3 lists (by bytes).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Key(String);
 

@@ -1,0 +1,96 @@
+//! What can be wrong with a snapshot. None of it stops a run.
+
+/// A snapshot, or a part of one, that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// An object of it is not there.
+    #[error("cannot use the snapshot: {object} is missing")]
+    Missing {
+        /// Its key below the job's prefix.
+        object: String,
+    },
+    /// An object of it is not what was written.
+    #[error("cannot use the snapshot: {object} is damaged: {problem}")]
+    Damaged {
+        /// Its key below the job's prefix.
+        object: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// It is of another source or destination.
+    #[error("cannot use the snapshot: {object} is of job \"{job}\"")]
+    Foreign {
+        /// Its key below the job's prefix.
+        object: String,
+        /// The job that it names.
+        job: String,
+    },
+    /// A later version of the program wrote it.
+    #[error(
+        "cannot use the snapshot: {object} has format {found}; this version reads up to {}",
+        super::SNAPSHOT_FORMAT
+    )]
+    NewerFormat {
+        /// Its key below the job's prefix.
+        object: String,
+        /// Its format.
+        found: u64,
+    },
+    /// Two indexes do not follow each other.
+    #[error("the history of snapshots is broken: {object} {problem}")]
+    Unlinked {
+        /// The later one.
+        object: String,
+        /// Why it does not follow the one before it.
+        problem: String,
+    },
+    /// A row came that is not behind the one before it.
+    #[error("cannot write the snapshot: key \"{key}\" does not follow \"{last}\"")]
+    Disordered {
+        /// The key of the row.
+        key: String,
+        /// The key of the row before it.
+        last: String,
+    },
+    /// It could not be encoded.
+    #[error("cannot write the snapshot: {problem}")]
+    Unwritable {
+        /// Why.
+        problem: String,
+    },
+}
+
+impl SnapshotError {
+    pub(super) fn damaged(object: &str, problem: impl Into<String>) -> Self {
+        Self::Damaged {
+            object: object.to_owned(),
+            problem: problem.into(),
+        }
+    }
+
+    /// What becomes of the run, and what to do, as a sentence to follow the error.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } | Self::Damaged { .. } => {
+                "this run compares the two listings alone, copies what it cannot prove, and writes a \
+                 new snapshot; look for who else writes or expires objects below .s3-backup/"
+            }
+            Self::Foreign { .. } => {
+                "this run compares the two listings alone and copies what it cannot prove; \
+                 give each source its own BACKUP_DESTINATION_PREFIX"
+            }
+            Self::NewerFormat { .. } => {
+                "this run compares the two listings alone and copies what it cannot prove; \
+                 update the program"
+            }
+            Self::Unlinked { .. } => {
+                "the backup itself is not touched by it; verify it, and look for who else writes \
+                 or expires objects below .s3-backup/"
+            }
+            Self::Disordered { .. } | Self::Unwritable { .. } => {
+                "the backup itself is whole and the previous snapshot stays valid; run again, and \
+                 if it stays, report it with the log"
+            }
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! The index of a snapshot: which run it is of, and the segments that it consists of.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Digest, Link, SnapshotError};
+use crate::model::{Key, Start, Timestamp};
+
+/// The format that this version writes, and the last one that it reads.
+pub const SNAPSHOT_FORMAT: u64 = 1;
+
+/// Where indexes are, below the job's prefix. Run ids begin with their time, so that the indexes sort
+/// by it, and before everything else there.
+const INDEXES: &str = "snapshots/";
+/// Where segments are, below the job's prefix.
+const SEGMENTS: &str = "snapshots/segments/";
+
+/// The key of the index of a run, below the job's prefix.
+pub fn index_key(run_id: &str) -> String {
+    format!("{INDEXES}{run_id}.json")
+}
+
+/// A snapshot: what was in the backup at the end of one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// [`SNAPSHOT_FORMAT`].
+    pub format: u64,
+    /// The pair of source and destination prefix whose state this is.
+    pub job: String,
+    /// The source, as the run's result names it.
+    pub source: String,
+    /// The destination's bucket.
+    pub destination: String,
+    /// The run.
+    pub run_id: String,
+    /// When the run began, in whole seconds.
+    pub started_at: Timestamp,
+    /// When it ended, in whole seconds.
+    pub ended_at: Timestamp,
+    /// What there is in all.
+    pub totals: Totals,
+    /// The segments, in the order of their keys.
+    pub segments: Vec<SegmentEntry>,
+    /// The index before this one; none for the first.
+    pub previous: Option<Link>,
+}
+
+/// The numbers of a snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Rows in all segments.
+    pub objects: u64,
+    /// The sum of their sizes.
+    pub bytes: u64,
+    /// Objects that the run copied.
+    pub copied: u64,
+    /// Objects that the run failed to back up.
+    pub errors: u64,
+}
+
+/// A segment, as an index tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Listed", into = "Listed")]
+pub struct SegmentEntry {
+    /// The key of its first row.
+    pub first_key: Key,
+    /// The key of its last row.
+    pub last_key: Key,
+    /// How many rows it has.
+    pub rows: u64,
+    /// Its size as it is stored.
+    pub bytes: u64,
+    /// The digest of what is stored.
+    pub sha256: Digest,
+}
+
+/// A segment in JSON: its own key stands first, for people and scripts.
+#[derive(Serialize, Deserialize)]
+struct Listed {
+    key: String,
+    first_key: Key,
+    last_key: Key,
+    rows: u64,
+    bytes: u64,
+    sha256: Digest,
+}
+
+impl SegmentEntry {
+    /// Its key below the job's prefix. It follows from the content: what did not change is stored
+    /// once, however many indexes name it.
+    pub fn key(&self) -> String {
+        format!("{SEGMENTS}{}.parquet", self.sha256)
+    }
+}
+
+impl From<SegmentEntry> for Listed {
+    fn from(entry: SegmentEntry) -> Self {
+        Self {
+            key: entry.key(),
+            first_key: entry.first_key,
+            last_key: entry.last_key,
+            rows: entry.rows,
+            bytes: entry.bytes,
+            sha256: entry.sha256,
+        }
+    }
+}
+
+impl TryFrom<Listed> for SegmentEntry {
+    type Error = String;
+
+    fn try_from(listed: Listed) -> Result<Self, Self::Error> {
+        let entry = Self {
+            first_key: listed.first_key,
+            last_key: listed.last_key,
+            rows: listed.rows,
+            bytes: listed.bytes,
+            sha256: listed.sha256,
+        };
+        if listed.key == entry.key() {
+            Ok(entry)
+        } else {
+            Err(format!(
+                "segment {} is not named by its SHA-256",
+                listed.key
+            ))
+        }
+    }
+}
+
+impl Index {
+    /// Its key below the job's prefix.
+    pub fn key(&self) -> String {
+        index_key(&self.run_id)
+    }
+
+    /// The bytes to store, and the link to them for the next index and for [`super::Latest`].
+    ///
+    /// # Errors
+    /// Never, as far as anybody knows: all of it can be written as JSON.
+    pub fn encode(&self) -> Result<(Vec<u8>, Link), SnapshotError> {
+        let bytes = to_json(self)?;
+        let link = Link::to(self.key(), &bytes);
+        Ok((bytes, link))
+    }
+
+    /// Reads the index that is stored under this key, if it is whole and of this job.
+    ///
+    /// # Errors
+    /// When it is damaged, of another job, or a later version of the program wrote it.
+    pub fn parse(key: &str, bytes: &[u8], job: &str) -> Result<Self, SnapshotError> {
+        let index: Self = from_json(key, bytes)?;
+        if index.job != job {
+            return Err(SnapshotError::Foreign {
+                object: key.to_owned(),
+                job: index.job,
+            });
+        }
+        match index.contradiction(key) {
+            Some(problem) => Err(SnapshotError::damaged(key, problem)),
+            None => Ok(index),
+        }
+    }
+
+    /// The segments that may have rows of a range of keys.
+    pub fn segments_from(&self, start: &Start) -> &[SegmentEntry] {
+        let before = |entry: &SegmentEntry| !start.admits(&entry.last_key);
+        let first = self.segments.partition_point(before);
+        self.segments.get(first..).unwrap_or_default()
+    }
+
+    /// What cannot be true of it, if anything.
+    fn contradiction(&self, key: &str) -> Option<&'static str> {
+        let rows = self
+            .segments
+            .iter()
+            .try_fold(0_u64, |sum, segment| sum.checked_add(segment.rows));
+        let ascends = |entry: &SegmentEntry| entry.first_key <= entry.last_key && entry.rows > 0;
+        let follows = |pair: &[SegmentEntry]| match pair {
+            [before, after] => before.last_key < after.first_key,
+            _ => true,
+        };
+        if self.key() != key {
+            Some("it is stored under the key of another run")
+        } else if rows != Some(self.totals.objects) {
+            Some("its segments have another number of rows in all")
+        } else if !self.segments.iter().all(ascends) || !self.segments.windows(2).all(follows) {
+            Some("its segments are out of order")
+        } else {
+            None
+        }
+    }
+}
+
+/// Only this of a stored JSON is the same in every format.
+#[derive(Deserialize)]
+struct Head {
+    format: u64,
+}
+
+/// Reads stored JSON of our format.
+pub(super) fn from_json<'a, T: Deserialize<'a>>(
+    key: &str,
+    bytes: &'a [u8],
+) -> Result<T, SnapshotError> {
+    let damaged = |error: serde_json::Error| SnapshotError::damaged(key, error.to_string());
+    let Head { format } = serde_json::from_slice(bytes).map_err(damaged)?;
+    if format > SNAPSHOT_FORMAT {
+        return Err(SnapshotError::NewerFormat {
+            object: key.to_owned(),
+            found: format,
+        });
+    }
+    if format != SNAPSHOT_FORMAT {
+        return Err(SnapshotError::damaged(key, "it has no known format"));
+    }
+    serde_json::from_slice(bytes).map_err(damaged)
+}
+
+pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, SnapshotError> {
+    serde_json::to_vec(value).map_err(|error| SnapshotError::Unwritable {
+        problem: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::samples::index;
+    use super::*;
+
+    const RUN: &str = "2026-11-21T02-00-00Z-7f3a";
+
+    #[test]
+    fn an_index_is_read_as_it_was_written() {
+        let index = index(RUN, None);
+
+        let (bytes, link) = index.encode().unwrap();
+
+        assert_eq!(link.key, "snapshots/2026-11-21T02-00-00Z-7f3a.json");
+        assert_eq!(Index::parse(&link.key, &bytes, "job"), Ok(index.clone()));
+        assert_eq!(link.follow(&bytes, "job"), Ok(index));
+    }
+
+    #[test]
+    fn the_index_is_the_one_in_the_golden_file() {
+        let link = Link::to(index_key("2026-11-20T02-00-00Z-91c0"), b"");
+        let index = index(RUN, Some(link));
+
+        let json = serde_json::to_string_pretty(&index).unwrap();
+
+        assert_eq!(
+            json,
+            include_str!("../../tests/golden/snapshot-index.json").trim_end()
+        );
+    }
+
+    #[test]
+    fn fields_that_are_added_do_no_harm() {
+        let (bytes, link) = index(RUN, None).encode().unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let more = text.replacen('{', "{\"added\":1,", 1);
+
+        assert!(Index::parse(&link.key, more.as_bytes(), "job").is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        let index = index(RUN, None);
+        let key = index.key();
+        let parse = |index: &Index| {
+            let bytes = index.encode().unwrap().0;
+            let error = Index::parse(&key, &bytes, "job").unwrap_err();
+            error.to_string()
+        };
+        let changed = |change: fn(&mut Index)| {
+            let mut index = index.clone();
+            change(&mut index);
+            parse(&index)
+        };
+        let cases = [
+            (
+                changed(|index| "other".clone_into(&mut index.job)),
+                "is of job \"other\"",
+            ),
+            (
+                changed(|index| index.format = 2),
+                "has format 2; this version reads up to 1",
+            ),
+            (changed(|index| index.format = 0), "it has no known format"),
+            (
+                changed(|index| "x".clone_into(&mut index.run_id)),
+                "it is stored under the key of another run",
+            ),
+            (
+                changed(|index| index.totals.objects = 6),
+                "its segments have another number of rows in all",
+            ),
+            (
+                changed(|index| index.segments.reverse()),
+                "its segments are out of order",
+            ),
+        ];
+
+        for (error, problem) in cases {
+            let named = error.starts_with(&format!("cannot use the snapshot: {key} "));
+            assert!(named && error.ends_with(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_segment_under_a_name_that_is_not_its_digest_is_damage() {
+        let (bytes, link) = index(RUN, None).encode().unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let elsewhere = text.replacen("snapshots/segments/", "snapshots/segments/0", 1);
+
+        let error = Index::parse(&link.key, elsewhere.as_bytes(), "job").unwrap_err();
+
+        assert!(error.to_string().contains("is not named by its SHA-256"));
+    }
+
+    #[test]
+    fn a_range_needs_only_the_segments_that_reach_into_it() {
+        let index = index(RUN, None);
+        let last_of_first = index.segments[0].last_key.clone();
+        let cases = [
+            (Start::Beginning, 2),
+            (Start::At(last_of_first.clone()), 2),
+            (Start::After(last_of_first), 1),
+            (Start::After(Key::new("z")), 0),
+        ];
+
+        for (start, count) in cases {
+            assert_eq!(index.segments_from(&start).len(), count, "{start:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_index_is_refused(at in any::<proptest::sample::Index>()) {
+            let (bytes, link) = index(RUN, None).encode().unwrap();
+            let cut = &bytes[..at.index(bytes.len())];
+
+            let error = Index::parse(&link.key, cut, "job").unwrap_err();
+
+            let damaged = matches!(error, SnapshotError::Damaged { .. });
+            prop_assert!(damaged, "{error}");
+        }
+
+        #[test]
+        fn a_changed_index_is_never_followed(at in any::<proptest::sample::Index>(), bits in 1..=255_u8) {
+            let (mut bytes, link) = index(RUN, None).encode().unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] ^= bits;
+
+            let _ = Index::parse(&link.key, &bytes, "job");
+
+            prop_assert!(link.follow(&bytes, "job").is_err());
+        }
+    }
+}

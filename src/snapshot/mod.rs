@@ -1,0 +1,32 @@
+//! What is in the backup, written down after each complete run and read back by the next one.
+//!
+//! A snapshot is a sorted table: one [`Row`] for each object, cut into segments of Parquet that are
+//! named by their content, and one small [`Index`] that names and proves the segments and the index
+//! before it. [`Builder`] makes segments of rows, [`Segment`] rows of segments. A snapshot is a cache
+//! with proof: whatever is lost or damaged is named, and costs copies, never a backup.
+//!
+//! Nothing here reads or writes a bucket: bytes come in and go out. `docs/snapshots.md` describes them.
+
+mod builder;
+mod chain;
+mod columns;
+mod digest;
+mod error;
+mod index;
+mod page;
+mod row;
+mod segment;
+mod stored;
+mod writer;
+
+#[cfg(test)]
+mod samples;
+
+pub use builder::{Builder, Finished};
+pub use chain::{LATEST, Latest, Link, verify_chain};
+pub use digest::Digest;
+pub use error::SnapshotError;
+pub use index::{Index, SNAPSHOT_FORMAT, SegmentEntry, Totals, index_key};
+pub use row::{Row, RowRef};
+pub use segment::Segment;
+pub use stored::{Rows, Stored};

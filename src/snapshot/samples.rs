@@ -1,0 +1,77 @@
+//! Rows for the tests of this room.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::writer::Writer;
+use super::{Digest, Index, Link, Row, SNAPSHOT_FORMAT, Segment, SegmentEntry, Totals};
+use crate::model::{ETag, Key, StorageClass, Timestamp, VersionId};
+
+/// The row of that number. Their keys are in the order of the numbers, and look like those of people.
+pub(super) fn row(number: u64) -> Row {
+    let digest = Digest::of(&number.to_le_bytes()).to_string();
+    let (etag, rest) = digest.split_at(32);
+    let modified = 1_795_226_400_000 + 1000 * (number * 31 % 86_400);
+    let there = |one_in: u64, text: &str| number.is_multiple_of(one_in).then(|| text.to_owned());
+    Row {
+        key: Key::new(format!("logs/é/{:04}/part-{number:08}.gz", number / 1000)),
+        size: number * 977 % 1_000_003,
+        source_etag: ETag::new(etag),
+        source_modified: Timestamp::from_millis(modified.cast_signed()),
+        source_version_id: there(3, rest).map(VersionId::new),
+        backup_etag: ETag::new(etag),
+        backup_version_id: there(2, rest).map(VersionId::new),
+        storage_class: StorageClass::new(there(7, "GLACIER_IR").as_deref()),
+        checksum: there(5, "crc64nvme:AAECAwQFBgc="),
+    }
+}
+
+/// So many rows.
+pub(super) fn rows(count: u64) -> Vec<Row> {
+    (0..count).map(row).collect()
+}
+
+/// The bytes of the segment of these rows, and what its index says.
+pub(super) fn encoded(rows: &[Row]) -> (Bytes, SegmentEntry) {
+    let mut writer = Writer::new().unwrap();
+    for row in rows {
+        writer.push(row.as_ref()).unwrap();
+    }
+    let last = rows.last().unwrap().key.clone();
+    writer.finish(last).unwrap()
+}
+
+/// The segment of these rows.
+pub(super) fn segment(rows: &[Row]) -> Arc<Segment> {
+    let (bytes, entry) = encoded(rows);
+    Segment::open(bytes, entry).unwrap()
+}
+
+/// The index of two segments, of a run of that id.
+pub(super) fn index(run_id: &str, previous: Option<Link>) -> Index {
+    let entry = |first, last| SegmentEntry {
+        first_key: row(first).key,
+        last_key: row(last).key,
+        rows: last - first + 1,
+        bytes: 1000 + first,
+        sha256: Digest::of(&first.to_le_bytes()),
+    };
+    Index {
+        format: SNAPSHOT_FORMAT,
+        job: "job".to_owned(),
+        source: "primary".to_owned(),
+        destination: "backup".to_owned(),
+        run_id: run_id.to_owned(),
+        started_at: Timestamp::from_millis(1_795_226_400_000),
+        ended_at: Timestamp::from_millis(1_795_226_460_000),
+        totals: Totals {
+            objects: 5,
+            bytes: 100,
+            copied: 2,
+            errors: 0,
+        },
+        segments: vec![entry(0, 2), entry(3, 4)],
+        previous,
+    }
+}
