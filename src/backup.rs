@@ -13,10 +13,12 @@ use tokio::time::sleep_until;
 use crate::config::Destination;
 use crate::copy::{Copier, Done, Failure, Outcome};
 use crate::diff::{self, Policy};
+use crate::history::History;
 use crate::lease::{Leases, Loss, Refusal};
-use crate::list::{self, Listing, Section, Sides, Territory};
-use crate::model::{BucketName, Cursor, Deadline, Key};
+use crate::list::{self, Listing, MOST_AT_ONCE, Section, Sides, Territory};
+use crate::model::{BucketName, Cursor, Deadline, Key, KeyRange};
 use crate::plan::{Leg, Plan};
+use crate::record::{Book, Closing, Counts, Kept, Store};
 use crate::report::Report;
 use crate::resume::{self, Progress};
 use crate::s3::{Bucket, Connections, Paces, S3Error, Versioning};
@@ -106,9 +108,8 @@ pub async fn run(
     let losses = (0..plan.legs.len())
         .map(|number| leases.loss(number))
         .collect();
-    let ended = leases
-        .keep(work(plan, source, destinations, losses, watch))
-        .await;
+    let work = Box::pin(work(plan, source, destinations, losses, watch));
+    let ended = leases.keep(work).await;
     let lost = leases.release().await;
     ended.map(|ended| lost.into_iter().fold(ended, Ended::without_lease))
 }
@@ -125,32 +126,94 @@ async fn work(
     for ((leg, destination), loss) in plan.legs.iter().zip(destinations).zip(losses) {
         passes.push(Pass::begin(plan, leg, source.clone(), destination, loss).await?);
     }
-    let progress: Vec<Progress> = passes.iter().map(Pass::progress).collect();
+    let trails: Vec<Trail> = passes.iter().map(Pass::trail).collect();
     let outcomes = stream::select_all(passes.into_iter().enumerate().map(|(leg, pass)| {
         let numbered = move |done| (leg, done);
         pass.outcomes(plan).map(numbered).boxed()
     }));
-    let beginning = (Report::begin(plan), progress);
-    let (report, progress) = outcomes
-        .fold(beginning, |(report, mut progress), (leg, done)| {
-            tell(&done.outcome);
-            progress[leg].pass(done.piece, done.key, &done.outcome);
-            let report = report.with(leg, done.outcome);
+    let beginning = (Report::begin(plan), trails);
+    let (report, trails) = outcomes
+        .fold(beginning, |(report, mut trails), (leg, done)| {
+            let Done { settled, .. } = done;
+            tell(&settled.outcome);
+            trails[leg].pass(done.piece, done.key, &settled.outcome);
+            let report = report.with(leg, settled.outcome);
             watch(&report);
-            future::ready((report, progress))
+            future::ready((report, trails))
         })
         .await;
-    Ok(Ended {
-        report,
-        cursor: resume::cursor(plan, &progress),
-    })
+    Ok(end(plan, report, trails).await)
+}
+
+/// Everything is done or given up: what is left goes into the cursor, and what is not into snapshots.
+async fn end(plan: &Plan, mut report: Report, trails: Vec<Trail>) -> Ended {
+    let progress = trails.iter().map(|trail| &trail.progress);
+    let mut cursor = resume::cursor(plan, progress);
+    for (number, (leg, trail)) in plan.legs.iter().zip(trails).enumerate() {
+        let destination = &leg.destination.location.bucket;
+        let left = cursor.as_ref().map(|cursor| cursor.left_of(destination));
+        let totals = report.totals_of(number);
+        let counts = Counts {
+            copied: totals.copied,
+            errors: totals.errors,
+        };
+        let Some(kept) = trail
+            .close(plan, leg, &left.unwrap_or_default(), counts)
+            .await
+        else {
+            continue;
+        };
+        if let (Some(cursor), Some(link)) = (&mut cursor, kept.link.clone()) {
+            cursor.records.push(link);
+        }
+        report = report.with_snapshot(number, kept.note);
+    }
+    Ended { report, cursor }
+}
+
+/// What one leg leaves behind.
+struct Trail {
+    progress: Progress,
+    history: History,
+    /// None of a run that is not recorded.
+    book: Option<(Book, Store)>,
+    broken: bool,
+}
+
+impl Trail {
+    fn pass(&mut self, piece: usize, key: Option<Key>, outcome: &Outcome) {
+        self.broken |= matches!(outcome, Outcome::Broken(_));
+        self.progress.pass(piece, key, outcome);
+    }
+
+    async fn close(
+        self,
+        plan: &Plan,
+        leg: &Leg,
+        left: &[KeyRange],
+        counts: Counts,
+    ) -> Option<Kept> {
+        let (book, store) = self.book?;
+        let source = plan.source.to_string();
+        let closing = Closing {
+            run: &plan.run,
+            leg,
+            source: &source,
+            left,
+            broken: self.broken,
+            counts,
+        };
+        Some(book.close(store, &self.history, closing).await)
+    }
 }
 
 /// The way from the source to one destination, with both sides being listed.
 struct Pass {
     sections: BoxStream<'static, Section>,
     territory: Territory,
+    history: History,
     copier: Copier,
+    book: Option<(Book, Store)>,
     loss: Loss,
 }
 
@@ -164,13 +227,25 @@ impl Pass {
         loss: Loss,
     ) -> Result<Self, StartError> {
         let placement = leg.destination.placement.clone();
+        let history = History::open(destination.clone(), leg.job.clone()).await;
         let sides = Sides {
             source: source.clone(),
             prefix: plan.source.prefix.clone(),
             backup: destination.clone(),
             placement: placement.clone(),
+            history: history.clone(),
         };
-        let territory = Territory::new(leg.ranges.clone());
+        let ranges = if plan.is_whole && !leg.is_continued {
+            history.ranges(MOST_AT_ONCE)
+        } else {
+            leg.ranges.clone()
+        };
+        let territory = Territory::new(ranges);
+        let store = Store {
+            bucket: destination.clone(),
+            job: leg.job.clone(),
+            kms_key: plan.scope.copies.kms_key.clone(),
+        };
         let mut sections = Box::pin(list::sections(sides, territory.clone()));
         let first = match sections.next().await {
             Some(section) => Some(started(section).await?),
@@ -179,6 +254,8 @@ impl Pass {
         Ok(Self {
             sections: stream::iter(first).chain(sections).boxed(),
             territory,
+            history,
+            book: plan.is_recorded().then(|| (Book::default(), store)),
             copier: Copier {
                 source,
                 destination,
@@ -192,8 +269,13 @@ impl Pass {
         })
     }
 
-    fn progress(&self) -> Progress {
-        Progress::of(self.territory.clone())
+    fn trail(&self) -> Trail {
+        Trail {
+            progress: Progress::of(self.territory.clone()),
+            history: self.history.clone(),
+            book: self.book.clone(),
+            broken: false,
+        }
     }
 
     /// What becomes of each object. After the deadline nothing is begun any more, nor without the lease.
@@ -216,7 +298,11 @@ impl Pass {
             }
         };
         let in_flight = plan.limits.max_concurrency;
-        self.copier.outcomes(batches, stop, plan.intent, in_flight)
+        let outcomes = self.copier.outcomes(batches, stop, plan.intent, in_flight);
+        match self.book {
+            Some((book, store)) => book.record(store, outcomes).boxed(),
+            None => outcomes.boxed(),
+        }
     }
 }
 

@@ -6,8 +6,8 @@
 //! ```text
 //!  JSON / arguments -> event -> Request -> plan -> Plan
 //!    source -> list -> Stream<Object> --.
-//!                                        diff -> Stream<Action> -> copy -> Stream<Outcome> -> report -> Report
-//!    backup -> list -> Stream<Object> --'
+//!    backup -> list -> Stream<Object> ---diff -> Stream<Action> -> copy -> Stream<Outcome> -> report -> Report
+//!    snapshot -> history -> Stream<Row> -'                                      `-> record -> snapshot
 //! ```
 //!
 //! | room | what comes in | what goes out |
@@ -17,14 +17,16 @@
 //! | [`config`] | environment variables, flags | a `Config`, or every mistake at once |
 //! | [`filter`] | globs | which keys are backed up |
 //! | [`plan`] | `Request` + `Config` + the time | a `Plan`: what will be done, nothing optional left |
+//! | [`snapshot`] | rows of what is in the backup | segments and an index to store; and back |
 //! | [`s3`] | | the only room that knows the AWS SDK |
+//! | [`history`] | a job | its last snapshot, row by row |
 //! | [`list`] | a bucket and a prefix | its objects, in order, page by page |
 //! | [`diff`] | two ordered listings | an `Action` for each key, with the reason |
 //! | [`copy`] | an `Action` | an `Outcome`: what became of it |
 //! | [`report`] | `Outcome`s | the `Report`, and the JSON that people read |
 //! | [`resume`] | `Outcome`s by key | the `Cursor` that continues a run |
 //! | [`lease`] | a `Plan`'s destinations | the `Leases` that keep other runs out |
-//! | [`snapshot`] | rows of what is in the backup | segments and an index to store; and back |
+//! | [`record`] | what was backed up | the next snapshot |
 //! | [`backup`] | a `Plan` | the run itself |
 //! | [`handler`] | a Lambda invocation | the JSON result, or a function error with a stable type |
 //! | [`cli`] | arguments | the same run from a terminal |
@@ -41,7 +43,11 @@ pub mod filter;
 
 pub mod plan;
 
+pub mod snapshot;
+
 pub mod s3;
+
+pub mod history;
 
 pub mod list;
 
@@ -55,7 +61,7 @@ pub mod resume;
 
 pub mod lease;
 
-pub mod snapshot;
+pub mod record;
 
 pub mod backup;
 

@@ -5,7 +5,7 @@
 use crate::config::{AccountId, Config, CopyRules, Destination};
 use crate::event::{BackupRequest, ContinueRequest, Mode, RequestError};
 use crate::filter::Filter;
-use crate::model::{Deadline, Job, KeyRange, Location, Timestamp};
+use crate::model::{Deadline, Job, KeyRange, Location, RecordLink, Timestamp};
 
 /// A run, decided in full.
 #[derive(Clone, Debug)]
@@ -24,6 +24,15 @@ pub struct Plan {
     pub limits: Limits,
     /// Whether copies are made at all.
     pub intent: Intent,
+    /// Whether it looks at all that is configured.
+    pub is_whole: bool,
+}
+
+impl Plan {
+    /// Whether the run writes snapshots: what it does not look at would be missing in them.
+    pub fn is_recorded(&self) -> bool {
+        self.is_whole && self.intent == Intent::Copy
+    }
 }
 
 /// The part of a run that is about one destination.
@@ -36,6 +45,10 @@ pub struct Leg {
     pub job: Job,
     /// Which keys: all, or what is left of a run that was stopped.
     pub ranges: Vec<KeyRange>,
+    /// Whether it goes on where a run has stopped.
+    pub is_continued: bool,
+    /// The record of what that run has done.
+    pub record: Option<RecordLink>,
 }
 
 /// What a run may take.
@@ -117,6 +130,7 @@ pub fn make(
     let legs = config.destinations.iter();
     Ok(Plan {
         run,
+        is_whole: source == config.source,
         source,
         source_owner: config.source_owner.clone(),
         legs: legs.map(|to| Leg::whole(&config.source, to)).collect(),
@@ -145,6 +159,10 @@ pub fn resume(
 ) -> Result<Plan, RequestError> {
     let mut plan = make(&request.request, config, run, deadline)?;
     for leg in &mut plan.legs {
+        let name = &leg.destination.location.bucket;
+        let mut records = request.records.iter();
+        leg.record = records.find(|record| record.destination == *name).cloned();
+        leg.is_continued = true;
         leg.ranges.clear();
     }
     for range in &request.ranges {
@@ -168,6 +186,8 @@ impl Leg {
             destination: destination.clone(),
             job: Job::new(source, &destination.placement),
             ranges: vec![KeyRange::all()],
+            is_continued: false,
+            record: None,
         }
     }
 }
@@ -261,6 +281,7 @@ mod tests {
         let going_on = |name: &str| ContinueRequest {
             request: BackupRequest::default(),
             ranges: ["k", "m"].map(|key| left_after(name, key)).to_vec(),
+            records: Vec::new(),
         };
 
         let plan = resume(&going_on("two"), &config, run(), None).unwrap();

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The corridor, left to right. `src/lib.rs` is its map.
-const ROOMS: [&str; 16] = [
-    "model", "event", "config", "filter", "plan", "s3", "list", "diff", "copy", "report", "resume",
-    "lease", "snapshot", "backup", "handler", "cli",
+const ROOMS: [&str; 18] = [
+    "model", "event", "config", "filter", "plan", "snapshot", "s3", "history", "list", "diff",
+    "copy", "report", "resume", "lease", "record", "backup", "handler", "cli",
 ];
 
 /// Rooms and files that know no SDK, no clock, no environment and no runtime.

@@ -4,6 +4,7 @@
 //! each object would cost more than the comparison. Once it is time to stop nothing is begun any more; what
 //! is in flight comes to its end.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::vec;
@@ -12,7 +13,7 @@ use futures::future::BoxFuture;
 use futures::stream::{BoxStream, FuturesUnordered};
 use futures::{FutureExt, Stream, StreamExt, stream};
 
-use super::{Copier, Outcome, settle};
+use super::{Copier, Outcome, Settled, settle};
 use crate::diff::Action;
 use crate::model::Key;
 use crate::plan::Intent;
@@ -22,10 +23,12 @@ use crate::plan::Intent;
 pub struct Done {
     /// The piece's number.
     pub piece: usize,
+    /// The place of the action among those of its piece.
+    pub place: u64,
     /// The key; none for the end of a listing.
     pub key: Option<Key>,
-    /// What became of it.
-    pub outcome: Outcome,
+    /// What became of it, and what is to be recorded.
+    pub settled: Settled,
 }
 
 /// Actions of one piece, in order.
@@ -47,6 +50,8 @@ impl Copier {
             at_once,
             batches: Some(batches.boxed()),
             piece: 0,
+            place: 0,
+            places: HashMap::new(),
             actions: Vec::new().into_iter(),
             copies: FuturesUnordered::new(),
             stopped: false,
@@ -64,6 +69,10 @@ struct Flight {
     batches: Option<BoxStream<'static, Batch>>,
     /// The piece that the actions are of.
     piece: usize,
+    /// The place of the next action.
+    place: u64,
+    /// Actions that each piece has had before.
+    places: HashMap<usize, u64>,
     actions: vec::IntoIter<Action>,
     copies: FuturesUnordered<BoxFuture<'static, Done>>,
     stopped: bool,
@@ -86,11 +95,12 @@ impl Flight {
                 }
             };
             if !matches!(next, Action::Copy { .. }) {
-                let (key, outcome) = settle(next);
-                return Poll::Ready(Some(self.done(key, outcome)));
+                let (key, settled) = settle(next);
+                return Poll::Ready(Some(self.done(key, settled)));
             }
             if !self.has_stopped(context) {
-                self.copies.push(self.work(next).boxed());
+                let work = self.work(next).boxed();
+                self.copies.push(work);
             }
         }
     }
@@ -106,6 +116,9 @@ impl Flight {
             return Poll::Ready(false);
         };
         self.piece = piece;
+        let place = self.places.entry(piece).or_default();
+        self.place = *place;
+        *place += actions.len() as u64;
         self.actions = actions.into_iter();
         Poll::Ready(true)
     }
@@ -120,24 +133,27 @@ impl Flight {
         self.stopped
     }
 
-    fn work(&self, action: Action) -> impl Future<Output = Done> + use<> {
+    fn work(&mut self, action: Action) -> impl Future<Output = Done> + use<> {
         let copier = Arc::clone(&self.copier);
-        let done = self.done(action.key().cloned(), Outcome::GivenUp);
+        let done = self.done(action.key().cloned(), Outcome::GivenUp.into());
         let intent = self.intent;
         async move {
-            let outcome = match intent {
+            let settled = match intent {
                 Intent::Copy => copier.apply(action).await,
                 Intent::DryRun => copier.preview(action).await,
             };
-            Done { outcome, ..done }
+            Done { settled, ..done }
         }
     }
 
-    fn done(&self, key: Option<Key>, outcome: Outcome) -> Done {
+    fn done(&mut self, key: Option<Key>, settled: Settled) -> Done {
+        let place = self.place;
+        self.place += 1;
         Done {
             piece: self.piece,
+            place,
             key,
-            outcome,
+            settled,
         }
     }
 }

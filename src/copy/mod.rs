@@ -10,9 +10,10 @@ mod single;
 pub use flight::{Batch, Done};
 
 use crate::config::{ClassRule, CopyRules};
-use crate::diff::{Action, Refusal, SkipReason};
-use crate::model::{Deadline, Key, Object, Placement};
+use crate::diff::{Action, Proof, Refusal, SkipReason};
+use crate::model::{Deadline, Key, Object, Placement, StorageClass};
 use crate::s3::{Bucket, Cause, Operation, S3Error, Target};
+use crate::snapshot::{Recorded, Row, Stored};
 
 /// What became of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,41 +112,64 @@ pub struct Copier {
 }
 
 impl Copier {
-    /// Does what was decided.
-    pub async fn apply(&self, action: Action) -> Outcome {
+    /// Does what was decided. What could not be copied stays recorded as it was.
+    pub async fn apply(&self, action: Action) -> Settled {
         match self.resolve(action).await {
-            Resolved::Copy { object, backup } => self.copy(object, backup).await,
-            Resolved::Settled(outcome) => outcome,
+            Resolved::Copy {
+                object,
+                backup,
+                record,
+            } => {
+                let settled = self.copy(object, backup).await;
+                match settled.outcome {
+                    Outcome::Failed { .. } => Settled {
+                        row: record.map(Recorded::Kept),
+                        ..settled
+                    },
+                    _ => settled,
+                }
+            }
+            Resolved::Settled(settled) => settled,
         }
     }
 
     /// What [`Copier::apply`] would do, without doing it: a dry run.
-    pub async fn preview(&self, action: Action) -> Outcome {
+    pub async fn preview(&self, action: Action) -> Settled {
         match self.resolve(action).await {
-            Resolved::Copy { object, .. } => Outcome::Due {
-                listed: object.size,
-            },
-            Resolved::Settled(outcome) => outcome,
+            Resolved::Copy { object, .. } => {
+                let listed = object.size;
+                Outcome::Due { listed }.into()
+            }
+            Resolved::Settled(settled) => settled,
         }
     }
 
     /// Everything that can be said before a copy is made.
     async fn resolve(&self, action: Action) -> Resolved {
-        let (object, backup) = match action {
-            Action::Copy { object, backup, .. } => (object, backup),
+        let (object, backup, record) = match action {
+            Action::Copy {
+                object,
+                backup,
+                record,
+                ..
+            } => (object, backup, record),
             settled => return Resolved::Settled(settle(settled).1),
         };
         if object.size > parts::MOST_BYTES {
             let error = self.too_large(&object);
-            return Resolved::Settled(failed(&object, error.into()));
+            return Resolved::Settled(failed(&object, error.into()).into());
         }
         match self.has_wanted_tags(&object).await {
-            Ok(true) => Resolved::Copy { object, backup },
-            Ok(false) => Resolved::Settled(Outcome::Skipped {
-                listed: object.size,
-                reason: SkipReason::OtherTags,
-            }),
-            Err(error) => Resolved::Settled(failed(&object, error.into())),
+            Ok(true) => Resolved::Copy {
+                object,
+                backup,
+                record,
+            },
+            Ok(false) => {
+                let (listed, reason) = (object.size, SkipReason::OtherTags);
+                Resolved::Settled(Outcome::Skipped { listed, reason }.into())
+            }
+            Err(error) => Resolved::Settled(failed(&object, error.into()).into()),
         }
     }
 
@@ -171,12 +195,16 @@ impl Copier {
     ) -> Target<'a> {
         Target {
             key,
-            class: match &self.rules.storage_class {
-                ClassRule::Source => &object.storage_class,
-                ClassRule::Fixed(class) => class,
-            },
+            class: self.class_of(object),
             kms_key: self.rules.kms_key.as_deref(),
             website_redirect,
+        }
+    }
+
+    fn class_of<'a>(&'a self, object: &'a Object) -> &'a StorageClass {
+        match &self.rules.storage_class {
+            ClassRule::Source => &object.storage_class,
+            ClassRule::Fixed(class) => class,
         }
     }
 
@@ -193,33 +221,84 @@ enum Resolved {
     Copy {
         object: Object,
         backup: Option<Object>,
+        record: Option<Stored>,
     },
-    Settled(Outcome),
+    Settled(Settled),
 }
 
-/// The outcome of an action that copies nothing, and its key.
-fn settle(action: Action) -> (Option<Key>, Outcome) {
+/// What became of an action, and what is to be recorded of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What the next snapshot says of the key; none if it is not in the backup.
+    pub row: Option<Recorded>,
+}
+
+impl From<Outcome> for Settled {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, row: None }
+    }
+}
+
+/// What becomes of an action that copies nothing, and its key.
+fn settle(action: Action) -> (Option<Key>, Settled) {
     match action {
         Action::Copy { object, .. } => {
             let listed = object.size;
-            (Some(object.key), Outcome::Due { listed })
+            (Some(object.key), Outcome::Due { listed }.into())
         }
-        Action::Keep(object) => {
-            let listed = object.size;
-            (Some(object.key), Outcome::Unchanged { listed })
+        Action::Keep(object, proof) => {
+            let outcome = Outcome::Unchanged {
+                listed: object.size,
+            };
+            let (key, row) = recorded(object, proof);
+            (Some(key), Settled { outcome, row })
+        }
+        Action::Archived(object, proof) => {
+            let outcome = Outcome::Skipped {
+                listed: object.size,
+                reason: SkipReason::Archived,
+            };
+            let (key, row) = recorded(object, proof);
+            (Some(key), Settled { outcome, row })
         }
         Action::Skip(object, reason) => {
             let listed = object.size;
-            (Some(object.key), Outcome::Skipped { listed, reason })
+            (Some(object.key), Outcome::Skipped { listed, reason }.into())
         }
         Action::Refuse(object, Refusal::ReservedKey) => {
             let outcome = failed(&object, reserved(&object));
-            (Some(object.key), outcome)
+            (Some(object.key), outcome.into())
         }
-        Action::Orphan(backup) => (Some(backup.key), Outcome::Kept),
-        Action::Break(error) => (None, Outcome::Broken(error.into())),
-        Action::End => (None, Outcome::End),
+        Action::Orphan(backup) => (Some(backup.key), Outcome::Kept.into()),
+        Action::Break(error) => (None, Outcome::Broken(error.into()).into()),
+        Action::End => (None, Outcome::End.into()),
     }
+}
+
+/// What is recorded of an object whose backup is current.
+fn recorded(object: Object, proof: Proof) -> (Key, Option<Recorded>) {
+    let key = object.key.clone();
+    let row = match proof {
+        Proof::Recorded(row) => return (object.key, Some(Recorded::Kept(row))),
+        Proof::Moved(row, class) => Row {
+            storage_class: class,
+            ..row.row().to_row()
+        },
+        Proof::Listed(backup) => Row {
+            key: object.key,
+            size: object.size,
+            source_etag: object.etag,
+            source_modified: object.last_modified,
+            source_version_id: None,
+            backup_etag: backup.etag,
+            backup_version_id: None,
+            storage_class: backup.storage_class,
+            checksum: None,
+        },
+    };
+    (key, Some(Recorded::New(Box::new(row))))
 }
 
 fn failed(object: &Object, failure: Failure) -> Outcome {

@@ -6,9 +6,10 @@
 
 use tokio::time::{sleep, timeout_at};
 
-use super::{Copier, Outcome, failed};
+use super::{Copier, Outcome, Settled, failed};
 use crate::model::Object;
-use crate::s3::{Cause, S3Error};
+use crate::s3::{Cause, S3Error, Written};
+use crate::snapshot::{Recorded, Row};
 
 /// Rounds of copying and looking. Each ends in certainty, unless the object changes again or the
 /// answer is lost again.
@@ -16,7 +17,7 @@ const ROUNDS: u32 = 4;
 
 /// What is known after a round.
 enum Round {
-    Done(Outcome),
+    Done(Settled),
     /// Once more, with the object as it is now.
     Again(Object, S3Error),
 }
@@ -24,13 +25,13 @@ enum Round {
 impl Copier {
     /// Copies an object that was listed, over a backup that was listed. What is copied in parts sees to
     /// the deadline itself, for it has something to abort.
-    pub(super) async fn copy(&self, listed: Object, backup: Option<Object>) -> Outcome {
+    pub(super) async fn copy(&self, listed: Object, backup: Option<Object>) -> Settled {
         let in_parts = self.is_copied_in_parts(&listed);
         let work = self.in_rounds(listed, backup);
         match self.deadline {
             Some(deadline) if !in_parts => timeout_at(deadline.give_up_at.into(), work)
                 .await
-                .unwrap_or(Outcome::GivenUp),
+                .unwrap_or(Outcome::GivenUp.into()),
             _ => work.await,
         }
     }
@@ -39,14 +40,14 @@ impl Copier {
         object.size > self.rules.multipart_threshold
     }
 
-    async fn in_rounds(&self, listed: Object, backup: Option<Object>) -> Outcome {
+    async fn in_rounds(&self, listed: Object, backup: Option<Object>) -> Settled {
         let mut object = listed.clone();
         let mut round = 1;
         loop {
             match self.round(&listed, object, backup.as_ref()).await {
                 Round::Done(outcome) => return outcome,
                 Round::Again(_, error) if round == ROUNDS => {
-                    return failed(&listed, error.into());
+                    return failed(&listed, error.into()).into();
                 }
                 Round::Again(now, error) => {
                     tracing::debug!(key = %listed.key, round, %error, "copied once more");
@@ -67,17 +68,18 @@ impl Copier {
         } else {
             self.copy_at_once(&object).await
         };
-        let Err(error) = copied else {
-            return Round::Done(confirmed(listed, &object));
+        let error = match copied {
+            Ok(written) => return Round::Done(self.confirmed(listed, &object, written)),
+            Err(error) => error,
         };
         match error.cause {
             Cause::ChangedMeanwhile | Cause::Missing => self.look_at_source(listed, error).await,
-            Cause::OutOfTime => Round::Done(Outcome::GivenUp),
+            Cause::OutOfTime => Round::Done(Outcome::GivenUp.into()),
             // A copy in parts has looked for itself, and given up what it had begun.
             cause if cause.leaves_doubt() && !in_parts => {
                 self.look_at_backup(listed, object, backup, error).await
             }
-            _ => Round::Done(failed(listed, error.into())),
+            _ => Round::Done(failed(listed, error.into()).into()),
         }
     }
 
@@ -85,10 +87,11 @@ impl Copier {
     async fn look_at_source(&self, listed: &Object, error: S3Error) -> Round {
         match self.source.head(&listed.key).await {
             Ok(Some(now)) => Round::Again(now, error),
-            Ok(None) => Round::Done(Outcome::Vanished {
-                listed: listed.size,
-            }),
-            Err(error) => Round::Done(failed(listed, error.into())),
+            Ok(None) => {
+                let listed = listed.size;
+                Round::Done(Outcome::Vanished { listed }.into())
+            }
+            Err(error) => Round::Done(failed(listed, error.into()).into()),
         }
     }
 
@@ -105,18 +108,33 @@ impl Copier {
         let key = self.placement.backup_key(&object.key);
         match self.destination.head(&key).await {
             Ok(Some(now)) if is_copy(&object, &now) && is_later(&now, backup) => {
-                Round::Done(confirmed(listed, &object))
+                let written = Written::of(now.etag, None);
+                Round::Done(self.confirmed(listed, &object, written))
             }
             Ok(_) => Round::Again(object, error),
-            Err(looking) => Round::Done(failed(listed, looking.about(&listed.key).into())),
+            Err(looking) => Round::Done(failed(listed, looking.about(&listed.key).into()).into()),
         }
     }
-}
 
-fn confirmed(listed: &Object, object: &Object) -> Outcome {
-    Outcome::Copied {
-        listed: listed.size,
-        copied: object.size,
+    fn confirmed(&self, listed: &Object, object: &Object, written: Written) -> Settled {
+        let row = Row {
+            key: object.key.clone(),
+            size: object.size,
+            source_etag: object.etag.clone(),
+            source_modified: object.last_modified,
+            source_version_id: written.source_version,
+            backup_etag: written.etag,
+            backup_version_id: written.version,
+            storage_class: self.class_of(object).clone(),
+            checksum: written.checksum.map(|checksum| checksum.to_string()),
+        };
+        Settled {
+            outcome: Outcome::Copied {
+                listed: listed.size,
+                copied: object.size,
+            },
+            row: Some(Recorded::New(Box::new(row))),
+        }
     }
 }
 

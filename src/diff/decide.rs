@@ -1,15 +1,19 @@
 //! What stands under a key in, what is to be done about it out: one pure function.
 //!
-//! Each weaker rule loses data. By size alone, edits that keep it are missed. By date alone, an
-//! upload begun before a run and finished after it is. By `ETag` alone, rewritten metadata is.
+//! What the last snapshot says of the object decides, if it says anything: an object that differs from it
+//! in any part has changed, older or newer. Else the two listings do. Each weaker rule loses data. By size
+//! alone, edits that keep it are missed. By date alone, an upload begun before a run and finished after
+//! it is. By `ETag` alone, rewritten metadata is; and where copies cannot have their source's `ETag`, it
+//! proves nothing.
 
 use std::fmt;
 
 use super::join::Joined;
 use crate::event::Mode;
 use crate::filter::Filter;
-use crate::model::{Key, Object, Placement};
+use crate::model::{Key, Object, Placement, StorageClass};
 use crate::s3::S3Error;
+use crate::snapshot::Stored;
 
 /// What a decision follows.
 #[derive(Clone, Debug)]
@@ -33,11 +37,15 @@ pub enum Action {
         backup: Option<Object>,
         /// Why.
         reason: Reason,
+        /// What the last snapshot says of the backup, if that still is true.
+        record: Option<Stored>,
     },
     /// Nothing: the backup is current.
-    Keep(Object),
-    /// Leave it out, as configured or because it cannot be read and need not be.
+    Keep(Object, Proof),
+    /// Leave it out, as configured.
     Skip(Object, SkipReason),
+    /// Leave it out: it is archived, and its backup is current.
+    Archived(Object, Proof),
     /// It should be copied and cannot be.
     Refuse(Object, Refusal),
     /// It is gone from the source: the backup keeps it.
@@ -53,13 +61,25 @@ impl Action {
     pub fn key(&self) -> Option<&Key> {
         match self {
             Self::Copy { object, .. }
-            | Self::Keep(object)
+            | Self::Keep(object, _)
+            | Self::Archived(object, _)
             | Self::Skip(object, _)
             | Self::Refuse(object, _)
             | Self::Orphan(object) => Some(&object.key),
             Self::Break(_) | Self::End => None,
         }
     }
+}
+
+/// What proves that a backup is current.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The last snapshot: object and backup are what it says.
+    Recorded(Stored),
+    /// The same, but the backup was moved to another storage class, by the bucket's lifecycle.
+    Moved(Stored, StorageClass),
+    /// The listings: the backup, as it was listed, has the object's `ETag` and is later.
+    Listed(Box<Object>),
 }
 
 /// Why an object is copied.
@@ -73,6 +93,10 @@ pub enum Reason {
     EtagDiffers,
     /// The backup is not later than the object.
     NotLater,
+    /// The object is not what it was when it was backed up.
+    SourceChanged,
+    /// The backup is not what was written there.
+    BackupChanged,
     /// The run copies everything.
     FullRun,
 }
@@ -102,13 +126,15 @@ impl fmt::Display for Reason {
             Self::SizeDiffers => "size differs",
             Self::EtagDiffers => "ETag differs",
             Self::NotLater => "backup is not later",
+            Self::SourceChanged => "source changed",
+            Self::BackupChanged => "backup changed",
             Self::FullRun => "full run",
         })
     }
 }
 
-/// Decides what is to be done about what stands under one key.
-pub fn decide(pair: Joined<Object, Object>, policy: &Policy) -> Action {
+/// Decides what is to be done about what stands under one key, and what the last snapshot says of it.
+pub fn decide(pair: Joined<Object, Object>, record: Option<Stored>, policy: &Policy) -> Action {
     let (object, backup) = match pair {
         Joined::Right(backup) => return Action::Orphan(backup),
         Joined::Left(object) => (object, None),
@@ -120,32 +146,62 @@ pub fn decide(pair: Joined<Object, Object>, policy: &Policy) -> Action {
     if policy.placement.is_reserved(&object.key) {
         return Action::Refuse(object, Refusal::ReservedKey);
     }
-    match reason_to_copy(&object, backup.as_ref(), policy.mode) {
-        Some(reason) => Action::Copy {
+    let Some(backup) = backup else {
+        return Action::Copy {
             object,
-            backup,
+            backup: None,
+            reason: Reason::New,
+            record: None,
+        };
+    };
+    // Of a backup that is not what was written, the snapshot says nothing any more.
+    let reason = reason_to_copy(&object, &backup, record.as_ref(), policy.mode);
+    let record = record.filter(|record| record.row().is_backed_up_by(&backup));
+    match (reason, record) {
+        (Some(reason), record) => Action::Copy {
+            object,
+            backup: Some(backup),
             reason,
+            record,
         },
-        None if object.storage_class.is_archive() => Action::Skip(object, SkipReason::Archived),
-        None => Action::Keep(object),
+        (None, record) => {
+            let in_archive = object.storage_class.is_archive();
+            let class = &backup.storage_class;
+            let proof = match record {
+                Some(record) if record.row().storage_class == class.as_str() => {
+                    Proof::Recorded(record)
+                }
+                Some(record) => Proof::Moved(record, class.clone()),
+                None => Proof::Listed(Box::new(backup)),
+            };
+            if in_archive {
+                Action::Archived(object, proof)
+            } else {
+                Action::Keep(object, proof)
+            }
+        }
     }
 }
 
 /// Why the object must be copied; none if its backup is proven to be current.
-fn reason_to_copy(object: &Object, backup: Option<&Object>, mode: Mode) -> Option<Reason> {
-    let Some(backup) = backup else {
-        return Some(Reason::New);
-    };
+fn reason_to_copy(
+    object: &Object,
+    backup: &Object,
+    record: Option<&Stored>,
+    mode: Mode,
+) -> Option<Reason> {
     if mode == Mode::Full {
-        Some(Reason::FullRun)
-    } else if object.size != backup.size {
-        Some(Reason::SizeDiffers)
-    } else if object.etag != backup.etag {
-        Some(Reason::EtagDiffers)
-    } else if backup.last_modified <= object.last_modified {
-        Some(Reason::NotLater)
-    } else {
-        None
+        return Some(Reason::FullRun);
+    }
+    if object.size != backup.size {
+        return Some(Reason::SizeDiffers);
+    }
+    match record.map(Stored::row) {
+        Some(row) if !row.describes(object) => Some(Reason::SourceChanged),
+        Some(row) if !row.is_backed_up_by(backup) => Some(Reason::BackupChanged),
+        None if object.etag != backup.etag => Some(Reason::EtagDiffers),
+        None if backup.last_modified <= object.last_modified => Some(Reason::NotLater),
+        Some(_) | None => None,
     }
 }
 
@@ -153,7 +209,8 @@ fn reason_to_copy(object: &Object, backup: Option<&Object>, mode: Mode) -> Optio
 mod tests {
     use super::*;
     use crate::config::Selection;
-    use crate::model::{ETag, Glob, Prefix, StorageClass, Timestamp};
+    use crate::model::{ETag, Glob, Prefix, Timestamp};
+    use crate::snapshot::{Row, samples};
 
     fn object(size: u64, etag: &str, modified: i64) -> Object {
         Object {
@@ -163,6 +220,27 @@ mod tests {
             last_modified: Timestamp::from_millis(modified),
             storage_class: StorageClass::new(None),
         }
+    }
+
+    fn listed(backup: Object) -> Proof {
+        Proof::Listed(Box::new(backup))
+    }
+
+    /// What the last snapshot says of an object and of its backup.
+    fn recorded(source: &Object, backup: &Object) -> Stored {
+        let row = Row {
+            key: source.key.clone(),
+            size: source.size,
+            source_etag: source.etag.clone(),
+            source_modified: source.last_modified,
+            source_version_id: None,
+            backup_etag: backup.etag.clone(),
+            backup_version_id: None,
+            storage_class: backup.storage_class.clone(),
+            checksum: None,
+        };
+        let segment = samples::segment(&[row]);
+        segment.rows().next().unwrap().unwrap()
     }
 
     fn policy(mode: Mode) -> Policy {
@@ -224,23 +302,108 @@ mod tests {
                 Some(backup) => Joined::Both(source(), backup),
             };
             let expected = match reason {
-                None => Action::Keep(source()),
+                None => Action::Keep(source(), listed(backup.clone().unwrap())),
                 Some(reason) => Action::Copy {
                     object: source(),
                     backup,
                     reason,
+                    record: None,
                 },
             };
 
-            assert_eq!(decide(pair, &policy(mode)), expected, "{name}");
+            assert_eq!(decide(pair, None, &policy(mode)), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn what_the_last_snapshot_says_decides_if_it_says_anything() {
+        use Mode::{Full, Incremental};
+        let (source, backup) = (object(5, "e-2", 1000), object(5, "flat", 500));
+        let cases = [
+            ("all as recorded", source.clone(), backup.clone(), None),
+            (
+                "older source",
+                object(5, "e-2", 900),
+                backup.clone(),
+                Some(Reason::SourceChanged),
+            ),
+            (
+                "later source",
+                object(5, "e-2", 1001),
+                backup.clone(),
+                Some(Reason::SourceChanged),
+            ),
+            (
+                "other source, and the backup has its ETag and is later",
+                object(5, "new", 1001),
+                object(5, "new", 2000),
+                Some(Reason::SourceChanged),
+            ),
+            (
+                "other backup, later and with the source's ETag",
+                source.clone(),
+                object(5, "e-2", 2000),
+                Some(Reason::BackupChanged),
+            ),
+            (
+                "other size of both",
+                object(6, "e-2", 1000),
+                object(6, "flat", 500),
+                Some(Reason::SourceChanged),
+            ),
+            (
+                "other size of the backup",
+                source.clone(),
+                object(6, "flat", 500),
+                Some(Reason::SizeDiffers),
+            ),
+        ];
+
+        for (name, now, in_backup, reason) in cases {
+            let record = Some(recorded(&source, &backup));
+            let pair = || Joined::Both(now.clone(), in_backup.clone());
+
+            let action = decide(pair(), record.clone(), &policy(Incremental));
+            let full = decide(pair(), record, &policy(Full));
+
+            let decided = match action {
+                Action::Copy { reason, .. } => Some(reason),
+                Action::Keep(_, Proof::Recorded(_)) => None,
+                other => panic!("{name}: {other:?}"),
+            };
+            assert_eq!(decided, reason, "{name}");
+            assert!(matches!(full, Action::Copy { .. }), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_backup_that_the_lifecycle_has_moved_is_recorded_anew() {
+        let (source, backup) = (object(5, "e", 1000), object(5, "e", 2000));
+        let moved = Object {
+            storage_class: StorageClass::new(Some("GLACIER_IR")),
+            ..backup.clone()
+        };
+        let record = recorded(&source, &backup);
+
+        let action = decide(
+            Joined::Both(source.clone(), moved.clone()),
+            Some(record.clone()),
+            &policy(Mode::Incremental),
+        );
+
+        let proof = Proof::Moved(record, moved.storage_class);
+        assert_eq!(action, Action::Keep(source, proof));
     }
 
     #[test]
     fn what_is_only_in_the_backup_is_an_orphan() {
         let orphan = object(5, "e", 1);
 
-        let action = decide(Joined::Right(orphan.clone()), &policy(Mode::Incremental));
+        let action = decide(
+            Joined::Right(orphan.clone()),
+            None,
+            &policy(Mode::Incremental),
+        );
 
         assert_eq!(action, Action::Orphan(orphan));
     }
@@ -255,7 +418,7 @@ mod tests {
             ..policy(Mode::Full)
         };
 
-        let action = decide(Joined::Left(object(5, "e", 1)), &policy);
+        let action = decide(Joined::Left(object(5, "e", 1)), None, &policy);
 
         assert_eq!(
             action,
@@ -275,11 +438,11 @@ mod tests {
 
         let policy = policy(Mode::Incremental);
         assert_eq!(
-            decide(current, &policy),
-            Action::Skip(archived(), SkipReason::Archived)
+            decide(current, None, &policy),
+            Action::Archived(archived(), listed(object(5, "e", 2000)))
         );
         assert!(matches!(
-            decide(stale, &policy),
+            decide(stale, None, &policy),
             Action::Copy {
                 reason: Reason::SizeDiffers,
                 ..
@@ -298,8 +461,8 @@ mod tests {
             ..policy(Mode::Incremental)
         };
 
-        let refused = decide(Joined::Left(reserved()), &policy(Mode::Incremental));
-        let copied = decide(Joined::Left(reserved()), &elsewhere);
+        let refused = decide(Joined::Left(reserved()), None, &policy(Mode::Incremental));
+        let copied = decide(Joined::Left(reserved()), None, &elsewhere);
 
         assert_eq!(refused, Action::Refuse(reserved(), Refusal::ReservedKey));
         assert!(matches!(copied, Action::Copy { .. }));

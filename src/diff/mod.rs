@@ -1,4 +1,4 @@
-//! Two ordered listings in, an [`Action`] for each key out.
+//! Two ordered listings and the last snapshot in, an [`Action`] for each key out.
 
 mod decide;
 mod join;
@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt, stream};
 
-pub use decide::{Action, Policy, Reason, Refusal, SkipReason, decide};
+pub use decide::{Action, Policy, Proof, Reason, Refusal, SkipReason, decide};
 pub use join::{Joined, join};
 
 use crate::list::Section;
-use crate::model::{Key, Object};
+use crate::model::Object;
+use crate::snapshot::Stored;
 
 /// What is to be done about each object of a section, in the order of the keys and a page at a time. The
 /// last action is the end, or a listing that failed: what was decided before it still stands.
@@ -20,15 +21,17 @@ pub fn actions(section: Section, policy: Arc<Policy>) -> impl Stream<Item = Vec<
         piece,
         source,
         backup,
+        recorded,
         territory,
         over,
     } = section;
-    let rows = join(
+    let objects = join(
         source,
         backup,
-        |object: &Object| &object.key,
-        |backup: &Object| &backup.key,
+        |object: &Object| object.key.as_str(),
+        |backup: &Object| backup.key.as_str(),
     );
+    let rows = join(objects, recorded.map(Ok), pair_key, Stored::key);
     // Only what is within the piece is this section's, and its end may come forward at any time.
     let within = stream::unfold(Some(Box::pin(rows)), move |rows| {
         let territory = territory.clone();
@@ -44,7 +47,10 @@ pub fn actions(section: Section, policy: Arc<Policy>) -> impl Stream<Item = Vec<
         }
     });
     let decided = within.map(move |page| match page {
-        Ok(rows) => rows.into_iter().map(|row| decide(row, &policy)).collect(),
+        Ok(rows) => rows
+            .into_iter()
+            .filter_map(|row| action(row, &policy))
+            .collect(),
         Err(error) => vec![Action::Break(error)],
     });
     let end = stream::once(async move {
@@ -54,8 +60,29 @@ pub fn actions(section: Section, policy: Arc<Policy>) -> impl Stream<Item = Vec<
     decided.chain(end)
 }
 
-fn key(row: &Joined<Object, Object>) -> &Key {
-    match row {
-        Joined::Left(object) | Joined::Right(object) | Joined::Both(object, _) => &object.key,
+/// What stands under a key in both buckets, and what the last snapshot says of it.
+type Known = Joined<Joined<Object, Object>, Stored>;
+
+/// What only the snapshot knows is gone from both sides, and nothing is to be done about it.
+fn action(known: Known, policy: &Policy) -> Option<Action> {
+    match known {
+        Joined::Left(pair) => Some(decide(pair, None, policy)),
+        Joined::Both(pair, record) => Some(decide(pair, Some(record), policy)),
+        Joined::Right(_) => None,
+    }
+}
+
+fn key(known: &Known) -> &str {
+    match known {
+        Joined::Left(pair) | Joined::Both(pair, _) => pair_key(pair),
+        Joined::Right(record) => record.key(),
+    }
+}
+
+fn pair_key(pair: &Joined<Object, Object>) -> &str {
+    match pair {
+        Joined::Left(object) | Joined::Right(object) | Joined::Both(object, _) => {
+            object.key.as_str()
+        }
     }
 }

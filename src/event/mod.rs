@@ -4,9 +4,10 @@
 //! own words. Anything else is refused with the name of the field and what is allowed: a typo in a
 //! payload must not mean "the default".
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::model::{BucketName, CURSOR_FORMAT, Key, KeyRange, Prefix, Range, Start};
+use crate::model::{BucketName, CURSOR_FORMAT, KeyRange, Prefix, Range, RecordLink};
 
 /// What an invocation asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct ContinueRequest {
     pub request: BackupRequest,
     /// What is left of it.
     pub ranges: Vec<Range>,
+    /// The records of what is done.
+    pub records: Vec<RecordLink>,
 }
 
 /// A request for a backup run. What is left out is as configured.
@@ -212,9 +215,14 @@ fn resume(fields: &Map<String, Value>) -> Result<ContinueRequest, RequestError> 
     let parsed = ranges
         .as_array()
         .and_then(|rows| rows.iter().map(range).collect());
+    let empty = Value::Array(Vec::new());
+    let records = fields.get("records").unwrap_or(&empty);
+    let linked = records
+        .as_array()
+        .and_then(|rows| rows.iter().map(record).collect());
     let asked = fields
         .iter()
-        .filter(|(name, _)| !["format", "ranges"].contains(&name.as_str()));
+        .filter(|(name, _)| !["format", "ranges", "records"].contains(&name.as_str()));
     Ok(ContinueRequest {
         request: backup(
             &asked
@@ -222,24 +230,23 @@ fn resume(fields: &Map<String, Value>) -> Result<ContinueRequest, RequestError> 
                 .collect(),
         )?,
         ranges: parsed.ok_or_else(|| bad_value("ranges", ranges, "the ranges of a cursor"))?,
+        records: linked.ok_or_else(|| bad_value("records", records, "the records of a cursor"))?,
     })
 }
 
 fn range(row: &Value) -> Option<Range> {
-    let text = |name: &str| row.get(name).map(|value| value.as_str());
-    let start = match (text("after"), text("at")) {
-        (None, None) => Start::Beginning,
-        (Some(key), None) => Start::After(Key::new(key?)),
-        (None, Some(key)) => Start::At(Key::new(key?)),
-        (Some(_), Some(_)) => return None,
-    };
-    let until = match text("until") {
-        None => None,
-        Some(key) => Some(Key::new(key?)),
-    };
     Some(Range {
-        destination: BucketName::new(text("destination")??).ok()?,
-        keys: KeyRange { start, until },
+        destination: BucketName::new(row.get("destination")?.as_str()?).ok()?,
+        keys: KeyRange::deserialize(row).ok()?,
+    })
+}
+
+fn record(row: &Value) -> Option<RecordLink> {
+    let text = |name: &str| row.get(name)?.as_str().map(str::to_owned);
+    Some(RecordLink {
+        destination: BucketName::new(&text("destination")?).ok()?,
+        key: text("key").filter(|key| key.starts_with("snapshots/"))?,
+        sha256: text("sha256")?,
     })
 }
 
@@ -322,6 +329,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::{Key, Start};
 
     #[test]
     fn every_field_of_a_request_is_read() {

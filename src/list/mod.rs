@@ -9,4 +9,4 @@ mod sections;
 mod territory;
 
 pub use sections::{Listing, Over, Section, Sides, sections};
-pub use territory::Territory;
+pub use territory::{MOST_AT_ONCE, Territory};

@@ -13,8 +13,10 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 use super::pages::{Enough, Pages, read_ahead};
 use super::territory::{Behind, Guess, MOST_AT_ONCE, Territory};
+use crate::history::History;
 use crate::model::{Key, KeyRange, Object, Placement, Prefix};
 use crate::s3::{Bucket, Page, S3Error};
+use crate::snapshot::Stored;
 
 /// The two sides that are compared.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct Sides {
     pub backup: Bucket,
     /// Where the backups are in it.
     pub placement: Placement,
+    /// What was known of them.
+    pub history: History,
 }
 
 /// One side of a section, page by page, in the order of the keys. It ends after an error.
@@ -40,6 +44,8 @@ pub struct Section {
     pub source: Listing,
     /// The backups, under the keys of the source objects that they are the copies of.
     pub backup: Listing,
+    /// What the last snapshot says of them.
+    pub recorded: BoxStream<'static, Vec<Stored>>,
     /// Whose piece it is.
     pub territory: Territory,
     /// Held as long as the piece is listed.
@@ -154,24 +160,30 @@ impl Sides {
         let placement = self.placement.clone();
         let source = read_ahead(source, watch_source(territory.clone(), piece));
         let backup = read_ahead(backup, self.watch_backup(territory.clone(), piece));
+        let recorded = self.history.rows(&range);
         let (start, begin) = (range.start.clone(), range.start);
         Section {
             piece,
             source: source
                 .map_ok(move |page| {
                     let objects = page.objects.into_iter();
-                    objects.filter(|object| start.admits(&object.key)).collect()
+                    objects
+                        .filter(|object| start.admits(object.key.as_str()))
+                        .collect()
                 })
                 .boxed(),
             backup: backup
                 .map_ok(move |page| {
                     let backups = page.objects.into_iter().filter_map(|object| {
                         let key = placement.source_key(object.key)?;
-                        begin.admits(&key).then_some(Object { key, ..object })
+                        begin
+                            .admits(key.as_str())
+                            .then_some(Object { key, ..object })
                     });
                     backups.collect()
                 })
                 .boxed(),
+            recorded,
             territory: territory.clone(),
             over: Over(territory.clone(), piece),
         }

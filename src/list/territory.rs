@@ -16,7 +16,7 @@ use crate::s3::Page;
 
 /// Pieces that are listed at the same time, at most. Two listings of 60 ms a page each are what one
 /// vCPU can parse at this number.
-pub const MOST_AT_ONCE: usize = 16;
+pub const MOST_AT_ONCE: usize = 12;
 /// Pages that must be left in a piece for a cut to be worth it.
 const WORTH_A_CUT: f64 = 8.0;
 /// A guess that finds nothing costs a request; a cut costs up to two more, for both sides of the piece
@@ -95,8 +95,9 @@ pub enum Behind {
 impl Territory {
     /// The territory of these ranges, which do not overlap.
     pub fn new(ranges: Vec<KeyRange>) -> Self {
-        let all = ranges.into_iter().map(Piece::new).collect();
+        let all: Vec<Piece> = ranges.into_iter().map(Piece::new).collect();
         let pieces = Pieces {
+            spent: 2 * all.len().saturating_sub(1) as u64,
             all,
             ..Pieces::default()
         };
@@ -163,18 +164,19 @@ impl Territory {
     }
 
     /// Hands on the rows of these, in ascending order, that belong to the piece.
-    pub fn pass<T>(&self, piece: usize, rows: &[T], key: impl Fn(&T) -> &Key) -> Passed {
+    pub fn pass<T>(&self, piece: usize, rows: &[T], key: impl Fn(&T) -> &str) -> Passed {
         let mut pieces = self.lock();
         let piece = &mut pieces.all[piece];
         let until = piece.keys.until.as_ref();
         let within = until.map_or(rows.len(), |until| {
-            rows.partition_point(|row| key(row) <= until)
+            rows.partition_point(|row| key(row) <= until.as_str())
         });
         let last = rows[..within].last().map(key);
-        let all = within < rows.len() || (last.is_some() && last == until);
+        let reached = last.is_some() && last == until.map(Key::as_str);
         if let Some(last) = last {
-            piece.passed = Some(last.clone());
+            piece.passed = Some(Key::new(last));
         }
+        let all = within < rows.len() || reached;
         Passed { rows: within, all }
     }
 
@@ -355,7 +357,7 @@ mod tests {
                     .iter()
                     .map(|key| Key::new(key.as_str()))
                     .collect();
-                let passed = territory.pass(*piece, &rows, |key| key);
+                let passed = territory.pass(*piece, &rows, Key::as_str);
                 seen += passed.rows;
                 *place = end;
                 let over = passed.all

@@ -22,6 +22,30 @@ pub struct Cursor {
     pub dry_run: bool,
     /// The ranges of keys that are left.
     pub ranges: Vec<Range>,
+    /// Where the records of what is done are, for the snapshots at the end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<RecordLink>,
+}
+
+impl Cursor {
+    /// The ranges of one destination.
+    pub fn left_of(&self, destination: &BucketName) -> Vec<KeyRange> {
+        let ranges = self.ranges.iter();
+        let of_it = ranges.filter(|range| range.destination == *destination);
+        of_it.map(|range| range.keys.clone()).collect()
+    }
+}
+
+/// The record of what a run has done for one destination so far. Without it the run ends without a
+/// snapshot, and is complete all the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecordLink {
+    /// The destination's bucket.
+    pub destination: BucketName,
+    /// Its key, below the state of the job.
+    pub key: String,
+    /// The digest of its bytes.
+    pub sha256: String,
 }
 
 /// Keys that are left to do for one destination.
@@ -58,6 +82,7 @@ mod tests {
                 range(Start::After(Key::new("a")), Some("b")),
                 range(Start::At(Key::new("b")), None),
             ],
+            records: Vec::new(),
         };
 
         let json = serde_json::to_string(&cursor).unwrap();

@@ -38,6 +38,11 @@ impl Job {
         Self(name)
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
     /// The key of a part of the job's state, such as `lease.json`.
     pub fn key(&self, part: &str) -> Key {
         Key::new(format!("{STATE}{}/{part}", self.0))

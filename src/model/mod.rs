@@ -12,7 +12,7 @@ mod properties;
 mod range;
 mod time;
 
-pub use cursor::{CURSOR_FORMAT, Cursor, Range};
+pub use cursor::{CURSOR_FORMAT, Cursor, Range, RecordLink};
 pub use deadline::Deadline;
 pub use glob::Glob;
 pub use job::Job;

@@ -1,6 +1,7 @@
 //! All that an object is beside its content: what a multi-part copy has to carry by hand.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -47,6 +48,18 @@ pub struct Checksum {
     pub algorithm: ChecksumAlgorithm,
     /// In base64, as S3 gives it.
     pub value: String,
+}
+
+/// As snapshots name it: `crc64nvme:...`.
+impl fmt::Display for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let algorithm = match self.algorithm {
+            ChecksumAlgorithm::Crc32 => "crc32",
+            ChecksumAlgorithm::Crc32C => "crc32c",
+            ChecksumAlgorithm::Crc64Nvme => "crc64nvme",
+        };
+        write!(f, "{algorithm}:{}", self.value)
+    }
 }
 
 /// The algorithms of full-object checksums that S3 keeps for multi-part objects.

@@ -1,12 +1,13 @@
 //! A range of keys: where it begins and where it ends.
 
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::Key;
 
 /// The keys from a start up to and with a last one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
 pub struct KeyRange {
     /// Where they begin.
     #[serde(flatten)]
@@ -14,6 +15,29 @@ pub struct KeyRange {
     /// The last key that can be among them; none if there is no end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Key>,
+}
+
+/// A range as it stands in JSON.
+#[derive(Deserialize)]
+struct Fields {
+    after: Option<Key>,
+    at: Option<Key>,
+    until: Option<Key>,
+}
+
+impl TryFrom<Fields> for KeyRange {
+    type Error = &'static str;
+
+    fn try_from(fields: Fields) -> Result<Self, Self::Error> {
+        let start = match (fields.after, fields.at) {
+            (None, None) => Start::Beginning,
+            (Some(last), None) => Start::After(last),
+            (None, Some(first)) => Start::At(first),
+            (Some(_), Some(_)) => return Err("a range begins after a key or at one"),
+        };
+        let until = fields.until;
+        Ok(Self { start, until })
+    }
 }
 
 impl KeyRange {
@@ -24,7 +48,7 @@ impl KeyRange {
 
     /// Whether a key is in the range.
     pub fn admits(&self, key: &Key) -> bool {
-        self.start.admits(key) && self.until.as_ref().is_none_or(|until| key <= until)
+        self.start.admits(key.as_str()) && self.until.as_ref().is_none_or(|until| key <= until)
     }
 }
 
@@ -42,11 +66,11 @@ pub enum Start {
 
 impl Start {
     /// Whether a key is in the range.
-    pub fn admits(&self, key: &Key) -> bool {
+    pub fn admits(&self, key: &str) -> bool {
         match self {
             Self::Beginning => true,
-            Self::After(last) => key > last,
-            Self::At(first) => key >= first,
+            Self::After(last) => key > last.as_str(),
+            Self::At(first) => key >= first.as_str(),
         }
     }
 
@@ -96,7 +120,7 @@ mod tests {
             for start in [Start::At(Key::new(first.as_str())), Start::After(Key::new(first.as_str()))] {
                 let listed = start.list_after().is_none_or(|after| key > after);
 
-                prop_assert!(listed || !start.admits(&key));
+                prop_assert!(listed || !start.admits(key.as_str()));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Report, Totals, price};
+use super::{Report, SnapshotNote, Totals, price};
 use crate::copy::Failure;
 use crate::model::{BucketName, Cursor, Timestamp};
 use crate::plan::Intent;
@@ -87,6 +87,7 @@ struct DestinationRow {
     bucket: String,
     #[serde(flatten)]
     counts: Counts,
+    snapshot: Option<SnapshotNote>,
 }
 
 impl Report {
@@ -127,7 +128,12 @@ impl Report {
             },
             estimated_cost_usd: price::of(requests),
             source: self.source.to_string(),
-            destinations: self.destinations.iter().map(DestinationRow::new).collect(),
+            destinations: self
+                .destinations
+                .iter()
+                .zip(&self.snapshots)
+                .map(|(row, snapshot)| DestinationRow::new(row, snapshot.as_ref()))
+                .collect(),
             run_id: self.run.id.clone(),
             started_at: self.run.started,
             timestamp: ended,
@@ -277,10 +283,11 @@ impl From<Totals> for Counts {
 }
 
 impl DestinationRow {
-    fn new((bucket, totals): &(BucketName, Totals)) -> Self {
+    fn new((bucket, totals): &(BucketName, Totals), snapshot: Option<&SnapshotNote>) -> Self {
         Self {
             bucket: bucket.to_string(),
             counts: (*totals).into(),
+            snapshot: snapshot.cloned(),
         }
     }
 }

@@ -8,6 +8,8 @@ mod price;
 
 pub use json::{Status, Summary};
 
+use serde::Serialize;
+
 use crate::copy::{Failure, Outcome};
 use crate::model::BucketName;
 use crate::plan::{Intent, Plan, Run};
@@ -25,8 +27,24 @@ pub struct Report {
     intent: Intent,
     source: BucketName,
     destinations: Vec<(BucketName, Totals)>,
+    snapshots: Vec<Option<SnapshotNote>>,
     failures: Failures,
     lease_lost: bool,
+}
+
+/// What became of the snapshot of one destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SnapshotNote {
+    /// The key of its index in the backup bucket; none if the run wrote none.
+    pub key: Option<String>,
+    /// Objects in it.
+    pub objects: u64,
+    /// Segments that it consists of.
+    pub segments: u64,
+    /// Segments that were written: the others are those of snapshots before.
+    pub segments_written: u64,
+    /// What was wrong with the last snapshot, or kept this one from being written, and what follows.
+    pub problem: Option<String>,
 }
 
 /// Counters of objects and bytes.
@@ -75,6 +93,7 @@ impl Report {
                 .iter()
                 .map(|leg| empty(&leg.destination.location.bucket))
                 .collect(),
+            snapshots: vec![None; plan.legs.len()],
             failures: Failures::default(),
             lease_lost: false,
         }
@@ -100,6 +119,21 @@ impl Report {
             lease_lost: true,
             ..self.with(destination, Outcome::Broken(failure))
         }
+    }
+
+    /// The report with what became of the snapshot of the destination of that number.
+    #[must_use]
+    pub fn with_snapshot(mut self, destination: usize, snapshot: SnapshotNote) -> Self {
+        if let Some(note) = self.snapshots.get_mut(destination) {
+            *note = Some(snapshot);
+        }
+        self
+    }
+
+    /// The counters of the destination of that number in the plan.
+    pub fn totals_of(&self, destination: usize) -> Totals {
+        let row = self.destinations.get(destination);
+        row.map_or_else(Totals::default, |(_, totals)| *totals)
     }
 
     /// The counters over all destinations: an object counts once for each.

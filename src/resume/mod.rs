@@ -37,7 +37,7 @@ impl Progress {
     }
 
     /// The ranges of keys that are left, in their order.
-    fn left(&self) -> Vec<KeyRange> {
+    pub fn left(&self) -> Vec<KeyRange> {
         let pieces = self.territory.ranges().into_iter().enumerate();
         let mut left: Vec<KeyRange> = pieces
             .filter_map(|(piece, keys)| {
@@ -55,7 +55,7 @@ impl Progress {
 }
 
 /// The cursor that continues a plan whose legs have come so far; none if all are done.
-pub fn cursor(plan: &Plan, progress: &[Progress]) -> Option<Cursor> {
+pub fn cursor<'a>(plan: &Plan, progress: impl Iterator<Item = &'a Progress>) -> Option<Cursor> {
     let legs = plan.legs.iter().zip(progress);
     let ranges: Vec<Range> = legs
         .flat_map(|(leg, progress)| {
@@ -72,6 +72,7 @@ pub fn cursor(plan: &Plan, progress: &[Progress]) -> Option<Cursor> {
         mode: plan.scope.mode.name(),
         dry_run: plan.intent == Intent::DryRun,
         ranges: fitting(ranges),
+        records: Vec::new(),
     })
 }
 

@@ -2,16 +2,16 @@
 
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::head_object::builders::HeadObjectFluentBuilder;
-use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
+use aws_sdk_s3::types::ChecksumMode;
 
 use super::blank;
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
 use super::page::Row;
 use super::read::believe;
+use super::write::full_checksum;
 use crate::model::{
-    Checksum, ChecksumAlgorithm, ETag, Key, Object, Properties, StorageClass, SystemHeaders, Tags,
-    Timestamp,
+    ChecksumAlgorithm, ETag, Key, Object, Properties, StorageClass, SystemHeaders, Tags, Timestamp,
 };
 
 impl Bucket {
@@ -54,7 +54,14 @@ impl Bucket {
                 .collect(),
             hidden_metadata: reply.missing_meta().map_or(0, i32::unsigned_abs),
             website_redirect: owned(reply.website_redirect_location()),
-            checksum: full_checksum(&reply),
+            checksum: full_checksum(
+                reply.checksum_type(),
+                [
+                    (ChecksumAlgorithm::Crc64Nvme, reply.checksum_crc64_nvme()),
+                    (ChecksumAlgorithm::Crc32C, reply.checksum_crc32_c()),
+                    (ChecksumAlgorithm::Crc32, reply.checksum_crc32()),
+                ],
+            ),
         })
     }
 
@@ -140,20 +147,4 @@ impl Bucket {
             S3Error::ours(Operation::HeadObject, &self.name, Cause::Unreadable, doubt).about(key)
         })
     }
-}
-
-/// A full-object checksum that a multi-part object can have too.
-fn full_checksum(reply: &HeadObjectOutput) -> Option<Checksum> {
-    if reply.checksum_type() != Some(&ChecksumType::FullObject) {
-        return None;
-    }
-    let known = [
-        (ChecksumAlgorithm::Crc64Nvme, reply.checksum_crc64_nvme()),
-        (ChecksumAlgorithm::Crc32C, reply.checksum_crc32_c()),
-        (ChecksumAlgorithm::Crc32, reply.checksum_crc32()),
-    ];
-    known.into_iter().find_map(|(algorithm, value)| {
-        let value = value?.to_owned();
-        Some(Checksum { algorithm, value })
-    })
 }

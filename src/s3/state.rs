@@ -115,7 +115,7 @@ impl Bucket {
                     version,
                     ..
                 })) if body == contents.body => {
-                    return Ok(Written { etag, version });
+                    return Ok(Written::of(etag, version));
                 }
                 Ok(_) if in_doubt && round < ROUNDS => {
                     tracing::debug!(%key, round, %error, "written once more");
@@ -219,10 +219,8 @@ impl Bucket {
             let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
             return Err(error.about(key));
         };
-        Ok(Written {
-            etag: ETag::new(etag),
-            version: reply.version_id().map(VersionId::new),
-        })
+        let version = reply.version_id().map(VersionId::new);
+        Ok(Written::of(ETag::new(etag), version))
     }
 }
 

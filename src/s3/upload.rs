@@ -181,8 +181,9 @@ impl Bucket {
             return Err(error.about(&upload.about));
         };
         Ok(Written {
-            etag: ETag::new(etag),
-            version: reply.version_id().map(VersionId::new),
+            // S3 has checked it.
+            checksum: properties.checksum.clone(),
+            ..Written::of(ETag::new(etag), reply.version_id().map(VersionId::new))
         })
     }
 

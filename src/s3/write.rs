@@ -3,13 +3,14 @@
 use aws_sdk_s3::config::Config;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::types::{
-    MetadataDirective, ServerSideEncryption, StorageClass as SdkClass, TaggingDirective,
+    ChecksumType, MetadataDirective, ServerSideEncryption, StorageClass as SdkClass,
+    TaggingDirective,
 };
 
 use super::blank;
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
-use crate::model::{ETag, Key, Object, StorageClass, VersionId};
+use crate::model::{Checksum, ChecksumAlgorithm, ETag, Key, Object, StorageClass, VersionId};
 
 /// The most that one `CopyObject` copies: 5 GiB. S3 says "5 GB" and means this.
 pub const MAX_COPY: u64 = 5 * 1024 * 1024 * 1024;
@@ -34,6 +35,22 @@ pub struct Written {
     pub etag: ETag,
     /// The copy's version.
     pub version: Option<VersionId>,
+    /// The version of the source object that was read, if it has versions.
+    pub source_version: Option<VersionId>,
+    /// The copy's full-object checksum, if S3 told it.
+    pub checksum: Option<Checksum>,
+}
+
+impl Written {
+    /// A write of which nothing more is known.
+    pub fn of(etag: ETag, version: Option<VersionId>) -> Self {
+        Self {
+            etag,
+            version,
+            source_version: None,
+            checksum: None,
+        }
+    }
 }
 
 impl Bucket {
@@ -82,7 +99,8 @@ impl Bucket {
             .await
             .map_err(|error| S3Error::from_sdk(operation, &self.name, &error).about(&object.key))?;
         // A success without a result is none: S3 may send 200 before it copies.
-        let etag = reply.copy_object_result().and_then(|result| result.e_tag());
+        let result = reply.copy_object_result();
+        let etag = result.and_then(|result| result.e_tag());
         let Some(etag) = etag else {
             let doubt = "success was reported without a result".to_owned();
             let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
@@ -91,8 +109,33 @@ impl Bucket {
         Ok(Written {
             etag: ETag::new(etag),
             version: reply.version_id().map(VersionId::new),
+            source_version: reply.copy_source_version_id().map(VersionId::new),
+            checksum: result.and_then(|result| {
+                full_checksum(
+                    result.checksum_type(),
+                    [
+                        (ChecksumAlgorithm::Crc64Nvme, result.checksum_crc64_nvme()),
+                        (ChecksumAlgorithm::Crc32C, result.checksum_crc32_c()),
+                        (ChecksumAlgorithm::Crc32, result.checksum_crc32()),
+                    ],
+                )
+            }),
         })
     }
+}
+
+/// The first checksum that is there, if it is one over the whole object.
+pub(super) fn full_checksum(
+    kind: Option<&ChecksumType>,
+    known: [(ChecksumAlgorithm, Option<&str>); 3],
+) -> Option<Checksum> {
+    if kind != Some(&ChecksumType::FullObject) {
+        return None;
+    }
+    known.into_iter().find_map(|(algorithm, value)| {
+        let value = value?.to_owned();
+        Some(Checksum { algorithm, value })
+    })
 }
 
 /// How a copy is encrypted: with a KMS key, or as the bucket does by default.

@@ -17,14 +17,15 @@ use super::writer::Writer;
 use super::{Segment, SnapshotError, Stored};
 use crate::model::Key;
 
-/// The rows between two marks, on average: some 2 MB, which a reader holds. With fewer an index would be
-/// long; with more a change would write much that did not change.
-const ROWS_BETWEEN_MARKS: u64 = 1 << 15;
+/// The rows between two marks, on average: some 250 KB, of which a run holds one for each range of keys
+/// that it lists side by side. With fewer an index would be long; with more a change would write much
+/// that did not change.
+const ROWS_BETWEEN_MARKS: u64 = 1 << 12;
 /// The most rows of a segment. Where there is no mark for longer, as in one of seven, ends are counted
 /// from the last one, and move with each key that comes or goes, up to the next mark.
 const MOST_ROWS: u64 = 2 * ROWS_BETWEEN_MARKS;
 /// A segment of long keys ends sooner, here, so that memory is bounded whatever the keys.
-const MOST_BYTES: usize = 16 << 20;
+const MOST_BYTES: usize = 2 << 20;
 
 /// A segment of the snapshot that is being written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -426,11 +427,13 @@ mod tests {
     #[test]
     fn marks_stay_where_they_are() {
         let cut = Builder::default().cut;
-        let marks = (0..200_000_u64).filter(|number| cut.is_mark(&format!("key-{number}")));
+        let marks = (0..60_000_u64).filter(|number| cut.is_mark(&format!("key-{number}")));
 
         assert_eq!(
             marks.collect::<Vec<_>>(),
-            [2300, 41_166, 98_775, 119_342, 147_288, 189_981]
+            [
+                2300, 9858, 21_465, 28_501, 37_908, 41_166, 63_845, 89_301, 98_775
+            ]
         );
     }
 

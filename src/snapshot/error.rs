@@ -9,6 +9,14 @@ pub enum SnapshotError {
         /// Its key below the job's prefix.
         object: String,
     },
+    /// An object of it could not be read.
+    #[error("cannot use the snapshot: {object} could not be read: {problem}")]
+    Unreadable {
+        /// Its key below the job's prefix.
+        object: String,
+        /// Why.
+        problem: String,
+    },
     /// An object of it is not what was written.
     #[error("cannot use the snapshot: {object} is damaged: {problem}")]
     Damaged {
@@ -61,6 +69,12 @@ pub enum SnapshotError {
 }
 
 impl SnapshotError {
+    /// An object of a snapshot that is not there.
+    pub fn missing(object: &str) -> Self {
+        let object = object.to_owned();
+        Self::Missing { object }
+    }
+
     pub(super) fn damaged(object: &str, problem: impl Into<String>) -> Self {
         Self::Damaged {
             object: object.to_owned(),
@@ -71,6 +85,10 @@ impl SnapshotError {
     /// What becomes of the run, and what to do, as a sentence to follow the error.
     pub fn advice(&self) -> &'static str {
         match self {
+            Self::Unreadable { .. } => {
+                "this run compares the two listings alone and copies what it cannot prove; \
+                 grant s3:GetObject on .s3-backup/* of the backup bucket, if that is what is missing"
+            }
             Self::Missing { .. } | Self::Damaged { .. } => {
                 "this run compares the two listings alone, copies what it cannot prove, and writes a \
                  new snapshot; look for who else writes or expires objects below .s3-backup/"

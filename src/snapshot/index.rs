@@ -67,6 +67,8 @@ pub struct SegmentEntry {
     pub last_key: Key,
     /// How many rows it has.
     pub rows: u64,
+    /// The sum of the sizes that its rows tell of.
+    pub object_bytes: u64,
     /// Its size as it is stored.
     pub bytes: u64,
     /// The digest of what is stored.
@@ -80,6 +82,7 @@ struct Listed {
     first_key: Key,
     last_key: Key,
     rows: u64,
+    object_bytes: u64,
     bytes: u64,
     sha256: Digest,
 }
@@ -99,6 +102,7 @@ impl From<SegmentEntry> for Listed {
             first_key: entry.first_key,
             last_key: entry.last_key,
             rows: entry.rows,
+            object_bytes: entry.object_bytes,
             bytes: entry.bytes,
             sha256: entry.sha256,
         }
@@ -113,6 +117,7 @@ impl TryFrom<Listed> for SegmentEntry {
             first_key: listed.first_key,
             last_key: listed.last_key,
             rows: listed.rows,
+            object_bytes: listed.object_bytes,
             bytes: listed.bytes,
             sha256: listed.sha256,
         };
@@ -163,7 +168,7 @@ impl Index {
 
     /// The segments that may have rows of a range of keys.
     pub fn segments_from(&self, start: &Start) -> &[SegmentEntry] {
-        let before = |entry: &SegmentEntry| !start.admits(&entry.last_key);
+        let before = |entry: &SegmentEntry| !start.admits(entry.last_key.as_str());
         let first = self.segments.partition_point(before);
         self.segments.get(first..).unwrap_or_default()
     }

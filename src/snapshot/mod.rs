@@ -20,13 +20,13 @@ mod stored;
 mod writer;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 pub use builder::{Builder, Finished};
 pub use chain::{LATEST, Latest, Link, verify_chain};
 pub use digest::Digest;
 pub use error::SnapshotError;
 pub use index::{Index, SNAPSHOT_FORMAT, SegmentEntry, Totals, index_key};
-pub use row::{Row, RowRef};
+pub use row::{Recorded, Row, RowRef};
 pub use segment::Segment;
 pub use stored::{Rows, Stored};

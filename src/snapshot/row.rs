@@ -1,5 +1,6 @@
 //! One row of a snapshot: an object of the source and its copy, when the copy was last proven.
 
+use super::Stored;
 use crate::model::{ETag, Key, Object, StorageClass, Timestamp, VersionId};
 
 /// A row that stands on its own, as a copy makes it.
@@ -23,6 +24,15 @@ pub struct Row {
     pub storage_class: StorageClass,
     /// The copy's full-object checksum, when it is known: `crc64nvme:` and base64.
     pub checksum: Option<String>,
+}
+
+/// What goes into the next snapshot of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// The row of the last one.
+    Kept(Stored),
+    /// A new row.
+    New(Box<Row>),
 }
 
 impl Row {

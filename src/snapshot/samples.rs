@@ -43,7 +43,7 @@ pub(super) fn encoded(rows: &[Row]) -> (Bytes, SegmentEntry) {
 }
 
 /// The segment of these rows.
-pub(super) fn segment(rows: &[Row]) -> Arc<Segment> {
+pub(crate) fn segment(rows: &[Row]) -> Arc<Segment> {
     let (bytes, entry) = encoded(rows);
     Segment::open(bytes, entry).unwrap()
 }
@@ -54,6 +54,7 @@ pub(super) fn index(run_id: &str, previous: Option<Link>) -> Index {
         first_key: row(first).key,
         last_key: row(last).key,
         rows: last - first + 1,
+        object_bytes: 10 * first,
         bytes: 1000 + first,
         sha256: Digest::of(&first.to_le_bytes()),
     };

@@ -273,7 +273,7 @@ mod tests {
             key: crate::model::Key::new(format!("{number:01024}")),
             ..samples::row(number)
         };
-        let written: Vec<Row> = (0..6000).map(long).collect();
+        let written: Vec<Row> = (0..1500).map(long).collect();
 
         let segment = samples::segment(&written);
 

@@ -36,6 +36,15 @@ impl Stored {
     }
 }
 
+/// Two rows are equal if they say the same, wherever they are stored.
+impl PartialEq for Stored {
+    fn eq(&self, other: &Self) -> bool {
+        self.row() == other.row()
+    }
+}
+
+impl Eq for Stored {}
+
 impl fmt::Debug for Stored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.row().fmt(f)

@@ -21,9 +21,9 @@ use super::{Digest, SnapshotError};
 use crate::model::Key;
 
 /// The rows of a row group: what a reader holds decoded at a time.
-pub(super) const ROWS_PER_GROUP: usize = 8192;
+pub(super) const ROWS_PER_GROUP: usize = 2048;
 /// A row group of long keys ends sooner, about here, so that it stays small.
-const BYTES_PER_GROUP: usize = 4 << 20;
+const BYTES_PER_GROUP: usize = 1 << 20;
 
 /// The name of the format's number in the footer, and of what else is there for people.
 pub(super) const FORMAT_KEY: &str = "s3-backup.format";
@@ -54,6 +54,7 @@ pub(super) struct Writer {
     group: Columns,
     weight: usize,
     rows: u64,
+    object_bytes: u64,
     first: Option<Key>,
 }
 
@@ -68,6 +69,7 @@ impl Writer {
             group: Columns::default(),
             weight: 0,
             rows: 0,
+            object_bytes: 0,
             first: None,
         })
     }
@@ -76,6 +78,7 @@ impl Writer {
     pub fn push(&mut self, row: RowRef<'_>) -> Result<(), SnapshotError> {
         self.first.get_or_insert_with(|| Key::new(row.key));
         self.rows += 1;
+        self.object_bytes = self.object_bytes.saturating_add(row.size);
         self.weight += row.weight();
         self.group.push(row);
         if self.group.len() == ROWS_PER_GROUP || self.weight >= BYTES_PER_GROUP {
@@ -122,6 +125,7 @@ impl Writer {
             first_key: first,
             last_key: last,
             rows: self.rows,
+            object_bytes: self.object_bytes,
             bytes: bytes.len() as u64,
             sha256: Digest::of(&bytes),
         };

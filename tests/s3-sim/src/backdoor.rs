@@ -114,6 +114,18 @@ impl Backdoor {
         });
     }
 
+    /// Moves the current object to another class in place, as a lifecycle does.
+    pub fn set_storage_class(&self, bucket: &str, key: &str, class: &str) {
+        self.change(bucket, |bucket| {
+            if let Found::Object(version) = bucket.find(key, None) {
+                bucket.edit(key, version.id, |stored| {
+                    let properties = std::sync::Arc::make_mut(&mut stored.properties);
+                    class.clone_into(&mut properties.storage_class);
+                });
+            }
+        });
+    }
+
     /// The current object; none if the key is missing or deleted.
     pub fn current(&self, bucket: &str, key: &str) -> Option<ObjectView> {
         self.look(bucket, |bucket| match bucket.find(key, None) {

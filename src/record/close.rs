@@ -1,0 +1,181 @@
+//! The end of a record: an index, or a part for the next invocation to go on with.
+
+use std::time::SystemTime;
+
+use super::part::{Counts, Origin, Part};
+use super::{Book, Store};
+use crate::history::History;
+use crate::model::{KeyRange, RecordLink};
+use crate::plan::{Leg, Run};
+use crate::report::SnapshotNote;
+use crate::s3::{Condition, Contents};
+use crate::snapshot::{Digest, Index, LATEST, Latest, SNAPSHOT_FORMAT};
+
+const JSON: &str = "application/json";
+
+/// What a record has become.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The snapshot, if the run is at its end.
+    pub note: SnapshotNote,
+    /// The record, if it goes on.
+    pub link: Option<RecordLink>,
+}
+
+/// A leg that has come to its end, or as far as it could.
+#[derive(Clone, Copy, Debug)]
+pub struct Closing<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// Its leg.
+    pub leg: &'a Leg,
+    /// The source, as the result names it.
+    pub source: &'a str,
+    /// The keys that are left.
+    pub left: &'a [KeyRange],
+    /// Whether a listing broke off, so that nobody knows all keys.
+    pub broken: bool,
+    /// What was counted.
+    pub counts: Counts,
+}
+
+impl Kept {
+    fn problem(problem: String) -> Self {
+        let note = SnapshotNote {
+            problem: Some(problem),
+            ..SnapshotNote::default()
+        };
+        Self { note, link: None }
+    }
+}
+
+impl Book {
+    /// Writes the snapshot of a leg that is done, or the part of one that is not.
+    pub async fn close(self, store: Store, history: &History, closing: Closing<'_>) -> Kept {
+        let last = history.problem();
+        let last = last.map(|problem| format!("{problem}; {}", problem.advice()));
+        let stored = self.stored();
+        let kept = match self.written(&store, history, closing).await {
+            Ok(kept) => kept,
+            Err(problem) => {
+                tracing::warn!(problem, "no snapshot was written");
+                let problem = format!(
+                    "no snapshot was written: {problem}; the backup itself is not touched by it, \
+                     and the next run writes one"
+                );
+                Kept::problem(problem)
+            }
+        };
+        let problems = [last, kept.note.problem].into_iter().flatten();
+        let problems: Vec<String> = problems.collect();
+        let note = SnapshotNote {
+            segments_written: stored,
+            problem: (!problems.is_empty()).then(|| problems.join("; ")),
+            ..kept.note
+        };
+        Kept { note, ..kept }
+    }
+
+    async fn written(
+        &self,
+        store: &Store,
+        history: &History,
+        closing: Closing<'_>,
+    ) -> Result<Kept, String> {
+        let segments = self.segments()?;
+        if closing.broken {
+            return Err("a listing broke off".to_owned());
+        }
+        let part = store.begun(closing).await?.with(segments, closing.counts)?;
+        if closing.left.is_empty() {
+            store.write_index(part, history, closing).await
+        } else {
+            store.write_part(part, closing).await
+        }
+    }
+}
+
+impl Store {
+    /// What the invocations before this one have recorded.
+    async fn begun(&self, closing: Closing<'_>) -> Result<Part, String> {
+        let Closing { run, leg, .. } = closing;
+        let job = self.job.name();
+        if !leg.is_continued {
+            let origin = Origin {
+                run_id: run.id.clone(),
+                started_at: run.started,
+            };
+            return Ok(Part::begin(job, origin));
+        }
+        let link = leg.record.as_ref();
+        let link = link.ok_or("the cursor does not name the record of the run so far")?;
+        let read = self.bucket.read_state(&self.job.key(&link.key)).await;
+        let state = read.map_err(|error| error.to_string())?.state;
+        let state = state.ok_or_else(|| format!("{} is missing", link.key))?;
+        Part::parse(&state.body, link, job, &leg.ranges)
+    }
+
+    async fn write_part(&self, part: Part, closing: Closing<'_>) -> Result<Kept, String> {
+        let part = Part {
+            left: closing.left.to_vec(),
+            ..part
+        };
+        let key = format!("snapshots/parts/{}.json", closing.run.id);
+        let bytes = serde_json::to_vec(&part).map_err(|error| error.to_string())?;
+        self.write(&key, &bytes, &Condition::Always).await?;
+        Ok(Kept {
+            link: Some(RecordLink {
+                destination: closing.leg.destination.location.bucket.clone(),
+                sha256: Digest::of(&bytes).to_string(),
+                key,
+            }),
+            ..Kept::default()
+        })
+    }
+
+    /// Writes the index, and then names it the last one: if another run has done so meanwhile, this one
+    /// must not.
+    async fn write_index(
+        &self,
+        part: Part,
+        history: &History,
+        closing: Closing<'_>,
+    ) -> Result<Kept, String> {
+        let index = Index {
+            format: SNAPSHOT_FORMAT,
+            job: part.job,
+            source: closing.source.to_owned(),
+            destination: self.bucket.name().to_string(),
+            run_id: closing.run.id.clone(),
+            started_at: part.origin.started_at,
+            ended_at: SystemTime::now().into(),
+            totals: part.totals,
+            segments: part.segments,
+            previous: history.last().map(|(_, link)| link.clone()),
+        };
+        let (bytes, link) = index.encode().map_err(|error| error.to_string())?;
+        let key = link.key.clone();
+        self.write(&key, &bytes, &Condition::Create).await?;
+        let latest = Latest::new(index.job.clone(), link);
+        let latest = latest.encode().map_err(|error| error.to_string())?;
+        self.write(LATEST, &latest, history.condition()).await?;
+        let note = SnapshotNote {
+            key: Some(self.job.key(&key).as_str().to_owned()),
+            objects: index.totals.objects,
+            segments: index.segments.len() as u64,
+            ..SnapshotNote::default()
+        };
+        Ok(Kept { note, link: None })
+    }
+
+    async fn write(&self, part: &str, body: &[u8], condition: &Condition) -> Result<(), String> {
+        let contents = Contents {
+            body,
+            content_type: JSON,
+            kms_key: self.kms_key.as_deref(),
+        };
+        let key = self.job.key(part);
+        let written = self.bucket.write_state(&key, contents, condition).await;
+        written.map(drop).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,219 @@
+//! The record of one invocation of a run that goes on in another: which keys it was asked for, which it
+//! has left, and the segments of the rest.
+//!
+//! Parts form a chain: each was asked for exactly what the one before has left. If one is lost, or the
+//! cursor was used twice, the chain does not close, and the run ends without a snapshot, but with all its
+//! copies.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{KeyRange, RecordLink, Timestamp};
+use crate::snapshot::{Digest, SegmentEntry, Totals};
+
+/// The format that this version writes, and the one that it reads.
+pub const PART_FORMAT: u64 = 1;
+
+/// A run's beginning, which its last invocation tells of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The run's first invocation.
+    pub run_id: String,
+    /// When it began.
+    pub started_at: Timestamp,
+}
+
+/// What one invocation has recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// [`PART_FORMAT`].
+    pub format: u64,
+    /// Whose state it is.
+    pub job: String,
+    /// Where the run began.
+    pub origin: Origin,
+    /// The keys that are left.
+    pub left: Vec<KeyRange>,
+    /// The segments of all invocations so far, in the order of their keys.
+    pub segments: Vec<SegmentEntry>,
+    /// The counts of all invocations so far.
+    pub totals: Totals,
+}
+
+impl Part {
+    /// The beginning of a run: nothing is recorded yet.
+    pub fn begin(job: &str, origin: Origin) -> Self {
+        Self {
+            format: PART_FORMAT,
+            job: job.to_owned(),
+            origin,
+            left: Vec::new(),
+            segments: Vec::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Reads the part that a cursor names, if it is the one that was written and left just these keys.
+    ///
+    /// # Errors
+    /// Why it cannot be gone on with, in words.
+    pub fn parse(
+        bytes: &[u8],
+        link: &RecordLink,
+        job: &str,
+        asked: &[KeyRange],
+    ) -> Result<Self, String> {
+        let key = &link.key;
+        if Digest::of(bytes).to_string() != link.sha256 {
+            return Err(format!("{key} is not what was written"));
+        }
+        let part: Self =
+            serde_json::from_slice(bytes).map_err(|error| format!("{key}: {error}"))?;
+        if part.format != PART_FORMAT {
+            return Err(format!("{key} has format {}", part.format));
+        }
+        if part.job != job {
+            return Err(format!("{key} is of job {}", part.job));
+        }
+        if part.left != asked {
+            return Err(format!(
+                "{key} has left other keys than this run was asked for"
+            ));
+        }
+        Ok(part)
+    }
+
+    /// The part with these segments too.
+    ///
+    /// # Errors
+    /// When keys were recorded twice.
+    pub fn with(mut self, segments: Vec<SegmentEntry>, counts: Counts) -> Result<Self, String> {
+        self.segments.extend(segments);
+        self.segments
+            .sort_by(|one, other| one.first_key.cmp(&other.first_key));
+        let twice = self.segments.windows(2).find(|pair| match pair {
+            [before, after] => before.last_key >= after.first_key,
+            _ => false,
+        });
+        if let Some([_, after]) = twice {
+            return Err(format!(
+                "keys from {} on were recorded twice",
+                after.first_key
+            ));
+        }
+        self.totals = Totals {
+            objects: self.segments.iter().map(|segment| segment.rows).sum(),
+            bytes: self
+                .segments
+                .iter()
+                .map(|segment| segment.object_bytes)
+                .sum(),
+            copied: self.totals.copied + counts.copied,
+            errors: self.totals.errors + counts.errors,
+        };
+        Ok(self)
+    }
+}
+
+/// What a run counts beside its rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Objects that were copied.
+    pub copied: u64,
+    /// Objects that could not be.
+    pub errors: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{BucketName, Key, Start};
+
+    fn range(after: &str) -> KeyRange {
+        KeyRange {
+            start: Start::After(Key::new(after)),
+            until: None,
+        }
+    }
+
+    fn segment(first: &str, last: &str) -> SegmentEntry {
+        SegmentEntry {
+            first_key: Key::new(first),
+            last_key: Key::new(last),
+            rows: 2,
+            object_bytes: 10,
+            bytes: 100,
+            sha256: Digest::of(first.as_bytes()),
+        }
+    }
+
+    fn part() -> Part {
+        let origin = Origin {
+            run_id: "run".to_owned(),
+            started_at: Timestamp::from_millis(0),
+        };
+        Part::begin("job", origin)
+    }
+
+    #[test]
+    fn parts_add_up_in_the_order_of_their_keys() {
+        let counts = Counts {
+            copied: 3,
+            errors: 1,
+        };
+
+        let first = part().with(vec![segment("m", "p")], counts).unwrap();
+        let both = first
+            .with(vec![segment("a", "c"), segment("x", "z")], counts)
+            .unwrap();
+
+        let keys: Vec<_> = both
+            .segments
+            .iter()
+            .map(|entry| entry.first_key.as_str())
+            .collect();
+        assert_eq!(keys, ["a", "m", "x"]);
+        assert_eq!((both.totals.objects, both.totals.bytes), (6, 30));
+        assert_eq!((both.totals.copied, both.totals.errors), (6, 2));
+    }
+
+    #[test]
+    fn keys_that_were_recorded_twice_are_refused() {
+        let first = part()
+            .with(vec![segment("a", "m")], Counts::default())
+            .unwrap();
+
+        let twice = first.with(vec![segment("k", "z")], Counts::default());
+
+        assert_eq!(twice.unwrap_err(), "keys from k on were recorded twice");
+    }
+
+    #[test]
+    fn a_part_is_only_gone_on_with_where_it_stopped() {
+        let part = Part {
+            left: vec![range("k")],
+            ..part()
+        };
+        let bytes = serde_json::to_vec(&part).unwrap();
+        let link = RecordLink {
+            destination: BucketName::new("backup").unwrap(),
+            key: "snapshots/parts/run.json".to_owned(),
+            sha256: Digest::of(&bytes).to_string(),
+        };
+        let read = |bytes: &[u8], job, asked: &str| {
+            Part::parse(bytes, &link, job, &[range(asked)])
+                .map_err(|error| error.replace(&link.key, "it"))
+        };
+
+        assert_eq!(read(&bytes, "job", "k"), Ok(part));
+        assert_eq!(
+            read(b"{}", "job", "k").unwrap_err(),
+            "it is not what was written"
+        );
+        assert_eq!(read(&bytes, "other", "k").unwrap_err(), "it is of job job");
+        assert!(
+            read(&bytes, "job", "l")
+                .unwrap_err()
+                .contains("has left other keys")
+        );
+    }
+}
