@@ -4,6 +4,7 @@
 use crate::account::Account;
 use crate::bucket::{Bucket, BucketOptions, Found, Versioning};
 use crate::clock::Clock;
+use crate::compare::Difference;
 use crate::content::Content;
 use crate::digest;
 use crate::faults::{Effect, Fault, Strikes};
@@ -175,6 +176,12 @@ impl Backdoor {
         })
     }
 
+    /// How the current objects of a bucket differ from those of its copy.
+    pub fn compare(&self, bucket: &str, copy: &str) -> Difference {
+        let store = self.account.store();
+        Difference::between(known(&store, bucket), known(&store, copy))
+    }
+
     /// Open multi-part uploads.
     pub fn uploads(&self, bucket: &str) -> Vec<UploadView> {
         self.look(bucket, |bucket| {
@@ -225,11 +232,14 @@ impl Backdoor {
     }
 
     fn look<T>(&self, name: &str, look: impl FnOnce(&Bucket) -> T) -> T {
-        let store = self.account.store();
-        match store.get(name) {
-            Some(bucket) => look(bucket),
-            None => panic!("there is no bucket {name}"),
-        }
+        look(known(&self.account.store(), name))
+    }
+}
+
+fn known<'a>(store: &'a Store, name: &str) -> &'a Bucket {
+    match store.get(name) {
+        Some(bucket) => bucket,
+        None => panic!("there is no bucket {name}"),
     }
 }
 

@@ -1,0 +1,62 @@
+//! The simulator as a program, for benchmarks: prints its endpoint and runs
+//! until it is killed, or until its input ends if it is to report. Keeps counts
+//! only, so that its memory stays small.
+
+mod fault;
+mod report;
+mod stage;
+
+use s3_sim::Detail;
+use stage::Stage;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: s3-sim [options]
+  --port N               port to listen on; 0, the default, for any
+  --buckets A,B          unversioned buckets (default: primary)
+  --versioned C,D        versioned buckets (default: backup)
+  --populate N           so many generated keys in the first unversioned bucket
+  --unchanged            and the same ones in the first versioned bucket
+  --changed PERCENT      since then so many were rewritten, every other one in
+                         its old size, and as many are new
+  --shape SHAPE          flat (default), deep or skewed
+  --size BYTES           size of each generated object (default: 1000)
+  --latency CLASS=MS     for list, head, copy or write; may be repeated
+  --write-limit N        writes per second above which it says SlowDown
+  --page-size N          most keys on a listing page
+  --fault VERB:WHAT:SHARE  a share of the calls of list, head or copy goes
+                         wrong: 500, 503, reset, or 200 with an error inside;
+                         may be repeated
+  --report               ends when its input ends, and tells then, as JSON, what
+                         it was asked and how the buckets differ";
+
+fn main() -> ExitCode {
+    let arguments = std::env::args().skip(1);
+    match Stage::read(arguments) {
+        Err(mistake) => {
+            eprintln!("{mistake}\n{USAGE}");
+            ExitCode::from(2)
+        }
+        Ok(stage) => run(stage),
+    }
+}
+
+fn run(stage: Stage) -> ExitCode {
+    let sim = stage.builder.start();
+    stage.buckets.set(&sim);
+    for (fault, effect) in stage.faults {
+        sim.fault(fault, effect);
+    }
+    sim.ledger().keep(Detail::Counts);
+    println!("{}", sim.endpoint());
+    if !stage.reports {
+        loop {
+            std::thread::park();
+        }
+    }
+    // What comes is of no interest, only that nothing more will.
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    let difference = stage.buckets.compare(&sim);
+    println!("{}", report::of(&sim.ledger(), difference));
+    ExitCode::SUCCESS
+}
