@@ -4,11 +4,11 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help check test demo stop package cli clean
+.PHONY: help check test bench demo stop package cli clean
 
 # Processor of the function: x86_64 or arm64.
 ARCH ?= x86_64
-export ARCH DATA KEEP
+export ARCH DATA KEEP CASES HUGE SMALL REPEAT RIVALS RIVAL_SECONDS
 
 help: ## List the targets
 	@echo "usage: make TARGET"
@@ -20,6 +20,9 @@ check: ## Format, lints, unit tests, architecture: the fast part
 
 test: ## Everything that CI runs, with the time of each part
 	@scripts/test
+
+bench: ## CPU, memory, time and requests on a simulator; CASES=names, HUGE=1, RIVALS=1: see docs/performance.md
+	@scripts/bench
 
 demo: ## The whole job on a local AWS; DATA=folder takes your files, KEEP=1 leaves it running
 	@scripts/demo
@@ -37,4 +40,4 @@ cli: ## target/release/s3-backup, the command line
 	cargo build --release --locked --bin s3-backup
 
 clean: stop ## Remove everything that was built or installed here
-	rm -rf target dist .venv .pytest_cache cdk/node_modules cdk/cdk.out
+	rm -rf target dist .venv .venv-rivals .pytest_cache cdk/node_modules cdk/cdk.out

@@ -1,0 +1,160 @@
+"""Measures the release build on the simulator, and other tools beside it: see docs/performance.md.
+
+The environment says what: CASES (names), HUGE=1, SMALL=1, REPEAT=N, RIVALS=0 or 1, RIVAL_SECONDS=N.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import cases
+import cold_start
+import machine
+import process
+import rivals
+import table
+from cases import Case, Result
+from simulator import NotStarted, Simulator
+
+PROGRAM = "target/release/s3-backup"
+COLD_START = "cold-start"
+TABLE = Path("dist/bench.md")
+# SMALL=1 is this part of each case.
+SMALL = 100
+
+
+class Mistake(Exception):
+    """What was asked for is not allowed."""
+
+
+def number(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdigit() or int(text) < 1:
+        raise Mistake(f"{name} = {text} is not allowed; allowed: a number from 1 on")
+    return int(text)
+
+
+def flag(name: str) -> bool:
+    return os.environ.get(name, "") not in ("", "0")
+
+
+def chosen() -> tuple[list[Case], bool]:
+    """The cases that were asked for, and whether the cold start is one."""
+    known = cases.all_cases(SMALL if flag("SMALL") else 1)
+    names = [case.name for case in known] + [COLD_START]
+    asked = os.environ.get("CASES", "").split()
+    unknown = [name for name in asked if name not in names]
+    if unknown:
+        raise Mistake(f"CASES = {' '.join(unknown)} is not allowed; allowed: {', '.join(names)}")
+    if asked:
+        return [case for case in known if case.name in asked], COLD_START in asked
+    return [case for case in known if flag("HUGE") or not case.huge], True
+
+
+def measure(case: Case, simulator: Simulator, command: list[str], env: dict[str, str], seconds: float) -> Result:
+    run = process.run(command, env, seconds)
+    return Result(case, run, simulator.report())
+
+
+def ours(case: Case) -> Result:
+    command = [PROGRAM, "run", "--json", "--source", "primary", "--destination", "backup"]
+    with Simulator(case.simulator()) as simulator:
+        env = {
+            "PATH": os.environ["PATH"],
+            "AWS_ENDPOINT_URL": simulator.endpoint,
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        }
+        return measure(case, simulator, command, env, case.seconds)
+
+
+def median_of_ours(case: Case, repeat: int) -> Result:
+    """The run with the median CPU, unless one of them is not exact: then that one."""
+    results = []
+    for _ in range(repeat):
+        results.append(ours(case))
+        if results[-1].own_problem():
+            return results[-1]
+    return sorted(results, key=lambda result: result.run.cpu)[(repeat - 1) // 2]
+
+
+def theirs(case: Case, rival: rivals.Rival, program: str, seconds: float) -> Result:
+    with Simulator(case.simulator()) as simulator, tempfile.TemporaryDirectory() as folder:
+        env = rivals.environment(Path(folder), simulator.endpoint)
+        return measure(case, simulator, [program, *rival.command(simulator.endpoint)], env, seconds)
+
+
+def tell(tool: str, result: Result, problem: "str | None") -> None:
+    print(
+        f"{result.case.name:17} {tool:10} {result.run.wall:7.1f} s  CPU {result.run.cpu:6.2f} s  "
+        f"{result.run.peak_mib:6.1f} MiB  {table.requests(result)}; {problem or 'exact'}",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def run_all(asked: list[Case], notes: list[str]) -> dict[str, cases.Results]:
+    """Ours in every case, and the others where a comparison is fair."""
+    repeat, seconds = number("REPEAT", 1), number("RIVAL_SECONDS", 60)
+    here, absent = ({}, []) if os.environ.get("RIVALS") == "0" else rivals.find()
+    notes += absent
+    notes += [f"{name}: {version}; at most {seconds} s for each case" for name, (_, _, version) in here.items()]
+    by_tool: dict[str, cases.Results] = {table.OURS: {}, **{name: {} for name in here}}
+    for case in asked:
+        result = by_tool[table.OURS][case.name] = median_of_ours(case, repeat)
+        tell(table.OURS, result, result.own_problem())
+        for name, (rival, program, _) in here.items():
+            if not case.with_rivals:
+                continue
+            if case.to_copy == 0 and any(not of.case.to_copy and of.run.timed_out for of in by_tool[name].values()):
+                notes.append(f"{name} is left out of {case.name}: it was stopped in a case like it")
+                continue
+            result = by_tool[name][case.name] = theirs(case, rival, program, seconds)
+            tell(name, result, result.problem())
+    return by_tool
+
+
+def page(by_tool: dict[str, cases.Results], cold: "cold_start.ColdStart | None", notes: list[str]) -> str:
+    """What is printed in the end, and kept."""
+    own = by_tool[table.OURS]
+    parts = ["\n".join(f"- {line}" for line in notes)]
+    if own:
+        parts.append(table.measured(own))
+    if cold:
+        parts.append(table.cold_start(cold))
+    if flag("SMALL"):
+        parts.append(f"SMALL=1: a part in {SMALL} of the objects, to try it out. Targets are not for this.")
+    else:
+        parts.append(table.targets(own, cold))
+        if known := table.costs(own):
+            parts.append(table.sizes(known))
+    if any(results for tool, results in by_tool.items() if tool != table.OURS):
+        parts.append(table.side_by_side(by_tool))
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> int:
+    asked, with_cold_start = chosen()
+    process.stay_on_server_core()
+    notes = machine.described()
+    cold = cold_start.measure() if with_cold_start else None
+    by_tool = run_all(asked, notes)
+    text = page(by_tool, cold, notes)
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text(text, encoding="utf-8")
+    print(text)
+    wrong = [name for name, result in by_tool[table.OURS].items() if result.own_problem()]
+    if wrong:
+        print(f"error: not exact: {', '.join(wrong)}; see the table", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (Mistake, NotStarted, cold_start.NeverPolled) as error:
+        sys.exit(f"error: cannot measure: {error}")

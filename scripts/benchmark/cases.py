@@ -1,0 +1,201 @@
+"""What is measured: each case as data, with what must be reached and what cannot be beaten."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from process import Run
+from simulator import LATENCY_MS, Report
+
+# Copies in flight by default, at most.
+IN_FLIGHT = 256
+KEYS_PER_PAGE = 1000
+LIST_S, COPY_S = LATENCY_MS["list"] / 1000, LATENCY_MS["copy"] / 1000
+
+
+@dataclass(frozen=True)
+class Result:
+    """A case as one tool has done it."""
+
+    case: "Case"
+    run: Run
+    report: Report
+
+    @property
+    def pages(self) -> int:
+        return self.report.count("ListObjectsV2")
+
+    @property
+    def copies(self) -> int:
+        return self.report.count("CopyObject")
+
+    @property
+    def copied(self) -> int:
+        return self.report.count("CopyObject", 200)
+
+    @property
+    def refused(self) -> int:
+        return self.report.count(status=503)
+
+    @property
+    def requests_per_copy(self) -> float:
+        """Two digits: a handful of requests for each run are none for each object."""
+        return round((self.report.count() - self.pages) / max(self.case.to_copy, 1), 2)
+
+    def problem(self) -> "str | None":
+        """Why the outcome is not what it must be, whatever it took."""
+        found = []
+        if self.run.timed_out:
+            found.append(f"stopped after {self.run.wall:.0f} s")
+        elif self.run.code != 0:
+            found.append(f"ended with {self.run.code}: {last_line(self.run.err)}")
+        if not self.report.is_exact:
+            found.append(f"{self.report.missing:,} missing and {self.report.wrong:,} wrong of {self.report.objects:,}")
+        return "; ".join(found) or None
+
+    def own_problem(self) -> "str | None":
+        """The same for our own program, whose result must tell the truth as well."""
+        if problem := self.problem():
+            return problem
+        told = json.loads(self.run.out)
+        expected = {
+            "status": "complete",
+            "objects_found": self.report.objects,
+            "objects_copied": self.case.to_copy,
+            "errors": 0,
+        }
+        wrong = [f"{name} is {told[name]}, expected {value}" for name, value in expected.items() if told[name] != value]
+        return "; ".join(wrong) or None
+
+
+def last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1][:100].replace("|", "/") if lines else "no message"
+
+
+Results = dict[str, Result]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a figure of a result must not exceed. Both are none if another case that they need was not measured."""
+
+    name: str
+    unit: str
+    most: Callable[[Results], "float | None"]
+    figure: Callable[[Result, Results], "float | None"]
+
+
+def at_most(name: str, most: float, unit: str, figure: Callable[[Result], float]) -> Target:
+    return Target(name, unit, lambda _: most, lambda result, _: figure(result))
+
+
+def wall(most: float) -> Target:
+    return at_most("wall time", most, "s", lambda result: result.run.wall)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A situation of the two buckets, and what is expected of a run in it."""
+
+    name: str
+    title: str
+    objects: int
+    arguments: list[str]
+    # Objects that are to be copied.
+    to_copy: int
+    targets: list[Target]
+    # What no program can beat, in words and in seconds.
+    limit: Callable[[Result], tuple[str, float]]
+    seconds: float = 300
+    with_rivals: bool = False
+    huge: bool = False
+
+    def simulator(self) -> list[str]:
+        return ["--populate", str(self.objects), *self.arguments]
+
+
+def copy_limit(objects: int) -> Callable[[Result], tuple[str, float]]:
+    return lambda _: (f"{objects:,} x {COPY_S * 1000:.0f} ms / {IN_FLIGHT}", objects * COPY_S / IN_FLIGHT)
+
+
+def rate_limit(objects: int, per_second: int) -> Callable[[Result], tuple[str, float]]:
+    return lambda _: (f"{objects:,} / {per_second:,} per s", objects / per_second)
+
+
+def listing_limit(result: Result) -> tuple[str, float]:
+    pages = -(-result.case.objects // KEYS_PER_PAGE) * 2
+    at_once = max(result.report.at_once.get("ListObjectsV2", 0), 1)
+    return f"{pages:,} x {LIST_S * 1000:.0f} ms / {at_once} at once", pages * LIST_S / at_once
+
+
+def faults_limit(result: Result) -> tuple[str, float]:
+    text = f"{result.copies:,} attempts x {COPY_S * 1000:.0f} ms / {IN_FLIGHT}, no waits"
+    return text, result.copies * COPY_S / IN_FLIGHT
+
+
+def per_copy(result: Result) -> float:
+    return result.run.cpu * 1000 / max(result.copied, 1)
+
+
+def listing_targets(objects: int) -> list[Target]:
+    most_pages = int(2 * objects / KEYS_PER_PAGE * 1.02)
+    return [
+        at_most("client CPU", 4, "s", lambda result: result.run.cpu),
+        at_most("peak memory", 64, "MiB", lambda result: result.run.peak_mib),
+        wall(10),
+        at_most("listing requests", most_pages, "", lambda result: result.pages),
+    ]
+
+
+def ten_times_targets(smaller: str) -> list[Target]:
+    """Against the same shape with a tenth of the keys: the same memory, CPU in proportion, and a tenth for noise."""
+
+    def of(figure: Callable[[Result], float], times: float) -> Callable[[Results], "float | None"]:
+        return lambda results: figure(results[smaller]) * times if smaller in results else None
+
+    memory, cpu = (lambda result: result.run.peak_mib), (lambda result: result.run.cpu)
+    return [
+        Target(f"peak memory (1.1 x {smaller})", "MiB", of(memory, 1.1), lambda own, _: memory(own)),
+        Target(f"client CPU (11 x {smaller})", "s", of(cpu, 11), lambda own, _: cpu(own)),
+    ]
+
+
+def copy_cases(scale: int) -> list[Case]:
+    many, some, few = 20_000 // scale, 5_000 // scale, 1_000 // scale
+    faults = [part for fault in ("500:0.2", "reset:0.05", "200:0.2") for part in ("--fault", f"copy:{fault}")]
+    once = at_most("requests per object beyond listings", 1, "", lambda result: result.requests_per_copy)
+    cpu = at_most("client CPU per object", 0.15, "ms", per_copy)
+    refused = at_most("refused", 5, "%", lambda result: 100 * result.refused / max(result.copies, 1))
+    return [
+        Case("copy", f"first copy of {many:,} objects", many, [], many, [wall(4), cpu, once], copy_limit(many),
+             with_rivals=True),
+        Case("copy-limited", f"first copy of {many:,}, 3,500 writes/s", many, ["--write-limit", "3500"], many,
+             [wall(6.3)], rate_limit(many, 3_500)),
+        Case("copy-throttled", f"first copy of {some:,}, 200 writes/s", some, ["--write-limit", "200"], some,
+             [wall(28), refused], rate_limit(some, 200)),
+        Case("copy-faulty", f"first copy of {few:,}; 20 % 500, 5 % resets, 20 % errors within a 200", few, faults, few,
+             [wall(15)], faults_limit),
+    ]
+
+
+def listing_cases(scale: int) -> list[Case]:
+    keys, huge = 1_000_000 // scale, 10_000_000 // scale
+    changed = keys // 100
+    unchanged = [
+        Case(f"unchanged-{shape}", f"unchanged, {keys:,} keys, {shape}", keys, ["--shape", shape, "--unchanged"], 0,
+             listing_targets(keys), listing_limit, with_rivals=shape != "skewed")
+        for shape in ("deep", "flat", "skewed")
+    ]
+    return [
+        *unchanged,
+        Case("changed", f"1 % rewritten and 1 % new of {keys:,} keys", keys, ["--shape", "deep", "--changed", "1"],
+             2 * changed, [], listing_limit),
+        Case("unchanged-huge", f"unchanged, {huge:,} keys, flat", huge, ["--shape", "flat", "--unchanged"], 0,
+             ten_times_targets("unchanged-flat"), listing_limit, seconds=3_000, huge=True),
+    ]
+
+
+def all_cases(scale: int) -> list[Case]:
+    """Every case, with a part of its objects if it is only to be tried out."""
+    return [*copy_cases(scale), *listing_cases(scale)]

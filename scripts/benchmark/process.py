@@ -1,0 +1,136 @@
+"""A process on a core of its own, and what it took.
+
+CPU is user and system time of the process and of all that it waited for, to the microsecond. The peak needs care: the
+kernel lets a new process begin with the peak of the one that started it, so the number of `wait4` is believed only if it
+is above our own; below that, the process was looked at often enough while it ran.
+"""
+
+import os
+import resource
+import select
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+CORES = sorted(os.sched_getaffinity(0))
+# With two cores or more the simulator and this program are on the first, the measured program is on the last.
+SERVER_CORE, CLIENT_CORE = CORES[0], CORES[-1]
+PINNED = SERVER_CORE != CLIENT_CORE
+# Between two looks at the memory of a process.
+LOOK_MS = 20
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a process ended."""
+
+    code: int
+    timed_out: bool
+    wall: float
+    cpu: float
+    peak_mib: float
+    out: str
+    err: str
+
+
+def stay_on_server_core() -> None:
+    os.sched_setaffinity(0, {SERVER_CORE})
+
+
+@contextmanager
+def client_core() -> Iterator[None]:
+    """What is started in here inherits the core of the measured program."""
+    os.sched_setaffinity(0, {CLIENT_CORE})
+    try:
+        yield
+    finally:
+        stay_on_server_core()
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of a running process so far, by its clock: see clock_getcpuclockid(3)."""
+    try:
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return 0.0
+
+
+def run(command: list[str], env: dict[str, str], seconds: float) -> Run:
+    """Runs a command to its end, at most so many seconds."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        began = time.monotonic()
+        with client_core():
+            process = subprocess.Popen(
+                command, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+            )
+        try:
+            ended, seen_kib = watch(process.pid, began + seconds)
+            # A child of a process that is killed has nobody who waits for it and counts its time.
+            cpu = 0.0 if ended else sum(map(cpu_of, session(process.pid)))
+        finally:
+            # Whatever is left of it: the process after its time, or a child that it left behind.
+            kill_group(process.pid)
+        wall = time.monotonic() - began
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        cpu = max(cpu, used.ru_utime + used.ru_stime)
+        own_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak_kib = max(seen_kib, used.ru_maxrss if used.ru_maxrss > own_kib else 0)
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode(errors="replace"))
+    return Run(process.returncode, not ended, wall, cpu, peak_kib / 1024, *texts)
+
+
+def watch(pid: int, deadline: float) -> tuple[bool, int]:
+    """Waits until the process has ended or its time is up. Tells whether it has ended, and its peak memory as far as
+    that was seen."""
+    peak = 0
+    descriptor = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        while not poll.poll(LOOK_MS):
+            peak = max(peak, peak_kib(pid))
+            if time.monotonic() > deadline:
+                return False, max(map(peak_kib, session(pid)), default=peak)
+        return True, peak
+    finally:
+        os.close(descriptor)
+
+
+def peak_kib(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
+
+
+def session(leader: int) -> list[int]:
+    """The processes of a session: the one that was started in it, and what that one started."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.getsid(int(name)) == leader:
+                found.append(int(name))
+        except ProcessLookupError:
+            pass
+    return found
+
+
+def kill_group(pid: int) -> None:
+    """Ends a process that was started in a session of its own, with all that it started. Its number is not given to
+    another one before it has been waited for."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass

@@ -1,0 +1,72 @@
+"""The simulated S3 as a process: started for each run anew, asked at its end what it was asked."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import process
+
+PROGRAM = Path("target/release/s3-sim")
+# Of S3 in the same region, as a rule of thumb.
+LATENCY_MS = {"list": 60, "copy": 30, "head": 15, "write": 30}
+
+
+class NotStarted(Exception):
+    """Why the simulator does not run."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the simulator saw, and how the two buckets differ in the end."""
+
+    calls: list
+    at_once: dict
+    objects: int
+    missing: int
+    wrong: int
+    extra: int
+    cpu: float
+
+    def count(self, verb: "str | None" = None, status: "int | None" = None) -> int:
+        """Calls of a verb, or of all, that ended with a status, or with any."""
+        return sum(
+            count
+            for own_verb, own_status, count in self.calls
+            if verb in (None, own_verb) and status in (None, own_status)
+        )
+
+    @property
+    def is_exact(self) -> bool:
+        return self.missing == 0 and self.wrong == 0
+
+
+class Simulator:
+    """A running one. It ends with its input, so also when this program does."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        latencies = [part for name, ms in LATENCY_MS.items() for part in ("--latency", f"{name}={ms}")]
+        self.process = subprocess.Popen(
+            [PROGRAM, "--report", *latencies, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.endpoint = self.process.stdout.readline().strip()
+        if not self.endpoint:
+            raise NotStarted(f"the simulator ended with {self.process.wait()} when asked for {arguments}")
+
+    def __enter__(self) -> "Simulator":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    def report(self) -> Report:
+        """Ends it. What the comparison takes is not counted."""
+        cpu = process.cpu_of(self.process.pid)
+        self.process.stdin.close()
+        return Report(**json.loads(self.process.stdout.readline()), cpu=cpu)

@@ -1,0 +1,134 @@
+"""The figures as Markdown."""
+
+import sizing
+from cases import COPY_S, LIST_S, Result, Results
+from cold_start import ColdStart
+
+OURS = "s3-backup"
+COLD_START_CPU_MS = 12
+ZIP_MB = 6
+UNCHANGED = ("unchanged-deep", "unchanged-flat", "unchanged-skewed")
+
+
+def rows(head: list[str], body: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def number(value: float) -> str:
+    """Three digits, and none behind the point of what is large."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def requests(result: Result) -> str:
+    others = result.report.count() - result.pages - result.copies
+    counts = [(result.pages, "LIST"), (result.copies, "COPY"), (others, "other")]
+    told = ", ".join(f"{count:,} {name}" for count, name in counts if count)
+    return told + (f" ({result.refused:,} x 503)" if result.refused else "")
+
+
+def at_once(result: Result) -> str:
+    seen = [("ListObjectsV2", "LIST"), ("CopyObject", "COPY")]
+    known = [(result.report.at_once.get(verb, 0), name) for verb, name in seen]
+    return ", ".join(f"{most} {name}" for most, name in known if most)
+
+
+def per_object(result: Result) -> str:
+    """Beyond listings, where something was to be copied."""
+    return f"{result.requests_per_copy:.2f}" if result.case.to_copy else ""
+
+
+def measured(results: Results) -> str:
+    head = [
+        "case", "wall s", "limit s", "limit is", "client CPU s", "peak MiB", "requests", "per copied object", "at once",
+        "exact", "simulator CPU s",
+    ]
+    body = []
+    for name, result in results.items():
+        words, seconds = result.case.limit(result)
+        body.append([
+            f"`{name}`: {result.case.title}", number(result.run.wall), number(seconds), words, number(result.run.cpu),
+            number(result.run.peak_mib), requests(result), per_object(result), at_once(result),
+            result.own_problem() or "yes", number(result.report.cpu),
+        ])
+    return rows(head, body)
+
+
+def targets(results: Results, cold: "ColdStart | None") -> str:
+    body = []
+    for name, result in results.items():
+        for target in result.case.targets:
+            most, figure = target.most(results), target.figure(result, results)
+            if most is None or figure is None:
+                body.append([f"`{name}`", target.name, "", number(figure or 0), "nothing to compare with"])
+            else:
+                body.append(verdict(name, target.name, most, figure, target.unit))
+    if cold:
+        body.append(verdict("cold-start", "CPU to the first poll", COLD_START_CPU_MS, cold.cpu_ms, "ms"))
+        body.append(verdict("cold-start", "zipped executable", ZIP_MB, cold.zip_mb, "MB"))
+    return rows(["case", "what", "target", "measured", ""], body)
+
+
+def verdict(case: str, name: str, most: float, figure: float, unit: str) -> list[str]:
+    told = "met" if figure <= most else "**missed**"
+    return [f"`{case}`", name, f"{most:,.4g} {unit}".strip(), f"{number(figure)} {unit}".strip(), told]
+
+
+def cold_start(cold: ColdStart) -> str:
+    head = ["from exec to the first poll", "CPU ms", "least", "wall ms", "peak MiB", "zipped MB"]
+    body = [[
+        f"median of {len(cold.starts)} starts", number(cold.cpu_ms), number(cold.least_cpu_ms), number(cold.wall_ms),
+        number(cold.peak_mib), number(cold.zip_mb),
+    ]]
+    return rows(head, body)
+
+
+def side_by_side(by_tool: dict[str, Results]) -> str:
+    """Ours first, then the others, for the cases that others have run."""
+    names = [name for name in by_tool[OURS] if any(name in by_tool[tool] for tool in by_tool if tool != OURS)]
+    body = []
+    for name in names:
+        for tool, results in by_tool.items():
+            if name not in results:
+                continue
+            result = results[name]
+            body.append([
+                f"`{name}`", tool, number(result.run.wall), number(result.run.cpu), number(result.run.peak_mib),
+                requests(result), at_once(result), result.problem() or "exact",
+            ])
+    return rows(["case", "tool", "wall s", "client CPU s", "peak MiB", "requests", "at once", "outcome"], body)
+
+
+def costs(results: Results) -> "sizing.Costs | None":
+    """From the first copy and the worst of the unchanged cases."""
+    unchanged = [result for name, result in results.items() if name in UNCHANGED]
+    if not unchanged or "copy" not in results:
+        return None
+    worst = max(unchanged, key=lambda result: result.run.cpu)
+    copy = results["copy"]
+    return sizing.Costs(
+        per_unchanged=worst.run.cpu / worst.case.objects,
+        per_copied=copy.run.cpu / copy.case.to_copy,
+        listings_at_once=min(max(result.report.at_once.get("ListObjectsV2", 1), 1) for result in unchanged),
+    )
+
+
+def sizes(known: sizing.Costs) -> str:
+    formula = (
+        f"CPU: {known.per_unchanged * 1e6:.2f} us for an unchanged object, {known.per_copied * 1e6:.0f} us for a copied "
+        f"one. Unchanged = min({sizing.SECONDS} s x share / CPU each, {sizing.SECONDS} s x {known.listings_at_once} "
+        f"listings at once / {LIST_S * 1000:.0f} ms x 500 objects). Copied = min({sizing.SECONDS} s x share / CPU each, "
+        f"{sizing.SECONDS} s x copies at once / {COPY_S * 1000:.0f} ms, {sizing.SECONDS} s x "
+        f"{sizing.WRITES_PER_SECOND:,} writes/s)."
+    )
+    body = [
+        [
+            f"{memory:,} MB", f"{sizing.share(memory):.2f}", sizing.rounded(sizing.unchanged(memory, known)),
+            sizing.rounded(sizing.copied(memory, known)),
+        ]
+        for memory in sizing.SETTINGS
+    ]
+    head = ["memory setting", "share of a CPU", "unchanged objects per run", "copied objects per run"]
+    return f"{formula}\n\n{rows(head, body)}"
