@@ -20,6 +20,7 @@ from simulator import NotStarted, Simulator
 PROGRAM = "target/release/s3-backup"
 COLD_START = "cold-start"
 TABLE = Path("dist/bench.md")
+SMALL_TABLE = Path("dist/bench-small.md")
 # SMALL=1 is this part of each case.
 SMALL = 100
 
@@ -144,8 +145,9 @@ def main() -> int:
     cold = cold_start.measure() if with_cold_start else None
     by_tool = run_all(asked, notes)
     text = page(by_tool, cold, notes)
-    TABLE.parent.mkdir(exist_ok=True)
-    TABLE.write_text(text, encoding="utf-8")
+    kept = SMALL_TABLE if flag("SMALL") else TABLE
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text(text, encoding="utf-8")
     print(text)
     wrong = [name for name, result in by_tool[table.OURS].items() if result.own_problem()]
     if wrong:

@@ -1,0 +1,128 @@
+"""The figures of `make bench` are right, and what is wrong is told."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts/benchmark"))
+
+import cases
+import process
+import rivals
+import sizing
+import table
+from cases import Result
+from process import Run
+from simulator import Report
+
+PYTHON = [sys.executable, "-S", "-c"]
+ENV = {"PATH": os.environ["PATH"]}
+TOUCH = "x = bytearray({} << 20); x[::4096] = x[::4096]; import time; time.sleep(0.2)"
+SPIN = "while True: pass"
+
+
+def result(case: str, calls: list, run: "Run | None" = None, **report: int) -> Result:
+    known = {own.name: own for own in cases.all_cases(1)}[case]
+    seen = {"objects": known.objects, "missing": 0, "wrong": 0, "extra": 0, **report}
+    run = run or Run(0, False, wall=3.0, cpu=1.6, peak_mib=30.0, out="", err="")
+    return Result(known, run, Report(calls, {"ListObjectsV2": 2, "CopyObject": 256}, cpu=0.5, **seen))
+
+
+def told(**changes: object) -> str:
+    counts = {"status": "complete", "objects_found": 20_000, "objects_copied": 20_000, "errors": 0}
+    return str(counts | changes).replace("'", '"')
+
+
+COPIED = [["ListObjectsV2", 200, 21], ["CopyObject", 200, 20_000], ["CopyObject", 503, 100], ["HeadBucket", 200, 2]]
+
+
+def test_memory_is_that_of_the_program_and_not_of_the_one_that_started_it() -> None:
+    ballast = b"x" * (200 << 20)
+
+    small, large = (process.run([*PYTHON, TOUCH.format(mib)], ENV, 20).peak_mib for mib in (1, 100))
+
+    assert len(ballast) > large * 2**20 > 100 * 2**20
+    assert 95 < large - small < 105
+
+
+def test_cpu_counts_a_child_that_was_killed_with_its_parent() -> None:
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', {SPIN!r}])"
+    began = time.monotonic()
+
+    run = process.run([*PYTHON, parent], ENV, 1.5)
+
+    assert run.timed_out
+    assert time.monotonic() - began < 10
+    assert run.cpu > 0.2
+
+
+def test_requests_are_told_apart_and_counted_for_each_object() -> None:
+    copied = result("copy", COPIED)
+
+    assert table.requests(copied) == "21 LIST, 20,100 COPY, 2 other (100 x 503)"
+    # 20,102 for 20,000 objects: the refused ones were sent too.
+    assert table.per_object(copied) == "1.01"
+    assert copied.refused == 100
+
+
+def test_an_inexact_backup_is_a_problem_whatever_the_program_says() -> None:
+    run = Run(0, False, wall=3.0, cpu=1.6, peak_mib=30.0, out=told(), err="")
+
+    assert result("copy", COPIED, run).own_problem() is None
+    assert result("copy", COPIED, run, missing=1).own_problem() == "1 missing and 0 wrong of 20,000"
+    assert result("copy", COPIED, run, wrong=2).own_problem() == "0 missing and 2 wrong of 20,000"
+
+
+def test_a_result_that_does_not_tell_the_truth_is_a_problem() -> None:
+    run = Run(0, False, wall=3.0, cpu=1.6, peak_mib=30.0, out=told(objects_copied=19_999), err="")
+
+    assert result("copy", COPIED, run).own_problem() == "objects_copied is 19999, expected 20000"
+
+
+def test_a_failure_is_told_in_its_own_words() -> None:
+    run = Run(1, False, wall=3.0, cpu=1.6, peak_mib=30.0, out="", err="first\nlast | line\n")
+
+    assert result("copy", COPIED, run, missing=5).problem() == (
+        "ended with 1: last / line; 5 missing and 0 wrong of 20,000"
+    )
+
+
+def test_a_missed_target_is_marked_and_a_met_one_is_not() -> None:
+    slow = Run(0, False, wall=4.1, cpu=1.6, peak_mib=30.0, out=told(), err="")
+
+    lines = table.targets({"copy": result("copy", COPIED, slow)}, None).splitlines()
+
+    assert "| `copy` | wall time | 4 s | 4.10 s | **missed** |" in lines
+    assert "| `copy` | client CPU per object | 0.15 ms | 0.08 ms | met |" in lines
+
+
+def test_ten_times_the_keys_are_judged_by_a_tenth_if_that_was_measured() -> None:
+    huge = result("unchanged-huge", [["ListObjectsV2", 200, 20_000]])
+    small = result("unchanged-flat", [["ListObjectsV2", 200, 2_000]])
+
+    alone = table.targets({"unchanged-huge": huge}, None)
+    both = table.targets({"unchanged-flat": small, "unchanged-huge": huge}, None)
+
+    assert "nothing to compare with" in alone
+    assert "| `unchanged-huge` | peak memory (1.1 x unchanged-flat) | 33 MiB | 30.0 MiB | met |" in both
+
+
+def test_sizes_are_bound_by_cpu_then_by_waiting_then_by_what_s3_takes() -> None:
+    costs = sizing.Costs(per_unchanged=10e-6, per_copied=100e-6, listings_at_once=2)
+
+    # 840 s at a tenth of a processor; 840 s with two listings of 60 ms; 840 s with 3,500 writes.
+    assert sizing.rounded(sizing.unchanged(177, costs)) == "8,400,000"
+    assert sizing.unchanged(1_769, costs) == 14_000_000
+    assert sizing.copied(177, costs) < sizing.copied(1_769, costs) == 2_940_000
+    assert sizing.share(3_008) == 1
+
+
+def test_rivals_get_nothing_that_leads_to_an_account(tmp_path: Path, monkeypatch: object) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("RCLONE_CONFIG_S3_ACCESS_KEY_ID", "real")
+
+    env = rivals.environment(tmp_path, "http://127.0.0.1:1")
+
+    assert env["AWS_ACCESS_KEY_ID"] == "test"
+    assert "AWS_PROFILE" not in env and "RCLONE_CONFIG_S3_ACCESS_KEY_ID" not in env
