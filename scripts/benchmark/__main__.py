@@ -144,6 +144,7 @@ def main() -> int:
     notes = machine.described()
     cold = cold_start.measure() if with_cold_start else None
     by_tool = run_all(asked, notes)
+    notes.append(f"Load after the last case: {machine.load()}; trust no wall time of a busy machine")
     text = page(by_tool, cold, notes)
     kept = SMALL_TABLE if flag("SMALL") else TABLE
     kept.parent.mkdir(exist_ok=True)

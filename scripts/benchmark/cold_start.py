@@ -1,4 +1,4 @@
-"""From exec to the first poll of the runtime: what Lambda bills before the first request, and the size of the package."""
+"""From exec to the first poll of the runtime: what comes before a first request, and the size of the package."""
 
 import os
 import signal

@@ -10,7 +10,6 @@ import process
 
 
 def described() -> list[str]:
-    load = os.getloadavg()[0]
     where = (
         f"client on core {process.CLIENT_CORE}, simulator on core {process.SERVER_CORE}"
         if process.PINNED
@@ -19,10 +18,15 @@ def described() -> list[str]:
     return [
         f"Date: {date.today()}, commit {commit()}",
         f"Machine: {cpu_model()}, {len(process.CORES)} cores, {memory_gib():.0f} GiB, Linux {platform.release()}",
-        f"Cores: {where}; load before the first case: {load:.1f}"
-        + (" (busy: trust CPU and requests, not wall times)" if load > 1 else ""),
+        f"Cores: {where}",
+        f"Load before the first case: {load()}",
         f"Compiler: {output('rustc', '--version')}",
     ]
+
+
+def load() -> str:
+    """Of the last minute. The bench itself is a load of one or two."""
+    return f"{os.getloadavg()[0]:.1f}"
 
 
 def cpu_model() -> str:

@@ -1,8 +1,8 @@
 """A process on a core of its own, and what it took.
 
 CPU is user and system time of the process and of all that it waited for, to the microsecond. The peak needs care: the
-kernel lets a new process begin with the peak of the one that started it, so the number of `wait4` is believed only if it
-is above our own; below that, the process was looked at often enough while it ran.
+kernel lets a new process begin with the peak of the one that started it, so the number of `wait4` is believed only if
+it is above our own; below that, the process was looked at often enough while it ran.
 """
 
 import os

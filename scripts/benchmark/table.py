@@ -117,11 +117,11 @@ def costs(results: Results) -> "sizing.Costs | None":
 
 def sizes(known: sizing.Costs) -> str:
     formula = (
-        f"CPU: {known.per_unchanged * 1e6:.2f} us for an unchanged object, {known.per_copied * 1e6:.0f} us for a copied "
-        f"one. Unchanged = min({sizing.SECONDS} s x share / CPU each, {sizing.SECONDS} s x {known.listings_at_once} "
-        f"listings at once / {LIST_S * 1000:.0f} ms x 500 objects). Copied = min({sizing.SECONDS} s x share / CPU each, "
-        f"{sizing.SECONDS} s x copies at once / {COPY_S * 1000:.0f} ms, {sizing.SECONDS} s x "
-        f"{sizing.WRITES_PER_SECOND:,} writes/s)."
+        f"CPU: {known.per_unchanged * 1e6:.2f} us for an unchanged object, {known.per_copied * 1e6:.0f} us for a "
+        f"copied one.\nUnchanged = {sizing.SECONDS} s x the smaller of share / CPU of one and "
+        f"{known.listings_at_once} listings at once x 500 objects / {LIST_S * 1000:.0f} ms.\n"
+        f"Copied = {sizing.SECONDS} s x the smallest of share / CPU of one, copies at once / {COPY_S * 1000:.0f} ms "
+        f"and {sizing.WRITES_PER_SECOND:,}/s."
     )
     body = [
         [
