@@ -10,7 +10,7 @@ use crate::copy::{Done, Outcome};
 use crate::model::Key;
 use crate::snapshot::{Builder, Finished, Recorded, SegmentEntry, SnapshotError};
 
-/// How many rows wait for an earlier one: about as many as a row group has.
+/// How many rows wait for an earlier one: as many as a row group has.
 const MOST_WAITING: usize = 2_048;
 
 /// The record of one piece.

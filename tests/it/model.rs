@@ -39,10 +39,19 @@ enum Step {
     Put { key: usize, body: usize, color: u8 },
     Delete { key: usize },
     LoseBackup { key: usize },
+    SpoilState { which: usize, how: Spoil },
     Wait { seconds: u64 },
     Run { trouble: Option<Trouble> },
     Kill { after: Duration },
     Stop { time: Duration, go_on: bool },
+}
+
+/// What becomes of an object of the program's own.
+#[derive(Clone, Copy, Debug)]
+enum Spoil {
+    Delete,
+    Cut,
+    Flip,
 }
 
 /// What goes wrong in a run.
@@ -65,11 +74,16 @@ fn step() -> impl Strategy<Value = Step> {
         8 => put,
         2 => key.clone().prop_map(|key| Step::Delete { key }),
         1 => key.prop_map(|key| Step::LoseBackup { key }),
+        1 => (any::<usize>(), spoil()).prop_map(|(which, how)| Step::SpoilState { which, how }),
         2 => (0..3_u64).prop_map(|seconds| Step::Wait { seconds }),
         4 => proptest::option::of(trouble()).prop_map(|trouble| Step::Run { trouble }),
         1 => (0..30_u64).prop_map(|ms| Step::Kill { after: Duration::from_millis(ms) }),
         2 => (0..40_u64, any::<bool>()).prop_map(|(ms, go_on)| Step::Stop { time: Duration::from_millis(ms), go_on }),
     ]
+}
+
+fn spoil() -> impl Strategy<Value = Spoil> {
+    proptest::sample::select(vec![Spoil::Delete, Spoil::Cut, Spoil::Flip])
 }
 
 fn trouble() -> impl Strategy<Value = Trouble> {
@@ -115,10 +129,32 @@ struct History {
     versions: BTreeSet<(String, String)>,
 }
 
+/// How copies are made, and whether their `ETag`s can be those of their sources.
+#[derive(Clone, Copy, Debug)]
+enum Copies {
+    /// Large ones in parts, as their sources: all `ETag`s are kept.
+    InParts,
+    /// All in one call: of what came in parts the `ETag` is lost.
+    Flattened,
+    /// Under a KMS key: no `ETag` is kept, and only snapshots prove anything.
+    UnderKms,
+}
+
+fn copies() -> impl Strategy<Value = Copies> {
+    proptest::sample::select(vec![Copies::InParts, Copies::Flattened, Copies::UnderKms])
+}
+
 impl History {
-    fn begin() -> Self {
-        let world = World::around(Sim::builder().page_size_max(4).start())
-            .with("BACKUP_MULTIPART_THRESHOLD", "5 MiB");
+    fn begin(copies: Copies) -> Self {
+        let world = World::around(Sim::builder().page_size_max(4).start());
+        let world = match copies {
+            Copies::InParts => world.with("BACKUP_MULTIPART_THRESHOLD", "5 MiB"),
+            Copies::Flattened => world,
+            Copies::UnderKms => world.with(
+                "BACKUP_KMS_KEY_ID",
+                "arn:aws:kms:us-east-1:111122223333:key/k1",
+            ),
+        };
         let versions = BTreeSet::new();
         Self { world, versions }
     }
@@ -138,6 +174,7 @@ impl History {
             Step::LoseBackup { key } => {
                 sim.delete(BACKUP, KEYS[key]);
             }
+            Step::SpoilState { which, how } => self.spoil(which, how),
             Step::Wait { seconds } => sim.clock().advance(Duration::from_secs(seconds)),
             Step::Run { trouble } => self.run(trouble).await,
             Step::Kill { after } => {
@@ -147,6 +184,24 @@ impl History {
             Step::Stop { time, go_on } => self.stop(time, go_on).await,
         }
         self.assert_no_version_disappeared();
+    }
+
+    fn spoil(&self, which: usize, how: Spoil) {
+        let sim = &self.world.sim;
+        let mut state = sim.keys(BACKUP);
+        state.retain(|key| key.starts_with(".s3-backup/") && key.contains("/snapshots/"));
+        let Some(key) = state.get(which.checked_rem(state.len()).unwrap_or_default()) else {
+            return;
+        };
+        let view = sim.current(BACKUP, key).unwrap();
+        let mut bytes = view.content.as_bytes().unwrap().to_vec();
+        let middle = bytes.len() / 2;
+        match how {
+            Spoil::Delete => return sim.delete(BACKUP, key),
+            Spoil::Cut => bytes.truncate(middle),
+            Spoil::Flip => bytes[middle] ^= 1,
+        }
+        sim.put(BACKUP, key, bytes);
     }
 
     async fn run(&self, trouble: Option<Trouble>) {
@@ -212,13 +267,13 @@ impl History {
     }
 }
 
-fn replay(steps: Vec<Step>) {
+fn replay(copies: Copies, steps: Vec<Step>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        let mut history = History::begin();
+        let mut history = History::begin(copies);
         for step in steps {
             history.follow(step).await;
         }
@@ -238,14 +293,23 @@ fn a_run_that_has_no_time_at_all_still_has_a_result() {
         color: 0,
     };
 
-    replay(vec![put, stop]);
+    replay(Copies::InParts, vec![put, stop]);
+}
+
+/// Enough for every day; `HISTORIES=5000` looks further.
+fn histories() -> u32 {
+    let asked = std::env::var("HISTORIES").ok();
+    asked.and_then(|number| number.parse().ok()).unwrap_or(150)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: histories(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_history_ends_with_everything_in_the_backup(steps in proptest::collection::vec(step(), 1..25)) {
-        replay(steps);
+    fn every_history_ends_with_everything_in_the_backup(
+        copies in copies(),
+        steps in proptest::collection::vec(step(), 1..25),
+    ) {
+        replay(copies, steps);
     }
 }
