@@ -2,7 +2,7 @@
 //!
 //! The time and the run's suffix come in as values; right of here nothing asks for them again.
 
-use crate::config::{AccountId, Config, CopyRules, Destination};
+use crate::config::{AccountId, Config, CopyRules, Destination, Prices};
 use crate::event::{BackupRequest, ContinueRequest, Mode, RequestError};
 use crate::filter::Filter;
 use crate::model::{Deadline, Job, KeyRange, Location, RecordLink, Timestamp};
@@ -26,6 +26,8 @@ pub struct Plan {
     pub intent: Intent,
     /// Whether it looks at all that is configured.
     pub is_whole: bool,
+    /// What requests and storage cost.
+    pub prices: Prices,
 }
 
 impl Plan {
@@ -144,6 +146,7 @@ pub fn make(
             deadline,
         },
         intent,
+        prices: config.prices.clone(),
     })
 }
 

@@ -4,19 +4,22 @@
 //! its variable, set later. An unknown `BACKUP_*` variable is a mistake too, for a typo must not
 //! mean "the default". Nothing here reads the environment: the variables come in as values.
 
+mod prices;
 mod reader;
 mod variable;
 
+pub use prices::{ClassPrices, Prices};
 pub use reader::{ConfigError, Mistake};
 pub use variable::{
-    DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MODE, SOURCE_BUCKET, Variable,
+    DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MODE, PRICES, SOURCE_BUCKET,
+    Variable,
 };
 
 use reader::Reader;
 use variable::SOURCE_OWNER;
 
 use crate::event::{Deletions, Mode};
-use crate::model::{Glob, Location, Placement, StorageClass, Tags};
+use crate::model::{Glob, Location, Object, Placement, StorageClass, Tags};
 
 const MIB: u64 = 1024 * 1024;
 /// Bytes above which an object is copied in parts, unless it is set: 1 GiB.
@@ -39,6 +42,8 @@ pub struct Config {
     pub source_owner: Option<AccountId>,
     /// Copies in flight, at most.
     pub max_concurrency: usize,
+    /// What it costs.
+    pub prices: Prices,
 }
 
 /// A backup bucket, and where in it the copies go.
@@ -97,6 +102,13 @@ impl Default for CopyRules {
     }
 }
 
+impl CopyRules {
+    /// Whether an object of so many bytes is copied in parts.
+    pub fn cut(&self, size: u64) -> bool {
+        size > self.multipart_threshold
+    }
+}
+
 /// Objects whose website redirect is looked up before they are copied, at the price of a request.
 /// Of those that are copied in parts it is known without.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,6 +121,14 @@ pub enum Redirects {
 }
 
 impl Redirects {
+    /// Whether that of an object of so many bytes is.
+    pub fn are_looked_up(self, size: u64) -> bool {
+        match self {
+            Self::Empty => size == 0,
+            Self::All => true,
+        }
+    }
+
     const ALLOWED: &str = "empty, all";
 
     fn parse(name: &str) -> Option<Self> {
@@ -127,6 +147,16 @@ pub enum ClassRule {
     Source,
     /// One for all.
     Fixed(StorageClass),
+}
+
+impl ClassRule {
+    /// The class of the copy of an object.
+    pub fn class_of<'a>(&'a self, object: &'a Object) -> &'a StorageClass {
+        match self {
+            Self::Source => &object.storage_class,
+            Self::Fixed(class) => class,
+        }
+    }
 }
 
 impl Default for ClassRule {
@@ -179,8 +209,9 @@ impl Config {
         let copies = reader.copy_rules();
         let source_owner = reader.read(&SOURCE_OWNER, AccountId::parse);
         let max_concurrency = reader.max_concurrency();
-        match (source, reader.mistakes.is_empty()) {
-            (Some(source), true) => Ok(Self {
+        let prices = reader.prices();
+        match (source, prices, reader.mistakes.is_empty()) {
+            (Some(source), Some(prices), true) => Ok(Self {
                 source,
                 destinations,
                 selection,
@@ -188,6 +219,7 @@ impl Config {
                 copies,
                 source_owner,
                 max_concurrency,
+                prices,
             }),
             _ => Err(ConfigError(reader.mistakes)),
         }
@@ -305,6 +337,11 @@ mod tests {
                 "allowed: {source_bucket}",
             ),
             ("DESTINATION_BUCKET", "twice,twice", "is named twice"),
+            (
+                "BACKUP_PRICES",
+                "{}",
+                "BACKUP_PRICES (--prices) has no field \"currency\"",
+            ),
         ];
 
         for (name, value, part) in cases {

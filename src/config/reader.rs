@@ -5,14 +5,16 @@ use std::fmt;
 
 use super::variable::{
     DESTINATION_BUCKET, DESTINATION_PREFIX, EXPECTED_OWNER, INCLUDE_TAGS, KMS_KEY_ID,
-    MAX_CONCURRENCY, MEMORY, MULTIPART_THRESHOLD, OURS, SOURCE_BUCKET, SOURCE_PREFIX,
+    MAX_CONCURRENCY, MEMORY, MULTIPART_THRESHOLD, OURS, PRICES, SOURCE_BUCKET, SOURCE_PREFIX,
     STORAGE_CLASS, Variable, WEBSITE_REDIRECTS,
 };
-use super::{AccountId, ClassRule, CopyRules, DEFAULT_THRESHOLD, Destination, MIB, Redirects};
+use super::{
+    AccountId, ClassRule, CopyRules, DEFAULT_THRESHOLD, Destination, MIB, Prices, Redirects, prices,
+};
 use crate::model::{Glob, Location, Placement, Prefix, StorageClass, Tags};
 
 /// Classes a copy can be written to. `REDUCED_REDUNDANCY` is not worth a backup's trust.
-const CLASSES: [&str; 7] = [
+pub(super) const CLASSES: [&str; 7] = [
     "STANDARD",
     "STANDARD_IA",
     "ONEZONE_IA",
@@ -252,6 +254,19 @@ impl Reader {
                 .then(|| ClassRule::Fixed(StorageClass::new(Some(name)))),
         };
         self.choice(&STORAGE_CLASS, parse, &allowed)
+    }
+
+    /// The prices of the table that is set, or of the one that is compiled in. A table is too long to be
+    /// shown with what is wrong with it.
+    pub(super) fn prices(&mut self) -> Option<Prices> {
+        let table = self.value(&PRICES);
+        match Prices::parse(table.as_deref().unwrap_or(prices::DEFAULT)) {
+            Ok(prices) => Some(prices),
+            Err(problem) => {
+                self.mistake(&PRICES, None, problem);
+                None
+            }
+        }
     }
 
     /// What was asked for must fit; what is derived is made to fit.

@@ -32,6 +32,8 @@ pub const MODE: Variable = with_flag("BACKUP_MODE", "--mode");
 pub const DELETIONS: Variable = with_flag("BACKUP_DELETIONS", "--deletions");
 /// Upper bound of copies in flight.
 pub const MAX_CONCURRENCY: Variable = with_flag("BACKUP_MAX_CONCURRENCY", "--max-concurrency");
+/// The price table: JSON in the variable, a file of it after the flag.
+pub const PRICES: Variable = with_flag("BACKUP_PRICES", "--prices");
 
 pub(super) const SOURCE_PREFIX: Variable = variable("BACKUP_SOURCE_PREFIX");
 pub(super) const DESTINATION_PREFIX: Variable = variable("BACKUP_DESTINATION_PREFIX");
@@ -46,7 +48,7 @@ pub(super) const SOURCE_OWNER: Variable = variable("BACKUP_SOURCE_OWNER");
 pub(super) const MEMORY: Variable = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
 
 /// Those whose names are ours, all of which are known.
-pub(super) const OURS: [&Variable; 14] = [
+pub(super) const OURS: [&Variable; 15] = [
     &SOURCE_PREFIX,
     &DESTINATION_PREFIX,
     &INCLUDE,
@@ -59,6 +61,7 @@ pub(super) const OURS: [&Variable; 14] = [
     &MULTIPART_THRESHOLD,
     &WEBSITE_REDIRECTS,
     &MAX_CONCURRENCY,
+    &PRICES,
     &EXPECTED_OWNER,
     &SOURCE_OWNER,
 ];

@@ -9,9 +9,9 @@ mod single;
 
 pub use flight::{Batch, Done};
 
-use crate::config::{ClassRule, CopyRules};
+use crate::config::CopyRules;
 use crate::diff::{Action, Proof, Refusal, SkipReason};
-use crate::model::{Deadline, Key, Object, Placement, StorageClass};
+use crate::model::{Deadline, Key, Object, Placement};
 use crate::s3::{Bucket, Cause, Operation, S3Error, Target};
 use crate::snapshot::{Recorded, Row, Stored};
 
@@ -195,16 +195,9 @@ impl Copier {
     ) -> Target<'a> {
         Target {
             key,
-            class: self.class_of(object),
+            class: self.rules.storage_class.class_of(object),
             kms_key: self.rules.kms_key.as_deref(),
             website_redirect,
-        }
-    }
-
-    fn class_of<'a>(&'a self, object: &'a Object) -> &'a StorageClass {
-        match &self.rules.storage_class {
-            ClassRule::Source => &object.storage_class,
-            ClassRule::Fixed(class) => class,
         }
     }
 

@@ -26,7 +26,7 @@ impl Copier {
     /// Copies an object that was listed, over a backup that was listed. What is copied in parts sees to
     /// the deadline itself, for it has something to abort.
     pub(super) async fn copy(&self, listed: Object, backup: Option<Object>) -> Settled {
-        let in_parts = self.is_copied_in_parts(&listed);
+        let in_parts = self.rules.cut(listed.size);
         let work = self.in_rounds(listed, backup);
         match self.deadline {
             Some(deadline) if !in_parts => timeout_at(deadline.give_up_at.into(), work)
@@ -34,10 +34,6 @@ impl Copier {
                 .unwrap_or(Outcome::GivenUp.into()),
             _ => work.await,
         }
-    }
-
-    fn is_copied_in_parts(&self, object: &Object) -> bool {
-        object.size > self.rules.multipart_threshold
     }
 
     async fn in_rounds(&self, listed: Object, backup: Option<Object>) -> Settled {
@@ -62,7 +58,7 @@ impl Copier {
     }
 
     async fn round(&self, listed: &Object, object: Object, backup: Option<&Object>) -> Round {
-        let in_parts = self.is_copied_in_parts(&object);
+        let in_parts = self.rules.cut(object.size);
         let copied = if in_parts {
             self.copy_in_parts(&object, backup).await
         } else {
@@ -125,7 +121,7 @@ impl Copier {
             source_version_id: written.source_version,
             backup_etag: written.etag,
             backup_version_id: written.version,
-            storage_class: self.class_of(object).clone(),
+            storage_class: self.rules.storage_class.class_of(object).clone(),
             checksum: written.checksum.map(|checksum| checksum.to_string()),
         };
         Settled {

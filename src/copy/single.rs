@@ -1,7 +1,6 @@
 //! One object, one `CopyObject`: the whole cost of a copy, unless something is in doubt.
 
 use super::Copier;
-use crate::config::Redirects;
 use crate::model::Object;
 use crate::s3::{S3Error, Written};
 
@@ -16,11 +15,7 @@ impl Copier {
     }
 
     async fn website_redirect(&self, object: &Object) -> Result<Option<String>, S3Error> {
-        let looked_up = match self.rules.website_redirects {
-            Redirects::Empty => object.size == 0,
-            Redirects::All => true,
-        };
-        if !looked_up {
+        if !self.rules.website_redirects.are_looked_up(object.size) {
             return Ok(None);
         }
         let properties = self.source.properties(&object.key).await?;

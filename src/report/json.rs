@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Report, SnapshotNote, Totals, price};
+use super::{Report, SnapshotNote, Totals};
 use crate::copy::Failure;
 use crate::model::{BucketName, Cursor, Timestamp};
 use crate::plan::Intent;
@@ -126,7 +126,7 @@ impl Report {
                 copy: requests.copy,
                 head: requests.head,
             },
-            estimated_cost_usd: price::of(requests),
+            estimated_cost_usd: self.rates.cost(requests),
             source: self.source.to_string(),
             destinations: self
                 .destinations

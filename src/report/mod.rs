@@ -10,6 +10,8 @@ pub use json::{Status, Summary};
 
 use serde::Serialize;
 
+use price::Rates;
+
 use crate::copy::{Failure, Outcome};
 use crate::model::BucketName;
 use crate::plan::{Intent, Plan, Run};
@@ -30,6 +32,7 @@ pub struct Report {
     snapshots: Vec<Option<SnapshotNote>>,
     failures: Failures,
     lease_lost: bool,
+    rates: Rates,
 }
 
 /// What became of the snapshot of one destination.
@@ -96,6 +99,7 @@ impl Report {
             snapshots: vec![None; plan.legs.len()],
             failures: Failures::default(),
             lease_lost: false,
+            rates: Rates::of(&plan.prices, &plan.scope.copies),
         }
     }
 
@@ -221,7 +225,7 @@ impl Failures {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, Prices};
     use crate::diff::SkipReason;
     use crate::event::BackupRequest;
     use crate::model::{Key, Timestamp};
@@ -235,6 +239,15 @@ pub(crate) mod tests {
         let config = Config::from_vars(vars.map(|(n, v)| (n.to_owned(), v.to_owned()))).unwrap();
         let run = Run::begin(Timestamp::from_millis(1_795_226_400_000), 0x7f3a);
         Report::begin(&plan::make(&BackupRequest::default(), &config, run, None).unwrap())
+    }
+
+    pub fn prices() -> Prices {
+        let vars = [
+            ("SOURCE_BUCKET", "primary"),
+            ("DESTINATION_BUCKET", "backup"),
+        ];
+        let vars = vars.map(|(n, v)| (n.to_owned(), v.to_owned()));
+        Config::from_vars(vars).unwrap().prices
     }
 
     pub fn failure(key: Option<&str>) -> Failure {

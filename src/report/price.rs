@@ -1,31 +1,82 @@
-//! What requests cost: the prices of S3 Standard in us-east-1, in US dollars, as of July 2026.
+//! What requests cost, by the price table of the run.
 
+use crate::config::{ClassRule, CopyRules, Prices};
 use crate::s3::Requests;
 
-/// A PUT, COPY, POST or LIST request: $0.005 for 1,000.
-const PUT_CLASS: f64 = 0.005 / 1_000.0;
-/// A GET, HEAD or other request: $0.0004 for 1,000.
-const GET_CLASS: f64 = 0.000_4 / 1_000.0;
+/// What a request costs, in US dollars.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    list: f64,
+    copy: f64,
+    head: f64,
+}
 
-/// What the requests cost, in US dollars, to the tenth of a millionth.
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
-pub fn of(requests: Requests) -> f64 {
-    let dollars =
-        (requests.list + requests.copy) as f64 * PUT_CLASS + requests.head as f64 * GET_CLASS;
+impl Rates {
+    /// The rates of a run that makes such copies. Those that keep their objects' own classes are counted
+    /// as `STANDARD`: what was sent is not told apart by class.
+    pub fn of(prices: &Prices, rules: &CopyRules) -> Self {
+        let copies = match &rules.storage_class {
+            ClassRule::Source => prices.standard,
+            ClassRule::Fixed(class) => prices.of(class).unwrap_or(prices.standard),
+        };
+        Self {
+            list: prices.lists_per_1000 / 1_000.0,
+            copy: copies.copies_per_1000 / 1_000.0,
+            head: prices.heads_per_1000 / 1_000.0,
+        }
+    }
+
+    /// What the requests cost.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub fn cost(self, requests: Requests) -> f64 {
+        let Requests { list, copy, head } = requests;
+        rounded(list as f64 * self.list + copy as f64 * self.copy + head as f64 * self.head)
+    }
+}
+
+/// Dollars to the tenth of a millionth.
+pub fn rounded(dollars: f64) -> f64 {
     (dollars * 1e7).round() / 1e7
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::prices;
     use super::*;
+    use crate::model::StorageClass;
+
+    fn cost(storage_class: ClassRule, requests: Requests) -> f64 {
+        let rules = CopyRules {
+            storage_class,
+            ..CopyRules::default()
+        };
+        Rates::of(&prices(), &rules).cost(requests)
+    }
 
     #[test]
-    fn a_million_copies_cost_five_dollars() {
-        let requests = Requests {
+    fn a_million_copies_cost_five_dollars_and_more_into_an_archive() {
+        let copies = Requests {
             copy: 1_000_000,
             ..Requests::default()
         };
+        let archive = ClassRule::Fixed(StorageClass::new(Some("DEEP_ARCHIVE")));
 
-        assert!((of(requests) - 5.0).abs() < 1e-9);
+        let costs =
+            [ClassRule::default(), ClassRule::Source, archive].map(|rule| cost(rule, copies));
+
+        assert_eq!(costs, [5.0, 5.0, 50.0]);
+    }
+
+    #[test]
+    fn pages_cost_as_much_as_copies_and_looks_a_twelfth() {
+        let requests = Requests {
+            list: 2,
+            copy: 3,
+            head: 10,
+        };
+
+        let cost = cost(ClassRule::default(), requests);
+
+        assert_eq!(cost, 0.000_029);
     }
 }

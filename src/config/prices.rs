@@ -1,0 +1,260 @@
+//! The price table: JSON in, [`Prices`] out, or the field that is wrong.
+//!
+//! One file of the repository, `prices.json`, is compiled in. Prices change and differ between regions,
+//! so a user's own table of the same form may take its place.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::reader::CLASSES;
+use crate::model::StorageClass;
+
+/// The table that counts where none is set.
+pub(super) const DEFAULT: &str = include_str!("../../prices.json");
+
+/// What S3 charges, in US dollars.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prices {
+    /// The day that they were true on.
+    pub as_of: String,
+    /// The region that they are of.
+    pub region: String,
+    /// A thousand pages of listings.
+    pub lists_per_1000: f64,
+    /// A thousand looks at objects or their tags.
+    pub heads_per_1000: f64,
+    /// `STANDARD`, which everything else is compared to.
+    pub standard: ClassPrices,
+    classes: BTreeMap<String, ClassPrices>,
+}
+
+/// What S3 charges for a storage class, in US dollars.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClassPrices {
+    /// A GB (2^30 bytes), for a month.
+    pub gb_month: f64,
+    /// A thousand copies into it.
+    pub copies_per_1000: f64,
+}
+
+impl Prices {
+    /// The prices of a class; none for one that the table does not have.
+    pub fn of(&self, class: &StorageClass) -> Option<ClassPrices> {
+        self.classes.get(class.as_str()).copied()
+    }
+
+    /// Reads a table. It has to price every class that copies can be written to, and may have more.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let table: Value =
+            serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
+        let table = Section::new("", &table)?;
+        table.only(&["note", "as_of", "region", "currency", "requests", "classes"])?;
+        table.text("currency", "\"USD\"", |text| text == "USD")?;
+        let requests = Section::new("requests", table.field("requests")?)?;
+        requests.only(&["list_per_1000", "head_per_1000"])?;
+        let rows = Section::new("classes", table.field("classes")?)?;
+        for class in CLASSES {
+            rows.field(class)?;
+        }
+        let classes = rows.fields.iter().map(|(name, row)| {
+            let row = ClassPrices::parse(&Section::new(&rows.path(name), row)?)?;
+            Ok((name.clone(), row))
+        });
+        let classes: BTreeMap<String, ClassPrices> = classes.collect::<Result<_, String>>()?;
+        let standard = Section::new("classes.STANDARD", rows.field("STANDARD")?)?;
+        Ok(Self {
+            as_of: table.text("as_of", "a day like \"2026-07-01\"", is_day)?,
+            region: table.text("region", "a region's name", |text| !text.is_empty())?,
+            lists_per_1000: requests.price("list_per_1000")?,
+            heads_per_1000: requests.price("head_per_1000")?,
+            standard: ClassPrices::parse(&standard)?,
+            classes,
+        })
+    }
+}
+
+impl ClassPrices {
+    fn parse(row: &Section) -> Result<Self, String> {
+        row.only(&["gb_month", "copies_per_1000"])?;
+        Ok(Self {
+            gb_month: row.price("gb_month")?,
+            copies_per_1000: row.price("copies_per_1000")?,
+        })
+    }
+}
+
+/// An object of the table, and the way to it.
+struct Section<'a> {
+    path: String,
+    fields: &'a Map<String, Value>,
+}
+
+impl<'a> Section<'a> {
+    fn new(path: &str, value: &'a Value) -> Result<Self, String> {
+        match value.as_object() {
+            Some(fields) => Ok(Self {
+                path: path.to_owned(),
+                fields,
+            }),
+            None if path.is_empty() => Err("is not a JSON object like prices.json".to_owned()),
+            None => Err(format!(
+                "has field \"{path}\" = {value}; allowed: an object"
+            )),
+        }
+    }
+
+    /// A name with all that leads to it: `classes.GLACIER.gb_month`.
+    fn path(&self, name: &str) -> String {
+        if self.path.is_empty() {
+            return name.to_owned();
+        }
+        format!("{}.{name}", self.path)
+    }
+
+    /// A typo must not mean that a price is left out.
+    fn only(&self, known: &[&str]) -> Result<(), String> {
+        let unknown = |name: &&String| !known.contains(&name.as_str());
+        match self.fields.keys().find(unknown) {
+            None => Ok(()),
+            Some(name) => Err(format!(
+                "has an unknown field \"{}\"; known: {}",
+                self.path(name),
+                known.join(", ")
+            )),
+        }
+    }
+
+    fn field(&self, name: &str) -> Result<&'a Value, String> {
+        let missing = || format!("has no field \"{}\"; prices.json has all", self.path(name));
+        self.fields.get(name).ok_or_else(missing)
+    }
+
+    fn text(
+        &self,
+        name: &str,
+        allowed: &str,
+        fits: impl Fn(&str) -> bool,
+    ) -> Result<String, String> {
+        let value = self.field(name)?;
+        let text = value.as_str().filter(|text| fits(text));
+        text.map(str::to_owned)
+            .ok_or_else(|| self.refuse(name, value, allowed))
+    }
+
+    fn price(&self, name: &str) -> Result<f64, String> {
+        let value = self.field(name)?;
+        let price = value.as_f64().filter(|price| *price >= 0.0);
+        price.ok_or_else(|| self.refuse(name, value, "a number that is not negative"))
+    }
+
+    fn refuse(&self, name: &str, value: &Value, allowed: &str) -> String {
+        format!(
+            "has field \"{}\" = {value}; allowed: {allowed}",
+            self.path(name)
+        )
+    }
+}
+
+/// Whether a text has the form of a date. That it is one in the calendar, only people care.
+fn is_day(text: &str) -> bool {
+    let form = "0000-00-00";
+    let digits = text
+        .bytes()
+        .map(|b| if b.is_ascii_digit() { b'0' } else { b });
+    digits.eq(form.bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table with one field changed, or taken away.
+    fn changed(path: &str, value: Option<Value>) -> String {
+        let mut table: Value = serde_json::from_str(DEFAULT).unwrap();
+        let (section, name) = path.rsplit_once('/').unwrap();
+        let fields = table.pointer_mut(section).unwrap().as_object_mut().unwrap();
+        match value {
+            Some(value) => fields.insert(name.to_owned(), value),
+            None => fields.remove(name),
+        };
+        table.to_string()
+    }
+
+    #[test]
+    fn the_table_that_is_compiled_in_prices_every_class_of_copies() {
+        let prices = Prices::parse(DEFAULT).unwrap();
+
+        for class in CLASSES {
+            assert!(
+                prices.of(&StorageClass::new(Some(class))).is_some(),
+                "{class}"
+            );
+        }
+        assert_eq!(prices.of(&StorageClass::new(Some("SNOW"))), None);
+        assert!((prices.standard.gb_month - 0.023).abs() < 1e-12);
+        assert_eq!(prices.as_of, "2026-07-01");
+    }
+
+    #[test]
+    fn the_table_fits_into_the_environment_of_a_function() {
+        let table: Value = serde_json::from_str(DEFAULT).unwrap();
+
+        // Lambda allows 4 KiB for all variables.
+        assert!(table.to_string().len() < 1024);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_table_is_told_by_its_field() {
+        let cases = [
+            (
+                "cheap".to_owned(),
+                "is not JSON: expected value at line 1 column 1",
+            ),
+            ("[]".to_owned(), "is not a JSON object like prices.json"),
+            (
+                changed("/as_of", None),
+                "has no field \"as_of\"; prices.json has all",
+            ),
+            (
+                changed("/as_of", Some("July".into())),
+                "has field \"as_of\" = \"July\"; allowed: a day like \"2026-07-01\"",
+            ),
+            (
+                changed("/currency", Some("EUR".into())),
+                "has field \"currency\" = \"EUR\"; allowed: \"USD\"",
+            ),
+            (
+                changed("/requests", Some(7.into())),
+                "has field \"requests\" = 7; allowed: an object",
+            ),
+            (
+                changed("/requests/put", Some(1.into())),
+                "has an unknown field \"requests.put\"; known: list_per_1000, head_per_1000",
+            ),
+            (
+                changed("/classes/GLACIER", None),
+                "has no field \"classes.GLACIER\"; prices.json has all",
+            ),
+            (
+                changed("/classes/GLACIER/gb_month", Some((-1).into())),
+                "has field \"classes.GLACIER.gb_month\" = -1; allowed: a number that is not negative",
+            ),
+        ];
+
+        for (table, problem) in cases {
+            assert_eq!(Prices::parse(&table).unwrap_err(), problem);
+        }
+    }
+
+    #[test]
+    fn a_table_may_have_more_classes() {
+        let row = serde_json::json!({"gb_month": 0.024, "copies_per_1000": 0});
+        let table = changed("/classes/REDUCED_REDUNDANCY", Some(row));
+
+        let prices = Prices::parse(&table).unwrap();
+
+        let class = StorageClass::new(Some("REDUCED_REDUNDANCY"));
+        assert!((prices.of(&class).unwrap().gb_month - 0.024).abs() < 1e-12);
+    }
+}
