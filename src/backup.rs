@@ -134,9 +134,15 @@ async fn work(
     let beginning = (Report::begin(plan), trails);
     let (report, trails) = outcomes
         .fold(beginning, |(report, mut trails), (leg, done)| {
-            let Done { settled, .. } = done;
+            let Done {
+                settled, forecast, ..
+            } = done;
             tell(&settled.outcome);
             trails[leg].pass(done.piece, done.key, &settled.outcome);
+            let report = match forecast {
+                Some(forecast) => report.foreseeing(leg, *forecast),
+                None => report,
+            };
             let report = report.with(leg, settled.outcome);
             watch(&report);
             future::ready((report, trails))

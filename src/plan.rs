@@ -3,6 +3,7 @@
 //! The time and the run's suffix come in as values; right of here nothing asks for them again.
 
 use crate::config::{AccountId, Config, CopyRules, Destination, Prices};
+pub use crate::event::Intent;
 use crate::event::{BackupRequest, ContinueRequest, Mode, RequestError};
 use crate::filter::Filter;
 use crate::model::{Deadline, Job, KeyRange, Location, RecordLink, Timestamp};
@@ -104,15 +105,6 @@ pub struct Scope {
     pub copies: CopyRules,
 }
 
-/// Whether a run acts or only tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Intent {
-    /// Copy.
-    Copy,
-    /// Compare, and tell what would be copied.
-    DryRun,
-}
-
 /// Makes the plan of a backup run.
 ///
 /// # Errors
@@ -124,11 +116,6 @@ pub fn make(
     deadline: Option<Deadline>,
 ) -> Result<Plan, RequestError> {
     let source = narrowed(request, &config.source)?;
-    let intent = if request.dry_run {
-        Intent::DryRun
-    } else {
-        Intent::Copy
-    };
     let legs = config.destinations.iter();
     Ok(Plan {
         run,
@@ -145,7 +132,7 @@ pub fn make(
             max_concurrency: config.max_concurrency,
             deadline,
         },
-        intent,
+        intent: request.intent,
         prices: config.prices.clone(),
     })
 }

@@ -2,16 +2,19 @@
 //!
 //! A flag is an environment variable set later: both go through the one parser of `config`.
 
+mod plan;
 mod show;
 
+use std::fs;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{
-    DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MODE, SOURCE_BUCKET, Variable,
+    DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MODE, PRICES, SOURCE_BUCKET,
+    Variable,
 };
-use crate::event::{BackupRequest, Request};
+use crate::event::{BackupRequest, Intent, Request};
 use crate::handler::{self, Handler, HandlerError};
 use crate::model::Prefix;
 use crate::report::{Status, Summary};
@@ -64,15 +67,30 @@ Credentials, region and endpoint come from where the AWS CLI takes them.
 
 Exit codes: 0 complete, 1 could not run, 2 wrong usage, 3 ran but incomplete";
 
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  s3-backup plan --source primary --destination backup
+  s3-backup plan --source primary --destination backup --mode full
+  s3-backup plan --source primary --destination backup --prices my-region.json
+  s3-backup plan --source primary --destination backup --json | jq .plan.cost_usd
+
+It lists both sides, writes nothing, and waits for no other run. The price table that is compiled in
+is prices.json of the repository; one of your own has to look like it.
+
+Exit codes: 0 complete, 1 could not run, 2 wrong usage, 3 ran but incomplete";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Copy what is new or changed
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArguments),
+    /// Tell what a run would copy and why, and what it and the storage would cost
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan(PlanArguments),
 }
 
 #[derive(Debug, Args)]
-struct RunArguments {
+struct Settings {
     /// The bucket to back up: `bucket` or `s3://bucket/prefix` [env: SOURCE_BUCKET]
     #[arg(long, value_name = "BUCKET")]
     source: Option<String>,
@@ -98,6 +116,16 @@ struct RunArguments {
     /// Only keys that start with it, in this run
     #[arg(long)]
     prefix: Option<String>,
+    /// A file with the price table to count with; the variable holds the table itself
+    /// [env: BACKUP_PRICES]
+    #[arg(long, value_name = "FILE")]
+    prices: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct RunArguments {
+    #[command(flatten)]
+    settings: Settings,
     /// Compare, and tell what would be copied, but copy nothing
     #[arg(long)]
     dry_run: bool,
@@ -106,8 +134,17 @@ struct RunArguments {
     json: bool,
 }
 
-impl RunArguments {
-    fn settings(&self) -> Vec<(String, String)> {
+#[derive(Debug, Args)]
+struct PlanArguments {
+    #[command(flatten)]
+    settings: Settings,
+    /// Print the result as the Lambda returns it
+    #[arg(long)]
+    json: bool,
+}
+
+impl Settings {
+    fn vars(&self) -> Vec<(String, String)> {
         let flags: [(&Variable, &Option<String>); 7] = [
             (&SOURCE_BUCKET, &self.source),
             (&DESTINATION_BUCKET, &self.destination),
@@ -124,10 +161,27 @@ impl RunArguments {
         given.collect()
     }
 
-    fn request(&self) -> Request {
+    /// The variable of the price table, read from its file; none if no file is named.
+    fn price_table(&self) -> Result<Option<(String, String)>, String> {
+        let Some(file) = &self.prices else {
+            return Ok(None);
+        };
+        let table = fs::read_to_string(file).map_err(|error| {
+            format!("cannot read the price table {file}: {error}; name a file like prices.json")
+        })?;
+        // An empty variable would mean the table that is compiled in.
+        if table.is_empty() {
+            return Err(format!(
+                "the price table {file} is empty; name a file like prices.json"
+            ));
+        }
+        Ok(Some((PRICES.name.to_owned(), table)))
+    }
+
+    fn request(&self, intent: Intent) -> Request {
         Request::Backup(BackupRequest {
             prefix: self.prefix.as_deref().map(Prefix::new),
-            dry_run: self.dry_run,
+            intent,
             ..BackupRequest::default()
         })
     }
@@ -135,18 +189,31 @@ impl RunArguments {
 
 /// The command line's entry point.
 pub async fn main() -> Exit {
-    let Command::Run(arguments) = Arguments::parse().command;
+    let (settings, intent, json) = match Arguments::parse().command {
+        Command::Run(run) if run.dry_run => (run.settings, Intent::DryRun, run.json),
+        Command::Run(run) => (run.settings, Intent::Copy, run.json),
+        Command::Plan(plan) => (plan.settings, Intent::Plan, plan.json),
+    };
     show::log_to_stderr();
     let mut vars = handler::environment();
-    vars.extend(arguments.settings());
+    vars.extend(settings.vars());
+    match settings.price_table() {
+        Ok(table) => vars.extend(table),
+        Err(problem) => {
+            eprintln!("error: {}", show::printable(&problem));
+            return Exit::Usage;
+        }
+    }
     let handler = Handler::new(Connections::from_env().await, vars);
     let mut progress = show::Progress::on_terminal();
     let result = handler
-        .answer(&arguments.request(), None, |report| progress.update(report))
+        .answer(&settings.request(intent), None, |report| {
+            progress.update(report);
+        })
         .await;
     progress.clear();
     match result {
-        Ok(summary) => finish(&summary, arguments.json),
+        Ok(summary) => finish(&summary, json),
         Err(error) => refuse(&error),
     }
 }
@@ -207,7 +274,9 @@ mod tests {
             "7",
         ]);
 
-        let Command::Run(arguments) = parsed.unwrap().command;
+        let Command::Run(run) = parsed.unwrap().command else {
+            panic!("no run");
+        };
 
         let expected = [
             ("SOURCE_BUCKET", "primary"),
@@ -219,7 +288,7 @@ mod tests {
             ("BACKUP_MAX_CONCURRENCY", "7"),
         ];
         assert_eq!(
-            arguments.settings(),
+            run.settings.vars(),
             expected.map(|(n, v)| (n.to_owned(), v.to_owned()))
         );
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tracing_subscriber::EnvFilter;
 
+use super::plan;
 use crate::report::{Report, Summary};
 
 /// How often the progress line is drawn.
@@ -48,6 +49,9 @@ pub fn summary(summary: &Summary) -> String {
     let mut text = format!("{}\n", summary.message());
     for (what, fact) in summary.facts() {
         let _ = writeln!(text, "  {what:<12} {fact}");
+    }
+    if let Some(plan) = summary.plan() {
+        let _ = writeln!(text, "{}", plan::tables(plan));
     }
     let failures: Vec<_> = summary.failures().collect();
     for (message, advice) in failures.iter().take(MOST_SHOWN) {
@@ -116,7 +120,7 @@ fn line(report: &Report, elapsed: Duration) -> String {
 
 /// Bytes in the largest binary unit that leaves at least one.
 #[expect(clippy::cast_precision_loss, reason = "a size for people")]
-fn bytes(count: u64) -> String {
+pub fn bytes(count: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     let mut amount = count as f64;
     let mut shown = format!("{count} B");

@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use futures::stream::{BoxStream, FuturesUnordered};
 use futures::{FutureExt, Stream, StreamExt, stream};
 
-use super::{Copier, Outcome, Settled, settle};
+use super::{Copier, Forecast, Outcome, Settled, settle};
 use crate::diff::Action;
 use crate::model::Key;
 use crate::plan::Intent;
@@ -29,6 +29,8 @@ pub struct Done {
     pub key: Option<Key>,
     /// What became of it, and what is to be recorded.
     pub settled: Settled,
+    /// What a run would make of it, if this is a plan.
+    pub forecast: Option<Box<Forecast>>,
 }
 
 /// Actions of one piece, in order.
@@ -95,8 +97,11 @@ impl Flight {
                 }
             };
             if !matches!(next, Action::Copy { .. }) {
+                let forecast = (self.intent == Intent::Plan)
+                    .then(|| Box::new(Forecast::of(&next, false, &self.copier.rules)));
                 let (key, settled) = settle(next);
-                return Poll::Ready(Some(self.done(key, settled)));
+                let done = self.done(key, settled);
+                return Poll::Ready(Some(Done { forecast, ..done }));
             }
             if !self.has_stopped(context) {
                 let work = self.work(next).boxed();
@@ -138,11 +143,21 @@ impl Flight {
         let done = self.done(action.key().cloned(), Outcome::GivenUp.into());
         let intent = self.intent;
         async move {
-            let settled = match intent {
-                Intent::Copy => copier.apply(action).await,
-                Intent::DryRun => copier.preview(action).await,
+            let (settled, forecast) = match intent {
+                Intent::Copy => (copier.apply(action).await, None),
+                Intent::DryRun => (copier.preview(action).await, None),
+                Intent::Plan => {
+                    let settled = copier.preview(action.clone()).await;
+                    let due = matches!(settled.outcome, Outcome::Due { .. });
+                    let forecast = Forecast::of(&action, due, &copier.rules);
+                    (settled, Some(Box::new(forecast)))
+                }
             };
-            Done { settled, ..done }
+            Done {
+                settled,
+                forecast,
+                ..done
+            }
         }
     }
 
@@ -154,6 +169,7 @@ impl Flight {
             place,
             key,
             settled,
+            forecast: None,
         }
     }
 }

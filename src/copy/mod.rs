@@ -2,12 +2,14 @@
 //! outcome of that object, and the others go on.
 
 mod flight;
+mod forecast;
 mod multipart;
 mod parts;
 mod rounds;
 mod single;
 
 pub use flight::{Batch, Done};
+pub use forecast::{Forecast, Foreseen};
 
 use crate::config::CopyRules;
 use crate::diff::{Action, Proof, Refusal, SkipReason};
@@ -25,7 +27,7 @@ pub enum Outcome {
         /// Bytes of what was copied: the object may have changed since it was listed.
         copied: u64,
     },
-    /// It would be copied, were this not a dry run.
+    /// It would be copied, were this not a dry run or a plan.
     Due {
         /// Bytes, as listed.
         listed: u64,
@@ -133,7 +135,7 @@ impl Copier {
         }
     }
 
-    /// What [`Copier::apply`] would do, without doing it: a dry run.
+    /// What [`Copier::apply`] would do, without doing it: a dry run or a plan.
     pub async fn preview(&self, action: Action) -> Settled {
         match self.resolve(action).await {
             Resolved::Copy { object, .. } => {
@@ -256,7 +258,7 @@ fn settle(action: Action) -> (Option<Key>, Settled) {
             let (key, row) = recorded(object, proof);
             (Some(key), Settled { outcome, row })
         }
-        Action::Skip(object, reason) => {
+        Action::Skip { object, reason, .. } => {
             let listed = object.size;
             (Some(object.key), Outcome::Skipped { listed, reason }.into())
         }

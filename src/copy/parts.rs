@@ -55,6 +55,11 @@ impl Layout {
         Self { size, part }
     }
 
+    /// How many parts there are.
+    pub fn count(self) -> u64 {
+        self.size.div_ceil(self.part.max(1))
+    }
+
     /// The parts, in order.
     pub fn parts(self) -> impl Iterator<Item = Part> {
         let Self { size, part } = self;
@@ -166,6 +171,8 @@ mod tests {
             let parts: Vec<Part> = Layout::new(size, Some(cut(first, count))).parts().collect();
 
             prop_assert!(parts.len() as u64 <= MOST_PARTS);
+            let layout = Layout::new(size, Some(cut(first, count)));
+            prop_assert_eq!(parts.len() as u64, layout.count());
             prop_assert_eq!(parts.first().unwrap().start, 0);
             prop_assert_eq!(parts.last().unwrap().end, size);
             for (n, pair) in parts.windows(2).enumerate() {

@@ -43,7 +43,14 @@ pub enum Action {
     /// Nothing: the backup is current.
     Keep(Object, Proof),
     /// Leave it out, as configured.
-    Skip(Object, SkipReason),
+    Skip {
+        /// The object.
+        object: Object,
+        /// The backup that there is.
+        backup: Option<Object>,
+        /// Why.
+        reason: SkipReason,
+    },
     /// Leave it out: it is archived, and its backup is current.
     Archived(Object, Proof),
     /// It should be copied and cannot be.
@@ -63,7 +70,7 @@ impl Action {
             Self::Copy { object, .. }
             | Self::Keep(object, _)
             | Self::Archived(object, _)
-            | Self::Skip(object, _)
+            | Self::Skip { object, .. }
             | Self::Refuse(object, _)
             | Self::Orphan(object) => Some(&object.key),
             Self::Break(_) | Self::End => None,
@@ -80,6 +87,17 @@ pub enum Proof {
     Moved(Stored, StorageClass),
     /// The listings: the backup, as it was listed, has the object's `ETag` and is later.
     Listed(Box<Object>),
+}
+
+impl Proof {
+    /// The storage class that the backup is in.
+    pub fn class(&self) -> StorageClass {
+        match self {
+            Self::Recorded(row) => StorageClass::new(Some(row.row().storage_class)),
+            Self::Moved(_, class) => class.clone(),
+            Self::Listed(backup) => backup.storage_class.clone(),
+        }
+    }
 }
 
 /// Why an object is copied.
@@ -119,6 +137,21 @@ pub enum Refusal {
     ReservedKey,
 }
 
+impl Reason {
+    /// Its name, as scripts read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::SizeDiffers => "size_differs",
+            Self::EtagDiffers => "etag_differs",
+            Self::NotLater => "not_later",
+            Self::SourceChanged => "source_changed",
+            Self::BackupChanged => "backup_changed",
+            Self::FullRun => "full_run",
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -141,7 +174,11 @@ pub fn decide(pair: Joined<Object, Object>, record: Option<Stored>, policy: &Pol
         Joined::Both(object, backup) => (object, Some(backup)),
     };
     if !policy.filter.admits(&object.key) {
-        return Action::Skip(object, SkipReason::Excluded);
+        return Action::Skip {
+            object,
+            backup,
+            reason: SkipReason::Excluded,
+        };
     }
     if policy.placement.is_reserved(&object.key) {
         return Action::Refuse(object, Refusal::ReservedKey);
@@ -396,6 +433,30 @@ mod tests {
     }
 
     #[test]
+    fn each_proof_knows_the_class_that_the_backup_is_in() {
+        let (source, backup) = (object(5, "e", 1000), object(5, "e", 2000));
+        let moved = Object {
+            storage_class: StorageClass::new(Some("GLACIER_IR")),
+            ..backup.clone()
+        };
+        let class_of = |backup: &Object, record: Option<Stored>| {
+            let pair = Joined::Both(source.clone(), backup.clone());
+            match decide(pair, record, &policy(Mode::Incremental)) {
+                Action::Keep(_, proof) => proof.class(),
+                other => panic!("{other:?}"),
+            }
+        };
+
+        let as_recorded = class_of(&backup, Some(recorded(&source, &backup)));
+        let moved_since = class_of(&moved, Some(recorded(&source, &backup)));
+        let as_listed = class_of(&moved, None);
+
+        assert_eq!(as_recorded, backup.storage_class);
+        assert_eq!(moved_since, moved.storage_class);
+        assert_eq!(as_listed, moved.storage_class);
+    }
+
+    #[test]
     fn what_is_only_in_the_backup_is_an_orphan() {
         let orphan = object(5, "e", 1);
 
@@ -422,7 +483,11 @@ mod tests {
 
         assert_eq!(
             action,
-            Action::Skip(object(5, "e", 1), SkipReason::Excluded)
+            Action::Skip {
+                object: object(5, "e", 1),
+                backup: None,
+                reason: SkipReason::Excluded,
+            }
         );
     }
 

@@ -12,7 +12,7 @@ use crate::model::{BucketName, CURSOR_FORMAT, KeyRange, Prefix, Range, RecordLin
 /// What an invocation asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Back up the source.
+    /// Back up the source, or tell what that would be.
     Backup(BackupRequest),
     /// Go on where a run has stopped.
     Continue(ContinueRequest),
@@ -38,8 +38,20 @@ pub struct BackupRequest {
     pub mode: Option<Mode>,
     /// What to do about objects that are gone from the source.
     pub deletions: Option<Deletions>,
-    /// Compare, but copy nothing.
-    pub dry_run: bool,
+    /// Copy, or only tell.
+    pub intent: Intent,
+}
+
+/// Whether a run acts or only tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Intent {
+    /// Copy.
+    #[default]
+    Copy,
+    /// Compare, and tell what would be copied.
+    DryRun,
+    /// Compare, and tell what would be copied, why, and what it would cost.
+    Plan,
 }
 
 /// Which objects a run copies.
@@ -165,6 +177,8 @@ pub enum RequestError {
 
 /// The fields of a backup request, as messages list them.
 const FIELDS: &str = "operation, prefix, mode, dry_run, deletions";
+/// Those of a plan.
+const PLAN_FIELDS: &str = "operation, prefix, mode, deletions";
 
 /// Reads the payload of an invocation.
 ///
@@ -222,13 +236,19 @@ fn resume(fields: &Map<String, Value>) -> Result<ContinueRequest, RequestError> 
         .and_then(|rows| rows.iter().map(record).collect());
     let asked = fields
         .iter()
-        .filter(|(name, _)| !["format", "ranges", "records"].contains(&name.as_str()));
+        .filter(|(name, _)| !["format", "ranges", "records", "plan"].contains(&name.as_str()));
+    let mut request = backup(
+        &asked
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+    )?;
+    if let Some(plan) = fields.get("plan")
+        && flag("plan", plan)?
+    {
+        request.intent = Intent::Plan;
+    }
     Ok(ContinueRequest {
-        request: backup(
-            &asked
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect(),
-        )?,
+        request,
         ranges: parsed.ok_or_else(|| bad_value("ranges", ranges, "the ranges of a cursor"))?,
         records: linked.ok_or_else(|| bad_value("records", records, "the records of a cursor"))?,
     })
@@ -267,12 +287,20 @@ fn from_event_bridge(fields: &Map<String, Value>) -> Result<Request, RequestErro
 
 fn backup(fields: &Map<String, Value>) -> Result<BackupRequest, RequestError> {
     let mut request = BackupRequest::default();
+    let planned = fields.get("operation").and_then(Value::as_str) == Some("plan");
+    if planned {
+        request.intent = Intent::Plan;
+    }
     for (name, value) in fields {
         match name.as_str() {
             "operation" => operation(value)?,
             "prefix" => request.prefix = Some(prefix(value)?),
             "mode" => request.mode = Some(choice("mode", value, Mode::parse, Mode::ALLOWED)?),
-            "dry_run" => request.dry_run = flag("dry_run", value)?,
+            "dry_run" if !planned => {
+                if flag("dry_run", value)? {
+                    request.intent = Intent::DryRun;
+                }
+            }
             "deletions" => {
                 let deletions = choice("deletions", value, Deletions::parse, Deletions::ALLOWED)?;
                 request.deletions = Some(deletions);
@@ -280,8 +308,8 @@ fn backup(fields: &Map<String, Value>) -> Result<BackupRequest, RequestError> {
             _ => {
                 return Err(RequestError::UnknownField {
                     field: name.clone(),
-                    operation: "backup",
-                    allowed: FIELDS,
+                    operation: if planned { "plan" } else { "backup" },
+                    allowed: if planned { PLAN_FIELDS } else { FIELDS },
                 });
             }
         }
@@ -290,8 +318,8 @@ fn backup(fields: &Map<String, Value>) -> Result<BackupRequest, RequestError> {
 }
 
 fn operation(value: &Value) -> Result<(), RequestError> {
-    let known = |name: &str| (name == "backup").then_some(());
-    choice("operation", value, known, "backup, continue")
+    let known = |name: &str| ["backup", "plan"].contains(&name).then_some(());
+    choice("operation", value, known, "backup, plan, continue")
 }
 
 fn prefix(value: &Value) -> Result<Prefix, RequestError> {
@@ -342,7 +370,7 @@ mod tests {
             prefix: Some(Prefix::new("a/")),
             mode: Some(Mode::Full),
             deletions: Some(Deletions::Keep),
-            dry_run: true,
+            intent: Intent::DryRun,
         };
         assert_eq!(request, Request::Backup(expected));
     }
@@ -371,7 +399,28 @@ mod tests {
         assert_eq!(request.ranges[0].keys.until, Some(Key::new("a/k")));
         assert_eq!(request.ranges[1].keys.until, None);
         assert_eq!(request.request.mode, Some(Mode::Full));
-        assert!(request.request.dry_run);
+        assert_eq!(request.request.intent, Intent::DryRun);
+    }
+
+    #[test]
+    fn a_plan_is_asked_for_by_its_operation_and_continued_as_one() {
+        let asked = json!({"operation": "plan", "prefix": "a/", "mode": "full"});
+        let cursor = json!({"operation": "continue", "cursor": {"format": 2, "prefix": "a/",
+            "mode": "full", "dry_run": true, "plan": true, "ranges": []}});
+
+        let request = BackupRequest {
+            prefix: Some(Prefix::new("a/")),
+            mode: Some(Mode::Full),
+            intent: Intent::Plan,
+            ..BackupRequest::default()
+        };
+        let continued = ContinueRequest {
+            request: request.clone(),
+            ranges: Vec::new(),
+            records: Vec::new(),
+        };
+        assert_eq!(parse(&asked), Ok(Request::Backup(request)));
+        assert_eq!(parse(&cursor), Ok(Request::Continue(continued)));
     }
 
     #[test]
@@ -434,11 +483,15 @@ mod tests {
             ),
             (
                 json!({"operation": "bakcup"}),
-                "field \"operation\" is \"bakcup\"; allowed: backup, continue",
+                "field \"operation\" is \"bakcup\"; allowed: backup, plan, continue",
             ),
             (
                 json!({"operation": 1}),
-                "field \"operation\" is 1; allowed: backup, continue",
+                "field \"operation\" is 1; allowed: backup, plan, continue",
+            ),
+            (
+                json!({"operation": "plan", "dry_run": true}),
+                "unknown field \"dry_run\" in the payload; allowed for a plan: operation, prefix, mode, deletions",
             ),
             (
                 json!({"mode": "fulll"}),

@@ -22,7 +22,8 @@ use crate::copy::Failure;
 use crate::plan::{Intent, Plan};
 use crate::s3::Bucket;
 
-/// The leases of a run, in the order of its destinations. A dry run has none: it writes nothing.
+/// The leases of a run, in the order of its destinations. A dry run or a plan has none: it writes
+/// nothing.
 #[derive(Debug)]
 pub struct Leases(Vec<Lease>);
 
@@ -39,7 +40,7 @@ impl Leases {
         let mut taken = Self(Vec::new());
         let wanted = match plan.intent {
             Intent::Copy => plan.legs.as_slice(),
-            Intent::DryRun => &[],
+            Intent::DryRun | Intent::Plan => &[],
         };
         for (leg, bucket) in wanted.iter().zip(destinations) {
             let place = Place {

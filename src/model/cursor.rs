@@ -20,6 +20,9 @@ pub struct Cursor {
     pub mode: &'static str,
     /// Whether the run only tells what it would copy.
     pub dry_run: bool,
+    /// Whether it tells why and for what price, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub plan: bool,
     /// The ranges of keys that are left.
     pub ranges: Vec<Range>,
     /// Where the records of what is done are, for the snapshots at the end.
@@ -77,6 +80,7 @@ mod tests {
             prefix: String::new(),
             mode: "incremental",
             dry_run: false,
+            plan: false,
             ranges: vec![
                 range(Start::Beginning, None),
                 range(Start::After(Key::new("a")), Some("b")),

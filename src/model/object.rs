@@ -43,6 +43,12 @@ impl ETag {
         self.0.contains('-')
     }
 
+    /// How many parts the object was written in; none if it was not written in parts.
+    pub fn parts(&self) -> Option<u32> {
+        let (_, count) = self.0.rsplit_once('-')?;
+        count.parse().ok()
+    }
+
     /// The tag as a conditional header wants it.
     pub fn quoted(&self) -> String {
         format!("\"{}\"", self.0)
@@ -50,7 +56,7 @@ impl ETag {
 }
 
 /// A storage class by S3's name. Unknown ones are kept as they came: S3 adds classes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StorageClass(Cow<'static, str>);
 
 /// The classes that most objects are in: a listing of millions need not keep each name anew.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Report, SnapshotNote, Totals};
+use super::{MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals};
 use crate::copy::Failure;
 use crate::model::{BucketName, Cursor, Timestamp};
 use crate::plan::Intent;
@@ -21,6 +21,8 @@ pub struct Summary {
     counts: Counts,
     #[serde(flatten)]
     due: Option<Due>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<PlanPart>,
     failures: Vec<FailureRow>,
     failures_omitted: u64,
     requests: RequestCounts,
@@ -76,10 +78,10 @@ struct FailureRow {
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
-struct RequestCounts {
-    list: u64,
-    copy: u64,
-    head: u64,
+pub(super) struct RequestCounts {
+    pub list: u64,
+    pub copy: u64,
+    pub head: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -119,13 +121,13 @@ impl Report {
                 objects_to_copy: totals.due,
                 bytes_to_copy: totals.bytes_due,
             }),
+            plan: self.outlook.as_ref().map(|outlook| {
+                let left = MOST_LIST_BYTES - self.failures.bytes;
+                outlook.part(requests.list, self.rates, left)
+            }),
             failures: self.failures.kept.iter().map(FailureRow::new).collect(),
             failures_omitted: self.failures.omitted,
-            requests: RequestCounts {
-                list: requests.list,
-                copy: requests.copy,
-                head: requests.head,
-            },
+            requests: requests.into(),
             estimated_cost_usd: self.rates.cost(requests),
             source: self.source.to_string(),
             destinations: self
@@ -146,6 +148,7 @@ impl Report {
     fn message(&self, status: Status, totals: Totals) -> String {
         let lead = match (self.intent, status) {
             (Intent::DryRun, _) => "Dry run over",
+            (Intent::Plan, _) => "Plan for",
             (Intent::Copy, Status::Complete) => "Backed up",
             (Intent::Copy, Status::Incomplete) => "Backup incomplete:",
         };
@@ -156,11 +159,11 @@ impl Report {
         };
         let separator = match (self.intent, status) {
             (Intent::Copy, Status::Incomplete) => ",",
-            (Intent::DryRun, _) | (Intent::Copy, Status::Complete) => ":",
+            (Intent::DryRun | Intent::Plan, _) | (Intent::Copy, Status::Complete) => ":",
         };
         let parts = match self.intent {
             Intent::Copy => vec![format!("{} copied", totals.copied)],
-            Intent::DryRun => vec![format!("{} to copy", totals.due)],
+            Intent::DryRun | Intent::Plan => vec![format!("{} to copy", totals.due)],
         };
         let others = [
             (totals.unchanged, "unchanged"),
@@ -216,6 +219,11 @@ impl Summary {
         serde_json::to_string(self)
     }
 
+    /// What a run would do, if this is a plan.
+    pub fn plan(&self) -> Option<&PlanPart> {
+        self.plan.as_ref()
+    }
+
     /// What went wrong, in words: the message, and what to do.
     pub fn failures(&self) -> impl Iterator<Item = (&str, &str)> {
         self.failures
@@ -263,6 +271,13 @@ impl Summary {
             ("duration", format!("{:.1} s", self.duration_seconds)),
             ("run", self.run_id.clone()),
         ]
+    }
+}
+
+impl From<Requests> for RequestCounts {
+    fn from(requests: Requests) -> Self {
+        let Requests { list, copy, head } = requests;
+        Self { list, copy, head }
     }
 }
 

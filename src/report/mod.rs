@@ -4,23 +4,28 @@
 //! A listing that breaks off counts as one found and one error: the part that nobody saw.
 
 mod json;
+mod plan;
 mod price;
+mod storage;
 
 pub use json::{Status, Summary};
+pub use plan::{Amount, PlanPart};
+pub use storage::ClassRow;
 
 use serde::Serialize;
 
+use plan::Outlook;
 use price::Rates;
 
-use crate::copy::{Failure, Outcome};
+use crate::copy::{Failure, Forecast, Outcome};
 use crate::model::BucketName;
 use crate::plan::{Intent, Plan, Run};
 
 /// Failures that a report keeps, at most.
 const MOST_FAILURES: usize = 100;
-/// What their JSON may take. Lambda delivers 256 KiB to asynchronous destinations, and keys of
+/// What their JSON may take, with that of the objects of a plan. Lambda delivers 256 KiB to asynchronous destinations, and keys of
 /// control characters grow sixfold.
-const MOST_FAILURE_BYTES: usize = 150 * 1024;
+const MOST_LIST_BYTES: usize = 150 * 1024;
 
 /// What became of the objects of a run so far.
 #[derive(Clone, Debug)]
@@ -33,6 +38,8 @@ pub struct Report {
     failures: Failures,
     lease_lost: bool,
     rates: Rates,
+    /// What is foreseen, if this is a plan.
+    outlook: Option<Box<Outlook>>,
 }
 
 /// What became of the snapshot of one destination.
@@ -69,7 +76,7 @@ pub struct Totals {
     pub bytes_found: u64,
     /// Bytes of what was copied.
     pub bytes_copied: u64,
-    /// Objects, among the skipped, that a dry run would have copied.
+    /// Objects, among the skipped, that are due: a dry run or a plan does not copy them.
     pub due: u64,
     /// Their bytes.
     pub bytes_due: u64,
@@ -100,6 +107,7 @@ impl Report {
             failures: Failures::default(),
             lease_lost: false,
             rates: Rates::of(&plan.prices, &plan.scope.copies),
+            outlook: (plan.intent == Intent::Plan).then(|| Box::new(Outlook::new(&plan.prices))),
         }
     }
 
@@ -111,6 +119,17 @@ impl Report {
         };
         if let Some(failure) = totals.add(outcome) {
             self.failures.add(bucket, failure);
+        }
+        self
+    }
+
+    /// The report with what a run would make of a key, at the destination of that number.
+    #[must_use]
+    pub fn foreseeing(mut self, destination: usize, forecast: Forecast) -> Self {
+        if let Some(outlook) = &mut self.outlook
+            && let Some((bucket, _)) = self.destinations.get(destination)
+        {
+            outlook.add(destination, bucket, forecast);
         }
         self
     }
@@ -213,7 +232,7 @@ impl Totals {
 impl Failures {
     fn add(&mut self, destination: &BucketName, failure: Failure) {
         let size = json::size(destination, &failure);
-        if self.kept.len() < MOST_FAILURES && self.bytes + size <= MOST_FAILURE_BYTES {
+        if self.kept.len() < MOST_FAILURES && self.bytes + size <= MOST_LIST_BYTES {
             self.bytes += size;
             self.kept.push((destination.clone(), failure));
         } else {
@@ -226,19 +245,45 @@ impl Failures {
 pub(crate) mod tests {
     use super::*;
     use crate::config::{Config, Prices};
-    use crate::diff::SkipReason;
+    use crate::copy::Foreseen;
+    use crate::diff::{Reason, SkipReason};
     use crate::event::BackupRequest;
-    use crate::model::{Key, Timestamp};
+    use crate::model::{Key, StorageClass, Timestamp};
     use crate::plan;
+    use crate::s3::Requests;
 
     pub fn report(destinations: &str) -> Report {
+        report_of(destinations, Intent::Copy)
+    }
+
+    pub fn report_of(destinations: &str, intent: Intent) -> Report {
         let vars = [
             ("SOURCE_BUCKET", "primary"),
             ("DESTINATION_BUCKET", destinations),
         ];
         let config = Config::from_vars(vars.map(|(n, v)| (n.to_owned(), v.to_owned()))).unwrap();
         let run = Run::begin(Timestamp::from_millis(1_795_226_400_000), 0x7f3a);
-        Report::begin(&plan::make(&BackupRequest::default(), &config, run, None).unwrap())
+        let request = BackupRequest {
+            intent,
+            ..BackupRequest::default()
+        };
+        Report::begin(&plan::make(&request, &config, run, None).unwrap())
+    }
+
+    pub fn planned(key: &str, bytes: u64, reason: Reason) -> Forecast {
+        Forecast {
+            copy: Some(Foreseen {
+                key: Key::new(key),
+                bytes,
+                reason,
+            }),
+            requests: Requests {
+                list: 0,
+                copy: 1,
+                head: 0,
+            },
+            stored: Some((StorageClass::new(None), bytes)),
+        }
     }
 
     pub fn prices() -> Prices {

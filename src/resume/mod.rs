@@ -70,7 +70,8 @@ pub fn cursor<'a>(plan: &Plan, progress: impl Iterator<Item = &'a Progress>) -> 
         format: CURSOR_FORMAT,
         prefix: plan.source.prefix.as_str().to_owned(),
         mode: plan.scope.mode.name(),
-        dry_run: plan.intent == Intent::DryRun,
+        dry_run: plan.intent != Intent::Copy,
+        plan: plan.intent == Intent::Plan,
         ranges: fitting(ranges),
         records: Vec::new(),
     })

@@ -28,6 +28,8 @@ fn text(bytes: &[u8]) -> String {
 
 const RUN: [&str; 5] = ["run", "--source", PRIMARY, "--destination", BACKUP];
 
+const PLAN: [&str; 5] = ["plan", "--source", PRIMARY, "--destination", BACKUP];
+
 fn run_with<'a>(more: &[&'a str]) -> Vec<&'a str> {
     RUN.iter().copied().chain(more.iter().copied()).collect()
 }
@@ -93,6 +95,81 @@ fn a_dry_run_copies_nothing() {
         "{output:?}"
     );
     assert_eq!(world.sim.ledger().count(Verb::CopyObject), 0);
+}
+
+#[test]
+fn a_plan_is_shown_in_short_tables_and_copies_nothing() {
+    let world = World::new();
+    world.put("a", "12345");
+    world.put("b\u{1b}[2J", "1");
+
+    let output = run(&world, &PLAN);
+
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let stdout = text(&output.stdout);
+    let tables = "
+  to copy                   objects         size
+  new                             2          6 B
+  in all                          2          6 B
+
+  stored then               objects         size    $ a month
+  STANDARD                        2          6 B         0.00
+
+  would send   2 list, 2 copy, 0 head, about $0.00002
+";
+    assert!(
+        stdout.starts_with("Plan for 2 objects: 2 to copy\n"),
+        "{stdout}"
+    );
+    assert!(stdout.contains(tables), "{stdout}");
+    assert!(
+        stdout.contains("  prices       us-east-1 of 2026-07-01\n"),
+        "{stdout}"
+    );
+    assert!(
+        stdout.ends_with("\n  new            a\n  new            b\\u{1b}[2J\n"),
+        "{stdout}"
+    );
+    assert_eq!(world.sim.ledger().count(Verb::CopyObject), 0);
+}
+
+#[test]
+fn a_plan_counts_with_the_price_table_of_a_file() {
+    let world = World::new();
+    world.put("a", "1");
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, table: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, table).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let dear = include_str!("../../prices.json").replace("0.005", "5");
+    let refused = [
+        (
+            file("empty", ""),
+            "empty is empty; name a file like prices.json",
+        ),
+        (
+            file("typo", "{}"),
+            "BACKUP_PRICES (--prices) has no field \"currency\"",
+        ),
+        (
+            folder.path().join("none").to_str().unwrap().to_owned(),
+            "none: No such file or directory (os error 2); name a file like prices.json",
+        ),
+    ];
+
+    let plan = |file: &str| run(&world, &[&PLAN[..], &["--json", "--prices", file]].concat());
+    let output = plan(&file("dear", &dear));
+
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["plan"]["cost_usd"], 0.015);
+    for (file, part) in refused {
+        let output = plan(&file);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(stderr.contains(part), "{stderr}");
+    }
 }
 
 #[test]
@@ -195,9 +272,10 @@ fn an_incomplete_run_exits_with_3_and_tells_what_to_do() {
 #[test]
 fn the_help_is_the_one_in_the_golden_files() {
     let world = World::new();
-    let cases: [(&[&str], &str); 2] = [
+    let cases: [(&[&str], &str); 3] = [
         (&["--help"], include_str!("../golden/help.txt")),
         (&["run", "--help"], include_str!("../golden/help-run.txt")),
+        (&["plan", "--help"], include_str!("../golden/help-plan.txt")),
     ];
 
     for (arguments, golden) in cases {

@@ -13,6 +13,7 @@ mod large;
 mod lease;
 mod model;
 mod pace;
+mod plan;
 mod policy;
 mod refusals;
 mod resume;
