@@ -244,23 +244,18 @@ impl Summary {
             .iter()
             .map(|d| d.bucket.as_str())
             .collect();
-        vec![
+        let amount = |objects: u64, bytes: u64| format!("{objects} objects, {bytes} bytes");
+        let counts = &self.counts;
+        let mut facts = vec![
             ("source", self.source.clone()),
             ("destination", destinations.join(", ")),
-            (
-                "found",
-                format!(
-                    "{} objects, {} bytes",
-                    self.counts.objects_found, self.counts.bytes_found
-                ),
-            ),
-            (
-                "copied",
-                format!(
-                    "{} objects, {} bytes",
-                    self.counts.objects_copied, self.counts.bytes_copied
-                ),
-            ),
+            ("found", amount(counts.objects_found, counts.bytes_found)),
+        ];
+        if self.due.is_none() && self.plan.is_none() {
+            let copied = amount(counts.objects_copied, counts.bytes_copied);
+            facts.push(("copied", copied));
+        }
+        facts.extend([
             (
                 "requests",
                 format!(
@@ -270,7 +265,8 @@ impl Summary {
             ),
             ("duration", format!("{:.1} s", self.duration_seconds)),
             ("run", self.run_id.clone()),
-        ]
+        ]);
+        facts
     }
 }
 

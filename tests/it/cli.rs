@@ -47,7 +47,10 @@ fn a_complete_run_exits_with_0_and_a_summary() {
         stdout.starts_with("Backed up 1 object: 1 copied\n  source       primary\n"),
         "{stdout}"
     );
-    assert!(stdout.contains("1 objects, 5 bytes"), "{stdout}");
+    assert!(
+        stdout.contains("\n  copied       1 objects, 5 bytes\n"),
+        "{stdout}"
+    );
     assert_eq!(text(&output.stderr), "");
     world.assert_backed_up();
 }
@@ -90,10 +93,12 @@ fn a_dry_run_copies_nothing() {
     let output = run(&world, &run_with(&["--dry-run"]));
 
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let stdout = text(&output.stdout);
     assert!(
-        text(&output.stdout).starts_with("Dry run over 1 object: 1 to copy\n"),
-        "{output:?}"
+        stdout.starts_with("Dry run over 1 object: 1 to copy\n"),
+        "{stdout}"
     );
+    assert!(!stdout.contains("copied"), "{stdout}");
     assert_eq!(world.sim.ledger().count(Verb::CopyObject), 0);
 }
 
@@ -122,6 +127,7 @@ fn a_plan_is_shown_in_short_tables_and_copies_nothing() {
         "{stdout}"
     );
     assert!(stdout.contains(tables), "{stdout}");
+    assert!(!stdout.contains("copied"), "{stdout}");
     assert!(
         stdout.contains("  prices       us-east-1 of 2026-07-01\n"),
         "{stdout}"
