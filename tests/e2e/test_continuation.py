@@ -68,7 +68,11 @@ def test_a_backup_of_several_invocations_is_one_execution(
     results = results_of(aws, ended)
     assert len(results) > 1
     assert [result["cursor"] is None for result in results] == [False] * (len(results) - 1) + [True]
-    assert sum(result["objects_copied"] for result in results) == OBJECTS
+    assert sum(result["objects_found"] for result in results) == OBJECTS
+    # The local AWS leaves the 2,000th request of a connection without an answer. A copy that was given up with it at
+    # the deadline is found to be there by the next invocation.
+    given_up = OBJECTS - sum(result["objects_copied"] for result in results)
+    assert 0 <= given_up < len(results)
     assert json.loads(ended["output"]) == results[-1]
     assert aws.keys(continued.backup, "many/") == keys
 

@@ -199,3 +199,30 @@ async fn a_cursor_of_a_bucket_that_is_not_configured_is_refused() {
     assert_eq!(error.error_type(), "RequestError");
     assert_eq!(world.sim.ledger().total(), 0);
 }
+
+#[tokio::test]
+async fn what_is_in_hand_when_it_is_time_to_stop_is_finished_at_once() {
+    let sim = Sim::builder()
+        .latency(Class::Copy, Duration::from_millis(2))
+        .start();
+    let world = World::around(sim)
+        .with("BACKUP_MAX_CONCURRENCY", "1")
+        .with("BACKUP_WEBSITE_REDIRECTS", "all");
+    for n in 0..1500 {
+        world.put(&format!("key {n:04}"), "1");
+    }
+
+    let stopped = within(&world, Duration::from_secs(2), &json!({})).await;
+
+    let seconds = stopped["duration_seconds"].as_f64().unwrap();
+    assert!(!stopped["cursor"].is_null(), "all was done in time");
+    assert!(
+        seconds < 1.8,
+        "{seconds} s, to stop at 1.5: {}",
+        stopped["cursor"]
+    );
+    assert!(
+        stopped["cursor"]["ranges"][0]["after"].is_string(),
+        "{stopped}"
+    );
+}
