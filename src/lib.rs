@@ -19,7 +19,7 @@
 //! | [`plan`] | `Request` + `Config` + the time | a `Plan`: what will be done, nothing optional left |
 //! | [`snapshot`] | rows of what is in the backup | segments and an index to store; and back |
 //! | [`s3`] | | the only room that knows the AWS SDK |
-//! | [`history`] | a job | its last snapshot, row by row |
+//! | [`history`] | a job | its last snapshot, row by row, and those before it |
 //! | [`list`] | a bucket and a prefix | its objects, in order, page by page |
 //! | [`diff`] | two ordered listings | an `Action` for each key, with the reason |
 //! | [`copy`] | an `Action` | an `Outcome`: what became of it |

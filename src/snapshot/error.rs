@@ -111,4 +111,22 @@ impl SnapshotError {
             }
         }
     }
+
+    /// What to do for whoever reads the history and nothing else, as a sentence to follow the error.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => {
+                "grant s3:GetObject on .s3-backup/* of the backup bucket, if that is what is missing; \
+                 otherwise try again"
+            }
+            Self::Missing { .. } | Self::Damaged { .. } | Self::Unlinked { .. } => {
+                "the backup itself is not touched by it; look for an earlier version of the object, \
+                 which a versioned bucket has, and for who else writes or expires objects below \
+                 .s3-backup/"
+            }
+            Self::Foreign { .. } => "give each source its own BACKUP_DESTINATION_PREFIX",
+            Self::NewerFormat { .. } => "update the program",
+            Self::Disordered { .. } | Self::Unwritable { .. } => "report it with the log",
+        }
+    }
 }

@@ -173,6 +173,21 @@ impl Index {
         self.segments.get(first..).unwrap_or_default()
     }
 
+    /// The segments that another snapshot does not have. A segment that both have holds all keys of
+    /// its range in both, so that nothing in it differs.
+    pub fn segments_beside(&self, other: &Self) -> Vec<SegmentEntry> {
+        let there = |entry: &SegmentEntry| {
+            let by_key = |there: &SegmentEntry| there.first_key.cmp(&entry.first_key);
+            let at = other.segments.binary_search_by(by_key).ok()?;
+            other.segments.get(at)
+        };
+        let segments = self.segments.iter();
+        segments
+            .filter(|entry| there(entry) != Some(entry))
+            .cloned()
+            .collect()
+    }
+
     /// What cannot be true of it, if anything.
     fn contradiction(&self, key: &str) -> Option<&'static str> {
         let rows = self
@@ -338,6 +353,17 @@ mod tests {
         for (start, count) in cases {
             assert_eq!(index.segments_from(&start).len(), count, "{start:?}");
         }
+    }
+
+    #[test]
+    fn what_two_snapshots_share_is_beside_neither() {
+        let before = index(RUN, None);
+        let mut after = before.clone();
+        after.segments[1].sha256 = Digest::of(b"other");
+
+        assert_eq!(before.segments_beside(&before), []);
+        assert_eq!(before.segments_beside(&after), before.segments[1..]);
+        assert_eq!(after.segments_beside(&before), after.segments[1..]);
     }
 
     proptest! {

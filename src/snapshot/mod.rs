@@ -17,6 +17,7 @@ mod page;
 mod row;
 mod segment;
 mod stored;
+mod which;
 mod writer;
 
 #[cfg(test)]
@@ -30,3 +31,4 @@ pub use index::{Index, SNAPSHOT_FORMAT, SegmentEntry, Totals, index_key};
 pub use row::{Recorded, Row, RowRef};
 pub use segment::Segment;
 pub use stored::{Rows, Stored};
+pub use which::{Absent, Search, Which};

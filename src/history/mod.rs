@@ -3,7 +3,12 @@
 //!
 //! Whatever is wrong with it stops nothing. What cannot be read is left out and said once in the log
 //! and in the result, and those keys are compared as if there were no snapshot.
+//!
+//! Behind the last one lie those before it: `chain` follows them, for whoever asks about the past.
 
+mod chain;
+
+use std::iter;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::stream::{self, BoxStream};
@@ -15,6 +20,8 @@ use crate::snapshot::{Index, LATEST, Latest, Link, Segment, SegmentEntry, Snapsh
 
 /// Rows that are handed on at once.
 const ROWS_AT_ONCE: usize = 1_000;
+/// Segments of a snapshot that are fetched at once where nothing else is under way.
+const READ_AHEAD: usize = 4;
 /// Rows that a range of keys should have for being listed by itself from the beginning. A cut costs
 /// two pages at most: this is one in eight.
 const ROWS_WORTH_A_RANGE: u64 = 16_000;
@@ -59,10 +66,14 @@ impl History {
         };
         self.condition = Condition::Replace(latest.etag);
         let link = Latest::parse(&latest.body, self.job.name())?.index;
+        let index = self.index(&link).await?;
+        Ok(Some(Last { index, link }))
+    }
+
+    async fn index(&self, link: &Link) -> Result<Index, SnapshotError> {
         let index = self.read(&link.key).await?;
         let index = index.ok_or_else(|| SnapshotError::missing(&link.key))?;
-        let index = link.follow(&index.body, self.job.name())?;
-        Ok(Some(Last { index, link }))
+        link.follow(&index.body, self.job.name())
     }
 
     async fn read(&self, object: &str) -> Result<Option<State>, SnapshotError> {
@@ -137,36 +148,67 @@ impl History {
         };
         let segments = index.segments_from(&range.start).iter();
         let segments: Vec<SegmentEntry> = segments.take_while(ends).cloned().collect();
-        let (history, start) = (self.clone(), range.start.clone());
-        stream::iter(segments)
-            .then(move |entry| history.clone().segment(entry))
-            .filter_map(future::ready)
-            .flat_map({
-                let history = self.clone();
-                move |segment| history.clone().pages(&segment, start.clone())
+        let history = self.clone();
+        self.pages(segments, range.start.clone(), 1)
+            .filter_map(move |page| {
+                future::ready(page.map_err(|problem| history.note(problem)).ok())
             })
             .boxed()
     }
 
-    async fn segment(self, entry: SegmentEntry) -> Option<Arc<Segment>> {
-        let key = entry.key();
-        let opened = match self.read(&key).await {
-            Ok(Some(state)) => Segment::open(state.body.into(), entry),
-            Ok(None) => Err(SnapshotError::missing(&key)),
-            Err(problem) => Err(problem),
-        };
-        opened.map_err(|problem| self.note(problem)).ok()
+    /// The rows of these segments, which any of the snapshots may name, in the order of their keys.
+    /// An error stands for the rest of a segment.
+    pub fn rows_of(
+        &self,
+        segments: Vec<SegmentEntry>,
+    ) -> BoxStream<'static, Result<Vec<Stored>, SnapshotError>> {
+        self.pages(segments, Start::Beginning, READ_AHEAD)
     }
 
-    /// The rows of a segment from a start on.
-    fn pages(self, segment: &Arc<Segment>, start: Start) -> BoxStream<'static, Vec<Stored>> {
-        let rows = segment.rows();
-        let rows = rows.map_while(move |row| row.map_err(|problem| self.note(problem)).ok());
-        let mut rows = rows.skip_while(move |row| !start.admits(row.key())).fuse();
-        stream::iter(std::iter::from_fn(move || {
-            let page: Vec<Stored> = rows.by_ref().take(ROWS_AT_ONCE).collect();
-            (!page.is_empty()).then_some(page)
-        }))
-        .boxed()
+    fn pages(
+        &self,
+        segments: Vec<SegmentEntry>,
+        start: Start,
+        at_once: usize,
+    ) -> BoxStream<'static, Result<Vec<Stored>, SnapshotError>> {
+        let history = self.clone();
+        stream::iter(segments)
+            .map(move |entry| history.clone().segment(entry))
+            .buffered(at_once)
+            .flat_map(move |opened| stream::iter(pages(opened, start.clone())))
+            .boxed()
     }
+
+    async fn segment(self, entry: SegmentEntry) -> Result<Arc<Segment>, SnapshotError> {
+        let key = entry.key();
+        match self.read(&key).await? {
+            Some(state) => Segment::open(state.body.into(), entry),
+            None => Err(SnapshotError::missing(&key)),
+        }
+    }
+}
+
+/// The rows of a segment from a start on, up to what is wrong with it.
+fn pages(
+    opened: Result<Arc<Segment>, SnapshotError>,
+    start: Start,
+) -> impl Iterator<Item = Result<Vec<Stored>, SnapshotError>> {
+    let (segment, problem) = match opened {
+        Ok(segment) => (Some(segment), None),
+        Err(problem) => (None, Some(Err(problem))),
+    };
+    let rows = segment.into_iter().flat_map(|segment| segment.rows());
+    let before = move |row: &Stored| !start.admits(row.key());
+    let mut rows = rows
+        .chain(problem)
+        .skip_while(move |row| row.as_ref().is_ok_and(&before))
+        .peekable();
+    iter::from_fn(move || {
+        if let Some(Err(problem)) = rows.next_if(Result::is_err) {
+            return Some(Err(problem));
+        }
+        let good = iter::from_fn(|| rows.next_if(Result::is_ok)?.ok());
+        let page: Vec<Stored> = good.take(ROWS_AT_ONCE).collect();
+        (!page.is_empty()).then_some(Ok(page))
+    })
 }
