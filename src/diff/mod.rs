@@ -1,5 +1,7 @@
-//! Two ordered listings and the last snapshot in, an [`Action`] for each key out.
+//! Two ordered listings and the last snapshot in, an [`Action`] for each key out; or two snapshots, and
+//! each [`Change`] between them.
 
+mod change;
 mod decide;
 mod join;
 
@@ -7,6 +9,7 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt, stream};
 
+pub use change::{Change, Tally, What, changes};
 pub use decide::{Action, Policy, Proof, Reason, Refusal, SkipReason, decide};
 pub use join::{Joined, join};
 
