@@ -61,7 +61,7 @@ impl StartError {
         Self::Source { problem }
     }
 
-    fn destination(error: &S3Error) -> Self {
+    pub(crate) fn destination(error: &S3Error) -> Self {
         let problem = format!("{error}; {}", error.advice());
         Self::Destination { problem }
     }

@@ -2,7 +2,11 @@
 //!
 //! A flag is an environment variable set later: both go through the one parser of `config`.
 
+mod changes;
+mod diff;
+mod job;
 mod plan;
+mod runs;
 mod show;
 
 use std::fs;
@@ -87,6 +91,12 @@ enum Command {
     /// Tell what a run would copy and why, and what it and the storage would cost
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(PlanArguments),
+    /// List the snapshots of the backup: one of each complete run
+    #[command(after_help = runs::EXAMPLES)]
+    Runs(runs::Arguments),
+    /// Tell what changed in the backup from one run to another
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(diff::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -189,12 +199,26 @@ impl Settings {
 
 /// The command line's entry point.
 pub async fn main() -> Exit {
-    let (settings, intent, json) = match Arguments::parse().command {
-        Command::Run(run) if run.dry_run => (run.settings, Intent::DryRun, run.json),
-        Command::Run(run) => (run.settings, Intent::Copy, run.json),
-        Command::Plan(plan) => (plan.settings, Intent::Plan, plan.json),
-    };
+    let command = Arguments::parse().command;
     show::log_to_stderr();
+    match command {
+        Command::Run(arguments) => {
+            let intent = if arguments.dry_run {
+                Intent::DryRun
+            } else {
+                Intent::Copy
+            };
+            run(&arguments.settings, intent, arguments.json).await
+        }
+        Command::Plan(arguments) => {
+            run(&arguments.settings, Intent::Plan, arguments.json).await
+        }
+        Command::Runs(arguments) => runs::list(&arguments).await,
+        Command::Diff(arguments) => diff::tell(&arguments).await,
+    }
+}
+
+async fn run(settings: &Settings, intent: Intent, json: bool) -> Exit {
     let mut vars = handler::environment();
     vars.extend(settings.vars());
     match settings.price_table() {

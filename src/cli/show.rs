@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use super::plan;
+use super::{Exit, plan};
 use crate::report::{Report, Summary};
 
 /// How often the progress line is drawn.
@@ -42,6 +43,36 @@ pub fn print(text: &str) {
     if let Err(error) = writeln!(io::stdout(), "{text}") {
         tracing::debug!(%error, "cannot print");
     }
+}
+
+/// Prints as [`print`] does, for what is long.
+///
+/// # Errors
+/// How to end at once: nobody reads on, or it cannot be written.
+pub fn write(text: &str) -> Result<(), Exit> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Exit::Complete),
+        Err(error) => {
+            eprintln!("error: cannot print: {error}");
+            Err(Exit::CouldNotRun)
+        }
+    }
+}
+
+/// A line of JSON.
+///
+/// # Errors
+/// How to end: it cannot be written.
+pub fn json(value: &impl Serialize) -> Result<String, Exit> {
+    let line = serde_json::to_string(value).map_err(|error| unwritable(&error))?;
+    Ok(line + "\n")
+}
+
+/// Says that something cannot be written as JSON.
+pub fn unwritable(error: &serde_json::Error) -> Exit {
+    eprintln!("error: cannot write the result as JSON: {error}");
+    Exit::CouldNotRun
 }
 
 /// The summary of a run.

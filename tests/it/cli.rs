@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::lease;
 use crate::world::{BACKUP, PRIMARY, World, counts};
 
-fn run(world: &World, arguments: &[&str]) -> Output {
+/// The built command line, run in a world.
+pub fn run(world: &World, arguments: &[&str]) -> Output {
     world.sim.clock().advance(Duration::from_secs(2));
     Command::new(env!("CARGO_BIN_EXE_s3-backup"))
         .args(arguments)
@@ -22,7 +23,8 @@ fn run(world: &World, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+/// What it printed.
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
@@ -278,10 +280,12 @@ fn an_incomplete_run_exits_with_3_and_tells_what_to_do() {
 #[test]
 fn the_help_is_the_one_in_the_golden_files() {
     let world = World::new();
-    let cases: [(&[&str], &str); 3] = [
+    let cases: [(&[&str], &str); 5] = [
         (&["--help"], include_str!("../golden/help.txt")),
         (&["run", "--help"], include_str!("../golden/help-run.txt")),
         (&["plan", "--help"], include_str!("../golden/help-plan.txt")),
+        (&["runs", "--help"], include_str!("../golden/help-runs.txt")),
+        (&["diff", "--help"], include_str!("../golden/help-diff.txt")),
     ];
 
     for (arguments, golden) in cases {

@@ -6,6 +6,7 @@ mod contract;
 mod copies;
 mod faults;
 mod fidelity;
+mod history;
 mod holes;
 mod keys;
 mod lambda;
