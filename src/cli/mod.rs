@@ -210,9 +210,7 @@ pub async fn main() -> Exit {
             };
             run(&arguments.settings, intent, arguments.json).await
         }
-        Command::Plan(arguments) => {
-            run(&arguments.settings, Intent::Plan, arguments.json).await
-        }
+        Command::Plan(arguments) => run(&arguments.settings, Intent::Plan, arguments.json).await,
         Command::Runs(arguments) => runs::list(&arguments).await,
         Command::Diff(arguments) => diff::tell(&arguments).await,
     }
