@@ -38,6 +38,8 @@ pub enum Operation {
     GetObject,
     /// Writing one.
     PutObject,
+    /// A delete marker on top of an object's versions.
+    DeleteObject,
 }
 
 impl Operation {
@@ -56,6 +58,7 @@ impl Operation {
             Self::AbortMultipartUpload => "AbortMultipartUpload",
             Self::GetObject => "GetObject",
             Self::PutObject => "PutObject",
+            Self::DeleteObject => "DeleteObject",
         }
     }
 
@@ -71,6 +74,7 @@ impl Operation {
                 "s3:GetObject and s3:ListBucket on the destination, \
                  and kms:Decrypt on its KMS key, if any,"
             }
+            Self::DeleteObject => "s3:DeleteObject on the destination",
             Self::PutObject => {
                 "s3:PutObject and s3:GetObject on the destination, \
                  and kms:GenerateDataKey on its KMS key, if any,"
@@ -101,6 +105,7 @@ impl Operation {
             Self::AbortMultipartUpload => "give up the copy of",
             Self::GetObject => "read",
             Self::PutObject => "write",
+            Self::DeleteObject => "mark as deleted",
         }
     }
 }
@@ -268,6 +273,9 @@ impl S3Error {
                 "another run wrote it first; run again when that one has ended".to_owned()
             }
             Cause::ChangedMeanwhile => "the next run copies it once it rests".to_owned(),
+            Cause::TooBusy if self.operation == Operation::DeleteObject => {
+                "lower BACKUP_MAX_CONCURRENCY; the next run marks it".to_owned()
+            }
             Cause::TooBusy => "lower BACKUP_MAX_CONCURRENCY; the next run copies it".to_owned(),
             Cause::ServerError | Cause::TimedOut | Cause::Network | Cause::Unreadable => {
                 "run again; if it stays, give AWS support the request id".to_owned()

@@ -7,6 +7,7 @@ mod client;
 mod error;
 mod guard;
 mod look;
+mod mark;
 mod pace;
 mod page;
 mod read;
