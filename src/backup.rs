@@ -4,23 +4,28 @@
 //! destination, with one bound on what is in flight. Nothing is collected. Only what stops a run from
 //! starting is an error; the rest is in the report.
 
+mod course;
+mod marking;
+
 use std::sync::Arc;
 
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, future, stream};
 use tokio::time::sleep_until;
 
+use course::{Course, Trail, tell};
+
 use crate::config::Destination;
-use crate::copy::{Copier, Done, Failure, Outcome};
+use crate::copy::{Batch, Copier, Done, Failure, Outcome};
 use crate::diff::{self, Policy};
 use crate::history::History;
 use crate::lease::{Leases, Loss, Refusal};
 use crate::list::{self, Listing, MOST_AT_ONCE, Section, Sides, Territory};
-use crate::model::{BucketName, Cursor, Deadline, Key, KeyRange};
-use crate::plan::{Leg, Plan};
-use crate::record::{Book, Closing, Counts, Kept, Store};
+use crate::model::{BucketName, Cursor, Deadline, KeyRange, Placement};
+use crate::plan::{Leg, Plan, Stage};
+use crate::record::{Book, Store};
 use crate::report::Report;
-use crate::resume::{self, Progress};
+use crate::resume::Progress;
 use crate::s3::{Bucket, Connections, Paces, S3Error, Versioning};
 
 /// Why a run could not start. Nothing was copied.
@@ -122,94 +127,59 @@ async fn work(
     losses: Vec<Loss>,
     mut watch: impl FnMut(&Report),
 ) -> Result<Ended, StartError> {
-    let mut passes = Vec::new();
-    for ((leg, destination), loss) in plan.legs.iter().zip(destinations).zip(losses) {
-        passes.push(Pass::begin(plan, leg, source.clone(), destination, loss).await?);
-    }
-    let trails: Vec<Trail> = passes.iter().map(Pass::trail).collect();
-    let outcomes = stream::select_all(passes.into_iter().enumerate().map(|(leg, pass)| {
-        let numbered = move |done| (leg, done);
-        pass.outcomes(plan).map(numbered).boxed()
-    }));
-    let beginning = (Report::begin(plan), trails);
-    let (report, trails) = outcomes
-        .fold(beginning, |(report, mut trails), (leg, done)| {
-            let Done {
-                settled, forecast, ..
-            } = done;
-            tell(&settled.outcome);
-            trails[leg].pass(done.piece, done.key, &settled.outcome);
-            let report = match forecast {
-                Some(forecast) => report.foreseeing(leg, *forecast),
-                None => report,
-            };
-            let report = report.with(leg, settled.outcome);
-            watch(&report);
-            future::ready((report, trails))
+    let routes: Vec<Route> = destinations
+        .into_iter()
+        .zip(losses)
+        .map(|(destination, loss)| Route {
+            source: source.clone(),
+            destination,
+            loss,
         })
-        .await;
-    Ok(end(plan, report, trails).await)
-}
-
-/// Everything is done or given up: what is left goes into the cursor, and what is not into snapshots.
-async fn end(plan: &Plan, mut report: Report, trails: Vec<Trail>) -> Ended {
-    let progress = trails.iter().map(|trail| &trail.progress);
-    let mut cursor = resume::cursor(plan, progress);
-    for (number, (leg, trail)) in plan.legs.iter().zip(trails).enumerate() {
-        let destination = &leg.destination.location.bucket;
-        let left = cursor.as_ref().map(|cursor| cursor.left_of(destination));
-        let totals = report.totals_of(number);
-        let counts = Counts {
-            copied: totals.copied,
-            errors: totals.errors,
-        };
-        let Some(kept) = trail
-            .close(plan, leg, &left.unwrap_or_default(), counts)
-            .await
-        else {
-            continue;
-        };
-        if let (Some(cursor), Some(link)) = (&mut cursor, kept.link.clone()) {
-            cursor.records.push(link);
+        .collect();
+    let report = Report::begin(plan);
+    match plan.stage() {
+        Stage::Mark => Ok(Box::pin(marking::go_on(plan, &routes, report, &mut watch)).await),
+        Stage::Copy => {
+            let course = copy(plan, &routes, report, &mut watch).await?;
+            Ok(Box::pin(marking::finish(plan, &routes, course, &mut watch)).await)
         }
-        report = report.with_snapshot(number, kept.note);
     }
-    Ended { report, cursor }
 }
 
-/// What one leg leaves behind.
-struct Trail {
-    progress: Progress,
-    history: History,
-    /// None of a run that is not recorded.
-    book: Option<(Book, Store)>,
-    broken: bool,
+/// Copies what is new or changed, to all destinations side by side.
+async fn copy(
+    plan: &Plan,
+    routes: &[Route],
+    report: Report,
+    watch: &mut impl FnMut(&Report),
+) -> Result<Course, StartError> {
+    let mut passes = Vec::new();
+    for (leg, route) in plan.legs.iter().zip(routes) {
+        passes.push(Pass::begin(plan, leg, route.clone()).await?);
+    }
+    let course = Course::begin(report, passes.iter().map(Pass::trail));
+    let outcomes = passes.into_iter().map(|pass| pass.outcomes(plan).boxed());
+    Ok(course.follow(plan, outcomes, watch).await)
 }
 
-impl Trail {
-    fn pass(&mut self, piece: usize, key: Option<Key>, outcome: &Outcome) {
-        self.broken |= matches!(outcome, Outcome::Broken(_));
-        self.progress.pass(piece, key, outcome);
-    }
+/// The two ends of the way to one destination.
+#[derive(Clone)]
+struct Route {
+    source: Bucket,
+    destination: Bucket,
+    loss: Loss,
+}
 
-    async fn close(
-        self,
-        plan: &Plan,
-        leg: &Leg,
-        left: &[KeyRange],
-        counts: Counts,
-    ) -> Option<Kept> {
-        let (book, store) = self.book?;
-        let source = plan.source.to_string();
-        let closing = Closing {
-            run: &plan.run,
-            leg,
-            source: &source,
-            left,
-            broken: self.broken,
-            counts,
-        };
-        Some(book.close(store, &self.history, closing).await)
+impl Route {
+    /// Comes to its end when nothing more may be begun: after the deadline, and without the lease.
+    fn stop(self, plan: &Plan) -> impl Future<Output = ()> + use<> {
+        let (deadline, loss) = (plan.limits.deadline, self.loss);
+        async move {
+            tokio::select! {
+                () = time_to_stop(deadline) => {}
+                () = loss.happens() => {}
+            }
+        }
     }
 }
 
@@ -217,98 +187,103 @@ impl Trail {
 struct Pass {
     sections: BoxStream<'static, Section>,
     territory: Territory,
+    route: Route,
+    placement: Placement,
     history: History,
-    copier: Copier,
+    /// None of a destination that is not recorded.
     book: Option<(Book, Store)>,
-    loss: Loss,
 }
 
 impl Pass {
-    /// Begins to list both sides.
-    async fn begin(
-        plan: &Plan,
-        leg: &Leg,
-        source: Bucket,
-        destination: Bucket,
-        loss: Loss,
-    ) -> Result<Self, StartError> {
-        let placement = leg.destination.placement.clone();
-        let history = History::open(destination.clone(), leg.job.clone()).await;
-        let sides = Sides {
-            source: source.clone(),
-            prefix: plan.source.prefix.clone(),
-            backup: destination.clone(),
-            placement: placement.clone(),
-            history: history.clone(),
-        };
+    /// Begins to list both sides, of which each can be read.
+    async fn begin(plan: &Plan, leg: &Leg, route: Route) -> Result<Self, StartError> {
+        let (destination, job) = (route.destination.clone(), leg.job.clone());
+        let history = History::open(destination.clone(), job.clone()).await;
         let ranges = if plan.is_whole && !leg.is_continued {
             history.ranges(MOST_AT_ONCE)
         } else {
             leg.ranges.clone()
         };
-        let territory = Territory::new(ranges);
-        let store = Store {
-            bucket: destination.clone(),
-            job: leg.job.clone(),
-            kms_key: plan.scope.copies.kms_key.clone(),
-        };
-        let mut sections = Box::pin(list::sections(sides, territory.clone()));
-        let first = match sections.next().await {
+        let mut pass = Self::open(plan, leg, route, history, ranges);
+        let first = match pass.sections.next().await {
             Some(section) => Some(started(section).await?),
             None => None,
         };
         Ok(Self {
-            sections: stream::iter(first).chain(sections).boxed(),
-            territory,
-            history,
-            book: plan.is_recorded().then(|| (Book::default(), store)),
-            copier: Copier {
-                source,
-                destination,
-                placement,
-                rules: plan.scope.copies.clone(),
-                // Half of the budget at most, so that one large object leaves room for the others.
-                parts_at_once: (plan.limits.max_concurrency / 2).max(1),
-                deadline: plan.limits.deadline,
-            },
-            loss,
+            sections: stream::iter(first).chain(pass.sections).boxed(),
+            // What is done already for a destination, a run before has recorded.
+            book: (plan.is_recorded() && !leg.ranges.is_empty()).then(|| {
+                let store = Store {
+                    bucket: destination,
+                    job,
+                    kms_key: plan.scope.copies.kms_key.clone(),
+                };
+                (Book::default(), store)
+            }),
+            ..pass
         })
     }
 
-    fn trail(&self) -> Trail {
-        Trail {
-            progress: Progress::of(self.territory.clone()),
-            history: self.history.clone(),
-            book: self.book.clone(),
-            broken: false,
+    /// Both sides, not yet listed; nothing is recorded of them.
+    fn open(plan: &Plan, leg: &Leg, route: Route, history: History, ranges: Vec<KeyRange>) -> Self {
+        let placement = leg.destination.placement.clone();
+        let sides = Sides {
+            source: route.source.clone(),
+            prefix: plan.source.prefix.clone(),
+            backup: route.destination.clone(),
+            placement: placement.clone(),
+            history: history.clone(),
+        };
+        let territory = Territory::new(ranges);
+        Self {
+            sections: list::sections(sides, territory.clone()).boxed(),
+            territory,
+            route,
+            placement,
+            history,
+            book: None,
         }
+    }
+
+    fn trail(&self) -> Trail {
+        let record = self.book.clone();
+        let record = record.map(|(book, store)| (book, store, self.history.clone()));
+        Trail::of(Progress::of(self.territory.clone()), record)
     }
 
     /// What becomes of each object. After the deadline nothing is begun any more, nor without the lease.
     fn outcomes(self, plan: &Plan) -> impl Stream<Item = Done> + use<> {
-        let policy = Arc::new(Policy {
-            filter: plan.scope.filter.clone(),
-            mode: plan.scope.mode,
-            placement: self.copier.placement.clone(),
-        });
-        let batches = self.sections.flat_map_unordered(None, move |section| {
-            let piece = section.piece;
-            let actions = diff::actions(section, Arc::clone(&policy));
-            actions.map(move |actions| (piece, actions)).boxed()
-        });
-        let (deadline, loss) = (plan.limits.deadline, self.loss);
-        let stop = async move {
-            tokio::select! {
-                () = time_to_stop(deadline) => {}
-                () = loss.happens() => {}
-            }
+        let copier = Copier {
+            source: self.route.source.clone(),
+            destination: self.route.destination.clone(),
+            placement: self.placement.clone(),
+            rules: plan.scope.copies.clone(),
+            // Half of the budget at most, so that one large object leaves room for the others.
+            parts_at_once: (plan.limits.max_concurrency / 2).max(1),
+            deadline: plan.limits.deadline,
         };
+        let stop = self.route.clone().stop(plan);
         let in_flight = plan.limits.max_concurrency;
-        let outcomes = self.copier.outcomes(batches, stop, plan.intent, in_flight);
-        match self.book {
+        let book = self.book.clone();
+        let outcomes = copier.outcomes(self.batches(plan), stop, plan.intent, in_flight);
+        match book {
             Some((book, store)) => book.record(store, outcomes).boxed(),
             None => outcomes.boxed(),
         }
+    }
+
+    /// What is to be done about each object, page by page.
+    fn batches(self, plan: &Plan) -> impl Stream<Item = Batch> + use<> {
+        let policy = Arc::new(Policy {
+            filter: plan.scope.filter.clone(),
+            mode: plan.scope.mode,
+            placement: self.placement,
+        });
+        self.sections.flat_map_unordered(None, move |section| {
+            let piece = section.piece;
+            let actions = diff::actions(section, Arc::clone(&policy));
+            actions.map(move |actions| (piece, actions)).boxed()
+        })
     }
 }
 
@@ -399,20 +374,5 @@ async fn begun(listing: Listing) -> Result<Listing, S3Error> {
     match listing.as_mut().peek().await {
         Some(Err(error)) => Err(error.clone()),
         Some(Ok(_)) | None => Ok(listing.boxed()),
-    }
-}
-
-/// One line in the log for each failure, none for a success.
-fn tell(outcome: &Outcome) {
-    if let Outcome::Failed { failure, .. } | Outcome::Broken(failure) = outcome {
-        tracing::warn!(
-            key = failure.key.as_ref().map(Key::as_str),
-            operation = failure.operation,
-            code = failure.code,
-            request_id = failure.request_id,
-            advice = failure.advice,
-            "{}",
-            failure.message
-        );
     }
 }

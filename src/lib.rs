@@ -27,6 +27,7 @@
 //! | [`resume`] | `Outcome`s by key | the `Cursor` that continues a run |
 //! | [`lease`] | a `Plan`'s destinations | the `Leases` that keep other runs out |
 //! | [`record`] | what was backed up | the next snapshot |
+//! | [`deletions`] | what was counted | whether what is gone may be marked, and the markers |
 //! | [`backup`] | a `Plan` | the run itself |
 //! | [`handler`] | a Lambda invocation | the JSON result, or a function error with a stable type |
 //! | [`cli`] | arguments | the same run from a terminal |
@@ -62,6 +63,8 @@ pub mod resume;
 pub mod lease;
 
 pub mod record;
+
+pub mod deletions;
 
 pub mod backup;
 

@@ -2,11 +2,11 @@
 //!
 //! The time and the run's suffix come in as values; right of here nothing asks for them again.
 
-use crate::config::{AccountId, Config, CopyRules, Destination, Prices};
+use crate::config::{AccountId, Config, CopyRules, Destination, MaxDeletions, Prices};
 pub use crate::event::Intent;
-use crate::event::{BackupRequest, ContinueRequest, Mode, RequestError};
+use crate::event::{BackupRequest, ContinueRequest, Deletions, Mode, RequestError, SoFar};
 use crate::filter::Filter;
-use crate::model::{Deadline, Job, KeyRange, Location, RecordLink, Timestamp};
+use crate::model::{BucketName, Census, Deadline, Job, KeyRange, Location, RecordLink, Timestamp};
 
 /// A run, decided in full.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Plan {
     pub limits: Limits,
     /// Whether copies are made at all.
     pub intent: Intent,
+    /// How deletions are marked; none to keep what is gone.
+    pub marking: Option<Marking>,
     /// Whether it looks at all that is configured.
     pub is_whole: bool,
     /// What requests and storage cost.
@@ -32,9 +34,16 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether the run writes snapshots: what it does not look at would be missing in them.
+    /// Whether the run writes snapshots: what it does not look at would be missing in them. Of a run that
+    /// only goes on marking what is gone, the snapshot was written before it was stopped.
     pub fn is_recorded(&self) -> bool {
-        self.is_whole && self.intent == Intent::Copy
+        self.is_whole && self.intent == Intent::Copy && self.stage() == Stage::Copy
+    }
+
+    /// Where the run begins.
+    pub fn stage(&self) -> Stage {
+        let marking = self.marking.as_ref();
+        marking.map_or(Stage::Copy, |marking| marking.stage)
     }
 }
 
@@ -52,6 +61,30 @@ pub struct Leg {
     pub is_continued: bool,
     /// The record of what that run has done.
     pub record: Option<RecordLink>,
+    /// What was counted before the run was stopped.
+    pub counted: Census,
+    /// Deletions that the brake has let through before the run was stopped.
+    pub agreed: u64,
+}
+
+/// How deletions are marked.
+#[derive(Clone, Debug)]
+pub struct Marking {
+    /// How many need no confirmation.
+    pub limits: MaxDeletions,
+    /// The run that was held and is confirmed.
+    pub confirm: Option<String>,
+    /// Where the run begins.
+    pub stage: Stage,
+}
+
+/// The two parts of a run that marks deletions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// What is new or changed is copied, and what is gone is counted.
+    Copy,
+    /// What is gone is marked.
+    Mark,
 }
 
 /// What a run may take.
@@ -133,8 +166,25 @@ pub fn make(
             deadline,
         },
         intent: request.intent,
+        marking: marking(request, config)?,
         prices: config.prices.clone(),
     })
+}
+
+fn marking(request: &BackupRequest, config: &Config) -> Result<Option<Marking>, RequestError> {
+    let confirm = request.confirm.clone();
+    match (
+        request.deletions.unwrap_or(config.defaults.deletions),
+        confirm,
+    ) {
+        (Deletions::Keep, Some(run_id)) => Err(RequestError::NothingToConfirm { run_id }),
+        (Deletions::Keep, None) => Ok(None),
+        (Deletions::Mark, confirm) => Ok(Some(Marking {
+            limits: config.max_deletions,
+            confirm,
+            stage: Stage::Copy,
+        })),
+    }
 }
 
 /// Makes the plan of a run that goes on where another one has stopped.
@@ -156,18 +206,51 @@ pub fn resume(
         leg.ranges.clear();
     }
     for range in &request.ranges {
-        let name = &range.destination;
-        let leg = plan
-            .legs
-            .iter_mut()
-            .find(|leg| leg.destination.location.bucket == *name)
-            .ok_or_else(|| RequestError::UnknownDestination {
-                destination: name.to_string(),
-            })?;
+        let leg = leg_of(&mut plan.legs, &range.destination)?;
         leg.ranges.push(range.keys.clone());
     }
-    plan.legs.retain(|leg| !leg.ranges.is_empty());
+    let known = known(&mut plan, request.so_far.as_ref())?;
+    plan.legs
+        .retain(|leg| !leg.ranges.is_empty() || known.contains(&leg.destination.location.bucket));
+    // Who does not know what was counted before must not mark anything.
+    let all_known = plan
+        .legs
+        .iter()
+        .all(|leg| known.contains(&leg.destination.location.bucket));
+    plan.marking = plan.marking.filter(|_| all_known);
     Ok(plan)
+}
+
+/// Tells the legs what is known of deletions. The destinations of which something is.
+fn known(plan: &mut Plan, so_far: Option<&SoFar>) -> Result<Vec<BucketName>, RequestError> {
+    let (Some(marking), Some(so_far)) = (&mut plan.marking, so_far) else {
+        return Ok(Vec::new());
+    };
+    let mut known = Vec::new();
+    match so_far {
+        SoFar::Counted(rows) => {
+            for row in rows {
+                leg_of(&mut plan.legs, &row.destination)?.counted = row.census;
+                known.push(row.destination.clone());
+            }
+        }
+        SoFar::Agreed(rows) => {
+            marking.stage = Stage::Mark;
+            for row in rows {
+                leg_of(&mut plan.legs, &row.destination)?.agreed = row.most;
+                known.push(row.destination.clone());
+            }
+        }
+    }
+    Ok(known)
+}
+
+fn leg_of<'a>(legs: &'a mut [Leg], destination: &BucketName) -> Result<&'a mut Leg, RequestError> {
+    let mut legs = legs.iter_mut();
+    legs.find(|leg| leg.destination.location.bucket == *destination)
+        .ok_or_else(|| RequestError::UnknownDestination {
+            destination: destination.to_string(),
+        })
 }
 
 impl Leg {
@@ -178,6 +261,8 @@ impl Leg {
             ranges: vec![KeyRange::all()],
             is_continued: false,
             record: None,
+            counted: Census::default(),
+            agreed: 0,
         }
     }
 }
@@ -272,6 +357,7 @@ mod tests {
             request: BackupRequest::default(),
             ranges: ["k", "m"].map(|key| left_after(name, key)).to_vec(),
             records: Vec::new(),
+            so_far: None,
         };
 
         let plan = resume(&going_on("two"), &config, run(), None).unwrap();

@@ -34,7 +34,7 @@ pub enum Exit {
     CouldNotRun = 1,
     /// It was called with wrong arguments or settings.
     Usage = 2,
-    /// It ran, and something is not in the backup.
+    /// It ran, and something is not in the backup, or deletions are held.
     Incomplete = 3,
 }
 
@@ -57,19 +57,20 @@ Exit codes:
   0  complete: everything that should be in the backup is
   1  could not run: the source cannot be read, a destination is unsafe, or another run is under way
   2  wrong usage: an argument or a setting is not allowed
-  3  ran, but incomplete: see the failures";
+  3  ran, but incomplete: see the failures; or held: see the deletions";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
   s3-backup run --source primary --destination backup
   s3-backup run --source s3://primary/data/ --destination backup --dry-run
   s3-backup run --source primary --destination backup-eu,backup-us --exclude 'tmp/*,*.log'
+  s3-backup run --source primary --destination backup --deletions mark --confirm RUN_ID
   s3-backup run --source primary --destination backup --json | jq .objects_copied
 
 Every flag can be set by its environment variable too, and there are more of these: see README.md.
 Credentials, region and endpoint come from where the AWS CLI takes them.
 
-Exit codes: 0 complete, 1 could not run, 2 wrong usage, 3 ran but incomplete";
+Exit codes: 0 complete, 1 could not run, 2 wrong usage, 3 ran but incomplete or held";
 
 const PLAN_EXAMPLES: &str = "\
 Examples:
@@ -117,7 +118,8 @@ struct Settings {
     /// `incremental`, or `full`: copy everything again [env: BACKUP_MODE]
     #[arg(long)]
     mode: Option<String>,
-    /// What to do about objects that are gone from the source: `keep` [env: BACKUP_DELETIONS]
+    /// What to do about objects that are gone from the source: `keep`, or `mark` them as deleted
+    /// in the backup, whose versions stay [env: BACKUP_DELETIONS]
     #[arg(long)]
     deletions: Option<String>,
     /// Upper bound of copies in flight, 1 to 900 [env: BACKUP_MAX_CONCURRENCY]
@@ -136,6 +138,9 @@ struct Settings {
 struct RunArguments {
     #[command(flatten)]
     settings: Settings,
+    /// Mark the deletions that held this run
+    #[arg(long, value_name = "RUN_ID")]
+    confirm: Option<String>,
     /// Compare, and tell what would be copied, but copy nothing
     #[arg(long)]
     dry_run: bool,
@@ -188,9 +193,10 @@ impl Settings {
         Ok(Some((PRICES.name.to_owned(), table)))
     }
 
-    fn request(&self, intent: Intent) -> Request {
+    fn request(&self, intent: Intent, confirm: Option<String>) -> Request {
         Request::Backup(BackupRequest {
             prefix: self.prefix.as_deref().map(Prefix::new),
+            confirm,
             intent,
             ..BackupRequest::default()
         })
@@ -208,15 +214,19 @@ pub async fn main() -> Exit {
             } else {
                 Intent::Copy
             };
-            run(&arguments.settings, intent, arguments.json).await
+            let request = arguments.settings.request(intent, arguments.confirm);
+            run(&arguments.settings, request, arguments.json).await
         }
-        Command::Plan(arguments) => run(&arguments.settings, Intent::Plan, arguments.json).await,
+        Command::Plan(arguments) => {
+            let request = arguments.settings.request(Intent::Plan, None);
+            run(&arguments.settings, request, arguments.json).await
+        }
         Command::Runs(arguments) => runs::list(&arguments).await,
         Command::Diff(arguments) => diff::tell(&arguments).await,
     }
 }
 
-async fn run(settings: &Settings, intent: Intent, json: bool) -> Exit {
+async fn run(settings: &Settings, request: Request, json: bool) -> Exit {
     let mut vars = handler::environment();
     vars.extend(settings.vars());
     match settings.price_table() {
@@ -229,9 +239,7 @@ async fn run(settings: &Settings, intent: Intent, json: bool) -> Exit {
     let handler = Handler::new(Connections::from_env().await, vars);
     let mut progress = show::Progress::on_terminal();
     let result = handler
-        .answer(&settings.request(intent), None, |report| {
-            progress.update(report);
-        })
+        .answer(&request, None, |report| progress.update(report))
         .await;
     progress.clear();
     match result {
@@ -252,7 +260,7 @@ fn finish(summary: &Summary, json: bool) -> Exit {
     }
     match summary.status() {
         Status::Complete => Exit::Complete,
-        Status::Incomplete => Exit::Incomplete,
+        Status::Incomplete | Status::Held => Exit::Incomplete,
     }
 }
 

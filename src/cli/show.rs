@@ -84,6 +84,15 @@ pub fn summary(summary: &Summary) -> String {
     if let Some(plan) = summary.plan() {
         let _ = writeln!(text, "{}", plan::tables(plan));
     }
+    if let Some(deletions) = summary.deletions() {
+        for key in deletions.keys.iter().take(MOST_SHOWN) {
+            let _ = writeln!(text, "  gone         {}", printable(key));
+        }
+        let hidden = deletions.due.saturating_sub(MOST_SHOWN as u64);
+        if hidden > 0 && !deletions.keys.is_empty() {
+            let _ = writeln!(text, "  and {hidden} more; --json shows the first 100");
+        }
+    }
     let failures: Vec<_> = summary.failures().collect();
     for (message, advice) in failures.iter().take(MOST_SHOWN) {
         let _ = writeln!(

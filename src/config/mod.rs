@@ -11,8 +11,8 @@ mod variable;
 pub use prices::{ClassPrices, Prices};
 pub use reader::{ConfigError, Mistake};
 pub use variable::{
-    DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MODE, PRICES, SOURCE_BUCKET,
-    Variable,
+    DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MAX_DELETIONS,
+    MAX_DELETIONS_PERCENT, MODE, PRICES, SOURCE_BUCKET, Variable,
 };
 
 use reader::Reader;
@@ -36,6 +36,8 @@ pub struct Config {
     pub selection: Selection,
     /// How it is done where a request does not say.
     pub defaults: Defaults,
+    /// How many deletions need no confirmation.
+    pub max_deletions: MaxDeletions,
     /// What the copies are like.
     pub copies: CopyRules,
     /// Who must own the source bucket.
@@ -73,6 +75,24 @@ pub struct Defaults {
     pub mode: Mode,
     /// What is done about those that are gone.
     pub deletions: Deletions,
+}
+
+/// Deletions that need no confirmation: a run is held only if it exceeds both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxDeletions {
+    /// So many objects.
+    pub count: u64,
+    /// So much of the backup.
+    pub percent: u64,
+}
+
+impl Default for MaxDeletions {
+    fn default() -> Self {
+        Self {
+            count: 100,
+            percent: 10,
+        }
+    }
 }
 
 /// What copies are like.
@@ -206,6 +226,7 @@ impl Config {
             mode: reader.choice(&MODE, Mode::parse, Mode::ALLOWED),
             deletions: reader.choice(&DELETIONS, Deletions::parse, Deletions::ALLOWED),
         };
+        let max_deletions = reader.max_deletions();
         let copies = reader.copy_rules();
         let source_owner = reader.read(&SOURCE_OWNER, AccountId::parse);
         let max_concurrency = reader.max_concurrency();
@@ -216,6 +237,7 @@ impl Config {
                 destinations,
                 selection,
                 defaults,
+                max_deletions,
                 copies,
                 source_owner,
                 max_concurrency,
@@ -252,6 +274,7 @@ mod tests {
         assert_eq!(config.destinations.len(), 1);
         assert_eq!(config.destinations[0].location.to_string(), "backup");
         assert_eq!(config.defaults, Defaults::default());
+        assert_eq!(config.max_deletions, MaxDeletions::default());
         assert_eq!(config.copies, CopyRules::default());
         assert_eq!(config.max_concurrency, 256);
     }
@@ -310,7 +333,11 @@ mod tests {
     #[test]
     fn malformed_values_are_refused_with_what_is_allowed() {
         let cases = [
-            ("BACKUP_DELETIONS", "mirror", "allowed: keep"),
+            ("BACKUP_DELETIONS", "mirror", "allowed: keep, mark"),
+            ("BACKUP_MAX_DELETIONS", "-1", "allowed: 0 or more"),
+            ("BACKUP_MAX_DELETIONS", "few", "allowed: 0 or more"),
+            ("BACKUP_MAX_DELETIONS_PERCENT", "101", "allowed: 0 to 100"),
+            ("BACKUP_MAX_DELETIONS_PERCENT", "5%", "allowed: 0 to 100"),
             ("BACKUP_STORAGE_CLASS", "COLD", "allowed: STANDARD, "),
             ("BACKUP_MAX_CONCURRENCY", "0", "allowed: 1 to 900"),
             ("BACKUP_MAX_CONCURRENCY", "many", "allowed: 1 to 900"),
@@ -365,6 +392,24 @@ mod tests {
         assert_eq!(rules.include_tags, Tags::new(tags));
         assert_eq!(rules.multipart_threshold, 64 * MIB);
         assert_eq!(rules.website_redirects, Redirects::All);
+    }
+
+    #[test]
+    fn limits_of_deletions_are_read() {
+        let vars = [
+            ("BACKUP_DELETIONS", "mark"),
+            ("BACKUP_MAX_DELETIONS", "0"),
+            ("BACKUP_MAX_DELETIONS_PERCENT", "100"),
+        ];
+
+        let config = config(&vars).unwrap();
+
+        let limits = MaxDeletions {
+            count: 0,
+            percent: 100,
+        };
+        assert_eq!(config.defaults.deletions, Deletions::Mark);
+        assert_eq!(config.max_deletions, limits);
     }
 
     #[test]

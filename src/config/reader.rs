@@ -5,11 +5,12 @@ use std::fmt;
 
 use super::variable::{
     DESTINATION_BUCKET, DESTINATION_PREFIX, EXPECTED_OWNER, INCLUDE_TAGS, KMS_KEY_ID,
-    MAX_CONCURRENCY, MEMORY, MULTIPART_THRESHOLD, OURS, PRICES, SOURCE_BUCKET, SOURCE_PREFIX,
-    STORAGE_CLASS, Variable, WEBSITE_REDIRECTS,
+    MAX_CONCURRENCY, MAX_DELETIONS, MAX_DELETIONS_PERCENT, MEMORY, MULTIPART_THRESHOLD, OURS,
+    PRICES, SOURCE_BUCKET, SOURCE_PREFIX, STORAGE_CLASS, Variable, WEBSITE_REDIRECTS,
 };
 use super::{
-    AccountId, ClassRule, CopyRules, DEFAULT_THRESHOLD, Destination, MIB, Prices, Redirects, prices,
+    AccountId, ClassRule, CopyRules, DEFAULT_THRESHOLD, Destination, MIB, MaxDeletions, Prices,
+    Redirects, prices,
 };
 use crate::model::{Glob, Location, Placement, Prefix, StorageClass, Tags};
 
@@ -227,6 +228,24 @@ impl Reader {
         let parse =
             |text: &str| parse(text).ok_or_else(|| format!("is not allowed; allowed: {allowed}"));
         self.read(variable, parse).unwrap_or_default()
+    }
+
+    pub(super) fn max_deletions(&mut self) -> MaxDeletions {
+        let number = |text: &str| text.parse::<u64>().ok();
+        let count = |text: &str| {
+            number(text).ok_or_else(|| "is not allowed; allowed: 0 or more objects".to_owned())
+        };
+        let percent = |text: &str| {
+            let within = number(text).filter(|percent| *percent <= 100);
+            within.ok_or_else(|| "is not allowed; allowed: 0 to 100".to_owned())
+        };
+        let default = MaxDeletions::default();
+        MaxDeletions {
+            count: self.read(&MAX_DELETIONS, count).unwrap_or(default.count),
+            percent: self
+                .read(&MAX_DELETIONS_PERCENT, percent)
+                .unwrap_or(default.percent),
+        }
     }
 
     pub(super) fn copy_rules(&mut self) -> CopyRules {

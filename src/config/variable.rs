@@ -35,6 +35,11 @@ pub const MAX_CONCURRENCY: Variable = with_flag("BACKUP_MAX_CONCURRENCY", "--max
 /// The price table: JSON in the variable, a file of it after the flag.
 pub const PRICES: Variable = with_flag("BACKUP_PRICES", "--prices");
 
+/// Deletions that need no confirmation.
+pub const MAX_DELETIONS: Variable = variable("BACKUP_MAX_DELETIONS");
+/// The share of the backup, in percent, whose deletion needs no confirmation.
+pub const MAX_DELETIONS_PERCENT: Variable = variable("BACKUP_MAX_DELETIONS_PERCENT");
+
 pub(super) const SOURCE_PREFIX: Variable = variable("BACKUP_SOURCE_PREFIX");
 pub(super) const DESTINATION_PREFIX: Variable = variable("BACKUP_DESTINATION_PREFIX");
 pub(super) const STORAGE_CLASS: Variable = variable("BACKUP_STORAGE_CLASS");
@@ -48,7 +53,7 @@ pub(super) const SOURCE_OWNER: Variable = variable("BACKUP_SOURCE_OWNER");
 pub(super) const MEMORY: Variable = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
 
 /// Those whose names are ours, all of which are known.
-pub(super) const OURS: [&Variable; 15] = [
+pub(super) const OURS: [&Variable; 17] = [
     &SOURCE_PREFIX,
     &DESTINATION_PREFIX,
     &INCLUDE,
@@ -56,6 +61,8 @@ pub(super) const OURS: [&Variable; 15] = [
     &INCLUDE_TAGS,
     &MODE,
     &DELETIONS,
+    &MAX_DELETIONS,
+    &MAX_DELETIONS_PERCENT,
     &STORAGE_CLASS,
     &KMS_KEY_ID,
     &MULTIPART_THRESHOLD,

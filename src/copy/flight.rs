@@ -4,7 +4,7 @@
 //! each object would cost more than the comparison. Once it is time to stop nothing is begun any more; what
 //! is in flight comes to its end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::vec;
@@ -14,8 +14,8 @@ use futures::stream::{BoxStream, FuturesUnordered};
 use futures::{FutureExt, Stream, StreamExt, stream};
 
 use super::{Copier, Forecast, Outcome, Settled, settle};
-use crate::diff::Action;
-use crate::model::Key;
+use crate::diff::{self, Action};
+use crate::model::{Census, Key};
 use crate::plan::Intent;
 
 /// What became of one key of a piece.
@@ -31,6 +31,8 @@ pub struct Done {
     pub settled: Settled,
     /// What a run would make of it, if this is a plan.
     pub forecast: Option<Box<Forecast>>,
+    /// What was counted of the piece so far, with this key; without it if it was given up.
+    pub counted: Census,
 }
 
 /// Actions of one piece, in order.
@@ -54,6 +56,8 @@ impl Copier {
             piece: 0,
             place: 0,
             places: HashMap::new(),
+            counted: Census::default(),
+            counted_elsewhere: BTreeMap::new(),
             actions: Vec::new().into_iter(),
             copies: FuturesUnordered::new(),
             stopped: false,
@@ -75,6 +79,9 @@ struct Flight {
     place: u64,
     /// Actions that each piece has had before.
     places: HashMap<usize, u64>,
+    /// What was counted of it so far, and of others.
+    counted: Census,
+    counted_elsewhere: BTreeMap<usize, Census>,
     actions: vec::IntoIter<Action>,
     copies: FuturesUnordered<BoxFuture<'static, Done>>,
     stopped: bool,
@@ -99,6 +106,7 @@ impl Flight {
             if !matches!(next, Action::Copy { .. }) {
                 let forecast = (self.intent == Intent::Plan)
                     .then(|| Box::new(Forecast::of(&next, false, &self.copier.rules)));
+                self.counted += diff::count(&next);
                 let (key, settled) = settle(next);
                 let done = self.done(key, settled);
                 return Poll::Ready(Some(Done { forecast, ..done }));
@@ -120,7 +128,11 @@ impl Flight {
             self.batches = None;
             return Poll::Ready(false);
         };
-        self.piece = piece;
+        if piece != self.piece {
+            let before = self.counted_elsewhere.remove(&piece).unwrap_or_default();
+            self.counted_elsewhere.insert(self.piece, self.counted);
+            (self.piece, self.counted) = (piece, before);
+        }
         let place = self.places.entry(piece).or_default();
         self.place = *place;
         *place += actions.len() as u64;
@@ -140,7 +152,9 @@ impl Flight {
 
     fn work(&mut self, action: Action) -> impl Future<Output = Done> + use<> {
         let copier = Arc::clone(&self.copier);
-        let done = self.done(action.key().cloned(), Outcome::GivenUp.into());
+        let given_up = self.done(action.key().cloned(), Outcome::GivenUp.into());
+        self.counted += diff::count(&action);
+        let counted = self.counted;
         let intent = self.intent;
         async move {
             let (settled, forecast) = match intent {
@@ -153,10 +167,18 @@ impl Flight {
                     (settled, Some(Box::new(forecast)))
                 }
             };
-            Done {
-                settled,
-                forecast,
-                ..done
+            match settled.outcome {
+                Outcome::GivenUp => Done {
+                    settled,
+                    forecast,
+                    ..given_up
+                },
+                _ => Done {
+                    settled,
+                    forecast,
+                    counted,
+                    ..given_up
+                },
             }
         }
     }
@@ -170,6 +192,7 @@ impl Flight {
             key,
             settled,
             forecast: None,
+            counted: self.counted,
         }
     }
 }

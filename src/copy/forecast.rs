@@ -49,7 +49,9 @@ impl Forecast {
             Action::Skip { backup, .. } => {
                 return Self::without_copy(backup.as_ref().map(in_backup));
             }
-            Action::Orphan(backup) => return Self::without_copy(Some(in_backup(backup))),
+            Action::Orphan(backup) | Action::Ignore(backup) => {
+                return Self::without_copy(Some(in_backup(backup)));
+            }
             Action::Refuse(..) | Action::Break(_) | Action::End => return Self::without_copy(None),
         };
         let looked_at = !rules.include_tags.is_empty() && object.size <= parts::MOST_BYTES;

@@ -60,6 +60,10 @@ pub enum Outcome {
     Broken(Failure),
     /// It is in the backup only, and stays there.
     Kept,
+    /// It is in the backup and gone from the source: counted, and stays there for now.
+    Gone,
+    /// It is gone from the source, and the backup has a delete marker for it now.
+    Marked,
     /// It was begun and not done when the run had to stop.
     GivenUp,
     /// There are no more objects.
@@ -266,7 +270,8 @@ fn settle(action: Action) -> (Option<Key>, Settled) {
             let outcome = failed(&object, reserved(&object));
             (Some(object.key), outcome.into())
         }
-        Action::Orphan(backup) => (Some(backup.key), Outcome::Kept.into()),
+        Action::Orphan(backup) => (Some(backup.key), Outcome::Gone.into()),
+        Action::Ignore(backup) => (Some(backup.key), Outcome::Kept.into()),
         Action::Break(error) => (None, Outcome::Broken(error.into()).into()),
         Action::End => (None, Outcome::End.into()),
     }

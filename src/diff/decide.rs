@@ -55,8 +55,10 @@ pub enum Action {
     Archived(Object, Proof),
     /// It should be copied and cannot be.
     Refuse(Object, Refusal),
-    /// It is gone from the source: the backup keeps it.
+    /// It is gone from the source, and the backup has it.
     Orphan(Object),
+    /// Only the backup has it, and the filter does not admit it: none of this run's business.
+    Ignore(Object),
     /// A listing failed here: nothing is known of the keys that follow.
     Break(S3Error),
     /// Both listings came to their end.
@@ -72,7 +74,8 @@ impl Action {
             | Self::Archived(object, _)
             | Self::Skip { object, .. }
             | Self::Refuse(object, _)
-            | Self::Orphan(object) => Some(&object.key),
+            | Self::Orphan(object)
+            | Self::Ignore(object) => Some(&object.key),
             Self::Break(_) | Self::End => None,
         }
     }
@@ -169,7 +172,10 @@ impl fmt::Display for Reason {
 /// Decides what is to be done about what stands under one key, and what the last snapshot says of it.
 pub fn decide(pair: Joined<Object, Object>, record: Option<Stored>, policy: &Policy) -> Action {
     let (object, backup) = match pair {
-        Joined::Right(backup) => return Action::Orphan(backup),
+        Joined::Right(backup) if policy.filter.admits(&backup.key) => {
+            return Action::Orphan(backup);
+        }
+        Joined::Right(backup) => return Action::Ignore(backup),
         Joined::Left(object) => (object, None),
         Joined::Both(object, backup) => (object, Some(backup)),
     };
@@ -470,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn an_excluded_object_is_skipped_even_in_a_full_run() {
+    fn an_excluded_object_is_skipped_even_in_a_full_run_and_is_no_orphan() {
         let policy = Policy {
             filter: Filter::new(Selection {
                 include: Vec::new(),
@@ -480,6 +486,7 @@ mod tests {
         };
 
         let action = decide(Joined::Left(object(5, "e", 1)), None, &policy);
+        let only_backup = decide(Joined::Right(object(5, "e", 1)), None, &policy);
 
         assert_eq!(
             action,
@@ -489,6 +496,7 @@ mod tests {
                 reason: SkipReason::Excluded,
             }
         );
+        assert_eq!(only_backup, Action::Ignore(object(5, "e", 1)));
     }
 
     #[test]

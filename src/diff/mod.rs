@@ -2,6 +2,7 @@
 //! each [`Change`] between them.
 
 mod change;
+mod count;
 mod decide;
 mod join;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use futures::{Stream, StreamExt, stream};
 
 pub use change::{Change, Tally, What, changes};
+pub use count::count;
 pub use decide::{Action, Policy, Proof, Reason, Refusal, SkipReason, decide};
 pub use join::{Joined, join};
 

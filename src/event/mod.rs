@@ -7,6 +7,10 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+mod marking;
+
+pub use marking::SoFar;
+
 use crate::model::{BucketName, CURSOR_FORMAT, KeyRange, Prefix, Range, RecordLink};
 
 /// What an invocation asks for.
@@ -27,6 +31,8 @@ pub struct ContinueRequest {
     pub ranges: Vec<Range>,
     /// The records of what is done.
     pub records: Vec<RecordLink>,
+    /// How far it has come with deletions; none if it marks none, or must not any more.
+    pub so_far: Option<SoFar>,
 }
 
 /// A request for a backup run. What is left out is as configured.
@@ -38,6 +44,8 @@ pub struct BackupRequest {
     pub mode: Option<Mode>,
     /// What to do about objects that are gone from the source.
     pub deletions: Option<Deletions>,
+    /// The run whose deletions were held, and are right all the same.
+    pub confirm: Option<String>,
     /// Copy, or only tell.
     pub intent: Intent,
 }
@@ -92,16 +100,19 @@ pub enum Deletions {
     /// Nothing: the backup keeps them.
     #[default]
     Keep,
+    /// A delete marker in the backup: their versions stay.
+    Mark,
 }
 
 impl Deletions {
     /// The names of all choices, as messages list them.
-    pub const ALLOWED: &str = "keep";
+    pub const ALLOWED: &str = "keep, mark";
 
     /// The choice of that name.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
             "keep" => Some(Self::Keep),
+            "mark" => Some(Self::Mark),
             _ => None,
         }
     }
@@ -163,6 +174,14 @@ pub enum RequestError {
         /// The bucket.
         destination: String,
     },
+    /// Something to confirm where nothing is marked.
+    #[error(
+        "field \"confirm\" is {run_id:?}, but deletions are \"keep\"; send \"deletions\":\"mark\" with it"
+    )]
+    NothingToConfirm {
+        /// The run that would be confirmed.
+        run_id: String,
+    },
     /// A prefix beyond what the function is configured to back up.
     #[error(
         "field \"prefix\" is {asked:?}, outside of the configured source prefix {configured:?}"
@@ -176,9 +195,11 @@ pub enum RequestError {
 }
 
 /// The fields of a backup request, as messages list them.
-const FIELDS: &str = "operation, prefix, mode, dry_run, deletions";
+const FIELDS: &str = "operation, prefix, mode, dry_run, deletions, confirm";
 /// Those of a plan.
 const PLAN_FIELDS: &str = "operation, prefix, mode, deletions";
+/// Those of a cursor that no request has.
+const OF_CURSORS: [&str; 6] = ["format", "ranges", "records", "plan", "counted", "agreed"];
 
 /// Reads the payload of an invocation.
 ///
@@ -236,7 +257,7 @@ fn resume(fields: &Map<String, Value>) -> Result<ContinueRequest, RequestError> 
         .and_then(|rows| rows.iter().map(record).collect());
     let asked = fields
         .iter()
-        .filter(|(name, _)| !["format", "ranges", "records", "plan"].contains(&name.as_str()));
+        .filter(|(name, _)| !OF_CURSORS.contains(&name.as_str()));
     let mut request = backup(
         &asked
             .map(|(name, value)| (name.clone(), value.clone()))
@@ -251,6 +272,7 @@ fn resume(fields: &Map<String, Value>) -> Result<ContinueRequest, RequestError> 
         request,
         ranges: parsed.ok_or_else(|| bad_value("ranges", ranges, "the ranges of a cursor"))?,
         records: linked.ok_or_else(|| bad_value("records", records, "the records of a cursor"))?,
+        so_far: marking::so_far(fields)?,
     })
 }
 
@@ -305,6 +327,7 @@ fn backup(fields: &Map<String, Value>) -> Result<BackupRequest, RequestError> {
                 let deletions = choice("deletions", value, Deletions::parse, Deletions::ALLOWED)?;
                 request.deletions = Some(deletions);
             }
+            "confirm" if !planned => request.confirm = Some(run_id(value)?),
             _ => {
                 return Err(RequestError::UnknownField {
                     field: name.clone(),
@@ -324,6 +347,11 @@ fn operation(value: &Value) -> Result<(), RequestError> {
 
 fn prefix(value: &Value) -> Result<Prefix, RequestError> {
     choice("prefix", value, |text| Some(Prefix::new(text)), "a string")
+}
+
+fn run_id(value: &Value) -> Result<String, RequestError> {
+    let named = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    choice("confirm", value, named, "the run_id of a run that was held")
 }
 
 fn flag(field: &'static str, value: &Value) -> Result<bool, RequestError> {
@@ -362,14 +390,15 @@ mod tests {
     #[test]
     fn every_field_of_a_request_is_read() {
         let payload = json!({"operation": "backup", "prefix": "a/", "mode": "full",
-            "dry_run": true, "deletions": "keep"});
+            "dry_run": true, "deletions": "mark", "confirm": "r"});
 
         let request = parse(&payload).unwrap();
 
         let expected = BackupRequest {
             prefix: Some(Prefix::new("a/")),
             mode: Some(Mode::Full),
-            deletions: Some(Deletions::Keep),
+            deletions: Some(Deletions::Mark),
+            confirm: Some("r".to_owned()),
             intent: Intent::DryRun,
         };
         assert_eq!(request, Request::Backup(expected));
@@ -418,6 +447,7 @@ mod tests {
             request: request.clone(),
             ranges: Vec::new(),
             records: Vec::new(),
+            so_far: None,
         };
         assert_eq!(parse(&asked), Ok(Request::Backup(request)));
         assert_eq!(parse(&cursor), Ok(Request::Continue(continued)));
@@ -457,7 +487,7 @@ mod tests {
             ),
             (
                 json!({"operation": "continue", "cursor": {"format": 1, "ranges": [], "more": 1}}),
-                "unknown field \"more\" in the payload; allowed for a backup: operation, prefix, mode, dry_run, deletions",
+                "unknown field \"more\" in the payload; allowed for a backup: operation, prefix, mode, dry_run, deletions, confirm",
             ),
             (
                 json!({"operation": "continue", "mode": "full"}),
@@ -479,7 +509,7 @@ mod tests {
             ),
             (
                 json!({"dryrun": true}),
-                "unknown field \"dryrun\" in the payload; allowed for a backup: operation, prefix, mode, dry_run, deletions",
+                "unknown field \"dryrun\" in the payload; allowed for a backup: operation, prefix, mode, dry_run, deletions, confirm",
             ),
             (
                 json!({"operation": "bakcup"}),
@@ -507,7 +537,11 @@ mod tests {
             ),
             (
                 json!({"deletions": "mirror"}),
-                "field \"deletions\" is \"mirror\"; allowed: keep",
+                "field \"deletions\" is \"mirror\"; allowed: keep, mark",
+            ),
+            (
+                json!({"confirm": ""}),
+                "field \"confirm\" is \"\"; allowed: the run_id of a run that was held",
             ),
             (
                 json!({"source": "aws.ec2", "detail-type": "EC2 Instance"}),

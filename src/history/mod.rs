@@ -44,15 +44,20 @@ struct Last {
 }
 
 impl History {
-    /// Finds the last snapshot of a job.
-    pub async fn open(bucket: Bucket, job: Job) -> Self {
-        let mut history = Self {
+    /// What is known where nothing is looked up.
+    pub fn none(bucket: Bucket, job: Job) -> Self {
+        Self {
             bucket,
             job,
             last: None,
             condition: Condition::Create,
             problem: Arc::default(),
-        };
+        }
+    }
+
+    /// Finds the last snapshot of a job.
+    pub async fn open(bucket: Bucket, job: Job) -> Self {
+        let mut history = Self::none(bucket, job);
         match history.find().await {
             Ok(last) => history.last = last.map(Arc::new),
             Err(problem) => history.note(problem),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{BucketName, KeyRange};
+use super::{BucketName, Census, KeyRange};
 
 /// The format of a cursor that this version writes. It reads those before it too: in format 1 a range
 /// had no end.
@@ -23,6 +23,10 @@ pub struct Cursor {
     /// Whether it tells why and for what price, too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub plan: bool,
+    /// What a run has to remember that marks deletions; none of others, and of one that must not mark
+    /// any more.
+    #[serde(flatten)]
+    pub marking: Option<Marking>,
     /// The ranges of keys that are left.
     pub ranges: Vec<Range>,
     /// Where the records of what is done are, for the snapshots at the end.
@@ -49,6 +53,41 @@ pub struct RecordLink {
     pub key: String,
     /// The digest of its bytes.
     pub sha256: String,
+}
+
+/// What a run has to remember that marks deletions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "deletions", rename = "mark")]
+pub struct Marking {
+    /// The run that was held and is confirmed by this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<String>,
+    /// While objects are copied: what was counted so far, for each destination. Listings that broke off
+    /// are not among it: a run that saw one forgets all of this.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub counted: Vec<Counted>,
+    /// While deletions are marked: how many still may be, for each destination.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub agreed: Vec<Agreed>,
+}
+
+/// What was counted for one destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// The destination's bucket.
+    pub destination: BucketName,
+    /// What was counted.
+    #[serde(flatten)]
+    pub census: Census,
+}
+
+/// How many deletions the brake has let through for one destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Agreed {
+    /// The destination's bucket.
+    pub destination: BucketName,
+    /// So many at most.
+    pub most: u64,
 }
 
 /// Keys that are left to do for one destination.
@@ -81,6 +120,7 @@ mod tests {
             mode: "incremental",
             dry_run: false,
             plan: false,
+            marking: None,
             ranges: vec![
                 range(Start::Beginning, None),
                 range(Start::After(Key::new("a")), Some("b")),

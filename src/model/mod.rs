@@ -1,5 +1,6 @@
 //! The words that every room shares. No I/O here, and no imports of ours.
 
+mod census;
 mod cursor;
 mod deadline;
 mod glob;
@@ -12,7 +13,8 @@ mod properties;
 mod range;
 mod time;
 
-pub use cursor::{CURSOR_FORMAT, Cursor, Range, RecordLink};
+pub use census::Census;
+pub use cursor::{Agreed, CURSOR_FORMAT, Counted, Cursor, Marking, Range, RecordLink};
 pub use deadline::Deadline;
 pub use glob::Glob;
 pub use job::Job;

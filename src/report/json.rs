@@ -1,10 +1,11 @@
 //! The JSON that people and scripts read. Fields are added, never renamed; a golden file holds it.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals};
+use super::{Deletions, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals};
 use crate::copy::Failure;
 use crate::model::{BucketName, Cursor, Timestamp};
 use crate::plan::Intent;
@@ -23,6 +24,8 @@ pub struct Summary {
     due: Option<Due>,
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<PlanPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deletions: Option<Deletions>,
     failures: Vec<FailureRow>,
     failures_omitted: u64,
     requests: RequestCounts,
@@ -44,6 +47,8 @@ pub enum Status {
     Complete,
     /// Something is not, or nobody knows.
     Incomplete,
+    /// Everything is, but deletions wait for somebody to look at them.
+    Held,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -97,10 +102,18 @@ impl Report {
     pub fn finish(&self, ended: Timestamp, requests: Requests, cursor: Option<Cursor>) -> Summary {
         let totals = self.totals();
         let status = match (totals.errors, &cursor) {
+            _ if self.held().is_some() => Status::Held,
             (0, None) => Status::Complete,
             _ => Status::Incomplete,
         };
         let mut message = self.message(status, totals);
+        for clause in self
+            .deletions
+            .iter()
+            .flat_map(|some| some.clauses(self.intent))
+        {
+            let _ = write!(message, "; {clause}");
+        }
         if cursor.is_some() {
             message.push_str(if self.lease_lost {
                 "; stopped because its lease was lost, the cursor continues it"
@@ -111,7 +124,7 @@ impl Report {
         Summary {
             status_code: match status {
                 Status::Complete => 200,
-                Status::Incomplete => 500,
+                Status::Incomplete | Status::Held => 500,
             },
             status,
             message,
@@ -125,6 +138,7 @@ impl Report {
                 let left = MOST_LIST_BYTES - self.failures.bytes;
                 outlook.part(requests.list, self.rates, left)
             }),
+            deletions: self.deletions.clone(),
             failures: self.failures.kept.iter().map(FailureRow::new).collect(),
             failures_omitted: self.failures.omitted,
             requests: requests.into(),
@@ -151,6 +165,7 @@ impl Report {
             (Intent::Plan, _) => "Plan for",
             (Intent::Copy, Status::Complete) => "Backed up",
             (Intent::Copy, Status::Incomplete) => "Backup incomplete:",
+            (Intent::Copy, Status::Held) => "Backup held:",
         };
         let noun = if totals.found == 1 {
             "object"
@@ -158,7 +173,7 @@ impl Report {
             "objects"
         };
         let separator = match (self.intent, status) {
-            (Intent::Copy, Status::Incomplete) => ",",
+            (Intent::Copy, Status::Incomplete | Status::Held) => ",",
             (Intent::DryRun | Intent::Plan, _) | (Intent::Copy, Status::Complete) => ":",
         };
         let parts = match self.intent {
@@ -169,6 +184,7 @@ impl Report {
             (totals.unchanged, "unchanged"),
             (totals.skipped - totals.due, "skipped"),
             (totals.vanished, "vanished"),
+            (totals.marked, "marked deleted"),
             (
                 totals.errors,
                 if totals.errors == 1 {
@@ -196,6 +212,11 @@ fn seconds(duration: Duration) -> f64 {
 }
 
 impl Summary {
+    /// What it tells of deletions; none if they are kept.
+    pub fn deletions(&self) -> Option<&Deletions> {
+        self.deletions.as_ref()
+    }
+
     /// What is left to a later run.
     pub fn cursor(&self) -> Option<&Cursor> {
         self.cursor.as_ref()
@@ -285,7 +306,7 @@ impl From<Totals> for Counts {
             objects_unchanged: totals.unchanged,
             objects_skipped: totals.skipped,
             objects_vanished: totals.vanished,
-            objects_marked_deleted: 0,
+            objects_marked_deleted: totals.marked,
             errors: totals.errors,
             bytes_found: totals.bytes_found,
             bytes_copied: totals.bytes_copied,
@@ -347,6 +368,12 @@ mod tests {
             .into_iter()
             .fold(report("backup,second"), |report, outcome| {
                 report.with(0, outcome)
+            })
+            .with_deletions(Deletions {
+                due: 2,
+                percent: Some(12.5),
+                keys: vec!["gone".to_owned()],
+                ..Deletions::default()
             });
 
         let json = serde_json::to_string_pretty(&finished(&report)).unwrap();

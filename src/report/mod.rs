@@ -3,11 +3,13 @@
 //! The law, per destination and in total: found = copied + unchanged + skipped + vanished + errors.
 //! A listing that breaks off counts as one found and one error: the part that nobody saw.
 
+mod deletions;
 mod json;
 mod plan;
 mod price;
 mod storage;
 
+pub use deletions::Deletions;
 pub use json::{Status, Summary};
 pub use plan::{Amount, PlanPart};
 pub use storage::ClassRow;
@@ -37,6 +39,7 @@ pub struct Report {
     snapshots: Vec<Option<SnapshotNote>>,
     failures: Failures,
     lease_lost: bool,
+    deletions: Option<Deletions>,
     rates: Rates,
     /// What is foreseen, if this is a plan.
     outlook: Option<Box<Outlook>>,
@@ -72,6 +75,8 @@ pub struct Totals {
     pub vanished: u64,
     /// Objects that are not in the backup, or nobody knows.
     pub errors: u64,
+    /// Objects that were gone from the source and are marked as deleted now.
+    pub marked: u64,
     /// Bytes of what was found.
     pub bytes_found: u64,
     /// Bytes of what was copied.
@@ -108,6 +113,7 @@ impl Report {
             lease_lost: false,
             rates: Rates::of(&plan.prices, &plan.scope.copies),
             outlook: (plan.intent == Intent::Plan).then(|| Box::new(Outlook::new(&plan.prices))),
+            deletions: None,
         }
     }
 
@@ -159,6 +165,22 @@ impl Report {
         row.map_or_else(Totals::default, |(_, totals)| *totals)
     }
 
+    /// The report of a run that marks deletions, with what it tells of them.
+    #[must_use]
+    pub fn with_deletions(self, deletions: Deletions) -> Self {
+        let deletions = Some(deletions);
+        Self { deletions, ..self }
+    }
+
+    /// Why the run is held; none if it is not. Neither a dry run nor a plan is: they only
+    /// tell that it would be.
+    fn held(&self) -> Option<&str> {
+        match self.intent {
+            Intent::Copy => self.deletions.as_ref()?.held.as_deref(),
+            Intent::DryRun | Intent::Plan => None,
+        }
+    }
+
     /// The counters over all destinations: an object counts once for each.
     pub fn totals(&self) -> Totals {
         let each = self.destinations.iter().map(|(_, totals)| *totals);
@@ -203,7 +225,8 @@ impl Totals {
                 self.errors += 1;
                 return Some(failure);
             }
-            Outcome::Kept | Outcome::GivenUp | Outcome::End => {}
+            Outcome::Marked => self.marked += 1,
+            Outcome::Kept | Outcome::Gone | Outcome::GivenUp | Outcome::End => {}
         }
         None
     }
@@ -221,6 +244,7 @@ impl Totals {
             skipped: self.skipped + other.skipped,
             vanished: self.vanished + other.vanished,
             errors: self.errors + other.errors,
+            marked: self.marked + other.marked,
             bytes_found: self.bytes_found + other.bytes_found,
             bytes_copied: self.bytes_copied + other.bytes_copied,
             due: self.due + other.due,
@@ -306,7 +330,7 @@ pub(crate) mod tests {
         }
     }
 
-    pub fn every_outcome() -> [Outcome; 10] {
+    pub fn every_outcome() -> [Outcome; 12] {
         [
             Outcome::Copied {
                 listed: 1,
@@ -325,6 +349,8 @@ pub(crate) mod tests {
             },
             Outcome::Broken(failure(None)),
             Outcome::Kept,
+            Outcome::Gone,
+            Outcome::Marked,
             Outcome::GivenUp,
             Outcome::End,
         ]
@@ -345,6 +371,7 @@ pub(crate) mod tests {
             skipped: 2,
             vanished: 1,
             errors: 2,
+            marked: 1,
             bytes_found: 125,
             bytes_copied: 2,
             due: 1,

@@ -1,25 +1,28 @@
 //! The key below which everything is done, while copies finish out of order.
 
 use crate::copy::Outcome;
-use crate::model::{Key, Start};
+use crate::model::{Census, Key, Start};
 
 /// How far one leg of a run has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frontier {
     /// The greatest key that was settled.
     greatest: Option<Key>,
-    /// The least key that was begun and given up.
-    given_up: Option<Key>,
+    /// The least key that was begun and given up, and what was counted before it.
+    given_up: Option<(Key, Census)>,
+    /// What was counted of all that was begun.
+    counted: Census,
     /// Both listings came to their end.
     complete: bool,
 }
 
 impl Frontier {
-    /// An object came to this, or there are no more.
-    pub fn pass(&mut self, key: Option<Key>, outcome: &Outcome) {
+    /// An object came to this, or there are no more; and what was counted so far.
+    pub fn pass(&mut self, key: Option<Key>, outcome: &Outcome, counted: Census) {
+        self.counted = self.counted.further(counted);
         match (outcome, key) {
             (Outcome::End, _) => self.complete = true,
-            (Outcome::GivenUp, Some(key)) => self.gave_up(key),
+            (Outcome::GivenUp, Some(key)) => self.gave_up(key, counted),
             (_, Some(key)) => self.settled(key),
             (_, None) => {}
         }
@@ -37,16 +40,25 @@ impl Frontier {
     }
 
     /// A key was begun and given up.
-    fn gave_up(&mut self, key: Key) {
-        if self.given_up.as_ref().is_none_or(|least| *least > key) {
-            self.given_up = Some(key);
+    fn gave_up(&mut self, key: Key, counted: Census) {
+        let least = self.given_up.as_ref();
+        if least.is_none_or(|(least, _)| *least > key) {
+            self.given_up = Some((key, counted));
+        }
+    }
+
+    /// What was counted of the keys that are not left.
+    pub fn counted(&self) -> Census {
+        match self.given_up {
+            Some((_, before)) => before,
+            None => self.counted,
         }
     }
 
     /// Where the keys begin that are left, of a leg that began at `start`; none if there are none.
     pub fn left(&self, start: &Start) -> Option<Start> {
         match (&self.given_up, &self.greatest) {
-            (Some(key), _) => Some(Start::At(key.clone())),
+            (Some((key, _)), _) => Some(Start::At(key.clone())),
             (None, _) if self.complete => None,
             (None, Some(key)) => Some(Start::After(key.clone())),
             (None, None) => Some(start.clone()),
@@ -77,11 +89,11 @@ mod tests {
                 if *settled {
                     frontier.settled(Key::new(key.as_str()));
                 } else {
-                    frontier.gave_up(Key::new(key.as_str()));
+                    frontier.gave_up(Key::new(key.as_str()), Census::default());
                 }
             }
             if complete {
-                frontier.pass(None, &Outcome::End);
+                frontier.pass(None, &Outcome::End, Census::default());
             }
 
             let left = frontier.left(&Start::Beginning);

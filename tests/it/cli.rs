@@ -11,6 +11,10 @@ use crate::world::{BACKUP, PRIMARY, World, counts};
 
 /// The built command line, run in a world.
 pub fn run(world: &World, arguments: &[&str]) -> Output {
+    run_in(world, arguments, &[])
+}
+
+fn run_in(world: &World, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     world.sim.clock().advance(Duration::from_secs(2));
     Command::new(env!("CARGO_BIN_EXE_s3-backup"))
         .args(arguments)
@@ -19,6 +23,7 @@ pub fn run(world: &World, arguments: &[&str]) -> Output {
         .env("AWS_REGION", "us-east-1")
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
+        .envs(variables.iter().copied())
         .output()
         .unwrap()
 }
@@ -178,6 +183,41 @@ fn a_plan_counts_with_the_price_table_of_a_file() {
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert!(stderr.contains(part), "{stderr}");
     }
+}
+
+#[test]
+fn held_deletions_exit_with_3_and_are_confirmed_by_a_flag() {
+    let world = World::new();
+    for n in 0..10 {
+        world.put(&format!("{n}\n"), "1");
+    }
+    run(&world, &RUN);
+    for n in 0..5 {
+        world.sim.delete(PRIMARY, &format!("{n}\n"));
+    }
+    let none = [("BACKUP_MAX_DELETIONS", "0")];
+
+    let held = run_in(&world, &run_with(&["--deletions", "mark"]), &none);
+    let stdout = text(&held.stdout);
+    let (_, run_id) = stdout.split_once("--confirm ").unwrap();
+    let (run_id, _) = run_id.split_once(')').unwrap();
+    let confirm = run_with(&["--deletions", "mark", "--confirm", run_id]);
+    let confirmed = run_in(&world, &confirm, &none);
+
+    assert_eq!(held.status.code(), Some(3), "{held:?}");
+    let begin = "Backup held: 5 objects, 0 copied, 5 unchanged; 5 deletions are held: 5 of the 10 ";
+    assert!(stdout.starts_with(begin), "{stdout}");
+    assert!(stdout.contains("\n  gone         0\\u{a}\n"), "{stdout}");
+    assert_eq!(confirmed.status.code(), Some(0), "{confirmed:?}");
+    assert_eq!(world.keys(BACKUP).len(), 5);
+}
+
+#[test]
+fn a_confirmation_without_deletions_is_wrong_usage() {
+    let output = run(&World::new(), &run_with(&["--confirm", "r"]));
+
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(text(&output.stderr).contains("deletions are \"keep\""));
 }
 
 #[test]

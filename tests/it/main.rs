@@ -4,6 +4,7 @@ mod backup;
 mod cli;
 mod contract;
 mod copies;
+mod deletions;
 mod faults;
 mod fidelity;
 mod history;

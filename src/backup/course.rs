@@ -1,0 +1,146 @@
+//! The outcomes of all destinations in, how far the run has come out: one fold.
+
+use std::collections::BTreeSet;
+
+use futures::stream::BoxStream;
+use futures::{StreamExt, future, stream};
+
+use super::marking;
+use crate::copy::{Done, Outcome};
+use crate::history::History;
+use crate::model::{Cursor, Key, KeyRange};
+use crate::plan::{Leg, Plan};
+use crate::record::{Book, Closing, Counts, Kept, Store};
+use crate::report::Report;
+use crate::resume::{self, Progress};
+
+/// How far a run has come with all destinations.
+pub(super) struct Course {
+    /// What became of the objects so far.
+    pub report: Report,
+    /// What each destination leaves behind.
+    pub trails: Vec<Trail>,
+}
+
+/// What one leg leaves behind.
+pub(super) struct Trail {
+    /// How far it has come.
+    pub progress: Progress,
+    /// The first keys that are gone from the source.
+    pub gone: BTreeSet<Key>,
+    /// None of a leg that is not recorded.
+    record: Option<(Book, Store, History)>,
+}
+
+impl Trail {
+    /// Of a leg that has not begun.
+    pub fn of(progress: Progress, record: Option<(Book, Store, History)>) -> Self {
+        Self {
+            progress,
+            gone: BTreeSet::new(),
+            record,
+        }
+    }
+
+    /// Closes the record; from then on there is none.
+    async fn close(
+        &mut self,
+        plan: &Plan,
+        leg: &Leg,
+        left: &[KeyRange],
+        counts: Counts,
+    ) -> Option<Kept> {
+        let (book, store, history) = self.record.take()?;
+        let source = plan.source.to_string();
+        let closing = Closing {
+            run: &plan.run,
+            leg,
+            source: &source,
+            left,
+            broken: self.progress.is_broken(),
+            counts,
+        };
+        Some(book.close(store, &history, closing).await)
+    }
+}
+
+impl Course {
+    /// Of these destinations, which have not begun.
+    pub fn begin(report: Report, trails: impl Iterator<Item = Trail>) -> Self {
+        let trails = trails.collect();
+        Self { report, trails }
+    }
+
+    /// Follows all destinations to their ends, and lets others watch.
+    pub async fn follow(
+        self,
+        plan: &Plan,
+        outcomes: impl Iterator<Item = BoxStream<'_, Done>>,
+        watch: &mut impl FnMut(&Report),
+    ) -> Self {
+        let numbered = outcomes.enumerate();
+        let numbered = numbered.map(|(leg, outcomes)| outcomes.map(move |done| (leg, done)));
+        let marks = plan.marking.is_some();
+        stream::select_all(numbered)
+            .fold(self, |mut course, (leg, done)| {
+                let outcome = done.settled.outcome;
+                tell(&outcome);
+                let trail = &mut course.trails[leg];
+                if let (true, Outcome::Gone, Some(key)) = (marks, &outcome, &done.key) {
+                    marking::remember(&mut trail.gone, key);
+                }
+                let progress = &mut trail.progress;
+                progress.pass(done.piece, done.key, &outcome, done.counted);
+                if let Some(forecast) = done.forecast {
+                    course.report = course.report.foreseeing(leg, *forecast);
+                }
+                course.report = course.report.with(leg, outcome);
+                watch(&course.report);
+                future::ready(course)
+            })
+            .await
+    }
+
+    /// Everything is done or given up: what is left goes into the cursor, and what is not into snapshots.
+    pub async fn close(mut self, plan: &Plan) -> (Self, Option<Cursor>) {
+        let mut cursor = self.cursor(plan);
+        for (number, (leg, trail)) in plan.legs.iter().zip(&mut self.trails).enumerate() {
+            let destination = &leg.destination.location.bucket;
+            let left = cursor.as_ref().map(|cursor| cursor.left_of(destination));
+            let totals = self.report.totals_of(number);
+            let counts = Counts {
+                copied: totals.copied,
+                errors: totals.errors,
+            };
+            let left = left.unwrap_or_default();
+            let Some(kept) = trail.close(plan, leg, &left, counts).await else {
+                continue;
+            };
+            if let (Some(cursor), Some(link)) = (&mut cursor, kept.link.clone()) {
+                cursor.records.push(link);
+            }
+            self.report = self.report.with_snapshot(number, kept.note);
+        }
+        (self, cursor)
+    }
+
+    /// What is left.
+    pub fn cursor(&self, plan: &Plan) -> Option<Cursor> {
+        resume::cursor(plan, self.trails.iter().map(|trail| &trail.progress))
+    }
+}
+
+/// One line in the log for each failure, none for a success.
+pub(super) fn tell(outcome: &Outcome) {
+    if let Outcome::Failed { failure, .. } | Outcome::Broken(failure) = outcome {
+        tracing::warn!(
+            key = failure.key.as_ref().map(Key::as_str),
+            operation = failure.operation,
+            code = failure.code,
+            request_id = failure.request_id,
+            advice = failure.advice,
+            "{}",
+            failure.message
+        );
+    }
+}

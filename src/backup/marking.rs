@@ -1,0 +1,312 @@
+//! The second half of a run that marks deletions: what was counted in, markers out.
+//!
+//! It begins only when every destination has been gone through to its end and no listing broke off.
+//! What is gone was only counted until then. Few keys were kept in mind and are marked at once; of
+//! more than that nobody keeps a list: both sides are listed again, and not more is marked than the
+//! brake was asked for.
+
+use std::collections::BTreeSet;
+
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, stream};
+
+use super::course::{Course, Trail, tell};
+use super::{Ended, Pass, Route};
+use crate::copy::{Batch, Done, Failure, Outcome, Settled};
+use crate::deletions::{self, Decision, Hold, Marker};
+use crate::diff::Action;
+use crate::history::History;
+use crate::list::Territory;
+use crate::model::{Census, Key, KeyRange};
+use crate::plan::{Intent, Leg, Plan, Stage};
+use crate::report::{Deletions, Report};
+use crate::resume::Progress;
+use crate::s3::{Bucket, Operation, Versioning};
+
+/// Keys that are kept in mind for each destination: a megabyte at most, and enough for all but a few
+/// nights.
+const MOST_KEPT: usize = 1000;
+
+/// Keeps a key in mind, if it is among the first ones.
+pub(super) fn remember(gone: &mut BTreeSet<Key>, key: &Key) {
+    gone.insert(key.clone());
+    if gone.len() > MOST_KEPT {
+        gone.pop_last();
+    }
+}
+
+/// Ends a run whose copies are made: its snapshots are closed, and what is gone is marked, if that is
+/// wanted and may be. Marking does not change a snapshot, which describes what the source has.
+pub(super) async fn finish(
+    plan: &Plan,
+    routes: &[Route],
+    course: Course,
+    watch: &mut impl FnMut(&Report),
+) -> Ended {
+    let (Course { report, trails }, cursor) = course.close(plan).await;
+    let Some(marking) = &plan.marking else {
+        return Ended { report, cursor };
+    };
+    let counted = counted(plan, &trails);
+    let told = told(&counted, &trails);
+    let postponed = if trails.iter().any(|trail| trail.progress.is_broken()) {
+        Some("a listing broke off, so nobody knows what is gone; the next run looks again")
+    } else if cursor.is_some() {
+        Some("not everything was counted yet")
+    } else {
+        None
+    };
+    if let Some(why) = postponed {
+        let report = report.with_deletions(told.postponed(why));
+        return Ended { report, cursor };
+    }
+    let destinations: Vec<Bucket> = routes.iter().map(|to| to.destination.clone()).collect();
+    match deletions::decide(plan, marking, &destinations, &counted).await {
+        Decision::Hold(hold) => {
+            let report = held(report, plan, told, hold);
+            Ended { report, cursor }
+        }
+        Decision::Mark => {
+            let report = report.with_deletions(told);
+            match plan.intent {
+                Intent::DryRun | Intent::Plan => Ended { report, cursor },
+                Intent::Copy => {
+                    let plan = agreed(plan, &counted);
+                    let known = trails.into_iter().map(|trail| trail.gone).collect();
+                    mark(&plan, routes, report, known, watch).await
+                }
+            }
+        }
+    }
+}
+
+/// Goes on with a run that was stopped while it marked.
+pub(super) async fn go_on(
+    plan: &Plan,
+    routes: &[Route],
+    report: Report,
+    watch: &mut impl FnMut(&Report),
+) -> Ended {
+    let told = Deletions {
+        due: plan.legs.iter().map(|leg| leg.agreed).sum(),
+        ..Deletions::default()
+    };
+    let report = report.with_deletions(told);
+    mark(plan, routes, report, Vec::new(), watch).await
+}
+
+/// What was counted for each destination, before the run was stopped and since.
+fn counted(plan: &Plan, trails: &[Trail]) -> Vec<Census> {
+    let legs = plan.legs.iter().zip(trails);
+    legs.map(|(leg, trail)| leg.counted + trail.progress.counted())
+        .collect()
+}
+
+fn told(counted: &[Census], trails: &[Trail]) -> Deletions {
+    let gone = trails.iter().flat_map(|trail| &trail.gone);
+    let keys: BTreeSet<Key> = gone.cloned().collect();
+    let shares = counted.iter().map(deletions::percent);
+    let told = Deletions {
+        due: counted.iter().map(|census| census.gone).sum(),
+        percent: shares.reduce(f64::max),
+        ..Deletions::default()
+    };
+    told.naming(&keys)
+}
+
+fn held(report: Report, plan: &Plan, told: Deletions, hold: Hold) -> Report {
+    let deletions = Deletions {
+        held: Some(hold.why),
+        confirm: hold.can_be_confirmed.then(|| plan.run.id.clone()),
+        ..told
+    };
+    let report = report.with_deletions(deletions);
+    hold.failures
+        .into_iter()
+        .fold(report, |report, (number, failure)| {
+            let outcome = Outcome::Broken(failure);
+            tell(&outcome);
+            report.with(number, outcome)
+        })
+}
+
+/// The plan of what is left: to mark so many of each destination, wherever they are.
+fn agreed(plan: &Plan, counted: &[Census]) -> Plan {
+    let mut plan = plan.clone();
+    for (leg, census) in plan.legs.iter_mut().zip(counted) {
+        leg.agreed = census.gone;
+        leg.ranges = match census.gone {
+            0 => Vec::new(),
+            _ => vec![KeyRange::all()],
+        };
+    }
+    if let Some(marking) = &mut plan.marking {
+        marking.stage = Stage::Mark;
+    }
+    plan
+}
+
+/// Marks what is gone from all destinations, side by side.
+async fn mark(
+    plan: &Plan,
+    routes: &[Route],
+    report: Report,
+    known: Vec<BTreeSet<Key>>,
+    watch: &mut impl FnMut(&Report),
+) -> Ended {
+    let mut trails = Vec::new();
+    let mut outcomes: Vec<BoxStream<'_, Done>> = Vec::new();
+    for (number, (leg, route)) in plan.legs.iter().zip(routes).enumerate() {
+        let known = known
+            .get(number)
+            .filter(|known| known.len() as u64 == leg.agreed);
+        let (own, steps) = match (keeps_versions(leg, &route.destination).await, known) {
+            (Err(failure), _) => {
+                let nothing = Progress::of(Territory::new(Vec::new()));
+                let steps = stream::iter([broken(failure)]);
+                (Trail::of(nothing, None), steps.boxed())
+            }
+            (Ok(()), Some(known)) => {
+                let progress = Progress::of(Territory::new(leg.ranges.clone()));
+                (Trail::of(progress, None), in_mind(known).boxed())
+            }
+            (Ok(()), None) => {
+                // What is gone is gone, whatever the last snapshot says of it.
+                let history = History::none(route.destination.clone(), leg.job.clone());
+                let pass = Pass::open(plan, leg, route.clone(), history, leg.ranges.clone());
+                let trail = pass.trail();
+                let steps = listed(pass.batches(plan), leg.agreed);
+                (trail, steps.boxed())
+            }
+        };
+        trails.push(own);
+        outcomes.push(outcomes_of(plan, leg, route, steps).boxed());
+    }
+    let course = Course::begin(report, trails.into_iter());
+    let course = course.follow(plan, outcomes.into_iter(), watch).await;
+    let cursor = course.cursor(plan);
+    Ended {
+        report: course.report,
+        cursor,
+    }
+}
+
+/// What is done about a key: it is marked, or it is already known what became of it.
+enum Step {
+    Mark { piece: usize, key: Key },
+    Done(Done),
+}
+
+/// The keys that were kept in mind, where these are all.
+fn in_mind(keys: &BTreeSet<Key>) -> impl Stream<Item = Step> + use<> {
+    let steps = keys.iter().cloned().map(|key| Step::Mark { piece: 0, key });
+    let steps: Vec<Step> = steps.chain([done(0, None, Outcome::End)]).collect();
+    stream::iter(steps)
+}
+
+/// The keys that a listing finds gone, in the order of each piece, and not more than that many. Of the
+/// others only the last one of a page is passed on, to tell how far it has come.
+fn listed(batches: impl Stream<Item = Batch>, most: u64) -> impl Stream<Item = Step> {
+    let mut left = most;
+    batches.flat_map(move |(piece, actions)| {
+        let last = actions.iter().rev().find_map(Action::key).cloned();
+        let mut steps = Vec::new();
+        let mut end = Vec::new();
+        for action in actions {
+            match action {
+                Action::Orphan(backup) if left > 0 => {
+                    left -= 1;
+                    let key = backup.key;
+                    steps.push(Step::Mark { piece, key });
+                }
+                Action::Break(error) => {
+                    end.push(done(piece, None, Outcome::Broken(error.into())));
+                }
+                Action::End => end.push(done(piece, None, Outcome::End)),
+                Action::Copy { .. }
+                | Action::Keep(..)
+                | Action::Archived(..)
+                | Action::Skip { .. }
+                | Action::Refuse(..)
+                | Action::Orphan(_)
+                | Action::Ignore(_) => {}
+            }
+        }
+        steps.extend(last.map(|key| done(piece, Some(key), Outcome::Kept)));
+        steps.extend(end);
+        stream::iter(steps)
+    })
+}
+
+fn done(piece: usize, key: Option<Key>, outcome: Outcome) -> Step {
+    Step::Done(settled(piece, key, outcome))
+}
+
+/// Nothing is recorded of it, so that its place does not matter.
+fn settled(piece: usize, key: Option<Key>, outcome: Outcome) -> Done {
+    Done {
+        piece,
+        place: 0,
+        key,
+        settled: Settled::from(outcome),
+        forecast: None,
+        counted: Census::default(),
+    }
+}
+
+/// What becomes of each step. When it is time to stop nothing more is begun.
+fn outcomes_of<'a>(
+    plan: &Plan,
+    leg: &Leg,
+    route: &Route,
+    steps: impl Stream<Item = Step> + Send + 'a,
+) -> impl Stream<Item = Done> + 'a {
+    let marker = Marker {
+        source: route.source.clone(),
+        destination: route.destination.clone(),
+        placement: leg.destination.placement.clone(),
+        deadline: plan.limits.deadline,
+    };
+    let stop = route.clone().stop(plan);
+    steps
+        .take_until(Box::pin(stop))
+        .map(move |step| {
+            let marker = marker.clone();
+            async move {
+                match step {
+                    Step::Done(done) => done,
+                    Step::Mark { piece, key } => {
+                        let outcome = marker.mark(&key).await;
+                        settled(piece, Some(key), outcome)
+                    }
+                }
+            }
+        })
+        .buffer_unordered(plan.limits.max_concurrency)
+}
+
+/// A marker in a bucket that does not keep versions any more would destroy what it hides.
+async fn keeps_versions(leg: &Leg, bucket: &Bucket) -> Result<(), Failure> {
+    if leg.agreed == 0 {
+        return Ok(());
+    }
+    match bucket.versioning().await {
+        Ok(Versioning::Enabled) => Ok(()),
+        Ok(Versioning::Suspended | Versioning::Off) => Err(Failure {
+            key: None,
+            operation: Operation::GetBucketVersioning.name(),
+            code: Some("NotVersioned".to_owned()),
+            message: format!(
+                "bucket {} does not keep versions any more: nothing was marked as deleted in it",
+                bucket.name()
+            ),
+            advice: "enable versioning with s3api put-bucket-versioning".to_owned(),
+            request_id: None,
+        }),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn broken(failure: Failure) -> Step {
+    done(0, None, Outcome::Broken(failure))
+}

@@ -1,0 +1,128 @@
+//! The brake: what was counted in, whether what is gone may be marked out. One pure function.
+//!
+//! A source that was emptied, wrongly mounted or wrongly configured looks like one from which
+//! everything was deleted. So many deletions at once wait for somebody who says that they are right,
+//! and nobody can say so of a source in which nothing is left.
+
+use crate::config::MaxDeletions;
+use crate::model::{BucketName, Census};
+
+/// What the brake says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// They may be marked.
+    Free,
+    /// They may be marked if somebody confirms them, for this reason.
+    Confirm(String),
+    /// They may not be marked, for this reason.
+    Never(String),
+}
+
+/// Judges what was counted for each destination. What holds one holds the run.
+pub fn judge(counted: &[(BucketName, Census)], limits: MaxDeletions) -> Verdict {
+    for (bucket, census) in counted {
+        if census.gone > 0 && census.source == 0 {
+            return Verdict::Never(format!(
+                "the source lists no object, while bucket {bucket} has {}; an empty source deletes \
+                 nothing and cannot be confirmed",
+                census.gone
+            ));
+        }
+    }
+    let mut exceeding = counted.iter().filter(|(_, census)| exceeds(census, limits));
+    match exceeding.next() {
+        None => Verdict::Free,
+        Some((bucket, census)) => Verdict::Confirm(format!(
+            "{} of the {} objects in bucket {bucket} ({} %) are gone from the source, more than \
+             BACKUP_MAX_DELETIONS = {} and BACKUP_MAX_DELETIONS_PERCENT = {}",
+            census.gone,
+            census.backup,
+            percent(census),
+            limits.count,
+            limits.percent
+        )),
+    }
+}
+
+/// Whether both limits are exceeded: few objects are no harm, and neither is a small part of many.
+fn exceeds(census: &Census, limits: MaxDeletions) -> bool {
+    let share = u128::from(census.gone) * 100;
+    census.gone > limits.count && share > u128::from(limits.percent) * u128::from(census.backup)
+}
+
+/// The share of the backup that is gone, in percent, to the tenth.
+#[expect(clippy::cast_precision_loss, reason = "a share for people")]
+pub fn percent(census: &Census) -> f64 {
+    if census.backup == 0 {
+        return 0.0;
+    }
+    (census.gone as f64 / census.backup as f64 * 1000.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(bucket: &str, source: u64, backup: u64, gone: u64) -> (BucketName, Census) {
+        let census = Census {
+            source,
+            backup,
+            gone,
+        };
+        (BucketName::new(bucket).unwrap(), census)
+    }
+
+    fn is_free(source: u64, backup: u64, gone: u64, limits: (u64, u64)) -> bool {
+        let (count, percent) = limits;
+        let counted = [counted("backup", source, backup, gone)];
+        judge(&counted, MaxDeletions { count, percent }) == Verdict::Free
+    }
+
+    #[test]
+    fn holds_only_what_exceeds_both_limits() {
+        let default = (100, 10);
+        let cases = [
+            (0, 0, default, true),
+            (1000, 100, default, true),
+            (1000, 101, default, false),
+            (1010, 101, default, true),
+            (1009, 101, default, false),
+            (100, 99, default, true),
+            (1, 1, (0, 0), false),
+            (1000, 1, (0, 0), false),
+            (1000, 999, (0, 100), true),
+            (u64::MAX, u64::MAX / 10, default, true),
+            (u64::MAX, u64::MAX / 10 + 2, default, false),
+        ];
+
+        for (backup, gone, limits, free) in cases {
+            assert_eq!(is_free(1, backup, gone, limits), free, "{gone} of {backup}");
+        }
+    }
+
+    #[test]
+    fn an_empty_source_never_deletes_whatever_the_limits() {
+        let emptied = [counted("one", 1, 1, 0), counted("two", 0, 1, 1)];
+        let limits = MaxDeletions {
+            count: u64::MAX,
+            percent: 100,
+        };
+
+        let verdict = judge(&emptied, limits);
+
+        let Verdict::Never(why) = verdict else {
+            panic!("{verdict:?}");
+        };
+        assert!(why.starts_with("the source lists no object, while bucket two has 1;"));
+        assert!(is_free(0, 0, 0, (0, 0)), "nothing is there to be deleted");
+    }
+
+    #[test]
+    fn the_reason_has_all_numbers() {
+        let verdict = judge(&[counted("backup", 5, 1009, 101)], MaxDeletions::default());
+
+        let why = "101 of the 1009 objects in bucket backup (10 %) are gone from the source, more \
+                   than BACKUP_MAX_DELETIONS = 100 and BACKUP_MAX_DELETIONS_PERCENT = 10";
+        assert_eq!(verdict, Verdict::Confirm(why.to_owned()));
+    }
+}

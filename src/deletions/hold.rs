@@ -1,0 +1,88 @@
+//! `held.json` in a backup bucket: written when a run is held, read and used up when it is confirmed.
+
+use std::time::SystemTime;
+
+use super::record::Record;
+use crate::model::{ETag, Key};
+use crate::s3::{Bucket, Cause, Condition, Contents, Operation, S3Error};
+
+/// Where it lies, and how it is written.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The backup bucket.
+    pub bucket: Bucket,
+    /// Its key.
+    pub key: Key,
+    /// The KMS key that it is encrypted with, as the copies are.
+    pub kms_key: Option<String>,
+}
+
+/// A confirmation that is good, until it is used.
+#[derive(Debug)]
+pub struct Confirmation {
+    record: Record,
+    etag: ETag,
+}
+
+impl Place {
+    /// Remembers that a run was held with so many deletions.
+    ///
+    /// # Errors
+    /// Why S3 refused: then nothing can be confirmed.
+    pub async fn hold(&self, run_id: &str, deletions: u64) -> Result<(), S3Error> {
+        let record = Record::held(run_id, deletions, SystemTime::now().into());
+        self.write(&record, &Condition::Always).await
+    }
+
+    /// Whether naming that run confirms so many deletions here.
+    ///
+    /// # Errors
+    /// Why it does not, in words.
+    pub async fn confirmation(&self, named: &str, due: u64) -> Result<Confirmation, String> {
+        let (key, name) = (&self.key, self.bucket.name());
+        let reading = self.bucket.read_state(key).await.map_err(|error| {
+            let advice = error.advice();
+            format!("what was held cannot be read from bucket {name}: {error}; {advice}")
+        })?;
+        let Some(state) = reading.state else {
+            return Err(format!("no run of this job was held in bucket {name}"));
+        };
+        let record = Record::read(&state.body)
+            .ok_or_else(|| format!("{key} of bucket {name} is damaged or of a later version"))?;
+        match record.objection(named, due) {
+            Some(objection) => Err(format!("{objection} (bucket {name})")),
+            None => Ok(Confirmation {
+                record,
+                etag: state.etag,
+            }),
+        }
+    }
+
+    /// Uses a confirmation up: it is good for one run.
+    ///
+    /// # Errors
+    /// Why it could not be used, in words.
+    pub async fn use_up(&self, confirmation: &Confirmation, run_id: &str) -> Result<(), String> {
+        let used = confirmation.record.confirmed(run_id);
+        let condition = Condition::Replace(confirmation.etag.clone());
+        let written = self.write(&used, &condition).await;
+        written.map_err(|error| {
+            let (name, advice) = (self.bucket.name(), error.advice());
+            format!("the confirmation cannot be used up in bucket {name}: {error}; {advice}")
+        })
+    }
+
+    async fn write(&self, record: &Record, condition: &Condition) -> Result<(), S3Error> {
+        let body = record.to_json().map_err(|error| {
+            let (operation, cause) = (Operation::PutObject, Cause::NotSent);
+            S3Error::ours(operation, self.bucket.name(), cause, error.to_string()).about(&self.key)
+        })?;
+        let contents = Contents {
+            body: &body,
+            content_type: "application/json",
+            kms_key: self.kms_key.as_deref(),
+        };
+        let written = self.bucket.write_state(&self.key, contents, condition);
+        written.await.map(|_| ())
+    }
+}

@@ -1,0 +1,125 @@
+//! What is gone from the source: whether it may be marked as deleted in the backup, and the markers.
+//!
+//! Nothing is marked while anything is still being compared. A run first copies what is new or
+//! changed, and only counts what is gone; when all listings have come to a clean end, the brake is
+//! asked; only then are markers placed, each after one more look at the source. A marker hides a
+//! backup and destroys nothing: all versions below it stay.
+
+mod brake;
+mod hold;
+mod marker;
+mod record;
+
+pub use brake::percent;
+pub use marker::Marker;
+
+use brake::Verdict;
+use hold::{Confirmation, Place};
+
+use crate::copy::Failure;
+use crate::model::{BucketName, Census};
+use crate::plan::{Intent, Marking, Plan};
+use crate::s3::Bucket;
+
+/// What comes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// What is gone may be marked.
+    Mark,
+    /// The run is held.
+    Hold(Hold),
+}
+
+/// A run that is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Why.
+    pub why: String,
+    /// Whether it can be confirmed.
+    pub can_be_confirmed: bool,
+    /// Why that could not be remembered, with the number of the destination.
+    pub failures: Vec<(usize, Failure)>,
+}
+
+/// Decides on what was counted for each destination of a plan. A dry run or a plan is told the same, and
+/// nothing is written.
+pub async fn decide(
+    plan: &Plan,
+    marking: &Marking,
+    destinations: &[Bucket],
+    counted: &[Census],
+) -> Decision {
+    let named: Vec<(BucketName, Census)> = destinations
+        .iter()
+        .zip(counted)
+        .map(|(bucket, census)| (bucket.name().clone(), *census))
+        .collect();
+    let places = places(plan, destinations);
+    let why = match (brake::judge(&named, marking.limits), &marking.confirm) {
+        (Verdict::Never(why), _) => {
+            return Decision::Hold(Hold {
+                why,
+                can_be_confirmed: false,
+                failures: Vec::new(),
+            });
+        }
+        (Verdict::Free, None) => return Decision::Mark,
+        (Verdict::Confirm(why), None) => why,
+        (Verdict::Free | Verdict::Confirm(_), Some(run_id)) => {
+            match confirm(plan, &places, counted, run_id).await {
+                Ok(()) => return Decision::Mark,
+                Err(why) => format!("run {run_id} is not confirmed: {why}"),
+            }
+        }
+    };
+    let failures = match plan.intent {
+        Intent::Copy => remember(plan, &places, counted).await,
+        Intent::DryRun | Intent::Plan => Vec::new(),
+    };
+    Decision::Hold(Hold {
+        why,
+        can_be_confirmed: plan.intent == Intent::Copy && failures.is_empty(),
+        failures,
+    })
+}
+
+fn places(plan: &Plan, destinations: &[Bucket]) -> Vec<Place> {
+    let legs = plan.legs.iter().zip(destinations);
+    legs.map(|(leg, bucket)| Place {
+        bucket: bucket.clone(),
+        key: leg.job.key("held.json"),
+        kms_key: plan.scope.copies.kms_key.clone(),
+    })
+    .collect()
+}
+
+/// A confirmation has to be good in every destination before it is used up in the first one.
+async fn confirm(
+    plan: &Plan,
+    places: &[Place],
+    counted: &[Census],
+    run_id: &str,
+) -> Result<(), String> {
+    let mut good: Vec<(&Place, Confirmation)> = Vec::new();
+    for (place, census) in places.iter().zip(counted) {
+        good.push((place, place.confirmation(run_id, census.gone).await?));
+    }
+    if plan.intent != Intent::Copy {
+        return Ok(());
+    }
+    for (place, confirmation) in good {
+        place.use_up(&confirmation, &plan.run.id).await?;
+    }
+    Ok(())
+}
+
+/// Remembers in each destination that the run was held, for it to be confirmed.
+async fn remember(plan: &Plan, places: &[Place], counted: &[Census]) -> Vec<(usize, Failure)> {
+    let mut failures = Vec::new();
+    for (number, (place, census)) in places.iter().zip(counted).enumerate() {
+        if let Err(error) = place.hold(&plan.run.id, census.gone).await {
+            failures.push((number, Failure::from(error)));
+        }
+    }
+    failures
+}

@@ -1,0 +1,83 @@
+//! What an action tells of how much there is on both sides, for the brake on deletions.
+
+use super::{Action, SkipReason};
+use crate::model::Census;
+
+/// What one action adds to what was counted. What the filter does not admit counts for nothing, so
+/// that it can neither be marked nor make deletions look few.
+pub fn count(action: &Action) -> Census {
+    let (source, backup, gone) = match action {
+        Action::Copy {
+            backup: Some(_), ..
+        }
+        | Action::Keep(..)
+        | Action::Archived(..) => (1, 1, 0),
+        Action::Copy { backup: None, .. } | Action::Refuse(..) => (1, 0, 0),
+        Action::Skip { backup, reason, .. } => match reason {
+            SkipReason::Excluded => (0, 0, 0),
+            SkipReason::Archived | SkipReason::OtherTags => (1, u64::from(backup.is_some()), 0),
+        },
+        Action::Orphan(_) => (0, 1, 1),
+        Action::Ignore(_) | Action::Break(_) | Action::End => (0, 0, 0),
+    };
+    Census {
+        source,
+        backup,
+        gone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Proof, Reason};
+    use super::*;
+    use crate::model::{ETag, Key, Object, StorageClass, Timestamp};
+
+    fn object() -> Object {
+        Object {
+            key: Key::new("k"),
+            size: 1,
+            etag: ETag::new("e"),
+            last_modified: Timestamp::from_millis(0),
+            storage_class: StorageClass::new(None),
+        }
+    }
+
+    #[test]
+    fn each_side_is_counted_as_far_as_the_filter_admits_it() {
+        let copy = |backup| Action::Copy {
+            object: object(),
+            backup,
+            reason: Reason::FullRun,
+            record: None,
+        };
+        let listed = || Proof::Listed(Box::new(object()));
+        let skip = |backup, reason| Action::Skip {
+            object: object(),
+            backup,
+            reason,
+        };
+        let cases = [
+            (copy(None), [1, 0, 0]),
+            (copy(Some(object())), [1, 1, 0]),
+            (Action::Keep(object(), listed()), [1, 1, 0]),
+            (Action::Archived(object(), listed()), [1, 1, 0]),
+            (skip(None, SkipReason::OtherTags), [1, 0, 0]),
+            (skip(Some(object()), SkipReason::OtherTags), [1, 1, 0]),
+            (skip(Some(object()), SkipReason::Excluded), [0, 0, 0]),
+            (Action::Orphan(object()), [0, 1, 1]),
+            (Action::Ignore(object()), [0, 0, 0]),
+            (Action::End, [0, 0, 0]),
+        ];
+
+        for (action, expected) in cases {
+            let Census {
+                source,
+                backup,
+                gone,
+            } = count(&action);
+
+            assert_eq!([source, backup, gone], expected, "{action:?}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What was counted on the two sides of a run, for the brake on deletions to judge by.
+
+use std::ops::{Add, AddAssign};
+
+use serde::{Deserialize, Serialize};
+
+/// Objects of both sides that the filter admits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Census {
+    /// Objects of the source.
+    pub source: u64,
+    /// Objects of the backup.
+    pub backup: u64,
+    /// Those of the backup that are gone from the source.
+    pub gone: u64,
+}
+
+impl Census {
+    /// The greater one of each number: of two counts of the same keys, the one that has come further.
+    #[must_use]
+    pub fn further(self, other: Self) -> Self {
+        Self {
+            source: self.source.max(other.source),
+            backup: self.backup.max(other.backup),
+            gone: self.gone.max(other.gone),
+        }
+    }
+}
+
+impl Add for Census {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            source: self.source.saturating_add(other.source),
+            backup: self.backup.saturating_add(other.backup),
+            gone: self.gone.saturating_add(other.gone),
+        }
+    }
+}
+
+impl AddAssign for Census {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl std::iter::Sum for Census {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), Self::add)
+    }
+}

@@ -1,0 +1,867 @@
+//! What is gone from the source is marked in the backup, if that is asked for: never on a doubt, never
+//! many at once without a word from somebody, and no version ever disappears.
+
+use std::time::{Duration, Instant};
+
+use s3_backup::event;
+use s3_backup::model::{Deadline, Job, Location, Placement};
+use s3_sim::{BucketOptions, Class, Effect, Fault, Sim, Verb, Versioning};
+use serde_json::{Value, json};
+
+use crate::lease;
+use crate::world::{BACKUP, PRIMARY, World, assert_adds_up, count, counts};
+
+/// A world that marks what is gone, of so many objects that are backed up.
+async fn marking(objects: usize) -> World {
+    backed_up(World::new().with("BACKUP_DELETIONS", "mark"), objects).await
+}
+
+/// The same with pages of five keys, and limits that hold nothing.
+async fn marking_in_pages(objects: usize) -> World {
+    let world = World::around(Sim::builder().page_size_max(5).start())
+        .with("BACKUP_DELETIONS", "mark")
+        .with("BACKUP_MAX_DELETIONS", "1000000");
+    backed_up(world, objects).await
+}
+
+async fn backed_up(world: World, objects: usize) -> World {
+    for n in 0..objects {
+        world.put(&key(n), "1");
+    }
+    let first = world.backup().await;
+    assert_eq!(count(&first, "objects_copied"), objects as u64);
+    world.sim.ledger().clear();
+    world
+}
+
+fn key(n: usize) -> String {
+    format!("key {n:05}")
+}
+
+/// Deletes the first ones from the source.
+fn delete(world: &World, objects: usize) {
+    for n in 0..objects {
+        world.sim.delete(PRIMARY, &key(n));
+    }
+}
+
+fn marked(result: &Value) -> u64 {
+    count(result, "objects_marked_deleted")
+}
+
+fn markers(world: &World) -> u64 {
+    world.sim.ledger().count(Verb::DeleteObject)
+}
+
+fn denied() -> Effect {
+    Effect::status(403, "AccessDenied", "Access Denied")
+}
+
+fn held_json() -> String {
+    let job = Job::new(&Location::parse(PRIMARY).unwrap(), &Placement::default());
+    job.key("held.json").as_str().to_owned()
+}
+
+/// Sends a payload to the function, which has so much time.
+async fn within(world: &World, time: Duration, payload: &Value) -> Value {
+    world.sim.clock().advance(Duration::from_secs(2));
+    let request = event::parse(payload).unwrap();
+    let deadline = Deadline::within(Instant::now(), time);
+    let handler = world.handler();
+    let answer = handler.answer(&request, Some(deadline), |_| {});
+    let result: Value = serde_json::from_str(&answer.await.unwrap().to_json().unwrap()).unwrap();
+    assert_adds_up(&result);
+    result
+}
+
+/// Asks for a run that marks although so many are gone.
+fn confirming(run: &Value) -> Value {
+    json!({"operation": "backup", "deletions": "mark", "confirm": run["run_id"]})
+}
+
+#[tokio::test]
+async fn what_is_gone_is_marked_and_its_versions_stay() {
+    let world = marking(3).await;
+    world.put(&key(0), "another version");
+    world.backup().await;
+    let before = world.backup_versions();
+    delete(&world, 1);
+
+    let result = world.backup().await;
+    let again = world.backup().await;
+
+    assert_eq!(counts(&result), [2, 0, 2, 0, 0, 0]);
+    assert_eq!(marked(&result), 1);
+    assert_eq!(
+        result["message"],
+        "Backed up 2 objects: 0 copied, 2 unchanged, 1 marked deleted"
+    );
+    let expected = json!({"due": 1, "percent": 33.3, "keys": [key(0)], "held": null,
+        "confirm": null, "postponed": null});
+    assert_eq!(result["deletions"], expected);
+    assert_eq!(result["requests"], json!({"list": 2, "copy": 0, "head": 1}));
+    assert_eq!(world.keys(BACKUP), [key(1), key(2)]);
+    let versions = world.sim.versions(BACKUP, &key(0));
+    assert_eq!(versions.len(), 3);
+    assert!(versions[0].is_delete_marker && world.backup_versions().is_superset(&before));
+    assert_eq!((marked(&again), count(&again["deletions"], "due")), (0, 0));
+    assert_eq!(markers(&world), 1);
+}
+
+#[tokio::test]
+async fn without_being_asked_for_nothing_is_marked() {
+    let world = backed_up(World::new(), 2).await;
+    delete(&world, 1);
+
+    let result = world.backup().await;
+    let kept = world.run(json!({"deletions": "keep"})).await;
+    let confirmed = world.invoke(json!({"confirm": result["run_id"]})).await;
+
+    assert_eq!(result["deletions"], json!(null));
+    assert_eq!(kept["deletions"], json!(null));
+    assert_eq!(markers(&world), 0);
+    let refused = confirmed.unwrap_err();
+    assert_eq!(refused.error_type(), "RequestError");
+    assert!(
+        refused.to_string().contains("deletions are \"keep\""),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_request_may_ask_for_it_too() {
+    let world = backed_up(World::new(), 2).await;
+    delete(&world, 1);
+
+    let result = world.run(json!({"deletions": "mark"})).await;
+
+    assert_eq!(marked(&result), 1);
+}
+
+#[tokio::test]
+async fn an_object_that_comes_back_is_copied_again() {
+    let world = marking(2).await;
+    delete(&world, 1);
+    world.backup().await;
+    world.put(&key(0), "back");
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [2, 1, 1, 0, 0, 0]);
+    world.assert_backed_up();
+}
+
+#[tokio::test]
+async fn an_object_that_is_there_again_when_it_is_looked_at_is_left_alone() {
+    let world = marking(2).await;
+    delete(&world, 1);
+    let back = Effect::before(|sim| {
+        sim.put(PRIMARY, "key 00000", "1");
+    });
+    world
+        .sim
+        .fault(Fault::on(Verb::HeadObject).bucket(PRIMARY), back);
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [1, 0, 1, 0, 0, 0]);
+    assert_eq!(
+        (marked(&result), count(&result["deletions"], "due")),
+        (0, 1)
+    );
+    assert_eq!(result["status"], "complete");
+    assert_eq!(markers(&world), 0);
+}
+
+#[tokio::test]
+async fn an_object_that_may_not_be_looked_at_is_an_error_and_not_marked() {
+    let world = marking(3).await;
+    delete(&world, 2);
+    let head = Fault::on(Verb::HeadObject).bucket(PRIMARY).key("key 00000");
+    world.sim.fault(head, denied());
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [2, 0, 1, 0, 0, 1]);
+    assert_eq!(marked(&result), 1);
+    let failure = &result["failures"][0];
+    assert_eq!(failure["key"], key(0));
+    assert_eq!(failure["operation"], "HeadObject");
+    assert_eq!(world.keys(BACKUP), [key(0), key(2)]);
+}
+
+#[tokio::test]
+async fn an_object_that_may_not_be_marked_is_an_error_that_names_the_permission() {
+    let world = marking(2).await;
+    delete(&world, 1);
+    world.sim.fault(Fault::on(Verb::DeleteObject), denied());
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [2, 0, 1, 0, 0, 1]);
+    let failure = &result["failures"][0];
+    assert_eq!(failure["key"], key(0));
+    assert_eq!(failure["operation"], "DeleteObject");
+    let advice = failure["advice"].as_str().unwrap();
+    assert!(
+        advice.starts_with("grant s3:DeleteObject on the destination"),
+        "{advice}"
+    );
+    assert_eq!(marked(&result), 0);
+}
+
+#[tokio::test]
+async fn a_marker_whose_answer_was_lost_is_looked_for_and_not_placed_twice() {
+    let world = marking(2).await;
+    delete(&world, 1);
+    let lost = Fault::on(Verb::DeleteObject).nth(1);
+    world.sim.fault(lost, Effect::ResetAfterWork);
+
+    let result = world.backup().await;
+
+    assert_eq!((marked(&result), count(&result, "errors")), (1, 0));
+    assert_eq!(markers(&world), 1);
+    assert_eq!(world.sim.versions(BACKUP, &key(0)).len(), 2);
+}
+
+#[tokio::test]
+async fn a_marker_that_was_not_placed_is_placed_again() {
+    let world = marking(2).await;
+    delete(&world, 1);
+    let lost = Fault::on(Verb::DeleteObject).nth(1);
+    world.sim.fault(lost, Effect::ConnectionReset);
+
+    let result = world.backup().await;
+
+    assert_eq!((marked(&result), count(&result, "errors")), (1, 0));
+    assert_eq!(world.keys(BACKUP), [key(1)]);
+}
+
+#[tokio::test]
+async fn odd_keys_are_marked_too() {
+    let world = World::new().with("BACKUP_DELETIONS", "mark");
+    let keys = [
+        " ", "\n", "a//b", "../x", "a+b", "é", "\u{1}", "😀", "dir/", "%2F",
+    ];
+    for key in keys {
+        world.put(key, "1");
+    }
+    world.put("stays", "1");
+    world.backup().await;
+    for key in keys {
+        world.sim.delete(PRIMARY, key);
+    }
+
+    let result = world.backup().await;
+
+    assert_eq!(
+        (marked(&result), count(&result, "errors")),
+        (10, 0),
+        "{result}"
+    );
+    assert_eq!(world.keys(BACKUP), ["stays"]);
+}
+
+#[tokio::test]
+async fn nothing_is_marked_when_a_page_of_either_side_fails() {
+    for bucket in [PRIMARY, BACKUP] {
+        let world = marking_in_pages(30).await;
+        delete(&world, 3);
+        let page = Fault::on(Verb::ListObjectsV2).bucket(bucket).nth(3);
+        world.sim.fault(page, denied());
+
+        let result = world.backup().await;
+
+        assert_adds_up(&result);
+        assert_eq!((marked(&result), markers(&world)), (0, 0), "{bucket}");
+        let why = result["deletions"]["postponed"].as_str().unwrap();
+        assert!(why.starts_with("a listing broke off"), "{why}");
+        assert_eq!(result["status"], "incomplete");
+    }
+}
+
+#[tokio::test]
+async fn errors_of_copies_do_not_keep_deletions_from_being_marked() {
+    let world = marking(3).await;
+    delete(&world, 1);
+    world.put(&key(1), "changed");
+    world.sim.fault(Fault::on(Verb::CopyObject), denied());
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [2, 0, 1, 0, 0, 1]);
+    assert_eq!(marked(&result), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_marked_once_the_lease_is_lost() {
+    let world = marking(3).await.with_leases_of(Duration::from_secs(3));
+    delete(&world, 1);
+    world.put(&key(2), "changed");
+    let taken = Effect::before(|sim| {
+        sim.put(BACKUP, &lease::key(), lease::lease_of_another());
+    });
+    world.sim.fault(Fault::on(Verb::CopyObject), taken);
+    let slow = Effect::Slow(Duration::from_millis(1500));
+    world.sim.fault(Fault::on(Verb::CopyObject), slow);
+
+    let result = world.backup().await;
+
+    assert_eq!(result["status"], "incomplete");
+    assert_eq!((marked(&result), markers(&world)), (0, 0));
+    assert_eq!(result["failures"][0]["code"], "LeaseLost", "{result}");
+}
+
+#[tokio::test]
+async fn the_brake_holds_only_beyond_both_limits() {
+    // Objects, those that are gone, and the limits: 100 and 10 % unless they are set.
+    let cases = [
+        (1010, 101, None, true),
+        (1009, 101, None, false),
+        (150, 100, None, true),
+        (10, 3, Some(("2", "30")), true),
+        (10, 3, Some(("3", "29")), true),
+        (10, 3, Some(("2", "29")), false),
+        (10, 9, Some(("0", "100")), true),
+    ];
+    for (objects, gone, limits, free) in cases {
+        let mut world = World::new().with("BACKUP_DELETIONS", "mark");
+        if let Some((count, percent)) = limits {
+            world = world
+                .with("BACKUP_MAX_DELETIONS", count)
+                .with("BACKUP_MAX_DELETIONS_PERCENT", percent);
+        }
+        let world = backed_up(world, objects).await;
+        delete(&world, gone);
+
+        let result = world.backup().await;
+
+        let expected = if free { gone as u64 } else { 0 };
+        assert_eq!(marked(&result), expected, "{gone} of {objects}: {result}");
+        let status = if free { "complete" } else { "held" };
+        assert_eq!(result["status"], status, "{gone} of {objects}");
+        assert_adds_up(&result);
+    }
+}
+
+#[tokio::test]
+async fn a_held_run_says_why_and_how_to_go_on_and_its_copies_stay() {
+    let world = marking(200).await;
+    delete(&world, 150);
+    world.put("new", "1");
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [51, 1, 50, 0, 0, 0]);
+    assert_eq!(
+        (&result["status"], &result["statusCode"]),
+        (&json!("held"), &json!(500))
+    );
+    let deletions = &result["deletions"];
+    assert_eq!(deletions["due"], 150);
+    assert_eq!(deletions["percent"], 75.0);
+    let keys: Vec<String> = (0..100).map(key).collect();
+    assert_eq!(deletions["keys"], json!(keys));
+    let why = "150 of the 200 objects in bucket backup (75 %) are gone from the source, more than \
+               BACKUP_MAX_DELETIONS = 100 and BACKUP_MAX_DELETIONS_PERCENT = 10";
+    assert_eq!(deletions["held"], why);
+    assert_eq!(deletions["confirm"], result["run_id"]);
+    let run_id = result["run_id"].as_str().unwrap();
+    let message = format!(
+        "Backup held: 51 objects, 1 copied, 50 unchanged; 150 deletions are held: {why}; if they are \
+         right, run it again with \"deletions\":\"mark\",\"confirm\":\"{run_id}\" \
+         (--deletions mark --confirm {run_id})"
+    );
+    assert_eq!(result["message"], message);
+    assert_eq!((marked(&result), markers(&world)), (0, 0));
+    world.assert_backed_up();
+}
+
+#[tokio::test]
+async fn a_held_run_is_confirmed_once() {
+    let world = marking(200).await;
+    let before = world.backup_versions();
+    delete(&world, 150);
+    let held = world.backup().await;
+
+    let confirmed = world.run(confirming(&held)).await;
+    let twice = world.run(confirming(&held)).await;
+    let next = world.backup().await;
+
+    assert_eq!(confirmed["status"], "complete", "{confirmed}");
+    assert_eq!(marked(&confirmed), 150);
+    assert_eq!(world.keys(BACKUP), world.keys(PRIMARY));
+    assert!(world.backup_versions().is_superset(&before));
+    assert_eq!(twice["status"], "held");
+    let why = twice["deletions"]["held"].as_str().unwrap();
+    let run_id = confirmed["run_id"].as_str().unwrap();
+    assert!(
+        why.ends_with(&format!(
+            "confirmed already, by run {run_id} (bucket backup)"
+        )),
+        "{why}"
+    );
+    assert_eq!(next["status"], "complete");
+}
+
+#[tokio::test]
+async fn a_wrong_confirmation_is_never_ignored() {
+    let world = marking(200).await;
+    delete(&world, 3);
+
+    let nothing_held = world.run(confirming(&json!({"run_id": "r"}))).await;
+    delete(&world, 150);
+    let held = world.backup().await;
+    let other = world.run(confirming(&nothing_held)).await;
+
+    for (result, why) in [
+        (
+            &nothing_held,
+            "run r is not confirmed: no run of this job was held in bucket backup".to_owned(),
+        ),
+        (
+            &other,
+            format!(
+                "run {} is not confirmed: the last run that was held is {} (bucket backup)",
+                nothing_held["run_id"].as_str().unwrap(),
+                held["run_id"].as_str().unwrap()
+            ),
+        ),
+    ] {
+        assert_eq!(result["status"], "held");
+        assert_eq!(result["deletions"]["held"], why);
+        assert_eq!(marked(result), 0);
+    }
+    let last = world.run(confirming(&other)).await;
+    assert_eq!((marked(&last), &last["status"]), (150, &json!("complete")));
+}
+
+#[tokio::test]
+async fn more_than_was_held_is_held_again() {
+    let world = marking(200).await;
+    delete(&world, 150);
+    let held = world.backup().await;
+    delete(&world, 151);
+
+    let more = world.run(confirming(&held)).await;
+    let confirmed = world.run(confirming(&more)).await;
+
+    assert_eq!(more["status"], "held");
+    let why = more["deletions"]["held"].as_str().unwrap();
+    assert!(
+        why.ends_with("held with 150 deletions, and 151 are due now (bucket backup)"),
+        "{why}"
+    );
+    assert_eq!(marked(&confirmed), 151);
+}
+
+#[tokio::test]
+async fn what_was_held_and_cannot_be_remembered_is_an_error() {
+    let world = marking(200).await;
+    delete(&world, 150);
+    let write = Fault::on(Verb::PutObject).key(&held_json());
+    world.sim.fault(write, denied());
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [51, 0, 50, 0, 0, 1]);
+    assert_eq!(result["status"], "held");
+    assert_eq!(result["deletions"]["confirm"], json!(null));
+    assert_eq!(result["failures"][0]["operation"], "PutObject");
+}
+
+#[tokio::test]
+async fn a_confirmation_that_cannot_be_read_or_used_up_confirms_nothing() {
+    let break_reading = |world: &World| {
+        let read = Fault::on(Verb::GetObject).key(&held_json());
+        world.sim.fault(read, denied());
+    };
+    let break_writing = |world: &World| {
+        let write = Fault::on(Verb::PutObject).key(&held_json());
+        world.sim.fault(write, denied());
+    };
+    let damage = |world: &World| {
+        world.sim.put(BACKUP, &held_json(), "{");
+    };
+    for (spoil, part) in [
+        (
+            &break_reading as &dyn Fn(&World),
+            "cannot be read from bucket backup",
+        ),
+        (&break_writing, "cannot be used up in bucket backup"),
+        (&damage, "is damaged or of a later version"),
+    ] {
+        let world = marking(200).await;
+        delete(&world, 150);
+        let held = world.backup().await;
+        spoil(&world);
+
+        let result = world.run(confirming(&held)).await;
+
+        assert_eq!(result["status"], "held");
+        let why = result["deletions"]["held"].as_str().unwrap();
+        assert!(why.contains(part), "{why}");
+        assert_eq!((marked(&result), markers(&world)), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_source_never_deletes_and_cannot_be_confirmed() {
+    let world = marking(3).await.with("BACKUP_MAX_DELETIONS", "1000");
+    delete(&world, 3);
+
+    let result = world.backup().await;
+    let confirmed = world.run(confirming(&result)).await;
+
+    for result in [&result, &confirmed] {
+        assert_eq!(result["status"], "held");
+        let why = result["deletions"]["held"].as_str().unwrap();
+        assert!(
+            why.starts_with("the source lists no object, while bucket backup has 3;"),
+            "{why}"
+        );
+        assert_eq!(result["deletions"]["confirm"], json!(null));
+    }
+    assert_eq!(markers(&world), 0);
+    assert!(world.sim.current(BACKUP, &held_json()).is_none());
+}
+
+#[tokio::test]
+async fn a_backup_and_a_source_that_are_both_empty_are_no_reason_to_hold() {
+    let world = World::new().with("BACKUP_DELETIONS", "mark");
+
+    let result = world.backup().await;
+
+    assert_eq!(result["status"], "complete");
+}
+
+#[tokio::test]
+async fn what_the_filter_does_not_admit_is_neither_counted_nor_marked() {
+    let world = World::new().with("BACKUP_DELETIONS", "mark");
+    for key in ["a.txt", "b.txt", "c.log", "tmp/d.txt"] {
+        world.put(key, "1");
+        world.sim.put(BACKUP, key, "1");
+    }
+    for key in ["a.txt", "c.log", "tmp/d.txt"] {
+        world.sim.delete(PRIMARY, key);
+    }
+    let world = world
+        .with("BACKUP_INCLUDE", "*.txt")
+        .with("BACKUP_EXCLUDE", "tmp/*");
+
+    let result = world.backup().await;
+
+    assert_eq!(marked(&result), 1);
+    assert_eq!(result["deletions"]["keys"], json!(["a.txt"]));
+    assert_eq!(result["deletions"]["percent"], 50.0);
+    assert_eq!(world.keys(BACKUP), ["b.txt", "c.log", "tmp/d.txt"]);
+}
+
+#[tokio::test]
+async fn nothing_outside_of_the_runs_prefix_is_marked() {
+    let world = World::new()
+        .with("BACKUP_DELETIONS", "mark")
+        .with("BACKUP_DESTINATION_PREFIX", "nightly/");
+    for key in ["data/a", "data/b", "other/c", "other/d"] {
+        world.put(key, "1");
+    }
+    world.sim.put(BACKUP, "foreign", "1");
+    world.sim.put(BACKUP, ".s3-backup/other-job/state", "1");
+    world.backup().await;
+    for key in ["data/a", "other/c"] {
+        world.sim.delete(PRIMARY, key);
+    }
+
+    let narrow = world.run(json!({"prefix": "data/"})).await;
+    let left = world.keys(BACKUP);
+    let whole = world.backup().await;
+
+    assert_eq!((marked(&narrow), marked(&whole)), (1, 1));
+    assert_eq!(
+        left,
+        [
+            "foreign",
+            "nightly/data/b",
+            "nightly/other/c",
+            "nightly/other/d"
+        ]
+    );
+    assert_eq!(
+        world.keys(BACKUP),
+        ["foreign", "nightly/data/b", "nightly/other/d"]
+    );
+    assert!(
+        world
+            .sim
+            .current(BACKUP, ".s3-backup/other-job/state")
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_what_would_be_marked_and_marks_nothing() {
+    let world = marking(200).await;
+    delete(&world, 2);
+
+    let few = world.run(json!({"dry_run": true})).await;
+    delete(&world, 150);
+    let many = world.run(json!({"dry_run": true})).await;
+
+    assert_eq!(few["status"], "complete");
+    assert_eq!(few["deletions"]["due"], 2);
+    assert_eq!(few["deletions"]["keys"], json!([key(0), key(1)]));
+    assert_eq!(
+        few["message"],
+        "Dry run over 198 objects: 0 to copy, 198 unchanged; 2 to mark as deleted"
+    );
+    assert_eq!(many["status"], "complete");
+    let message = many["message"].as_str().unwrap();
+    assert!(
+        message.contains("; 150 deletions would be held: 150 of the 200"),
+        "{message}"
+    );
+    assert_eq!(many["deletions"]["confirm"], json!(null));
+    assert_eq!(markers(&world), 0);
+    assert!(world.sim.current(BACKUP, &held_json()).is_none());
+}
+
+#[tokio::test]
+async fn more_than_are_kept_in_mind_are_found_by_a_second_listing() {
+    let world = marking(1500).await.with("BACKUP_MAX_DELETIONS", "2000");
+    delete(&world, 1200);
+
+    let result = world.backup().await;
+
+    assert_eq!(result["status"], "complete", "{result}");
+    assert_eq!((marked(&result), markers(&world)), (1200, 1200));
+    assert_eq!(world.keys(BACKUP), world.keys(PRIMARY));
+    assert_eq!(count(&result["requests"], "head"), 1200);
+    assert_eq!(count(&result["requests"], "list"), 6);
+}
+
+#[tokio::test]
+async fn not_more_is_marked_than_was_counted() {
+    let world = marking(1500).await.with("BACKUP_MAX_DELETIONS", "2000");
+    delete(&world, 1200);
+    // While the markers are placed, somebody goes on to delete.
+    let meanwhile = Effect::before(|sim| {
+        for n in 1200..1400 {
+            sim.delete(PRIMARY, &key(n));
+        }
+    });
+    world
+        .sim
+        .fault(Fault::on(Verb::GetBucketVersioning).nth(2), meanwhile);
+
+    let result = world.backup().await;
+
+    assert_eq!((marked(&result), markers(&world)), (1200, 1200));
+    assert_eq!(result["deletions"]["due"], 1200);
+}
+
+#[tokio::test]
+async fn a_second_listing_that_breaks_off_is_an_error_and_marks_nothing_wrong() {
+    let world = marking(1500).await.with("BACKUP_MAX_DELETIONS", "2000");
+    delete(&world, 1200);
+    // The first listing of the source takes one page, the second begins with the next.
+    let second = Fault::on(Verb::ListObjectsV2).bucket(PRIMARY).nth(2);
+    world.sim.fault(second, denied());
+
+    let result = world.backup().await;
+
+    assert_eq!(result["status"], "incomplete");
+    assert_eq!((marked(&result), count(&result, "errors")), (0, 1));
+    assert_adds_up(&result);
+}
+
+#[tokio::test]
+async fn a_bucket_that_stopped_keeping_versions_is_not_marked() {
+    let world = marking(3).await;
+    delete(&world, 1);
+    let suspend = Effect::before(|sim| sim.set_versioning(BACKUP, Versioning::Suspended));
+    world
+        .sim
+        .fault(Fault::on(Verb::GetBucketVersioning).nth(2), suspend);
+
+    let result = world.backup().await;
+
+    assert_eq!((marked(&result), markers(&world)), (0, 0));
+    assert_eq!(result["failures"][0]["code"], "NotVersioned");
+    assert_adds_up(&result);
+}
+
+#[tokio::test]
+async fn each_destination_is_marked_for_itself_and_one_that_is_held_holds_all() {
+    let world = World::new()
+        .with_bucket("second")
+        .with("DESTINATION_BUCKET", "backup,second")
+        .with("BACKUP_DELETIONS", "mark")
+        .with("BACKUP_MAX_DELETIONS", "2");
+    for n in 0..10 {
+        world.put(&key(n), "1");
+    }
+    world.backup().await;
+    world.sim.put("second", "stray", "1");
+    delete(&world, 1);
+
+    let first = world.backup().await;
+    for n in 0..5 {
+        world.sim.put("second", &format!("stray {n}"), "1");
+    }
+    delete(&world, 2);
+    let held = world.backup().await;
+    let untouched = world.keys(BACKUP).contains(&key(1));
+    let confirmed = world.run(confirming(&held)).await;
+
+    assert_eq!(marked(&first), 3);
+    let each = |result: &Value| [0, 1].map(|n| marked(&result["destinations"][n]));
+    assert_eq!(each(&first), [1, 2]);
+    assert_eq!(held["status"], "held");
+    let why = held["deletions"]["held"].as_str().unwrap();
+    assert!(
+        why.starts_with("6 of the 14 objects in bucket second (42.9 %)"),
+        "{why}"
+    );
+    assert_eq!((marked(&held), untouched), (0, true));
+    assert_eq!(each(&confirmed), [1, 6]);
+    assert_eq!(world.keys(BACKUP), world.keys(PRIMARY));
+    assert_eq!(world.keys("second"), world.keys(PRIMARY));
+}
+
+/// A world in which copies and looks are slow: 8 at once take 20 ms.
+async fn slow(objects: usize) -> World {
+    let sim = Sim::builder()
+        .latency(Class::Copy, Duration::from_millis(20))
+        .latency(Class::Head, Duration::from_millis(20))
+        .page_size_max(50)
+        .start();
+    let world = World::around(sim)
+        .with("BACKUP_MAX_CONCURRENCY", "8")
+        .with("BACKUP_DELETIONS", "mark")
+        .with("BACKUP_MAX_DELETIONS", "1000000");
+    backed_up(world, objects).await
+}
+
+/// Continues until nothing is left; all results.
+async fn to_the_end(world: &World, time: Duration, payload: Value) -> Vec<Value> {
+    let mut results = vec![within(world, time, &payload).await];
+    while !results[results.len() - 1]["cursor"].is_null() {
+        assert!(results.len() < 50, "no end of it: {results:?}");
+        let cursor = results[results.len() - 1]["cursor"].clone();
+        results.push(
+            within(
+                world,
+                time,
+                &json!({"operation": "continue", "cursor": cursor}),
+            )
+            .await,
+        );
+    }
+    results
+}
+
+#[tokio::test]
+async fn a_continued_run_marks_only_at_the_end_and_counts_everything_once() {
+    let world = slow(600).await;
+    delete(&world, 60);
+    for n in 60..600 {
+        world.put(&key(n), "changed");
+    }
+
+    let results = to_the_end(&world, Duration::from_secs(1), json!({})).await;
+
+    let (last, stopped) = results.split_last().unwrap();
+    assert!(!stopped.is_empty(), "one run was enough");
+    let copying = stopped
+        .iter()
+        .filter(|result| !result["cursor"]["counted"].is_null());
+    for result in copying {
+        assert_eq!(marked(result), 0, "marked before the end: {result}");
+        assert_eq!(
+            result["deletions"]["postponed"],
+            "not everything was counted yet"
+        );
+        assert_eq!(result["cursor"]["deletions"], "mark");
+    }
+    assert_eq!(last["status"], "complete");
+    let first_marked = results.iter().find(|result| marked(result) > 0).unwrap();
+    assert_eq!(first_marked["deletions"]["due"], 60);
+    assert_eq!(results.iter().map(marked).sum::<u64>(), 60);
+    assert_eq!(first_marked["deletions"]["percent"], 10.0, "{first_marked}");
+    assert_eq!(world.keys(BACKUP), world.keys(PRIMARY));
+    world.assert_backed_up();
+}
+
+#[tokio::test]
+async fn marking_that_is_stopped_is_continued_and_marks_no_more_than_agreed() {
+    let world = slow(1000).await;
+    delete(&world, 900);
+
+    let results = to_the_end(&world, Duration::from_secs(1), json!({})).await;
+
+    let stopped = results
+        .iter()
+        .filter(|result| !result["cursor"]["agreed"].is_null());
+    assert!(stopped.count() > 0, "{results:?}");
+    assert_eq!(results.iter().map(marked).sum::<u64>(), 900);
+    assert_eq!(world.keys(BACKUP), world.keys(PRIMARY));
+    assert_eq!(markers(&world), 900, "no marker was placed twice");
+    let agreed = |result: &Value| result["cursor"]["agreed"][0]["most"].as_u64();
+    let first = results.iter().find_map(agreed).unwrap();
+    let before: u64 = results
+        .iter()
+        .take_while(|result| agreed(result).is_none())
+        .map(marked)
+        .sum();
+    assert!(first <= 900 - before, "{first} after {before}");
+}
+
+#[tokio::test]
+async fn a_cursor_that_does_not_know_what_was_counted_marks_nothing() {
+    let world = marking_in_pages(30).await;
+    delete(&world, 3);
+    let range = json!({"destination": BACKUP, "after": key(10)});
+    let old = json!({"format": 2, "prefix": "", "mode": "incremental", "dry_run": false, "ranges": [range]});
+
+    let result = world
+        .run(json!({"operation": "continue", "cursor": old}))
+        .await;
+
+    assert_eq!(result["status"], "complete");
+    assert_eq!(result["deletions"], json!(null));
+    assert_eq!(markers(&world), 0);
+}
+
+#[tokio::test]
+async fn what_a_stopped_run_has_counted_counts_for_the_brake() {
+    let world = marking(200).await;
+    delete(&world, 150);
+    let range = json!({"destination": BACKUP, "after": key(120)});
+    let counted = json!({"destination": BACKUP, "source": 0, "backup": 121, "gone": 121});
+    let cursor = json!({"format": 2, "prefix": "", "mode": "incremental", "dry_run": false,
+        "deletions": "mark", "counted": [counted], "ranges": [range]});
+
+    let result = world
+        .run(json!({"operation": "continue", "cursor": cursor}))
+        .await;
+
+    assert_eq!(result["status"], "held");
+    assert_eq!(result["deletions"]["due"], 150);
+    assert_eq!(result["deletions"]["percent"], 75.0);
+    assert_eq!(result["deletions"]["keys"][0], key(121));
+}
+
+#[tokio::test]
+async fn a_new_bucket_without_backups_has_nothing_to_mark() {
+    let world = World::new().with("BACKUP_DELETIONS", "mark");
+    world.put("a", "1");
+    world
+        .sim
+        .create_bucket_with("plain", BucketOptions::default());
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [1, 1, 0, 0, 0, 0]);
+    assert_eq!(result["deletions"]["percent"], 0.0);
+    assert_eq!(markers(&world), 0);
+}
