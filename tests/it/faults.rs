@@ -10,6 +10,8 @@ use serde_json::json;
 use crate::world::{BACKUP, PRIMARY, World, answer, assert_adds_up, count, counts};
 
 const OBJECTS: u64 = 12;
+/// Objects of the backup that are gone from the source.
+const GONE: u64 = 3;
 const MIB: u64 = 1024 * 1024;
 /// The worst is a completion that stalls in each of its attempts.
 const BOUND: Duration = Duration::from_secs(90);
@@ -19,7 +21,9 @@ async fn world() -> World {
     let world = World::around(Sim::builder().page_size_max(5).start())
         .impatient()
         .with("BACKUP_MULTIPART_THRESHOLD", "5 MiB")
-        .with("BACKUP_INCLUDE_TAGS", "backup=yes");
+        .with("BACKUP_INCLUDE_TAGS", "backup=yes")
+        .with("BACKUP_DELETIONS", "mark")
+        .with("BACKUP_MAX_DELETIONS", "1000");
     for n in 0..OBJECTS {
         put(&world, n, "first");
     }
@@ -30,12 +34,20 @@ async fn world() -> World {
     for n in [2, 7] {
         world.sim.delete(BACKUP, &key(n));
     }
+    for n in 0..GONE {
+        world.sim.put(BACKUP, &gone(n), "1");
+    }
     world.sim.ledger().clear();
     world
 }
 
 fn key(n: u64) -> String {
     format!("key {n:02}")
+}
+
+/// Between the others in order.
+fn gone(n: u64) -> String {
+    format!("{} gone", key(4 * n))
 }
 
 /// Writes an object: a large one for two numbers, of which one changes and one is lost.
@@ -57,6 +69,7 @@ async fn assert_laws_hold(name: &str, faults: Vec<(Fault, Effect)>) {
         world.sim.fault(fault, effect);
     }
     let before = world.equal();
+    let versions = world.backup_versions();
 
     let ended = tokio::time::timeout(BOUND, world.invoke(json!({}))).await;
 
@@ -77,18 +90,35 @@ async fn assert_laws_hold(name: &str, faults: Vec<(Fault, Effect)>) {
                 good <= world.equal(),
                 "{name}: more is called good than is: {result}"
             );
+            let hidden = GONE - still_there(&world);
+            assert!(
+                count(&result, "objects_marked_deleted") <= hidden,
+                "{name}: more is called marked than is: {result}"
+            );
             if result["status"] == "complete" {
                 assert_eq!(world.equal(), OBJECTS, "{name}: {result}");
+                assert_eq!(still_there(&world), 0, "{name}: {result}");
             }
         }
     }
+    assert!(
+        world.backup_versions().is_superset(&versions),
+        "{name}: a version is gone"
+    );
     world.sim.clear_faults();
     world.let_leases_end();
     let next = world.backup().await;
     let last = world.backup().await;
     assert_eq!(next["status"], "complete", "{name}: {next}");
     assert_eq!(world.equal(), OBJECTS, "{name}");
+    assert_eq!(still_there(&world), 0, "{name}");
     assert_eq!(counts(&last), [OBJECTS, 0, OBJECTS, 0, 0, 0], "{name}");
+}
+
+/// How many backups of objects that are gone are not hidden by a marker.
+fn still_there(world: &World) -> u64 {
+    let there = |n: &u64| world.sim.current(BACKUP, &gone(*n)).is_some();
+    (0..GONE).filter(there).count() as u64
 }
 
 /// A way that a verb is used: its name, how to strike it, and what must go wrong for it to be used.
@@ -150,6 +180,20 @@ fn places() -> Vec<Place> {
             on(Verb::AbortMultipartUpload),
             torn(),
         ),
+        (
+            "HeadObject of what is gone",
+            on(Verb::HeadObject).bucket(PRIMARY).key("key 04 gone"),
+            None,
+        ),
+        (
+            "HeadObject of what may be marked",
+            on(Verb::HeadObject).bucket(BACKUP).key("key 04 gone"),
+            Some((
+                on(Verb::DeleteObject).key("key 04 gone").nth(1),
+                Effect::ConnectionReset,
+            )),
+        ),
+        ("DeleteObject", on(Verb::DeleteObject), None),
         ("GetObject of the lease", on(Verb::GetObject), None),
         ("PutObject of the lease", on(Verb::PutObject), None),
     ]
