@@ -98,6 +98,7 @@ fn trouble() -> impl Strategy<Value = Trouble> {
         Verb::AbortMultipartUpload,
         Verb::GetObject,
         Verb::PutObject,
+        Verb::DeleteObject,
     ]);
     (verbs, 0..effects().len(), 5..60_u8, any::<u64>()).prop_map(|(verb, effect, percent, seed)| {
         Trouble {
@@ -123,9 +124,20 @@ fn effects() -> Vec<Effect> {
         .collect()
 }
 
+/// What runs do about what is gone from the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deletions {
+    Keep,
+    /// Without limits: nothing but an empty source holds a run.
+    Mark,
+    /// With a limit of one object, and each held run is confirmed.
+    MarkIfConfirmed,
+}
+
 /// A world, and what the model remembers of it.
 struct History {
     world: World,
+    deletions: Deletions,
     versions: BTreeSet<(String, String)>,
 }
 
@@ -145,7 +157,7 @@ fn copies() -> impl Strategy<Value = Copies> {
 }
 
 impl History {
-    fn begin(copies: Copies) -> Self {
+    fn begin(copies: Copies, deletions: Deletions) -> Self {
         let world = World::around(Sim::builder().page_size_max(4).start());
         let world = match copies {
             Copies::InParts => world.with("BACKUP_MULTIPART_THRESHOLD", "5 MiB"),
@@ -155,8 +167,23 @@ impl History {
                 "arn:aws:kms:us-east-1:111122223333:key/k1",
             ),
         };
+        let limited = |world: World, most: &str| {
+            world
+                .with("BACKUP_DELETIONS", "mark")
+                .with("BACKUP_MAX_DELETIONS", most)
+                .with("BACKUP_MAX_DELETIONS_PERCENT", "0")
+        };
+        let world = match deletions {
+            Deletions::Keep => world,
+            Deletions::Mark => limited(world, "1000"),
+            Deletions::MarkIfConfirmed => limited(world, "1"),
+        };
         let versions = BTreeSet::new();
-        Self { world, versions }
+        Self {
+            world,
+            deletions,
+            versions,
+        }
     }
 
     async fn follow(&mut self, step: Step) {
@@ -218,8 +245,9 @@ impl History {
         // A run that was refused is no law broken; the last run has to succeed.
         if let Ok(result) = self.world.invoke(json!({})).await {
             assert_adds_up(&result);
-            if result["status"] == "complete" {
-                self.world.assert_backed_up();
+            self.assert_complete_if_it_says_so(&result);
+            if result["deletions"]["confirm"].is_string() {
+                self.confirm(&result).await;
             }
             let good = count(&result, "objects_copied") + count(&result, "objects_unchanged");
             assert!(good <= self.world.equal(), "{result}");
@@ -227,6 +255,31 @@ impl History {
         self.world.sim.clear_faults();
         // The answer that was lost may have been that the lease was given back.
         self.world.let_leases_end();
+    }
+
+    /// Says that what held a run is right, while what goes wrong still does.
+    async fn confirm(&self, held: &Value) {
+        let confirm = json!({"confirm": held["deletions"]["confirm"]});
+        if let Ok(result) = self.world.invoke(confirm).await {
+            assert_adds_up(&result);
+            self.assert_complete_if_it_says_so(&result);
+        }
+    }
+
+    /// Everything is in the backup and in sight, and nothing else is if what is gone is marked.
+    fn assert_complete_if_it_says_so(&self, result: &Value) {
+        if result["status"] != "complete" {
+            return;
+        }
+        self.world.assert_backed_up();
+        // A run that goes on by an old cursor marks nothing, and says nothing of deletions.
+        if !result["deletions"].is_null() {
+            assert_eq!(
+                self.world.keys(BACKUP),
+                self.world.keys(PRIMARY),
+                "{result}"
+            );
+        }
     }
 
     /// A run that has so little time, and perhaps another one that goes on where it has stopped.
@@ -247,6 +300,7 @@ impl History {
             assert_adds_up(&result);
             if result["cursor"].is_null() {
                 self.world.assert_backed_up();
+                self.assert_complete_if_it_says_so(&result);
                 return;
             }
             payload = json!({"operation": "continue", "cursor": result["cursor"]});
@@ -262,9 +316,22 @@ impl History {
 
     async fn assert_converges(&mut self) {
         self.world.let_leases_end();
-        let last = self.world.backup().await;
+        let mut last = self.world.backup().await;
+        let emptied = self.world.keys(PRIMARY).is_empty();
+        if last["status"] == "held" && emptied {
+            assert!(last["deletions"]["confirm"].is_null(), "{last}");
+            return self.assert_no_version_disappeared();
+        }
+        if last["status"] == "held" {
+            assert_eq!(self.deletions, Deletions::MarkIfConfirmed, "{last}");
+            let confirm = json!({"confirm": last["run_id"]});
+            last = self.world.run(confirm).await;
+        }
         assert_eq!(last["status"], "complete", "{last}");
         self.world.assert_backed_up();
+        if self.deletions != Deletions::Keep {
+            assert_eq!(self.world.keys(BACKUP), self.world.keys(PRIMARY), "{last}");
+        }
         let again = self.world.backup().await;
         let found = self.world.keys(PRIMARY).len() as u64;
         assert_eq!(counts(&again), [found, 0, found, 0, 0, 0]);
@@ -272,13 +339,13 @@ impl History {
     }
 }
 
-fn replay(copies: Copies, steps: Vec<Step>) {
+fn replay(copies: Copies, deletions: Deletions, steps: Vec<Step>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        let mut history = History::begin(copies);
+        let mut history = History::begin(copies, deletions);
         for step in steps {
             history.follow(step).await;
         }
@@ -298,7 +365,9 @@ fn a_run_that_has_no_time_at_all_still_has_a_result() {
         color: 0,
     };
 
-    replay(Copies::InParts, vec![put, stop]);
+    for deletions in [Deletions::Keep, Deletions::Mark] {
+        replay(Copies::InParts, deletions, vec![put.clone(), stop.clone()]);
+    }
 }
 
 /// Enough for every day; `HISTORIES=5000` looks further.
@@ -315,6 +384,16 @@ proptest! {
         copies in copies(),
         steps in proptest::collection::vec(step(), 1..25),
     ) {
-        replay(copies, steps);
+        replay(copies, Deletions::Keep, steps);
+    }
+
+    #[test]
+    fn every_history_ends_with_everything_in_sight_and_nothing_else(
+        copies in copies(),
+        steps in proptest::collection::vec(step(), 1..25),
+        confirmed: bool,
+    ) {
+        let deletions = if confirmed { Deletions::MarkIfConfirmed } else { Deletions::Mark };
+        replay(copies, deletions, steps);
     }
 }
