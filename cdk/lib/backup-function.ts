@@ -6,6 +6,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { BackupBucket } from './backup-bucket.ts';
 import { BackupRole } from './backup-role.ts';
+import { type Choice, either } from './choice.ts';
 import { type BackupOptions, optionVariables, present } from './options.ts';
 import type { PrimaryBucket } from './primary-bucket.ts';
 import { orAbsent, type Setting } from './setting.ts';
@@ -45,6 +46,11 @@ export interface FunctionSettings {
    * @default - keys that Amazon S3 manages
    */
   readonly kmsKeyArn?: Setting;
+  /**
+   * Whether what is gone from the primary bucket gets a delete marker in the backup bucket. Its versions stay.
+   * @default false
+   */
+  readonly markDeletions?: Choice;
   /**
    * Address of a local AWS.
    * @default - AWS itself
@@ -105,9 +111,18 @@ function environment(props: BackupFunctionProps): Record<string, string> {
     DESTINATION_BUCKET: props.destination.bucketName,
     BACKUP_EXPECTED_OWNER: Aws.ACCOUNT_ID,
     RUST_LOG: 'info',
-    ...present({ BACKUP_KMS_KEY_ID: orAbsent(props.kmsKeyArn), AWS_ENDPOINT_URL: orAbsent(props.endpointUrl) }),
+    ...present({
+      BACKUP_KMS_KEY_ID: orAbsent(props.kmsKeyArn),
+      AWS_ENDPOINT_URL: orAbsent(props.endpointUrl),
+      BACKUP_DELETIONS: marking(props.markDeletions ?? false),
+    }),
     ...optionVariables(props.options ?? {}),
   };
+}
+
+/** The variable that asks for markers, or nothing at all. */
+function marking(markDeletions: Choice): string | undefined {
+  return markDeletions === false ? undefined : either(markDeletions, 'mark', Aws.NO_VALUE);
 }
 
 /** One reserved execution, none, or what the condition says on deployment. */

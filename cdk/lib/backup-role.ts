@@ -4,6 +4,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
+import { type Choice, decidedLater } from './choice.ts';
 import { wildcardIn } from './findings.ts';
 import * as permissions from './permissions.ts';
 import { conditionOf, type Setting, valueOf } from './setting.ts';
@@ -15,6 +16,11 @@ export interface BackupRoleProps {
   readonly destinationArn: string;
   /** Log group of the function. */
   readonly logGroup: ILogGroup;
+  /**
+   * Whether what is gone from the primary bucket is marked as deleted in the backup bucket.
+   * @default false
+   */
+  readonly markDeletions?: Choice;
   /** Topic for problems. */
   readonly topic: ITopic;
   /**
@@ -56,8 +62,25 @@ export class BackupRole extends Construct {
       { id: wildcardIn(sourceObjects, this), reason: 'A backup reads any object of this one bucket.' },
       { id: wildcardIn(destinationObjects, this), reason: 'A backup adds any object to this one bucket.' },
     );
+    this.allowMarking(destinationObjects, props.markDeletions ?? false);
     this.allowKey('SourceKey', permissions.SOURCE_KEY_ACTIONS, props.sourceKmsKeyArn);
     this.allowKey('BackupKey', permissions.DESTINATION_KEY_ACTIONS, props.kmsKeyArn);
+  }
+
+  /** A policy of its own, because it exists only if deletions are marked. */
+  private allowMarking(objects: string, marks: Choice): void {
+    if (marks === false) {
+      return;
+    }
+    const id = 'MarkInBackup';
+    const policy = new iam.Policy(this, id, {
+      roles: [this.role],
+      statements: [allow(id, permissions.MARKING_ACTIONS, objects)],
+    });
+    (policy.node.defaultChild as iam.CfnPolicy).cfnOptions.condition = decidedLater(marks);
+    Validations.of(policy).acknowledge(
+      { id: wildcardIn(objects, this), reason: 'A backup marks any object of this one bucket.' },
+    );
   }
 
   /** A policy of its own, because it exists only if the key is given. */

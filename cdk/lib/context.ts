@@ -25,6 +25,7 @@ export function backupProps(context: Context): BackupProps {
     notificationEmail: text(context, 'notificationEmail'),
     sourceKmsKeyArn: text(context, 'sourceKmsKeyArn'),
     kmsKeyArn: text(context, 'kmsKeyArn'),
+    markDeletions: choice(context, 'deletions', { keep: false, mark: true }),
     options: {
       sourcePrefix: text(context, 'sourcePrefix'),
       destinationPrefix: text(context, 'destinationPrefix'),
@@ -35,6 +36,8 @@ export function backupProps(context: Context): BackupProps {
       multipartThreshold: text(context, 'multipartThreshold'),
       websiteRedirects: text(context, 'websiteRedirects'),
       mode: text(context, 'mode'),
+      maxDeletions: text(context, 'maxDeletions'),
+      maxDeletionsPercent: text(context, 'maxDeletionsPercent'),
       maxConcurrency: text(context, 'maxConcurrency'),
     },
   };

@@ -48,6 +48,16 @@ export interface BackupOptions {
    */
   readonly mode?: Setting;
   /**
+   * So many deletions are marked without being confirmed, even if they are more than `maxDeletionsPercent`.
+   * @default - 100
+   */
+  readonly maxDeletions?: Setting;
+  /**
+   * So much of the backup, in percent, is marked without being confirmed, even if it is more than `maxDeletions`.
+   * @default - 10
+   */
+  readonly maxDeletionsPercent?: Setting;
+  /**
    * Upper bound of copies in flight.
    * @default - derived from the memory of the function
    */
@@ -64,6 +74,8 @@ const VARIABLES: Record<keyof BackupOptions, string> = {
   multipartThreshold: 'BACKUP_MULTIPART_THRESHOLD',
   websiteRedirects: 'BACKUP_WEBSITE_REDIRECTS',
   mode: 'BACKUP_MODE',
+  maxDeletions: 'BACKUP_MAX_DELETIONS',
+  maxDeletionsPercent: 'BACKUP_MAX_DELETIONS_PERCENT',
   maxConcurrency: 'BACKUP_MAX_CONCURRENCY',
 };
 

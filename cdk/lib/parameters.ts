@@ -52,6 +52,16 @@ const OPTIONS = {
     allowedValues: ['', 'empty', 'all'],
   }),
   Mode: optional('"full" copies everything again. Empty: incremental.', { allowedValues: ['', 'incremental', 'full'] }),
+  Deletions: {
+    type: 'String', default: 'keep', allowedValues: ['keep', 'mark'],
+    description: '"mark" puts a delete marker into the backup for what is gone from the source. Its versions stay.',
+  },
+  MaxDeletions: optional('So many deletions are marked without being confirmed. Empty: 100.', {
+    allowedPattern: '^[0-9]{0,18}$',
+  }),
+  MaxDeletionsPercent: optional('So much of the backup is marked without being confirmed, in percent. Empty: 10.', {
+    allowedPattern: '^$|^[0-9]{1,2}$|^100$',
+  }),
   MaxConcurrency: optional('Upper bound of copies in flight. Empty: derived from the memory.', {
     allowedPattern: '^$|^[1-9][0-9]{0,3}$',
   }),

@@ -24,10 +24,18 @@ export const DESTINATION_BUCKET_ACTIONS = [
 
 /** Actions on the objects of the backup bucket. */
 export const DESTINATION_OBJECT_ACTIONS = [
-  's3:GetObject', // HeadObject after a copy whose answer was lost; GetObject and PutObject of the lease.
-  's3:PutObject', // CopyObject, the calls of a multi-part copy, PutObject of the lease.
+  's3:GetObject', // HeadObject after a call whose answer was lost; GetObject and PutObject of the program's own objects.
+  's3:PutObject', // CopyObject, the calls of a multi-part copy, PutObject of the program's own objects.
   's3:PutObjectTagging', // CopyObject and CreateMultipartUpload of an object with tags.
   's3:AbortMultipartUpload', // AbortMultipartUpload, when a multi-part copy cannot be finished.
+] as const;
+
+/**
+ * Actions on the objects of the backup bucket if deletions are marked there. A marker hides what is below it; without
+ * s3:DeleteObjectVersion nothing can be taken away.
+ */
+export const MARKING_ACTIONS = [
+  's3:DeleteObject', // DeleteObject, never with a version.
 ] as const;
 
 /** Actions on the key that encrypts the backups, if there is one. */

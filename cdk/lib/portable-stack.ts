@@ -44,6 +44,7 @@ export class PortableStack extends Stack {
       notificationEmail: this.optional('NotificationEmail'),
       sourceKmsKeyArn: this.optional('SourceKmsKeyArn'),
       kmsKeyArn: this.optional('KmsKeyArn'),
+      markDeletions: this.when('DeletionsIsMark', Fn.conditionEquals(parameters.Deletions, 'mark')),
       endpointUrl: this.optional('AwsEndpointUrl'),
       options: {
         sourcePrefix: this.optional('SourcePrefix'),
@@ -55,6 +56,8 @@ export class PortableStack extends Stack {
         multipartThreshold: this.optional('MultipartThreshold'),
         websiteRedirects: this.optional('WebsiteRedirects'),
         mode: this.optional('Mode'),
+        maxDeletions: this.optional('MaxDeletions'),
+        maxDeletionsPercent: this.optional('MaxDeletionsPercent'),
         maxConcurrency: this.optional('MaxConcurrency'),
       },
     });

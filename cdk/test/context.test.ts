@@ -23,13 +23,14 @@ test('the context has the names of the parameters of the portable template', () 
 });
 
 test('values of the command line are texts', () => {
-  const { memorySize, oneRunAtATime, continuation, architecture, sourceBucketName, options } = props({
-    memorySize: '1769', oneRunAtATime: 'no', continuation: 'yes', architecture: 'arm64', sourceBucket: 'my-data',
+  const { memorySize, oneRunAtATime, continuation, architecture, markDeletions, sourceBucketName, options } = props({
+    memorySize: '1769', oneRunAtATime: 'no', continuation: 'yes', deletions: 'mark', architecture: 'arm64', sourceBucket: 'my-data',
     include: '*.jpg', mode: '',
   });
 
   assert.deepEqual([memorySize, oneRunAtATime, continuation, architecture?.name], [1769, false, true, 'arm64']);
   assert.equal(sourceBucketName, 'my-data');
+  assert.equal(markDeletions, true);
   assert.deepEqual([options?.include, options?.mode], ['*.jpg', undefined]);
 });
 
@@ -44,5 +45,6 @@ test('a wrong value is an error that says what is allowed', () => {
   assert.throws(() => props({ memorySize: 'much' }), { message: '-c memorySize=much: expected a whole number above zero' });
   assert.throws(() => props({ architecture: 'x86' }), { message: '-c architecture=x86: expected one of x86_64, arm64' });
   assert.throws(() => props({ continuation: 'on' }), { message: '-c continuation=on: expected one of yes, no' });
+  assert.throws(() => props({ deletions: 'yes' }), { message: '-c deletions=yes: expected one of keep, mark' });
   assert.throws(() => props({ oneRunAtATime: 'true' }), { message: '-c oneRunAtATime=true: expected one of yes, no' });
 });

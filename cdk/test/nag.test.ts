@@ -37,7 +37,7 @@ test('there is no finding on the stack with a new primary bucket', () => {
 test('there is no finding on the stack with everything that can be set', () => {
   const backup = {
     code: anyCode(), sourceBucketName: 'my-data', backupBucketName: 'my-backups', notificationEmail: 'me@example.com',
-    kmsKeyArn: KEY_ARN, sourceKmsKeyArn: KEY_ARN,
+    kmsKeyArn: KEY_ARN, sourceKmsKeyArn: KEY_ARN, markDeletions: true,
   };
 
   assert.deepEqual(findings((app) => new BackupStack(app, 'Full', { backup })), []);

@@ -55,6 +55,7 @@ test('by default it runs at 2 AM UTC, on x86_64, with 512 MB', () => {
   assert.equal(defaults.MemorySize, 512);
   assert.equal(defaults.OneRunAtATime, 'yes');
   assert.equal(defaults.Continuation, 'no');
+  assert.equal(defaults.Deletions, 'keep');
 });
 
 test('a new primary bucket is made only if none is named', () => {
@@ -80,14 +81,17 @@ test('a variable is absent when its parameter is empty', () => {
     BACKUP_MULTIPART_THRESHOLD: ifGiven('MultipartThreshold'),
     BACKUP_WEBSITE_REDIRECTS: ifGiven('WebsiteRedirects'),
     BACKUP_MODE: ifGiven('Mode'),
+    BACKUP_DELETIONS: { 'Fn::If': ['DeletionsIsMark', 'mark', { Ref: 'AWS::NoValue' }] },
+    BACKUP_MAX_DELETIONS: ifGiven('MaxDeletions'),
+    BACKUP_MAX_DELETIONS_PERCENT: ifGiven('MaxDeletionsPercent'),
     BACKUP_MAX_CONCURRENCY: ifGiven('MaxConcurrency'),
   });
 });
 
-test('permission to use a key exists only with the key', () => {
+test('permission to use a key exists only with the key, and to place a marker only if that is asked for', () => {
   const policies = Object.values<any>(template.Resources).filter(({ Type }) => Type === 'AWS::IAM::Policy');
 
-  assert.deepEqual(policies.map(({ Condition }) => Condition).sort(), ['KmsKeyArnIsGiven', 'SourceKmsKeyArnIsGiven']);
+  assert.deepEqual(policies.map(({ Condition }) => Condition).sort(), ['DeletionsIsMark', 'KmsKeyArnIsGiven', 'SourceKmsKeyArnIsGiven']);
 });
 
 test('the address of a local AWS does not weaken a policy', () => {

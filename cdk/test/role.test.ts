@@ -43,6 +43,21 @@ test('keys bring exactly their own actions', () => {
   ]);
 });
 
+test('marking deletions brings exactly the action that places a marker', () => {
+  const template = backupTemplate({ markDeletions: true });
+
+  const added = granted(template).filter((grant) => !WITHOUT_KEYS.includes(grant));
+  assert.deepEqual(added, ['s3:DeleteObject on the backup/*']);
+  assert.equal(only(template, 'AWS::Lambda::Function').Environment.Variables.BACKUP_DELETIONS, 'mark');
+});
+
+test('where deletions are kept the function is not told of any', () => {
+  for (const template of [backupTemplate(), backupTemplate({ markDeletions: false })]) {
+    assert.deepEqual(granted(template), WITHOUT_KEYS);
+    assert.equal(only(template, 'AWS::Lambda::Function').Environment.Variables.BACKUP_DELETIONS, undefined);
+  }
+});
+
 test('an existing primary bucket gets the same actions', () => {
   const grants = granted(backupTemplate({ sourceBucketName: 'my-data' }));
 

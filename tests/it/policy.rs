@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use s3_sim::{Content, Effect, Encryption, Fault, Put, Verb};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::{BACKUP, PRIMARY, World, counts};
 
@@ -15,8 +15,17 @@ const BACKUP_KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/backup";
 /// An action on the bucket or the key of a side: `source s3:GetObject`.
 type Permissions = BTreeSet<String>;
 
+/// What is chosen on deployment, and changes what the role may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deletions {
+    Keep,
+    Mark,
+}
+
+const BOTH: [Deletions; 2] = [Deletions::Keep, Deletions::Mark];
+
 /// What the product was seen to use, in runs that take every way there is.
-async fn used() -> Permissions {
+async fn used(deletions: Deletions) -> Permissions {
     let world = World::new()
         .with("BACKUP_KMS_KEY_ID", BACKUP_KEY)
         .with("BACKUP_MULTIPART_THRESHOLD", "8 MiB");
@@ -38,6 +47,11 @@ async fn used() -> Permissions {
     let result = world.backup().await;
 
     assert_eq!(counts(&result), [4, 3, 0, 0, 0, 1], "{result}");
+    world.sim.clear_faults();
+    let world = match deletions {
+        Deletions::Keep => world,
+        Deletions::Mark => mark(world).await,
+    };
     let side = |resource: &str| match resource {
         PRIMARY | SOURCE_KEY => "source",
         BACKUP | BACKUP_KEY => "destination",
@@ -49,12 +63,33 @@ async fn used() -> Permissions {
         .collect()
 }
 
+/// Marks what is gone: held at first and then confirmed, with an answer that is lost.
+async fn mark(world: World) -> World {
+    let world = world
+        .with("BACKUP_DELETIONS", "mark")
+        .with("BACKUP_MAX_DELETIONS", "0");
+    world.sim.delete(PRIMARY, "small");
+    world.sim.delete(PRIMARY, "lost");
+    let lost = Fault::on(Verb::DeleteObject).nth(1);
+    world.sim.fault(lost, Effect::ResetAfterWork);
+
+    let held = world.backup().await;
+    let confirm = json!({"confirm": held["deletions"]["confirm"]});
+    let result = world.run(confirm).await;
+
+    assert_eq!(result["objects_marked_deleted"], 2, "{result}");
+    world
+}
+
 /// What the template grants on buckets and keys.
-fn granted() -> Permissions {
+fn granted(deletions: Deletions) -> Permissions {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("cloudformation/s3-backup.template.json");
     let template: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let mut granted = Permissions::new();
     for (name, resource) in template["Resources"].as_object().unwrap() {
+        if resource["Condition"] == "DeletionsIsMark" && deletions == Deletions::Keep {
+            continue;
+        }
         let properties = &resource["Properties"];
         let documents = match resource["Type"].as_str().unwrap() {
             "AWS::IAM::Role" => {
@@ -103,28 +138,42 @@ fn grant(granted: &mut Permissions, statement: &Value) {
 
 #[tokio::test]
 async fn the_role_has_what_the_product_uses_and_nothing_else() {
-    let used = used().await;
-    let granted = granted();
+    for deletions in BOTH {
+        let used = used(deletions).await;
+        let granted = granted(deletions);
 
-    let missing: Vec<_> = used.difference(&granted).collect();
-    let needless: Vec<_> = granted.difference(&used).collect();
-    assert!(missing.is_empty(), "the role lacks {missing:?}");
-    assert!(
-        needless.is_empty(),
-        "the role has, and nothing uses, {needless:?}"
-    );
+        let missing: Vec<_> = used.difference(&granted).collect();
+        let needless: Vec<_> = granted.difference(&used).collect();
+        assert!(
+            missing.is_empty(),
+            "{deletions:?}: the role lacks {missing:?}"
+        );
+        assert!(
+            needless.is_empty(),
+            "{deletions:?}: the role has, and nothing uses, {needless:?}"
+        );
+    }
+}
+
+#[test]
+fn marking_deletions_brings_the_one_action_that_places_a_marker() {
+    let [keep, mark] = BOTH.map(granted);
+
+    let added: Vec<_> = mark.difference(&keep).collect();
+
+    assert_eq!(added, ["destination s3:DeleteObject"]);
+    assert!(mark.is_superset(&keep));
 }
 
 #[test]
 fn nothing_in_the_role_can_destroy_a_backup() {
     let destroyers = [
-        "s3:DeleteObject",
         "s3:DeleteObjectVersion",
         "s3:PutLifecycleConfiguration",
         "s3:PutBucketVersioning",
         "s3:BypassGovernanceRetention",
     ];
-    for permission in granted() {
+    for permission in granted(Deletions::Mark) {
         let (_, action) = permission.split_once(' ').unwrap();
         assert!(
             !destroyers.contains(&action) && !action.contains('*'),
