@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
+use tokio::time::timeout_at;
 
 use super::course::{Course, Trail, tell};
 use super::{Ended, Pass, Route};
@@ -21,7 +22,7 @@ use crate::model::{Census, Key, KeyRange};
 use crate::plan::{Intent, Leg, Plan, Stage};
 use crate::report::{Deletions, Report};
 use crate::resume::Progress;
-use crate::s3::{Bucket, Operation, Versioning};
+use crate::s3::{Bucket, Cause, Operation, S3Error, Versioning};
 
 /// Keys that are kept in mind for each destination: a megabyte at most, and enough for all but a few
 /// nights.
@@ -61,7 +62,11 @@ pub(super) async fn finish(
         return Ended { report, cursor };
     }
     let destinations: Vec<Bucket> = routes.iter().map(|to| to.destination.clone()).collect();
-    match deletions::decide(plan, marking, &destinations, &counted).await {
+    let decided = deletions::decide(plan, marking, &destinations, &counted);
+    match Box::pin(in_time(plan, decided))
+        .await
+        .unwrap_or_else(too_late)
+    {
         Decision::Hold(hold) => {
             let report = held(report, plan, told, hold);
             Ended { report, cursor }
@@ -93,6 +98,22 @@ pub(super) async fn go_on(
     };
     let report = report.with_deletions(told);
     mark(plan, routes, report, Vec::new(), watch).await
+}
+
+/// What comes of it before the run has to give up.
+async fn in_time<T>(plan: &Plan, work: impl Future<Output = T>) -> Option<T> {
+    match plan.limits.deadline {
+        Some(deadline) => timeout_at(deadline.give_up_at.into(), work).await.ok(),
+        None => Some(work.await),
+    }
+}
+
+fn too_late() -> Decision {
+    Decision::Hold(Hold {
+        why: "the run had to stop before it was decided on them".to_owned(),
+        can_be_confirmed: false,
+        failures: Vec::new(),
+    })
 }
 
 /// What was counted for each destination, before the run was stopped and since.
@@ -160,7 +181,7 @@ async fn mark(
         let known = known
             .get(number)
             .filter(|known| known.len() as u64 == leg.agreed);
-        let (own, steps) = match (keeps_versions(leg, &route.destination).await, known) {
+        let (own, steps) = match (keeps_versions(plan, leg, &route.destination).await, known) {
             (Err(failure), _) => {
                 let nothing = Progress::of(Territory::new(Vec::new()));
                 let steps = stream::iter([broken(failure)]);
@@ -286,15 +307,21 @@ fn outcomes_of<'a>(
 }
 
 /// A marker in a bucket that does not keep versions any more would destroy what it hides.
-async fn keeps_versions(leg: &Leg, bucket: &Bucket) -> Result<(), Failure> {
+async fn keeps_versions(plan: &Plan, leg: &Leg, bucket: &Bucket) -> Result<(), Failure> {
     if leg.agreed == 0 {
         return Ok(());
     }
-    match bucket.versioning().await {
+    let operation = Operation::GetBucketVersioning;
+    let answer = in_time(plan, bucket.versioning()).await.unwrap_or_else(|| {
+        let message = "it is not known whether it still keeps versions".to_owned();
+        let cause = Cause::OutOfTime;
+        Err(S3Error::ours(operation, bucket.name(), cause, message))
+    });
+    match answer {
         Ok(Versioning::Enabled) => Ok(()),
         Ok(Versioning::Suspended | Versioning::Off) => Err(Failure {
             key: None,
-            operation: Operation::GetBucketVersioning.name(),
+            operation: operation.name(),
             code: Some("NotVersioned".to_owned()),
             message: format!(
                 "bucket {} does not keep versions any more: nothing was marked as deleted in it",

@@ -793,6 +793,56 @@ async fn a_continued_run_marks_only_at_the_end_and_counts_everything_once() {
 }
 
 #[tokio::test]
+async fn a_confirmation_goes_on_with_a_run_that_is_stopped() {
+    let world = slow(600)
+        .await
+        .with("BACKUP_MAX_DELETIONS", "0")
+        .with("BACKUP_MAX_DELETIONS_PERCENT", "0");
+    delete(&world, 60);
+    let held = world.backup().await;
+    for n in 60..600 {
+        world.put(&key(n), "changed");
+    }
+
+    let results = to_the_end(&world, Duration::from_secs(1), confirming(&held)).await;
+
+    assert!(results.len() > 1, "one run was enough");
+    assert_eq!(results[0]["cursor"]["confirm"], held["run_id"]);
+    assert_eq!(results.iter().map(marked).sum::<u64>(), 60);
+    assert_eq!(results.last().unwrap()["status"], "complete");
+}
+
+#[tokio::test]
+async fn a_listing_that_broke_off_before_the_run_was_stopped_forbids_deletions_to_the_end() {
+    let world = slow(600).await;
+    delete(&world, 60);
+    for n in 60..600 {
+        world.put(&key(n), "changed");
+    }
+    let (front, back) = (
+        json!({"destination": BACKUP, "until": key(300)}),
+        json!({"destination": BACKUP, "after": key(300)}),
+    );
+    let counted = json!({"destination": BACKUP, "source": 0, "backup": 0, "gone": 0});
+    let cursor = json!({"format": 2, "prefix": "", "mode": "incremental", "dry_run": false,
+        "deletions": "mark", "counted": [counted], "ranges": [front, back]});
+    let second_page = Fault::on(Verb::ListObjectsV2).bucket(BACKUP).nth(2);
+    world.sim.fault(second_page, denied());
+
+    let going_on = json!({"operation": "continue", "cursor": cursor});
+    let results = to_the_end(&world, Duration::from_secs(1), going_on).await;
+
+    assert_eq!(count(&results[0], "errors"), 1, "{results:?}");
+    assert!(
+        !results[0]["cursor"].is_null(),
+        "one run was enough: {results:?}"
+    );
+    assert_eq!(results[0]["cursor"]["deletions"], json!(null));
+    assert_eq!(results.iter().map(marked).sum::<u64>(), 0);
+    assert_eq!(markers(&world), 0);
+}
+
+#[tokio::test]
 async fn marking_that_is_stopped_is_continued_and_marks_no_more_than_agreed() {
     let world = slow(1000).await;
     delete(&world, 900);
