@@ -760,6 +760,21 @@ async fn to_the_end(world: &World, time: Duration, payload: Value) -> Vec<Value>
     results
 }
 
+/// Each was marked once. A marker that was given up when the time was over may have been placed all the
+/// same: then no result counts it.
+fn assert_marked(world: &World, results: &[Value], objects: u64) {
+    let told: u64 = results.iter().map(marked).sum();
+    let given_up = 8 * results.len() as u64;
+    assert!(
+        told <= objects && told + given_up >= objects,
+        "{told}: {results:?}"
+    );
+    let placed = world.sim.all_versions(BACKUP).into_iter();
+    let placed = placed.filter(|version| version.is_delete_marker).count() as u64;
+    assert_eq!(placed, objects, "markers were placed twice or not at all");
+    assert_eq!(world.keys(BACKUP), world.keys(PRIMARY));
+}
+
 #[tokio::test]
 async fn a_continued_run_marks_only_at_the_end_and_counts_everything_once() {
     let world = slow(600).await;
@@ -786,7 +801,7 @@ async fn a_continued_run_marks_only_at_the_end_and_counts_everything_once() {
     assert_eq!(last["status"], "complete");
     let first_marked = results.iter().find(|result| marked(result) > 0).unwrap();
     assert_eq!(first_marked["deletions"]["due"], 60);
-    assert_eq!(results.iter().map(marked).sum::<u64>(), 60);
+    assert_marked(&world, &results, 60);
     assert_eq!(first_marked["deletions"]["percent"], 10.0, "{first_marked}");
     assert_eq!(world.keys(BACKUP), world.keys(PRIMARY));
     world.assert_backed_up();
@@ -808,7 +823,7 @@ async fn a_confirmation_goes_on_with_a_run_that_is_stopped() {
 
     assert!(results.len() > 1, "one run was enough");
     assert_eq!(results[0]["cursor"]["confirm"], held["run_id"]);
-    assert_eq!(results.iter().map(marked).sum::<u64>(), 60);
+    assert_marked(&world, &results, 60);
     assert_eq!(results.last().unwrap()["status"], "complete");
 }
 
@@ -853,9 +868,8 @@ async fn marking_that_is_stopped_is_continued_and_marks_no_more_than_agreed() {
         .iter()
         .filter(|result| !result["cursor"]["agreed"].is_null());
     assert!(stopped.count() > 0, "{results:?}");
-    assert_eq!(results.iter().map(marked).sum::<u64>(), 900);
+    assert_marked(&world, &results, 900);
     assert_eq!(world.keys(BACKUP), world.keys(PRIMARY));
-    assert_eq!(markers(&world), 900, "no marker was placed twice");
     let agreed = |result: &Value| result["cursor"]["agreed"][0]["most"].as_u64();
     let first = results.iter().find_map(agreed).unwrap();
     let before: u64 = results
