@@ -236,7 +236,8 @@ impl Pass {
         };
         let territory = Territory::new(ranges);
         Self {
-            sections: list::sections(sides, territory.clone()).boxed(),
+            // Of a destination that is done there are none, which is found out twice.
+            sections: list::sections(sides, territory.clone()).fuse().boxed(),
             territory,
             route,
             placement,
