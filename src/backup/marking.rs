@@ -22,7 +22,7 @@ use crate::model::{Census, Key, KeyRange};
 use crate::plan::{Intent, Leg, Plan, Stage};
 use crate::report::{Deletions, Report};
 use crate::resume::Progress;
-use crate::s3::{Bucket, Cause, Operation, S3Error, Versioning};
+use crate::s3::{Bucket, Operation, Versioning};
 
 /// Keys that are kept in mind for each destination: a megabyte at most, and enough for all but a few
 /// nights.
@@ -176,32 +176,13 @@ async fn mark(
     watch: &mut impl FnMut(&Report),
 ) -> Ended {
     let mut trails = Vec::new();
-    let mut outcomes: Vec<BoxStream<'_, Done>> = Vec::new();
+    let mut outcomes = Vec::new();
     for (number, (leg, route)) in plan.legs.iter().zip(routes).enumerate() {
-        let known = known
-            .get(number)
-            .filter(|known| known.len() as u64 == leg.agreed);
-        let (own, steps) = match (keeps_versions(plan, leg, &route.destination).await, known) {
-            (Err(failure), _) => {
-                let nothing = Progress::of(Territory::new(Vec::new()));
-                let steps = stream::iter([broken(failure)]);
-                (Trail::of(nothing, None), steps.boxed())
-            }
-            (Ok(()), Some(known)) => {
-                let progress = Progress::of(Territory::new(leg.ranges.clone()));
-                (Trail::of(progress, None), in_mind(known).boxed())
-            }
-            (Ok(()), None) => {
-                // What is gone is gone, whatever the last snapshot says of it.
-                let history = History::none(route.destination.clone(), leg.job.clone());
-                let pass = Pass::open(plan, leg, route.clone(), history, leg.ranges.clone());
-                let trail = pass.trail();
-                let steps = listed(pass.batches(plan), leg.agreed);
-                (trail, steps.boxed())
-            }
-        };
-        trails.push(own);
-        outcomes.push(outcomes_of(plan, leg, route, steps).boxed());
+        let known = known.get(number);
+        let known = known.filter(|known| known.len() as u64 == leg.agreed);
+        let (trail, own) = mark_in(plan, leg, route, known).await;
+        trails.push(trail);
+        outcomes.push(own);
     }
     let course = Course::begin(report, trails.into_iter());
     let course = course.follow(plan, outcomes.into_iter(), watch).await;
@@ -212,10 +193,40 @@ async fn mark(
     }
 }
 
+/// Marks what is gone from one destination: these keys, or what listings find.
+async fn mark_in(
+    plan: &Plan,
+    leg: &Leg,
+    route: &Route,
+    known: Option<&BTreeSet<Key>>,
+) -> (Trail, BoxStream<'static, Done>) {
+    let all = || Progress::of(Territory::new(leg.ranges.clone()));
+    match (keeps_versions(plan, leg, &route.destination).await, known) {
+        (None, _) => (Trail::of(all(), None), stream::empty().boxed()),
+        (Some(Err(failure)), _) => {
+            let nothing = Progress::of(Territory::new(Vec::new()));
+            let broken = settled(0, None, Outcome::Broken(failure));
+            (Trail::of(nothing, None), stream::iter([broken]).boxed())
+        }
+        (Some(Ok(())), Some(known)) => {
+            let outcomes = outcomes_of(plan, leg, route, in_mind(known));
+            (Trail::of(all(), None), outcomes.boxed())
+        }
+        (Some(Ok(())), None) => {
+            // What is gone is gone, whatever the last snapshot says of it.
+            let history = History::none(route.destination.clone(), leg.job.clone());
+            let pass = Pass::open(plan, leg, route.clone(), history, leg.ranges.clone());
+            let trail = pass.trail();
+            let steps = listed(pass.batches(plan), leg.agreed);
+            (trail, outcomes_of(plan, leg, route, steps).boxed())
+        }
+    }
+}
+
 /// What is done about a key: it is marked, or it is already known what became of it.
 enum Step {
     Mark { piece: usize, key: Key },
-    Done(Done),
+    Done(Box<Done>),
 }
 
 /// The keys that were kept in mind, where these are all.
@@ -260,7 +271,7 @@ fn listed(batches: impl Stream<Item = Batch>, most: u64) -> impl Stream<Item = S
 }
 
 fn done(piece: usize, key: Option<Key>, outcome: Outcome) -> Step {
-    Step::Done(settled(piece, key, outcome))
+    Step::Done(Box::new(settled(piece, key, outcome)))
 }
 
 /// Nothing is recorded of it, so that its place does not matter.
@@ -276,12 +287,12 @@ fn settled(piece: usize, key: Option<Key>, outcome: Outcome) -> Done {
 }
 
 /// What becomes of each step. When it is time to stop nothing more is begun.
-fn outcomes_of<'a>(
+fn outcomes_of<S: Stream<Item = Step> + Send + 'static>(
     plan: &Plan,
     leg: &Leg,
     route: &Route,
-    steps: impl Stream<Item = Step> + Send + 'a,
-) -> impl Stream<Item = Done> + 'a {
+    steps: S,
+) -> impl Stream<Item = Done> + use<S> {
     let marker = Marker {
         source: route.source.clone(),
         destination: route.destination.clone(),
@@ -295,7 +306,7 @@ fn outcomes_of<'a>(
             let marker = marker.clone();
             async move {
                 match step {
-                    Step::Done(done) => done,
+                    Step::Done(done) => *done,
                     Step::Mark { piece, key } => {
                         let outcome = marker.mark(&key).await;
                         settled(piece, Some(key), outcome)
@@ -306,22 +317,18 @@ fn outcomes_of<'a>(
         .buffer_unordered(plan.limits.max_concurrency)
 }
 
-/// A marker in a bucket that does not keep versions any more would destroy what it hides.
-async fn keeps_versions(plan: &Plan, leg: &Leg, bucket: &Bucket) -> Result<(), Failure> {
+/// A marker in a bucket that does not keep versions any more would destroy what it hides. None if the
+/// run has to stop before that is known.
+async fn keeps_versions(plan: &Plan, leg: &Leg, bucket: &Bucket) -> Option<Result<(), Failure>> {
     if leg.agreed == 0 {
-        return Ok(());
+        return Some(Ok(()));
     }
-    let operation = Operation::GetBucketVersioning;
-    let answer = in_time(plan, bucket.versioning()).await.unwrap_or_else(|| {
-        let message = "it is not known whether it still keeps versions".to_owned();
-        let cause = Cause::OutOfTime;
-        Err(S3Error::ours(operation, bucket.name(), cause, message))
-    });
-    match answer {
+    let answer = in_time(plan, bucket.versioning()).await?;
+    Some(match answer {
         Ok(Versioning::Enabled) => Ok(()),
         Ok(Versioning::Suspended | Versioning::Off) => Err(Failure {
             key: None,
-            operation: operation.name(),
+            operation: Operation::GetBucketVersioning.name(),
             code: Some("NotVersioned".to_owned()),
             message: format!(
                 "bucket {} does not keep versions any more: nothing was marked as deleted in it",
@@ -331,9 +338,5 @@ async fn keeps_versions(plan: &Plan, leg: &Leg, bucket: &Bucket) -> Result<(), F
             request_id: None,
         }),
         Err(error) => Err(error.into()),
-    }
-}
-
-fn broken(failure: Failure) -> Step {
-    done(0, None, Outcome::Broken(failure))
+    })
 }

@@ -25,11 +25,18 @@ async fn marking_in_pages(objects: usize) -> World {
 }
 
 async fn backed_up(world: World, objects: usize) -> World {
+    backed_up_in(world, objects, 1).await
+}
+
+async fn backed_up_in(world: World, objects: usize, destinations: usize) -> World {
     for n in 0..objects {
         world.put(&key(n), "1");
     }
     let first = world.backup().await;
-    assert_eq!(count(&first, "objects_copied"), objects as u64);
+    assert_eq!(
+        count(&first, "objects_copied"),
+        (objects * destinations) as u64
+    );
     world.sim.ledger().clear();
     world
 }
@@ -626,6 +633,25 @@ async fn a_dry_run_tells_what_would_be_marked_and_marks_nothing() {
 }
 
 #[tokio::test]
+async fn a_plan_tells_what_would_be_marked_and_marks_nothing() {
+    let world = marking(3).await;
+    delete(&world, 1);
+
+    let plan = world.run(json!({"operation": "plan"})).await;
+    let confirming = json!({"operation": "plan", "confirm": plan["run_id"]});
+
+    assert_eq!(plan["status"], "complete");
+    assert_eq!(plan["deletions"]["keys"], json!([key(0)]));
+    assert_eq!(
+        plan["message"],
+        "Plan for 2 objects: 0 to copy, 2 unchanged; 1 to mark as deleted"
+    );
+    assert!(event::parse(&confirming).is_err());
+    assert_eq!(markers(&world), 0);
+    assert_eq!(world.keys(BACKUP).len(), 3);
+}
+
+#[tokio::test]
 async fn more_than_are_kept_in_mind_are_found_by_a_second_listing() {
     let world = marking(1500).await.with("BACKUP_MAX_DELETIONS", "2000");
     delete(&world, 1200);
@@ -878,6 +904,77 @@ async fn marking_that_is_stopped_is_continued_and_marks_no_more_than_agreed() {
         .map(marked)
         .sum();
     assert!(first <= 900 - before, "{first} after {before}");
+}
+
+#[tokio::test]
+async fn a_run_that_has_to_stop_before_it_marks_leaves_that_to_a_cursor() {
+    let world = marking(3).await;
+    delete(&world, 1);
+    let (second, stall) = (Fault::on(Verb::GetBucketVersioning).nth(2), Effect::Stall);
+    world.sim.fault(second, stall);
+
+    let stopped = within(&world, Duration::from_secs(2), &json!({})).await;
+    let going_on = json!({"operation": "continue", "cursor": stopped["cursor"]});
+    let result = within(&world, Duration::from_secs(30), &going_on).await;
+
+    assert_eq!(stopped["status"], "incomplete", "{stopped}");
+    assert_eq!((count(&stopped, "errors"), marked(&stopped)), (0, 0));
+    let agreed = json!([{"destination": BACKUP, "most": 1}]);
+    assert_eq!(stopped["cursor"]["agreed"], agreed);
+    assert_eq!(result["status"], "complete", "{result}");
+    assert_eq!(marked(&result), 1);
+    assert_eq!(world.keys(BACKUP), world.keys(PRIMARY));
+}
+
+#[tokio::test]
+async fn snapshots_are_closed_before_anything_is_marked_and_not_once_more() {
+    let world = slow(600).await;
+    delete(&world, 500);
+
+    let results = to_the_end(&world, Duration::from_secs(1), json!({})).await;
+
+    let snapshots = results
+        .iter()
+        .map(|result| &result["destinations"][0]["snapshot"]);
+    let snapshots: Vec<&Value> = snapshots.filter(|snapshot| !snapshot.is_null()).collect();
+    let written = snapshots
+        .iter()
+        .filter(|snapshot| !snapshot["key"].is_null());
+    assert!(snapshots.len() < results.len(), "{results:?}");
+    assert_eq!(written.count(), 1, "{snapshots:?}");
+    let last = snapshots[snapshots.len() - 1];
+    assert_eq!(
+        (&last["objects"], &last["problem"]),
+        (&json!(100), &json!(null))
+    );
+    let again = world.backup().await;
+    assert_eq!(counts(&again), [100, 0, 100, 0, 0, 0]);
+    assert_eq!(again["destinations"][0]["snapshot"]["segments_written"], 0);
+}
+
+#[tokio::test]
+async fn a_destination_that_is_done_is_not_recorded_again_when_the_other_goes_on() {
+    let world = World::new()
+        .with_bucket("second")
+        .with("DESTINATION_BUCKET", "backup,second")
+        .with("BACKUP_DELETIONS", "mark");
+    let world = backed_up_in(world, 3, 2).await;
+    delete(&world, 1);
+    let census = |name| json!({"destination": name, "source": 0, "backup": 0, "gone": 0});
+    let cursor = json!({"format": 2, "prefix": "", "mode": "incremental", "dry_run": false,
+        "deletions": "mark", "counted": [census(BACKUP), census("second")],
+        "ranges": [{"destination": "second"}]});
+
+    let result = world
+        .run(json!({"operation": "continue", "cursor": cursor}))
+        .await;
+
+    assert_eq!(
+        result["destinations"][0]["snapshot"],
+        json!(null),
+        "{result}"
+    );
+    assert_eq!(marked(&result), 1);
 }
 
 #[tokio::test]
