@@ -1,8 +1,9 @@
-//! The simulator as a program, for benchmarks: prints its endpoint and runs
-//! until it is killed, or until its input ends if it is to report. Keeps counts
-//! only, so that its memory stays small.
+//! The simulator as a program, for benchmarks and for the conformance tests:
+//! prints its endpoint and runs until it is killed, or until its input ends if it
+//! is to report. Keeps counts only, so that its memory stays small.
 
 mod fault;
+mod orders;
 mod report;
 mod stage;
 
@@ -12,6 +13,8 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 usage: s3-sim [options]
+  --kms A,B              buckets that encrypt with a KMS key by default
+  --clock DAYS           the clock stands, so many days ago, until it is advanced
   --port N               port to listen on; 0, the default, for any
   --buckets A,B          unversioned buckets (default: primary)
   --versioned C,D        versioned buckets (default: backup)
@@ -28,7 +31,9 @@ usage: s3-sim [options]
                          wrong: 500, 503, reset, or 200 with an error inside;
                          may be repeated
   --report               ends when its input ends, and tells then, as JSON, what
-                         it was asked and how the buckets differ";
+                         it was asked and how the buckets differ; takes orders
+                         from its input until then: `report` tells it at once,
+                         `advance SECONDS` moves the clock";
 
 fn main() -> ExitCode {
     let arguments = std::env::args().skip(1);
@@ -47,6 +52,10 @@ fn run(stage: Stage) -> ExitCode {
     for (fault, effect) in stage.faults {
         sim.fault(fault, effect);
     }
+    if let Some(ago) = stage.stands {
+        sim.clock().freeze();
+        sim.clock().rewind(ago);
+    }
     sim.ledger().keep(Detail::Counts);
     println!("{}", sim.endpoint());
     if !stage.reports {
@@ -54,9 +63,11 @@ fn run(stage: Stage) -> ExitCode {
             std::thread::park();
         }
     }
-    // What comes is of no interest, only that nothing more will.
-    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-    let difference = stage.buckets.compare(&sim);
-    println!("{}", report::of(&sim.ledger(), difference));
+    let report = || report::of(&sim.ledger(), stage.buckets.compare(&sim));
+    if let Err(mistake) = orders::obey(std::io::stdin().lock(), &sim.clock(), report) {
+        eprintln!("{mistake}");
+        return ExitCode::from(2);
+    }
+    println!("{}", report());
     ExitCode::SUCCESS
 }

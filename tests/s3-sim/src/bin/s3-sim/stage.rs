@@ -2,19 +2,22 @@
 
 use crate::fault;
 use s3_sim::{
-    Backdoor, BucketOptions, Class, Content, Difference, Effect, Fault, Population, Put, Shape,
-    Sim, SimBuilder,
+    Backdoor, BucketOptions, Class, Content, Difference, Effect, Encryption, Fault, Population,
+    Put, Shape, Sim, SimBuilder,
 };
 use std::time::Duration;
 
 /// A day between an object and its backup.
 const LATER: Duration = Duration::from_secs(86_400);
+const KMS_KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/k1";
 
 /// What the arguments ask for.
 pub(crate) struct Stage {
     pub builder: SimBuilder,
     pub buckets: Buckets,
     pub faults: Vec<(Fault, Effect)>,
+    /// How long ago the clock stands; none if it shows the real time.
+    pub stands: Option<Duration>,
     /// Whether it ends with its input, and with a report.
     pub reports: bool,
 }
@@ -22,6 +25,8 @@ pub(crate) struct Stage {
 pub(crate) struct Buckets {
     plain: Vec<String>,
     versioned: Vec<String>,
+    /// Those of them that encrypt with a KMS key by default.
+    kms: Vec<String>,
     population: Population,
     unchanged: bool,
     /// Of a hundred objects so many were rewritten since, and as many are new.
@@ -33,6 +38,7 @@ impl Stage {
         let mut builder = Sim::builder();
         let mut buckets = Buckets::default();
         let mut faults = Vec::new();
+        let mut stands = None;
         let mut reports = false;
         while let Some(option) = arguments.next() {
             let mut value = || {
@@ -47,6 +53,11 @@ impl Stage {
                 "--port" => builder = builder.port(number(&option, &value()?)?),
                 "--buckets" => buckets.plain = names(&value()?),
                 "--versioned" => buckets.versioned = names(&value()?),
+                "--kms" => buckets.kms = names(&value()?),
+                "--clock" => {
+                    let days: u32 = number(&option, &value()?)?;
+                    stands = Some(LATER * days);
+                }
                 "--populate" => buckets.population.count = number(&option, &value()?)?,
                 "--shape" => buckets.population.shape = shape(&value()?)?,
                 "--size" => buckets.population.size = number(&option, &value()?)?,
@@ -63,6 +74,7 @@ impl Stage {
             builder,
             buckets,
             faults,
+            stands,
             reports,
         })
     }
@@ -73,6 +85,7 @@ impl Default for Buckets {
         Buckets {
             plain: vec!["primary".to_owned()],
             versioned: vec!["backup".to_owned()],
+            kms: Vec::new(),
             population: Population::new(Shape::Flat, 0),
             unchanged: false,
             changed: 0,
@@ -93,6 +106,9 @@ impl Buckets {
         });
         set_each(sim, &self.plain, populated, BucketOptions::default());
         set_each(sim, &self.versioned, copied, BucketOptions::versioned());
+        for bucket in &self.kms {
+            sim.change_options(bucket, |options| options.default_encryption = kms());
+        }
         for index in (0..self.population.count).filter(|index| index % 100 < self.changed) {
             self.change(sim, index);
         }
@@ -111,6 +127,12 @@ impl Buckets {
         let put = |size| Put::new(Content::generated(index, size)).modified(modified + 2 * LATER);
         sim.put_object(&self.plain[0], &key, put(size_now));
         sim.put_object(&self.plain[0], &format!("{key}-new"), put(size));
+    }
+}
+
+fn kms() -> Encryption {
+    Encryption::Kms {
+        key: KMS_KEY.to_owned(),
     }
 }
 
@@ -213,6 +235,20 @@ mod tests {
         });
 
         assert_eq!(seen, [(true, true), (false, true)]);
+    }
+
+    #[test]
+    fn a_bucket_encrypts_with_a_kms_key_if_it_is_named_for_that() {
+        let stage = stage(&["--kms", "backup"]).unwrap();
+        let sim = stage.builder.start();
+        stage.buckets.set(&sim);
+
+        let seen = ["primary", "backup"].map(|bucket| {
+            sim.put(bucket, "k", "x");
+            sim.current(bucket, "k").unwrap().encryption
+        });
+
+        assert_eq!(seen, [Encryption::SseS3, kms()]);
     }
 
     #[test]
