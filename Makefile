@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help check test bench demo stop package cli clean
+.PHONY: help check test bench conformance demo stop package cli clean
 
 # Processor of the function: x86_64 or arm64.
 ARCH ?= x86_64
@@ -12,7 +12,7 @@ export ARCH DATA KEEP CASES HUGE SMALL REPEAT RIVALS RIVAL_SECONDS
 
 help: ## List the targets
 	@echo "usage: make TARGET"
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F '|' '{ printf "  %-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F '|' '{ printf "  %-11s %s\n", $$1, $$2 }'
 
 check: ## Format, lints, unit tests, architecture: the fast part
 	@scripts/prerequisites rust lint
@@ -23,6 +23,9 @@ test: ## Everything that CI runs, with the time of each part
 
 bench: ## CPU, memory, time and requests on a simulator; CASES=names, HUGE=1, RIVALS=1: see docs/performance.md
 	@scripts/bench
+
+conformance: ## Which changes ours and other tools miss; CASES=names, RIVALS=1: see docs/comparison.md
+	@scripts/conformance
 
 demo: ## The whole job on a local AWS; DATA=folder takes your files, KEEP=1 leaves it running
 	@scripts/demo

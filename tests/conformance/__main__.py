@@ -38,7 +38,7 @@ def seconds() -> int:
 
 def tell(case: holes.Case, tool: tools.Tool, of: verdict.Verdict) -> None:
     said = f" ({of.said})" if of.said else ""
-    print(f"{case.name:22} {tool.name:17} {of}{said}", file=sys.stderr, flush=True)
+    print(f"{case.name:22} {tool.name:19} {of}{said}", file=sys.stderr, flush=True)
 
 
 def main() -> int:

@@ -29,18 +29,25 @@ class Options:
     deleting: tuple[str, ...] = ("--delete",)
     # Where it has to be told of a KMS key.
     under_kms: tuple[str, ...] = ()
+    # Not to try for minutes what cannot be done; stands before the word `sync`.
+    impatient: tuple[str, ...] = ()
 
 
 # rclone deletes anyway. It has two rules that are worth a comparison: dates, which it keeps in the metadata, with a
 # question for each object; and checksums, for which it needs no more than listings.
-RCLONE = {"deleting": (), "under_kms": ("--s3-server-side-encryption", "aws:kms")}
-EXACT_NAMES = "--no-unicode-normalization"
+RCLONE = {
+    "deleting": (),
+    "under_kms": ("--s3-server-side-encryption", "aws:kms"),
+    "impatient": ("--retries", "1", "--low-level-retries", "2"),
+}
+# Without them rclone takes some keys for others.
+EXACT_KEYS = ("--no-unicode-normalization", "--s3-encoding", "None")
 VARIANTS = {
-    "aws": {"aws s3 sync": Options()},
-    "s5cmd": {"s5cmd sync": Options()},
+    "aws": {"aws": Options()},
+    "s5cmd": {"s5cmd": Options(impatient=("--retry-count", "2"))},
     "rclone": {
-        "rclone --metadata": Options(("--metadata", EXACT_NAMES), ("--checksum", "--s3-no-head"), **RCLONE),
-        "rclone --checksum": Options((EXACT_NAMES,), **RCLONE),
+        "rclone, by date": Options(("--metadata", *EXACT_KEYS), ("--checksum", "--s3-no-head"), **RCLONE),
+        "rclone, by checksum": Options(EXACT_KEYS, **RCLONE),
     },
     "s3sync": {"s3sync": Options()},
 }
@@ -83,7 +90,7 @@ def command_of(rival: rivals.Rival, program: str, options: Options) -> Callable[
         # Behind the word `sync`, or if there is none, behind the program.
         at = own.index("sync") + 1 if "sync" in own else 0
         more = [*options.more, *(options.deleting if case.deletes else ()), *(options.under_kms if case.kms else ())]
-        return [program, *own[:at], *more, *own[at:]]
+        return [program, *(options.impatient if case.hopeless else ()), *own[:at], *more, *own[at:]]
 
     return command
 

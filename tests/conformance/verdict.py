@@ -50,7 +50,7 @@ class Nights:
         self.stage.advance(DAY)
         run = self.tool.run(self.stage.endpoint, self.case, self.seconds)
         if run.timed_out:
-            self.verdict.add(f"stopped after {self.seconds:.0f} s")
+            self.verdict.add(f"stopped after {self.seconds:g} s")
         elif run.code != 0 and not self.case.refusable:
             self.verdict.add(f"fails, exit code {run.code}")
         if run.timed_out or run.code != 0:
