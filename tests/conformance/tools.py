@@ -69,9 +69,11 @@ class Tool:
 
 
 def ours() -> Tool:
-    # It has no option to delete.
-    command = [PROGRAM, "run", "--json", "--source", PRIMARY, "--destination", BACKUP]
-    return Tool(OURS, version_of_ours(), lambda endpoint, case: command)
+    def command(_: str, case: Case) -> list[str]:
+        deleting = ["--deletions", "mark"] if case.deletes else []
+        return [PROGRAM, "run", "--json", "--source", PRIMARY, "--destination", BACKUP, *deleting]
+
+    return Tool(OURS, version_of_ours(), command)
 
 
 def theirs() -> tuple[list[Tool], list[str]]:
