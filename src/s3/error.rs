@@ -67,7 +67,9 @@ impl Operation {
         match self {
             Self::ListObjectsV2 | Self::HeadBucket => "s3:ListBucket",
             Self::GetBucketVersioning => "s3:GetBucketVersioning",
-            Self::HeadObject => "s3:GetObject and s3:ListBucket",
+            Self::HeadObject => {
+                "s3:GetObject and s3:ListBucket, and kms:Decrypt on its KMS key, if any,"
+            }
             Self::GetObjectTagging => "s3:GetObjectTagging",
             Self::AbortMultipartUpload => "s3:AbortMultipartUpload",
             Self::GetObject => {

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::head_object::builders::HeadObjectFluentBuilder;
-use aws_sdk_s3::types::ChecksumMode;
+use aws_sdk_s3::types::{ChecksumMode, ChecksumType, ServerSideEncryption};
 
 use super::blank;
 use super::bucket::Bucket;
@@ -11,7 +11,8 @@ use super::page::Row;
 use super::read::believe;
 use super::write::full_checksum;
 use crate::model::{
-    ChecksumAlgorithm, ETag, Key, Object, Properties, StorageClass, SystemHeaders, Tags, Timestamp,
+    ChecksumAlgorithm, Checksums, ETag, Inspection, Key, Object, Properties, StorageClass,
+    SystemHeaders, Tags, Timestamp,
 };
 
 impl Bucket {
@@ -32,12 +33,29 @@ impl Bucket {
     /// # Errors
     /// Why S3 refused; [`Cause::Missing`] if there is no such object.
     pub async fn properties(&self, key: &Key) -> Result<Properties, S3Error> {
-        let with_checksum =
-            |call: HeadObjectFluentBuilder| call.checksum_mode(ChecksumMode::Enabled);
         let reply = self.look(key, with_checksum).await?;
+        self.shown(key, &reply)
+    }
+
+    /// All that a look at an object tells, on the budget of copies.
+    ///
+    /// # Errors
+    /// Why S3 refused; [`Cause::Missing`] if there is no such object.
+    pub async fn inspect(&self, key: &Key) -> Result<Inspection, S3Error> {
+        let _place = self.paces.copies.place().await;
+        let reply = self.look(key, with_checksum).await?;
+        Ok(Inspection {
+            properties: self.shown(key, &reply)?,
+            checksums: checksums(&reply),
+            etag_is_of_content: has_etag_of_content(&reply),
+            tags: reply.tag_count().map(i32::unsigned_abs),
+        })
+    }
+
+    fn shown(&self, key: &Key, reply: &HeadObjectOutput) -> Result<Properties, S3Error> {
         let owned = |header: Option<&str>| header.map(str::to_owned);
         Ok(Properties {
-            object: self.row(key, &reply)?,
+            object: self.row(key, reply)?,
             headers: SystemHeaders {
                 content_type: owned(reply.content_type()),
                 content_encoding: owned(reply.content_encoding()),
@@ -71,7 +89,16 @@ impl Bucket {
     /// # Errors
     /// Why S3 refused.
     pub async fn first_part(&self, key: &Key) -> Result<Option<(u64, u32)>, S3Error> {
-        let reply = self.look(key, |call| call.part_number(1)).await?;
+        self.part(key, 1).await
+    }
+
+    /// The size of a part of a multi-part object, and how many parts it has; none if S3 does not tell.
+    ///
+    /// # Errors
+    /// Why S3 refused.
+    pub async fn part(&self, key: &Key, number: u32) -> Result<Option<(u64, u32)>, S3Error> {
+        let number = i32::try_from(number).unwrap_or(i32::MAX);
+        let reply = self.look(key, |call| call.part_number(number)).await?;
         let size = reply
             .content_length()
             .and_then(|size| u64::try_from(size).ok());
@@ -146,5 +173,39 @@ impl Bucket {
         believe(row, false).map_err(|doubt| {
             S3Error::ours(Operation::HeadObject, &self.name, Cause::Unreadable, doubt).about(key)
         })
+    }
+}
+
+fn with_checksum(call: HeadObjectFluentBuilder) -> HeadObjectFluentBuilder {
+    call.checksum_mode(ChecksumMode::Enabled)
+}
+
+/// Whether the `ETag` is made of the content alone: no KMS key and no customer's has a part in it.
+fn has_etag_of_content(reply: &HeadObjectOutput) -> bool {
+    let encryption = reply.server_side_encryption();
+    let by_s3 = encryption.is_none_or(|kind| *kind == ServerSideEncryption::Aes256);
+    by_s3 && reply.sse_customer_algorithm().is_none()
+}
+
+/// All checksums that a reply shows.
+fn checksums(reply: &HeadObjectOutput) -> Checksums {
+    let known = [
+        ("CRC64NVME", reply.checksum_crc64_nvme()),
+        ("CRC32C", reply.checksum_crc32_c()),
+        ("CRC32", reply.checksum_crc32()),
+        ("SHA1", reply.checksum_sha1()),
+        ("SHA256", reply.checksum_sha256()),
+        ("SHA512", reply.checksum_sha512()),
+        ("MD5", reply.checksum_md5()),
+        ("XXHASH64", reply.checksum_xxhash64()),
+        ("XXHASH3", reply.checksum_xxhash3()),
+        ("XXHASH128", reply.checksum_xxhash128()),
+    ];
+    let shown = known.into_iter();
+    Checksums {
+        full: reply.checksum_type() == Some(&ChecksumType::FullObject),
+        values: shown
+            .filter_map(|(algorithm, value)| Some((algorithm, value?.to_owned())))
+            .collect(),
     }
 }
