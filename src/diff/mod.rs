@@ -17,11 +17,35 @@ pub use join::{Joined, join};
 
 use crate::list::Section;
 use crate::model::Object;
+use crate::s3::S3Error;
 use crate::snapshot::Stored;
 
 /// What is to be done about each object of a section, in the order of the keys and a page at a time. The
 /// last action is the end, or a listing that failed: what was decided before it still stands.
 pub fn actions(section: Section, policy: Arc<Policy>) -> impl Stream<Item = Vec<Action>> {
+    pages(section).map(move |page| match page {
+        Page::Rows(rows) => rows
+            .into_iter()
+            .filter_map(|row| action(row, &policy))
+            .collect(),
+        Page::Broken(error) => vec![Action::Break(error)],
+        Page::End => vec![Action::End],
+    })
+}
+
+/// What comes of a section.
+#[derive(Clone, Debug)]
+pub enum Page {
+    /// What stands under the next keys, in their order.
+    Rows(Vec<Known>),
+    /// A listing failed here: nothing is known of the keys that follow. What was told before still stands.
+    Broken(S3Error),
+    /// The end of it, whether it is whole or broke off.
+    End,
+}
+
+/// What stands under each key of a section, undecided and a page at a time.
+pub fn pages(section: Section) -> impl Stream<Item = Page> {
     let Section {
         piece,
         source,
@@ -51,22 +75,16 @@ pub fn actions(section: Section, policy: Arc<Policy>) -> impl Stream<Item = Vec<
             Some((Ok(page), (!passed.all).then_some(rows)))
         }
     });
-    let decided = within.map(move |page| match page {
-        Ok(rows) => rows
-            .into_iter()
-            .filter_map(|row| action(row, &policy))
-            .collect(),
-        Err(error) => vec![Action::Break(error)],
-    });
+    let told = within.map(|page| page.map_or_else(Page::Broken, Page::Rows));
     let end = stream::once(async move {
         drop(over);
-        vec![Action::End]
+        Page::End
     });
-    decided.chain(end)
+    told.chain(end)
 }
 
 /// What stands under a key in both buckets, and what the last snapshot says of it.
-type Known = Joined<Joined<Object, Object>, Stored>;
+pub type Known = Joined<Joined<Object, Object>, Stored>;
 
 /// What only the snapshot knows is gone from both sides, and nothing is to be done about it.
 fn action(known: Known, policy: &Policy) -> Option<Action> {
