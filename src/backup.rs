@@ -27,6 +27,7 @@ use crate::record::{Book, Store};
 use crate::report::Report;
 use crate::resume::Progress;
 use crate::s3::{Bucket, Connections, Paces, S3Error, Versioning};
+use crate::verify::Verifier;
 
 /// Why a run could not start. Nothing was copied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -254,7 +255,23 @@ impl Pass {
 
     /// What becomes of each object. After the deadline nothing is begun any more, nor without the lease.
     fn outcomes(self, plan: &Plan) -> impl Stream<Item = Done> + use<> {
-        let copier = Copier {
+        let copier = self.copier(plan);
+        let stop = self.route.clone().stop(plan);
+        let in_flight = plan.limits.max_concurrency;
+        if let Some(check) = plan.check {
+            let verifier = Verifier::new(copier, check, plan.scope.filter.clone());
+            return verifier.outcomes(self.sections, stop, in_flight).boxed();
+        }
+        let book = self.book.clone();
+        let outcomes = copier.outcomes(self.batches(plan), stop, plan.intent, in_flight);
+        match book {
+            Some((book, store)) => book.record(store, outcomes).boxed(),
+            None => outcomes.boxed(),
+        }
+    }
+
+    fn copier(&self, plan: &Plan) -> Copier {
+        Copier {
             source: self.route.source.clone(),
             destination: self.route.destination.clone(),
             placement: self.placement.clone(),
@@ -262,14 +279,6 @@ impl Pass {
             // Half of the budget at most, so that one large object leaves room for the others.
             parts_at_once: (plan.limits.max_concurrency / 2).max(1),
             deadline: plan.limits.deadline,
-        };
-        let stop = self.route.clone().stop(plan);
-        let in_flight = plan.limits.max_concurrency;
-        let book = self.book.clone();
-        let outcomes = copier.outcomes(self.batches(plan), stop, plan.intent, in_flight);
-        match book {
-            Some((book, store)) => book.record(store, outcomes).boxed(),
-            None => outcomes.boxed(),
         }
     }
 

@@ -153,9 +153,14 @@ impl Handler {
         let run = Run::begin(SystemTime::now().into(), fastrand::u16(..)).on(&self.holder());
         let plan = match request {
             Request::Backup(request) => plan::make(request, &config, run, deadline)?,
+            Request::Verify(request) => plan::verify(request, &config, run, deadline)?,
             Request::Continue(request) => plan::resume(request, &config, run, deadline)?,
         };
-        tracing::info!(run = plan.run.id, source = %plan.source, "backup begins");
+        let begins = match plan.check {
+            None => "backup begins",
+            Some(_) => "verification begins",
+        };
+        tracing::info!(run = plan.run.id, source = %plan.source, "{begins}");
         Ok(backup::run(&plan, &self.connections, watch).await?)
     }
 

@@ -28,6 +28,7 @@
 //! | [`lease`] | a `Plan`'s destinations | the `Leases` that keep other runs out |
 //! | [`record`] | what was backed up | the next snapshot |
 //! | [`deletions`] | what was counted | whether what is gone may be marked, and the markers |
+//! | [`verify`] | what both listings and the last snapshot say | how the backup compares with its source |
 //! | [`backup`] | a `Plan` | the run itself |
 //! | [`handler`] | a Lambda invocation | the JSON result, or a function error with a stable type |
 //! | [`cli`] | arguments | the same run from a terminal |
@@ -65,6 +66,8 @@ pub mod lease;
 pub mod record;
 
 pub mod deletions;
+
+pub mod verify;
 
 pub mod backup;
 

@@ -4,9 +4,14 @@
 
 use crate::config::{AccountId, Config, CopyRules, Destination, MaxDeletions, Prices};
 pub use crate::event::Intent;
-use crate::event::{BackupRequest, ContinueRequest, Deletions, Mode, RequestError, SoFar};
+use crate::event::{
+    Asked, BackupRequest, ContinueRequest, Deletions, Depth, Mode, PARTS, RequestError, SoFar,
+    VerifyRequest,
+};
 use crate::filter::Filter;
-use crate::model::{BucketName, Census, Deadline, Job, KeyRange, Location, RecordLink, Timestamp};
+use crate::model::{
+    BucketName, Census, Deadline, Job, KeyRange, Location, Prefix, RecordLink, Share, Timestamp,
+};
 
 /// A run, decided in full.
 #[derive(Clone, Debug)]
@@ -25,6 +30,8 @@ pub struct Plan {
     pub limits: Limits,
     /// Whether copies are made at all.
     pub intent: Intent,
+    /// What a verification looks at; none of a backup run.
+    pub check: Option<Check>,
     /// How deletions are marked; none to keep what is gone.
     pub marking: Option<Marking>,
     /// Whether it looks at all that is configured.
@@ -35,9 +42,11 @@ pub struct Plan {
 
 impl Plan {
     /// Whether the run writes snapshots: what it does not look at would be missing in them. Of a run that
-    /// only goes on marking what is gone, the snapshot was written before it was stopped.
+    /// only goes on marking what is gone, the snapshot was written before it was stopped. A verification
+    /// compares and does not decide as a run does: what it repairs, the next run records.
     pub fn is_recorded(&self) -> bool {
-        self.is_whole && self.intent == Intent::Copy && self.stage() == Stage::Copy
+        let copies = self.intent == Intent::Copy && self.check.is_none();
+        self.is_whole && copies && self.stage() == Stage::Copy
     }
 
     /// Where the run begins.
@@ -138,6 +147,15 @@ pub struct Scope {
     pub copies: CopyRules,
 }
 
+/// What a verification looks at, and what it does about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Which objects are looked at one by one; none if only listings are compared.
+    pub deep: Option<Share>,
+    /// Whether what is missing or different is copied.
+    pub repair: bool,
+}
+
 /// Makes the plan of a backup run.
 ///
 /// # Errors
@@ -148,7 +166,7 @@ pub fn make(
     run: Run,
     deadline: Option<Deadline>,
 ) -> Result<Plan, RequestError> {
-    let source = narrowed(request, &config.source)?;
+    let source = narrowed(request.prefix.as_ref(), &config.source)?;
     let legs = config.destinations.iter();
     Ok(Plan {
         run,
@@ -166,6 +184,7 @@ pub fn make(
             deadline,
         },
         intent: request.intent,
+        check: None,
         marking: marking(request, config)?,
         prices: config.prices.clone(),
     })
@@ -187,6 +206,43 @@ fn marking(request: &BackupRequest, config: &Config) -> Result<Option<Marking>, 
     }
 }
 
+/// Makes the plan of a verification. A sample is the one of the day, if it is not said which.
+///
+/// # Errors
+/// When the request reaches beyond what is configured, or asks for a part that there is not.
+pub fn verify(
+    request: &VerifyRequest,
+    config: &Config,
+    run: Run,
+    deadline: Option<Deadline>,
+) -> Result<Plan, RequestError> {
+    let deep = match request.depth {
+        Depth::Listings => None,
+        Depth::Objects => Some(Share::whole()),
+        Depth::Sample { of, part } => {
+            let asked = part.map(|part| {
+                Share::new(part, of).ok_or_else(|| RequestError::BadValue {
+                    field: "part",
+                    value: part.to_string(),
+                    allowed: PARTS,
+                })
+            });
+            Some(asked.unwrap_or_else(|| Ok(Share::of_day(of, run.started)))?)
+        }
+    };
+    let repair = request.repair;
+    let compared = BackupRequest {
+        prefix: request.prefix.clone(),
+        deletions: Some(Deletions::Keep),
+        intent: if repair { Intent::Copy } else { Intent::DryRun },
+        ..BackupRequest::default()
+    };
+    Ok(Plan {
+        check: Some(Check { deep, repair }),
+        ..make(&compared, config, run, deadline)?
+    })
+}
+
 /// Makes the plan of a run that goes on where another one has stopped.
 ///
 /// # Errors
@@ -197,7 +253,10 @@ pub fn resume(
     run: Run,
     deadline: Option<Deadline>,
 ) -> Result<Plan, RequestError> {
-    let mut plan = make(&request.request, config, run, deadline)?;
+    let mut plan = match &request.request {
+        Asked::Backup(asked) => make(asked, config, run, deadline)?,
+        Asked::Verify(asked) => verify(asked, config, run, deadline)?,
+    };
     for leg in &mut plan.legs {
         let name = &leg.destination.location.bucket;
         let mut records = request.records.iter();
@@ -268,9 +327,9 @@ impl Leg {
 }
 
 /// A request may look at less than is configured, never at more.
-fn narrowed(request: &BackupRequest, configured: &Location) -> Result<Location, RequestError> {
+fn narrowed(asked: Option<&Prefix>, configured: &Location) -> Result<Location, RequestError> {
     let mut source = configured.clone();
-    if let Some(asked) = &request.prefix {
+    if let Some(asked) = asked {
         if !asked.as_str().starts_with(configured.prefix.as_str()) {
             return Err(RequestError::PrefixOutside {
                 asked: asked.as_str().to_owned(),
@@ -285,7 +344,7 @@ fn narrowed(request: &BackupRequest, configured: &Location) -> Result<Location, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BucketName, Key, Prefix, Range, Start};
+    use crate::model::{BucketName, Key, Range, Start};
 
     fn config(source: &str) -> Config {
         let vars = [("SOURCE_BUCKET", source), ("DESTINATION_BUCKET", "backup")];
@@ -347,6 +406,48 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_is_that_of_the_day_unless_it_is_said() {
+        let deep = |part| {
+            let request = VerifyRequest {
+                depth: Depth::Sample { of: 30, part },
+                ..VerifyRequest::default()
+            };
+            let plan = verify(&request, &config("primary"), run(), None).unwrap();
+            plan.check.unwrap().deep
+        };
+
+        // 2026-11-21 is the 20,778th day since 1970.
+        assert_eq!(deep(None), Share::new(20_778 % 30 + 1, 30));
+        assert_eq!(deep(Some(7)), Share::new(7, 30));
+    }
+
+    #[test]
+    fn a_verification_copies_only_to_repair_and_neither_records_nor_marks() {
+        let marking = Config::from_vars(
+            [
+                ("SOURCE_BUCKET", "primary"),
+                ("DESTINATION_BUCKET", "backup"),
+                ("BACKUP_DELETIONS", "mark"),
+            ]
+            .map(|(n, v)| (n.to_owned(), v.to_owned())),
+        )
+        .unwrap();
+        let plan = |repair| {
+            let request = VerifyRequest {
+                repair,
+                ..VerifyRequest::default()
+            };
+            verify(&request, &marking, run(), None).unwrap()
+        };
+
+        assert_eq!(plan(true).intent, Intent::Copy);
+        assert_eq!(plan(false).intent, Intent::DryRun);
+        for plan in [plan(true), plan(false)] {
+            assert!(!plan.is_recorded() && plan.marking.is_none());
+        }
+    }
+
+    #[test]
     fn a_continuation_has_the_legs_that_are_left() {
         let vars = [
             ("SOURCE_BUCKET", "primary"),
@@ -354,7 +455,7 @@ mod tests {
         ];
         let config = Config::from_vars(vars.map(|(n, v)| (n.to_owned(), v.to_owned()))).unwrap();
         let going_on = |name: &str| ContinueRequest {
-            request: BackupRequest::default(),
+            request: Asked::Backup(BackupRequest::default()),
             ranges: ["k", "m"].map(|key| left_after(name, key)).to_vec(),
             records: Vec::new(),
             so_far: None,

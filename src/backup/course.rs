@@ -130,7 +130,7 @@ impl Course {
     }
 }
 
-/// One line in the log for each failure, none for a success.
+/// One line in the log for each failure and each backup that is not as it should be, none for a success.
 pub(super) fn tell(outcome: &Outcome) {
     if let Outcome::Failed { failure, .. } | Outcome::Broken(failure) = outcome {
         tracing::warn!(
@@ -142,5 +142,12 @@ pub(super) fn tell(outcome: &Outcome) {
             "{}",
             failure.message
         );
+    }
+    if let Outcome::Verified(compared) = outcome
+        && compared.verdict.is_wrong()
+    {
+        let (key, verdict) = (&compared.key, &compared.verdict);
+        let repaired = compared.repaired.is_some();
+        tracing::warn!(%key, ?verdict, repaired, "a backup is not as it should be");
     }
 }

@@ -13,7 +13,7 @@ pub use forecast::{Forecast, Foreseen};
 
 use crate::config::CopyRules;
 use crate::diff::{Action, Proof, Refusal, SkipReason};
-use crate::model::{Deadline, Key, Object, Placement};
+use crate::model::{Compared, Deadline, Key, Object, Placement};
 use crate::s3::{Bucket, Cause, Operation, S3Error, Target};
 use crate::snapshot::{Recorded, Row, Stored};
 
@@ -58,6 +58,8 @@ pub enum Outcome {
     },
     /// A listing broke off: nothing is known of what follows.
     Broken(Failure),
+    /// It was compared with its backup, by a verification.
+    Verified(Compared),
     /// It is in the backup only, and stays there.
     Kept,
     /// It is in the backup and gone from the source: counted, and stays there for now.
@@ -241,7 +243,7 @@ impl From<Outcome> for Settled {
 }
 
 /// What becomes of an action that copies nothing, and its key.
-fn settle(action: Action) -> (Option<Key>, Settled) {
+pub fn settle(action: Action) -> (Option<Key>, Settled) {
     match action {
         Action::Copy { object, .. } => {
             let listed = object.size;
@@ -301,7 +303,8 @@ fn recorded(object: Object, proof: Proof) -> (Key, Option<Recorded>) {
     (key, Some(Recorded::New(Box::new(row))))
 }
 
-fn failed(object: &Object, failure: Failure) -> Outcome {
+/// The outcome of an object with which something went wrong.
+pub fn failed(object: &Object, failure: Failure) -> Outcome {
     Outcome::Failed {
         listed: object.size,
         failure,

@@ -120,6 +120,8 @@ pub enum Reason {
     BackupChanged,
     /// The run copies everything.
     FullRun,
+    /// A verification found it wrong.
+    Repair,
 }
 
 /// Why an object is left out.
@@ -151,6 +153,7 @@ impl Reason {
             Self::SourceChanged => "source_changed",
             Self::BackupChanged => "backup_changed",
             Self::FullRun => "full_run",
+            Self::Repair => "repair",
         }
     }
 }
@@ -165,6 +168,7 @@ impl fmt::Display for Reason {
             Self::SourceChanged => "source changed",
             Self::BackupChanged => "backup changed",
             Self::FullRun => "full run",
+            Self::Repair => "repair",
         })
     }
 }

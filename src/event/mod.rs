@@ -8,8 +8,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 mod marking;
+mod verify;
 
 pub use marking::SoFar;
+pub use verify::{Depth, PARTS, SAMPLES, VerifyRequest, parts_of_sample};
 
 use crate::model::{BucketName, CURSOR_FORMAT, KeyRange, Prefix, Range, RecordLink};
 
@@ -18,6 +20,8 @@ use crate::model::{BucketName, CURSOR_FORMAT, KeyRange, Prefix, Range, RecordLin
 pub enum Request {
     /// Back up the source, or tell what that would be.
     Backup(BackupRequest),
+    /// Compare the backup with the source.
+    Verify(VerifyRequest),
     /// Go on where a run has stopped.
     Continue(ContinueRequest),
 }
@@ -26,13 +30,22 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContinueRequest {
     /// How the run was asked for.
-    pub request: BackupRequest,
+    pub request: Asked,
     /// What is left of it.
     pub ranges: Vec<Range>,
     /// The records of what is done.
     pub records: Vec<RecordLink>,
     /// How far it has come with deletions; none if it marks none, or must not any more.
     pub so_far: Option<SoFar>,
+}
+
+/// What a run that is gone on with was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// A backup.
+    Backup(BackupRequest),
+    /// A verification.
+    Verify(VerifyRequest),
 }
 
 /// A request for a backup run. What is left out is as configured.
@@ -218,10 +231,11 @@ pub fn parse(payload: &Value) -> Result<Request, RequestError> {
     if fields.contains_key("detail-type") && fields.contains_key("source") {
         return from_event_bridge(fields);
     }
-    if fields.get("operation").and_then(Value::as_str) == Some("continue") {
-        return resume(fields).map(Request::Continue);
+    match fields.get("operation").and_then(Value::as_str) {
+        Some("continue") => resume(fields).map(Request::Continue),
+        Some("verify") => verify::parse(fields).map(Request::Verify),
+        Some(_) | None => backup(fields).map(Request::Backup),
     }
-    backup(fields).map(Request::Backup)
 }
 
 fn resume(fields: &Map<String, Value>) -> Result<ContinueRequest, RequestError> {
@@ -255,25 +269,28 @@ fn resume(fields: &Map<String, Value>) -> Result<ContinueRequest, RequestError> 
     let linked = records
         .as_array()
         .and_then(|rows| rows.iter().map(record).collect());
-    let asked = fields
-        .iter()
-        .filter(|(name, _)| !OF_CURSORS.contains(&name.as_str()));
-    let mut request = backup(
-        &asked
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect(),
-    )?;
-    if let Some(plan) = fields.get("plan")
-        && flag("plan", plan)?
-    {
-        request.intent = Intent::Plan;
-    }
     Ok(ContinueRequest {
-        request,
+        request: asked(fields)?,
         ranges: parsed.ok_or_else(|| bad_value("ranges", ranges, "the ranges of a cursor"))?,
         records: linked.ok_or_else(|| bad_value("records", records, "the records of a cursor"))?,
         so_far: marking::so_far(fields)?,
     })
+}
+
+/// What the run of a cursor was asked for.
+fn asked(cursor: &Map<String, Value>) -> Result<Asked, RequestError> {
+    if let Some(words) = cursor.get("verify") {
+        return verify::of_cursor(words, cursor).map(Asked::Verify);
+    }
+    let mut fields = cursor.clone();
+    fields.retain(|name, _| !OF_CURSORS.contains(&name.as_str()));
+    let mut request = backup(&fields)?;
+    if let Some(plan) = cursor.get("plan")
+        && flag("plan", plan)?
+    {
+        request.intent = Intent::Plan;
+    }
+    Ok(Asked::Backup(request))
 }
 
 fn range(row: &Value) -> Option<Range> {
@@ -342,7 +359,7 @@ fn backup(fields: &Map<String, Value>) -> Result<BackupRequest, RequestError> {
 
 fn operation(value: &Value) -> Result<(), RequestError> {
     let known = |name: &str| ["backup", "plan"].contains(&name).then_some(());
-    choice("operation", value, known, "backup, plan, continue")
+    choice("operation", value, known, "backup, plan, verify, continue")
 }
 
 fn prefix(value: &Value) -> Result<Prefix, RequestError> {
@@ -427,8 +444,13 @@ mod tests {
         );
         assert_eq!(request.ranges[0].keys.until, Some(Key::new("a/k")));
         assert_eq!(request.ranges[1].keys.until, None);
-        assert_eq!(request.request.mode, Some(Mode::Full));
-        assert_eq!(request.request.intent, Intent::DryRun);
+        let asked = BackupRequest {
+            prefix: Some(Prefix::new("a/")),
+            mode: Some(Mode::Full),
+            intent: Intent::DryRun,
+            ..BackupRequest::default()
+        };
+        assert_eq!(request.request, Asked::Backup(asked));
     }
 
     #[test]
@@ -444,7 +466,7 @@ mod tests {
             ..BackupRequest::default()
         };
         let continued = ContinueRequest {
-            request: request.clone(),
+            request: Asked::Backup(request.clone()),
             ranges: Vec::new(),
             records: Vec::new(),
             so_far: None,
@@ -513,11 +535,11 @@ mod tests {
             ),
             (
                 json!({"operation": "bakcup"}),
-                "field \"operation\" is \"bakcup\"; allowed: backup, plan, continue",
+                "field \"operation\" is \"bakcup\"; allowed: backup, plan, verify, continue",
             ),
             (
                 json!({"operation": 1}),
-                "field \"operation\" is 1; allowed: backup, plan, continue",
+                "field \"operation\" is 1; allowed: backup, plan, verify, continue",
             ),
             (
                 json!({"operation": "plan", "dry_run": true}),

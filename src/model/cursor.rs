@@ -23,6 +23,9 @@ pub struct Cursor {
     /// Whether it tells why and for what price, too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub plan: bool,
+    /// How a verification was asked for; none of a backup run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verify: Option<VerifyWords>,
     /// What a run has to remember that marks deletions; none of others, and of one that must not mark
     /// any more.
     #[serde(flatten)]
@@ -90,6 +93,22 @@ pub struct Agreed {
     pub most: u64,
 }
 
+/// A verification in the words of its request. Its part of a sample is said, for the next one may fall on
+/// another day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct VerifyWords {
+    /// Whether objects are compared one by one.
+    pub deep: bool,
+    /// Of which share: `1/30`; none for all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<String>,
+    /// Which part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<u16>,
+    /// Whether what is missing or different is copied.
+    pub repair: bool,
+}
+
 /// Keys that are left to do for one destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Range {
@@ -120,6 +139,7 @@ mod tests {
             mode: "incremental",
             dry_run: false,
             plan: false,
+            verify: None,
             marking: None,
             ranges: vec![
                 range(Start::Beginning, None),

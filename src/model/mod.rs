@@ -17,7 +17,7 @@ mod time;
 mod verdict;
 
 pub use census::Census;
-pub use cursor::{Agreed, CURSOR_FORMAT, Counted, Cursor, Marking, Range, RecordLink};
+pub use cursor::{Agreed, CURSOR_FORMAT, Counted, Cursor, Marking, Range, RecordLink, VerifyWords};
 pub use deadline::Deadline;
 pub use glob::Glob;
 pub use inspection::{Checksums, Inspection};

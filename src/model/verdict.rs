@@ -124,8 +124,8 @@ impl Doubt {
                  a deep verification tells more"
             }
             Self::WrittenSince => {
-                "the content is equal, but the backup is not later than the object, which may have \
-                 new metadata; a deep verification tells"
+                "the content is equal, but the object was written again since it was backed up, and \
+                 may have new metadata; a deep verification tells"
             }
             Self::NoProof => {
                 "both have the same size, but no checksum in common, and their ETags cannot be \

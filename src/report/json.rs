@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::verified::{self, VerifiedBlock, VerifiedCounts};
 use super::{Deletions, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals};
 use crate::copy::Failure;
 use crate::model::{BucketName, Cursor, Timestamp};
@@ -28,6 +29,8 @@ pub struct Summary {
     deletions: Option<Deletions>,
     failures: Vec<FailureRow>,
     failures_omitted: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<VerifiedBlock>,
     requests: RequestCounts,
     estimated_cost_usd: f64,
     source: String,
@@ -95,18 +98,23 @@ struct DestinationRow {
     #[serde(flatten)]
     counts: Counts,
     snapshot: Option<SnapshotNote>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<VerifiedCounts>,
 }
 
 impl Report {
     /// The result of a run that ended at that time, sent those requests and left that to a later one.
     pub fn finish(&self, ended: Timestamp, requests: Requests, cursor: Option<Cursor>) -> Summary {
         let totals = self.totals();
-        let status = match (totals.errors, &cursor) {
+        let status = match (totals.errors + totals.verified.wrong(), &cursor) {
             _ if self.held().is_some() => Status::Held,
             (0, None) => Status::Complete,
             _ => Status::Incomplete,
         };
-        let mut message = self.message(status, totals);
+        let mut message = match self.check {
+            Some(check) => verified::message(check, totals, cursor.is_none()),
+            None => self.message(status, totals),
+        };
         for clause in self
             .deletions
             .iter()
@@ -129,7 +137,7 @@ impl Report {
             status,
             message,
             counts: totals.into(),
-            due: (self.intent == Intent::DryRun).then_some(Due {
+            due: (self.intent == Intent::DryRun && self.check.is_none()).then_some(Due {
                 dry_run: true,
                 objects_to_copy: totals.due,
                 bytes_to_copy: totals.bytes_due,
@@ -141,6 +149,9 @@ impl Report {
             deletions: self.deletions.clone(),
             failures: self.failures.kept.iter().map(FailureRow::new).collect(),
             failures_omitted: self.failures.omitted,
+            verified: self
+                .check
+                .map(|check| VerifiedBlock::new(check, totals.verified, &self.findings)),
             requests: requests.into(),
             estimated_cost_usd: self.rates.cost(requests),
             source: self.source.to_string(),
@@ -148,7 +159,10 @@ impl Report {
                 .destinations
                 .iter()
                 .zip(&self.snapshots)
-                .map(|(row, snapshot)| DestinationRow::new(row, snapshot.as_ref()))
+                .map(|(row, snapshot)| DestinationRow {
+                    verified: self.check.map(|_| row.1.verified.into()),
+                    ..DestinationRow::new(row, snapshot.as_ref())
+                })
                 .collect(),
             run_id: self.run.id.clone(),
             started_at: self.run.started,
@@ -240,6 +254,11 @@ impl Summary {
         serde_json::to_string(self)
     }
 
+    /// What a verification has found.
+    pub fn verified(&self) -> Option<&VerifiedBlock> {
+        self.verified.as_ref()
+    }
+
     /// What a run would do, if this is a plan.
     pub fn plan(&self) -> Option<&PlanPart> {
         self.plan.as_ref()
@@ -287,6 +306,8 @@ impl Summary {
             ("duration", format!("{:.1} s", self.duration_seconds)),
             ("run", self.run_id.clone()),
         ]);
+        let verified = self.verified.as_ref().map(VerifiedBlock::fact);
+        facts.extend(verified.map(|verified| ("verified", verified)));
         facts
     }
 }
@@ -320,6 +341,7 @@ impl DestinationRow {
             bucket: bucket.to_string(),
             counts: (*totals).into(),
             snapshot: snapshot.cloned(),
+            verified: None,
         }
     }
 }

@@ -8,24 +8,27 @@ mod json;
 mod plan;
 mod price;
 mod storage;
+mod verified;
 
 pub use deletions::Deletions;
 pub use json::{Status, Summary};
 pub use plan::{Amount, PlanPart};
 pub use storage::ClassRow;
+pub use verified::{Verified, VerifiedBlock};
 
 use serde::Serialize;
 
 use plan::Outlook;
 use price::Rates;
+use verified::Findings;
 
 use crate::copy::{Failure, Forecast, Outcome};
-use crate::model::BucketName;
-use crate::plan::{Intent, Plan, Run};
+use crate::model::{BucketName, Compared, Verdict};
+use crate::plan::{Check, Intent, Plan, Run};
 
 /// Failures that a report keeps, at most.
 const MOST_FAILURES: usize = 100;
-/// What their JSON may take, with that of the objects of a plan. Lambda delivers 256 KiB to asynchronous destinations, and keys of
+/// What their JSON may take, with that of the objects of a plan, or of the backups that are not as they should be. Lambda delivers 256 KiB to asynchronous destinations, and keys of
 /// control characters grow sixfold.
 const MOST_LIST_BYTES: usize = 150 * 1024;
 
@@ -34,10 +37,13 @@ const MOST_LIST_BYTES: usize = 150 * 1024;
 pub struct Report {
     run: Run,
     intent: Intent,
+    /// What a verification looks at; none of a backup run.
+    check: Option<Check>,
     source: BucketName,
     destinations: Vec<(BucketName, Totals)>,
     snapshots: Vec<Option<SnapshotNote>>,
     failures: Failures,
+    findings: Findings,
     lease_lost: bool,
     deletions: Option<Deletions>,
     rates: Rates,
@@ -85,12 +91,15 @@ pub struct Totals {
     pub due: u64,
     /// Their bytes.
     pub bytes_due: u64,
+    /// What a verification has found.
+    pub verified: Verified,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Failures {
     /// With the destination that each belongs to.
     kept: Vec<(BucketName, Failure)>,
+    /// That their JSON takes, and what else shares its room.
     bytes: usize,
     omitted: u64,
 }
@@ -102,6 +111,7 @@ impl Report {
         Self {
             run: plan.run.clone(),
             intent: plan.intent,
+            check: plan.check,
             source: plan.source.bucket.clone(),
             destinations: plan
                 .legs
@@ -110,6 +120,7 @@ impl Report {
                 .collect(),
             snapshots: vec![None; plan.legs.len()],
             failures: Failures::default(),
+            findings: Findings::default(),
             lease_lost: false,
             rates: Rates::of(&plan.prices, &plan.scope.copies),
             outlook: (plan.intent == Intent::Plan).then(|| Box::new(Outlook::new(&plan.prices))),
@@ -123,6 +134,10 @@ impl Report {
         let Some((bucket, totals)) = self.destinations.get_mut(destination) else {
             return self;
         };
+        if let Outcome::Verified(compared) = &outcome {
+            let room = MOST_LIST_BYTES.saturating_sub(self.failures.bytes);
+            self.failures.bytes += self.findings.add(bucket, compared, room);
+        }
         if let Some(failure) = totals.add(outcome) {
             self.failures.add(bucket, failure);
         }
@@ -226,9 +241,21 @@ impl Totals {
                 return Some(failure);
             }
             Outcome::Marked => self.marked += 1,
+            Outcome::Verified(compared) => self.verify(&compared),
             Outcome::Kept | Outcome::Gone | Outcome::GivenUp | Outcome::End => {}
         }
         None
+    }
+
+    /// What is equal counts as unchanged too, and what is repaired as copied.
+    fn verify(&mut self, compared: &Compared) {
+        self.verified.add(compared);
+        if compared.verdict != Verdict::Extra {
+            self.find(compared.listed);
+        }
+        self.unchanged += u64::from(compared.verdict == Verdict::Equal);
+        self.copied += u64::from(compared.repaired.is_some());
+        self.bytes_copied += compared.repaired.unwrap_or(0);
     }
 
     fn find(&mut self, bytes: u64) {
@@ -249,6 +276,7 @@ impl Totals {
             bytes_copied: self.bytes_copied + other.bytes_copied,
             due: self.due + other.due,
             bytes_due: self.bytes_due + other.bytes_due,
+            verified: self.verified.plus(other.verified),
         }
     }
 }
@@ -376,6 +404,7 @@ pub(crate) mod tests {
             bytes_copied: 2,
             due: 1,
             bytes_due: 4,
+            verified: Verified::default(),
         };
         assert_eq!(totals, expected);
         assert_eq!(

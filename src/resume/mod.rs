@@ -8,8 +8,11 @@ pub use frontier::Frontier;
 
 use crate::copy::Outcome;
 use crate::list::Territory;
-use crate::model::{Agreed, CURSOR_FORMAT, Census, Counted, Cursor, Key, KeyRange, Marking, Range};
-use crate::plan::{self, Intent, Leg, Plan, Stage};
+use crate::model::{
+    Agreed, CURSOR_FORMAT, Census, Counted, Cursor, Key, KeyRange, Marking, Range, Share,
+    VerifyWords,
+};
+use crate::plan::{self, Check, Intent, Leg, Plan, Stage};
 
 /// What a cursor's ranges may take as JSON, in bytes: a result has 200 KiB in all, most of them for
 /// failures.
@@ -109,6 +112,7 @@ pub fn cursor<'a>(plan: &Plan, progress: impl Iterator<Item = &'a Progress>) -> 
         mode: plan.scope.mode.name(),
         dry_run: plan.intent != Intent::Copy,
         plan: plan.intent == Intent::Plan,
+        verify: plan.check.map(words),
         marking: plan
             .marking
             .as_ref()
@@ -155,6 +159,17 @@ fn so_far(
         counted,
         agreed,
     })
+}
+
+/// A verification in the words of its request.
+fn words(check: Check) -> VerifyWords {
+    let sample = check.deep.filter(|share| !share.is_whole());
+    VerifyWords {
+        deep: check.deep.is_some(),
+        sample: sample.map(|share| format!("1/{}", share.of())),
+        part: sample.map(Share::part),
+        repair: check.repair,
+    }
 }
 
 /// Ranges side by side become one until all of them fit: what lies between them is looked at again,

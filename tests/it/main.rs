@@ -23,4 +23,5 @@ mod scale;
 mod sections;
 mod snapshots;
 mod state;
+mod verify;
 mod world;

@@ -12,7 +12,7 @@ use crate::world::{BACKUP, PRIMARY, World, assert_adds_up, count, counts};
 const MIB: u64 = 1024 * 1024;
 
 /// Sends a payload to the function, which has so much time.
-async fn within(world: &World, time: Duration, payload: &Value) -> Value {
+pub async fn within(world: &World, time: Duration, payload: &Value) -> Value {
     world.sim.clock().advance(Duration::from_secs(2));
     let request: Request = event::parse(payload).unwrap();
     let deadline = Deadline::within(std::time::Instant::now(), time);
@@ -33,7 +33,7 @@ async fn within(world: &World, time: Duration, payload: &Value) -> Value {
 }
 
 /// Continues until nothing is left; all results.
-async fn to_the_end(world: &World, time: Duration, payload: Value) -> Vec<Value> {
+pub async fn to_the_end(world: &World, time: Duration, payload: Value) -> Vec<Value> {
     let mut results = vec![within(world, time, &payload).await];
     while !results[results.len() - 1]["cursor"].is_null() {
         assert!(results.len() < 50, "no end of it: {results:?}");
@@ -44,7 +44,7 @@ async fn to_the_end(world: &World, time: Duration, payload: Value) -> Vec<Value>
     results
 }
 
-fn total(results: &[Value], name: &str) -> u64 {
+pub fn total(results: &[Value], name: &str) -> u64 {
     results.iter().map(|result| count(result, name)).sum()
 }
 

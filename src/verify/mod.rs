@@ -1,0 +1,282 @@
+//! What stands under each key of both sides in, what is found of it out.
+//!
+//! Both sides are gone over as in a backup run. The listings and the last snapshot prove something of each
+//! key; of the share that is asked for, each object and its backup are looked at too. What is missing or
+//! different can be copied on the way, by the same copier and with the same certainty as in a backup run.
+
+mod compare;
+mod deep;
+mod listed;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, Stream, StreamExt, stream};
+use tokio::time::timeout_at;
+
+use crate::copy::{self, Copier, Done, Outcome, Settled};
+use crate::diff::{self, Action, Joined, Known, Page, Reason, Refusal, SkipReason};
+use crate::filter::Filter;
+use crate::list::Section;
+use crate::model::{Census, Compared, Key, Object, Verdict};
+use crate::plan::Check;
+use crate::s3::S3Error;
+use crate::snapshot::Stored;
+
+use deep::{Pair, TagCounts};
+use listed::{Evidence, judge};
+
+/// Judges the backups of one destination.
+pub struct Verifier {
+    copier: Copier,
+    check: Check,
+    filter: Filter,
+    tag_counts: TagCounts,
+}
+
+/// What is to be judged, or that there is no more of it.
+enum Item {
+    Key(Evidence),
+    Broken(S3Error),
+    End,
+}
+
+/// What is to be done about a key.
+enum Step {
+    /// Nothing more.
+    Settled(Option<Key>, Outcome),
+    /// This, which takes requests.
+    Work(Key, BoxFuture<'static, Outcome>),
+}
+
+/// What listings and the last snapshot tell of an object that is examined.
+struct Listed {
+    object: Object,
+    backup: Option<Object>,
+    recorded: Option<Stored>,
+    verdict: Verdict,
+}
+
+impl Verifier {
+    /// One whose repairs this copier makes.
+    pub fn new(copier: Copier, check: Check, filter: Filter) -> Self {
+        Self {
+            copier,
+            check,
+            filter,
+            tag_counts: TagCounts::default(),
+        }
+    }
+
+    /// What is found of each key, so many at once. When it is time to stop nothing more is begun; what is in
+    /// flight comes to its end.
+    pub fn outcomes(
+        self,
+        sections: impl Stream<Item = Section> + Send + 'static,
+        stop: impl Future<Output = ()> + Send + 'static,
+        at_once: usize,
+    ) -> impl Stream<Item = Done> + Send + 'static {
+        let verifier = Arc::new(self);
+        let pages = sections.flat_map_unordered(None, |section| {
+            let piece = section.piece;
+            let pages = diff::pages(section);
+            pages.map(move |page| (piece, items(page))).boxed()
+        });
+        // Of each piece in its order, so that what was begun lies before what was not.
+        pages
+            .flat_map(|(piece, items)| stream::iter(items).map(move |item| (piece, item)))
+            .take_until(Box::pin(stop))
+            .map(move |(piece, item)| {
+                let step = Arc::clone(&verifier).step(item);
+                async move {
+                    match step {
+                        Step::Settled(key, outcome) => done(piece, key, outcome),
+                        Step::Work(key, work) => done(piece, Some(key), work.await),
+                    }
+                }
+            })
+            .buffer_unordered(at_once)
+    }
+
+    fn step(self: Arc<Self>, item: Item) -> Step {
+        match item {
+            Item::Key(evidence) => self.judge(evidence),
+            Item::Broken(error) => settled(Action::Break(error)),
+            Item::End => settled(Action::End),
+        }
+    }
+
+    /// What is proven without a request, at once; or what takes requests to be found or repaired.
+    fn judge(self: Arc<Self>, evidence: Evidence) -> Step {
+        let verdict = judge(&evidence);
+        let (object, backup) = match evidence.listed {
+            Joined::Left(object) => (object, None),
+            Joined::Both(object, backup) => (object, Some(backup)),
+            Joined::Right(backup) if self.filter.admits(&backup.key) => {
+                return told(&backup, verdict);
+            }
+            Joined::Right(backup) => return settled(Action::Ignore(backup)),
+        };
+        if !self.filter.admits(&object.key) {
+            return settled(Action::Skip {
+                object,
+                backup,
+                reason: SkipReason::Excluded,
+            });
+        }
+        if self.copier.placement.is_reserved(&object.key) {
+            return settled(Action::Refuse(object, Refusal::ReservedKey));
+        }
+        let key = object.key.clone();
+        let deep = self.check.deep.is_some_and(|share| share.admits(&key));
+        if deep || self.takes_requests(&verdict) {
+            let listed = Listed {
+                object,
+                backup,
+                recorded: evidence.recorded,
+                verdict,
+            };
+            let work = async move { self.examine(listed, deep).await };
+            return Step::Work(key, work.boxed());
+        }
+        told(&object, verdict)
+    }
+
+    /// What is found wrong is copied, if that is asked for; and what has not the tags that are asked for
+    /// need not be in the backup at all.
+    fn takes_requests(&self, verdict: &Verdict) -> bool {
+        let by_tags = !self.copier.rules.include_tags.is_empty();
+        match verdict {
+            Verdict::Equal | Verdict::Extra => false,
+            Verdict::CannotTell(_) => by_tags,
+            Verdict::Different(_) | Verdict::Missing => by_tags || self.check.repair,
+        }
+    }
+
+    async fn examine(&self, listed: Listed, deep: bool) -> Outcome {
+        let Listed {
+            object,
+            backup,
+            recorded,
+            mut verdict,
+        } = listed;
+        if deep {
+            let compared = self.compare(&object, recorded.as_ref());
+            verdict = match self.in_time(compared).await {
+                Some(Ok(verdict)) => verdict,
+                Some(Err(outcome)) => return outcome,
+                None => return Outcome::GivenUp,
+            };
+        }
+        let compared = Compared {
+            key: object.key.clone(),
+            listed: object.size,
+            deep,
+            repaired: None,
+            verdict,
+        };
+        if !self.takes_requests(&compared.verdict) {
+            return Outcome::Verified(compared);
+        }
+        let copy = Action::Copy {
+            object,
+            backup,
+            reason: Reason::Repair,
+            // A verification records nothing.
+            record: None,
+        };
+        let treated = if self.check.repair && compared.verdict.is_wrong() {
+            self.copier.apply(copy).await.outcome
+        } else {
+            let preview = self.in_time(self.copier.preview(copy)).await;
+            preview.map_or(Outcome::GivenUp, |settled| settled.outcome)
+        };
+        match treated {
+            Outcome::Copied { copied, .. } => Outcome::Verified(Compared {
+                repaired: Some(copied),
+                ..compared
+            }),
+            Outcome::Due { .. } => Outcome::Verified(compared),
+            other => other,
+        }
+    }
+
+    async fn compare(
+        &self,
+        object: &Object,
+        recorded: Option<&Stored>,
+    ) -> Result<Verdict, Outcome> {
+        let backup_key = self.copier.placement.backup_key(&object.key);
+        let pair = Pair {
+            copier: &self.copier,
+            tag_counts: &self.tag_counts,
+            object,
+            backup_key: &backup_key,
+            recorded,
+        };
+        pair.compare().await
+    }
+
+    /// The work, unless it is not done when everything has to be given up.
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        match self.copier.deadline {
+            Some(deadline) => timeout_at(deadline.give_up_at.into(), work).await.ok(),
+            None => Some(work.await),
+        }
+    }
+}
+
+fn items(page: Page) -> Vec<Item> {
+    match page {
+        Page::Rows(rows) => {
+            let evidence = rows.into_iter().filter_map(evidence);
+            evidence.map(Item::Key).collect()
+        }
+        Page::Broken(error) => vec![Item::Broken(error)],
+        Page::End => vec![Item::End],
+    }
+}
+
+/// What only the snapshot knows is gone from both sides, and there is nothing to be judged.
+fn evidence(known: Known) -> Option<Evidence> {
+    match known {
+        Joined::Left(listed) => Some(Evidence {
+            listed,
+            recorded: None,
+        }),
+        Joined::Both(listed, row) => Some(Evidence {
+            listed,
+            recorded: Some(row),
+        }),
+        Joined::Right(_) => None,
+    }
+}
+
+fn settled(action: Action) -> Step {
+    let (key, settled) = copy::settle(action);
+    Step::Settled(key, settled.outcome)
+}
+
+/// What is proven without a request is all that is said.
+fn told(listed: &Object, verdict: Verdict) -> Step {
+    let compared = Compared {
+        key: listed.key.clone(),
+        listed: listed.size,
+        verdict,
+        deep: false,
+        repaired: None,
+    };
+    Step::Settled(Some(listed.key.clone()), Outcome::Verified(compared))
+}
+
+/// Nothing is recorded of it, so that its place does not matter, nor is anything counted for deletions.
+fn done(piece: usize, key: Option<Key>, outcome: Outcome) -> Done {
+    Done {
+        piece,
+        place: 0,
+        key,
+        settled: Settled::from(outcome),
+        forecast: None,
+        counted: Census::default(),
+    }
+}
