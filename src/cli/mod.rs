@@ -8,6 +8,7 @@ mod job;
 mod plan;
 mod runs;
 mod show;
+mod verify;
 
 use std::fs;
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ use crate::handler::{self, Handler, HandlerError};
 use crate::model::Prefix;
 use crate::report::{Status, Summary};
 use crate::s3::Connections;
+
+use verify::VerifyArguments;
 
 /// How the command line ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +95,9 @@ enum Command {
     /// Tell what a run would copy and why, and what it and the storage would cost
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(PlanArguments),
+    /// Compare the backup with the source, and tell what is not as it should be
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(VerifyArguments),
     /// List the snapshots of the backup: one of each complete run
     #[command(after_help = runs::EXAMPLES)]
     Runs(runs::Arguments),
@@ -100,8 +106,9 @@ enum Command {
     Diff(diff::Arguments),
 }
 
+/// What is compared and copied, in every command.
 #[derive(Debug, Args)]
-struct Settings {
+struct Sides {
     /// The bucket to back up: `bucket` or `s3://bucket/prefix` [env: SOURCE_BUCKET]
     #[arg(long, value_name = "BUCKET")]
     source: Option<String>,
@@ -115,6 +122,13 @@ struct Settings {
     /// No keys that match one of these globs; wins over --include [env: BACKUP_EXCLUDE]
     #[arg(long, value_name = "GLOBS")]
     exclude: Option<String>,
+}
+
+/// The settings of a run, or of a plan of one.
+#[derive(Debug, Args)]
+struct Settings {
+    #[command(flatten)]
+    sides: Sides,
     /// `incremental`, or `full`: copy everything again [env: BACKUP_MODE]
     #[arg(long)]
     mode: Option<String>,
@@ -161,19 +175,15 @@ struct PlanArguments {
 impl Settings {
     fn vars(&self) -> Vec<(String, String)> {
         let flags: [(&Variable, &Option<String>); 7] = [
-            (&SOURCE_BUCKET, &self.source),
-            (&DESTINATION_BUCKET, &self.destination),
-            (&INCLUDE, &self.include),
-            (&EXCLUDE, &self.exclude),
+            (&SOURCE_BUCKET, &self.sides.source),
+            (&DESTINATION_BUCKET, &self.sides.destination),
+            (&INCLUDE, &self.sides.include),
+            (&EXCLUDE, &self.sides.exclude),
             (&MODE, &self.mode),
             (&DELETIONS, &self.deletions),
             (&MAX_CONCURRENCY, &self.max_concurrency),
         ];
-        let given = flags.into_iter().filter_map(|(variable, value)| {
-            let value = value.as_ref()?;
-            Some((variable.name.to_owned(), value.clone()))
-        });
-        given.collect()
+        given(flags)
     }
 
     /// The variable of the price table, read from its file; none if no file is named.
@@ -203,6 +213,17 @@ impl Settings {
     }
 }
 
+/// The variables of the flags that were given.
+fn given<'a>(
+    flags: impl IntoIterator<Item = (&'a Variable, &'a Option<String>)>,
+) -> Vec<(String, String)> {
+    let given = flags.into_iter().filter_map(|(variable, value)| {
+        let value = value.as_ref()?;
+        Some((variable.name.to_owned(), value.clone()))
+    });
+    given.collect()
+}
+
 /// The command line's entry point.
 pub async fn main() -> Exit {
     let command = Arguments::parse().command;
@@ -215,20 +236,22 @@ pub async fn main() -> Exit {
                 Intent::Copy
             };
             let request = arguments.settings.request(intent, arguments.confirm);
-            run(&arguments.settings, request, arguments.json).await
+            back_up(&arguments.settings, request, arguments.json).await
         }
         Command::Plan(arguments) => {
             let request = arguments.settings.request(Intent::Plan, None);
-            run(&arguments.settings, request, arguments.json).await
+            back_up(&arguments.settings, request, arguments.json).await
+        }
+        Command::Verify(arguments) => {
+            run(arguments.settings(), &arguments.request(), arguments.json).await
         }
         Command::Runs(arguments) => runs::list(&arguments).await,
         Command::Diff(arguments) => diff::tell(&arguments).await,
     }
 }
 
-async fn run(settings: &Settings, request: Request, json: bool) -> Exit {
-    let mut vars = handler::environment();
-    vars.extend(settings.vars());
+async fn back_up(settings: &Settings, request: Request, json: bool) -> Exit {
+    let mut vars = settings.vars();
     match settings.price_table() {
         Ok(table) => vars.extend(table),
         Err(problem) => {
@@ -236,10 +259,16 @@ async fn run(settings: &Settings, request: Request, json: bool) -> Exit {
             return Exit::Usage;
         }
     }
+    run(vars, &request, json).await
+}
+
+async fn run(settings: Vec<(String, String)>, request: &Request, json: bool) -> Exit {
+    let mut vars = handler::environment();
+    vars.extend(settings);
     let handler = Handler::new(Connections::from_env().await, vars);
     let mut progress = show::Progress::on_terminal();
     let result = handler
-        .answer(&request, None, |report| progress.update(report))
+        .answer(request, None, |report| progress.update(report))
         .await;
     progress.clear();
     match result {

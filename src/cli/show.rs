@@ -8,7 +8,7 @@ use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
 use super::{Exit, plan};
-use crate::report::{Report, Summary};
+use crate::report::{Report, Summary, VerifiedBlock};
 
 /// How often the progress line is drawn.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -93,6 +93,9 @@ pub fn summary(summary: &Summary) -> String {
             let _ = writeln!(text, "  and {hidden} more; --json shows the first 100");
         }
     }
+    if let Some(verified) = summary.verified() {
+        findings(&mut text, verified);
+    }
     let failures: Vec<_> = summary.failures().collect();
     for (message, advice) in failures.iter().take(MOST_SHOWN) {
         let _ = writeln!(
@@ -110,6 +113,18 @@ pub fn summary(summary: &Summary) -> String {
         );
     }
     text.trim_end().to_owned()
+}
+
+/// What a verification has found, a line for each object.
+fn findings(text: &mut String, verified: &VerifiedBlock) {
+    let findings: Vec<_> = verified.findings().collect();
+    for (key, what) in findings.iter().take(MOST_SHOWN) {
+        let _ = writeln!(text, "{}: {what}", printable(key));
+    }
+    let hidden = findings.len().saturating_sub(MOST_SHOWN) as u64 + verified.omitted();
+    if hidden > 0 {
+        let _ = writeln!(text, "and {hidden} more; --json shows the first 100");
+    }
 }
 
 /// A line that is redrawn while a run goes on.

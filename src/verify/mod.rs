@@ -87,9 +87,9 @@ impl Verifier {
             .flat_map(|(piece, items)| stream::iter(items).map(move |item| (piece, item)))
             .take_until(Box::pin(stop))
             .map(move |(piece, item)| {
-                let step = Arc::clone(&verifier).step(item);
+                let next = Arc::clone(&verifier).step(item);
                 async move {
-                    match step {
+                    match next {
                         Step::Settled(key, outcome) => done(piece, key, outcome),
                         Step::Work(key, work) => done(piece, Some(key), work.await),
                     }

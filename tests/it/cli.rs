@@ -317,11 +317,86 @@ fn an_incomplete_run_exits_with_3_and_tells_what_to_do() {
     assert!(stdout.contains("next: grant s3:GetObject"), "{stdout}");
 }
 
+const VERIFY: [&str; 6] = [
+    "verify",
+    "--source",
+    PRIMARY,
+    "--destination",
+    BACKUP,
+    "--deep",
+];
+
+#[test]
+fn a_verification_exits_with_0_only_if_nothing_is_wrong() {
+    let world = World::new();
+    world.put("a", "12345");
+    world.put("b", "12345");
+    run(&world, &RUN);
+
+    let clean = run(&world, &VERIFY);
+    world.sim.set_tags(BACKUP, "a", &[("t", "1")]);
+    world.sim.delete(BACKUP, "b");
+    let wrong = run(&world, &VERIFY);
+    let repair: Vec<&str> = VERIFY.into_iter().chain(["--repair"]).collect();
+    let repaired = run(&world, &repair);
+
+    assert_eq!(clean.status.code(), Some(0), "{clean:?}");
+    let stdout = text(&clean.stdout);
+    assert!(
+        stdout.starts_with("Verified 2 objects: 2 equal\n"),
+        "{stdout}"
+    );
+    assert_eq!(wrong.status.code(), Some(3), "{wrong:?}");
+    let stdout = text(&wrong.stdout);
+    assert!(
+        stdout.starts_with("Backup differs: 2 objects, 0 equal, 1 different, 1 missing\n"),
+        "{stdout}"
+    );
+    assert!(
+        stdout.ends_with("\na: different (tags)\nb: missing\n"),
+        "{stdout}"
+    );
+    assert_eq!(repaired.status.code(), Some(0), "{repaired:?}");
+    assert!(
+        text(&repaired.stdout).contains("\nb: missing, repaired\n"),
+        "{repaired:?}"
+    );
+    world.assert_backed_up();
+}
+
+#[test]
+fn a_sample_that_there_is_not_is_wrong_usage() {
+    let world = World::new();
+    let cases: [(&[&str], &str); 3] = [
+        (&["--sample", "2/30"], "allowed: 1/N with N from 1 to 366"),
+        (&["--part", "3"], "--sample <1/N>"),
+        (
+            &["--sample", "1/30", "--part", "31"],
+            "field \"part\" is 31; allowed: 1 to the N of",
+        ),
+    ];
+
+    for (more, part) in cases {
+        let arguments: Vec<&str> = VERIFY.iter().chain(more).copied().collect();
+
+        let output = run(&world, &arguments);
+
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{more:?}: {output:?}");
+        assert!(stderr.contains(part), "{more:?}: {stderr}");
+    }
+    assert_eq!(world.sim.ledger().total(), 0);
+}
+
 #[test]
 fn the_help_is_the_one_in_the_golden_files() {
     let world = World::new();
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 6] = [
         (&["--help"], include_str!("../golden/help.txt")),
+        (
+            &["verify", "--help"],
+            include_str!("../golden/help-verify.txt"),
+        ),
         (&["run", "--help"], include_str!("../golden/help-run.txt")),
         (&["plan", "--help"], include_str!("../golden/help-plan.txt")),
         (&["runs", "--help"], include_str!("../golden/help-runs.txt")),
