@@ -41,8 +41,8 @@ const STATES = {
     Assign: {
       request: { operation: 'continue', cursor: '{% $states.result.cursor %}' },
       invocations: '{% $invocations + 1 %}',
-      // What the result of an earlier invocation says is forgotten otherwise.
-      errors: '{% $errors + $states.result.errors %}',
+      // What the result of an earlier invocation says is forgotten otherwise. Only a verification finds what is wrong.
+      errors: '{% $errors + $sum([$states.result.errors, $states.result.verified.wrong]) %}',
     },
     Next: 'Done?',
   },

@@ -30,7 +30,7 @@ describe('definition', () => {
     assert.deepEqual(states.Run.Assign, {
       request: { operation: 'continue', cursor: '{% $states.result.cursor %}' },
       invocations: '{% $invocations + 1 %}',
-      errors: '{% $errors + $states.result.errors %}',
+      errors: '{% $errors + $sum([$states.result.errors, $states.result.verified.wrong]) %}',
     });
     assert.equal(states.Run.Next, 'Done?');
     assert.equal(states['Done?'].Default, 'Run');

@@ -20,6 +20,7 @@ const WITHOUT_KEYS = [
   's3:GetBucketVersioning on the backup',
   's3:GetObject on the backup/*',
   's3:GetObject on the source/*',
+  's3:GetObjectTagging on the backup/*',
   's3:GetObjectTagging on the source/*',
   's3:ListBucket on the backup',
   's3:ListBucket on the source',

@@ -47,6 +47,9 @@ async fn used(deletions: Deletions) -> Permissions {
     let result = world.backup().await;
 
     assert_eq!(counts(&result), [4, 3, 0, 0, 0, 1], "{result}");
+    let asked = json!({"operation": "verify", "deep": true});
+    let verified = world.invoke(asked).await.unwrap();
+    assert_eq!(verified["verified"]["equal"], 3, "{verified}");
     world.sim.clear_faults();
     let world = match deletions {
         Deletions::Keep => world,
