@@ -17,6 +17,9 @@ use aws_sdk_s3::config::retry::{
 };
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Region};
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriority;
 
 use super::guard::{Requests, Tally, WholeReplies};
@@ -75,6 +78,14 @@ impl Patience {
     }
 }
 
+/// The HTTP client of all calls, credentials' ones too.
+pub fn http_client() -> SharedHttpClient {
+    let tls = tls::Provider::Rustls(CryptoMode::Ring);
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls)
+        .build_https()
+}
+
 /// The way to S3. Built once per environment and shared by all runs in it.
 #[derive(Debug)]
 pub struct Connections {
@@ -96,7 +107,10 @@ pub(super) struct Clients {
 impl Connections {
     /// From the environment's credentials, region and endpoint.
     pub async fn from_env() -> Self {
-        let base = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
+        let base = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(http_client())
+            .load()
+            .await;
         Self::new(base, Patience::default())
     }
 

@@ -16,7 +16,7 @@ mod upload;
 mod write;
 
 pub use bucket::{Bucket, Versioning};
-pub use client::{Connections, Patience};
+pub use client::{Connections, Patience, http_client};
 pub use error::{Cause, Operation, Reply, S3Error};
 pub use guard::Requests;
 pub use pace::Paces;

@@ -818,6 +818,7 @@ impl Intercept for Dates {
 pub async fn named_endpoint() -> SdkConfig {
     let endpoint = std::env::var("CONTRACT_ENDPOINT").expect("CONTRACT_ENDPOINT names a server");
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).endpoint_url(endpoint);
+    let loader = loader.http_client(s3_backup::s3::http_client());
     loader.load().await
 }
 

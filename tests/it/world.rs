@@ -8,7 +8,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use lambda_runtime::{Context, LambdaEvent};
 use s3_backup::handler::{Handler, HandlerError};
-use s3_backup::s3::{Connections, Patience};
+use s3_backup::s3::{Connections, Patience, http_client};
 use s3_sim::{BucketOptions, ObjectView, Put, Sim};
 use serde_json::{Value, json};
 
@@ -104,6 +104,7 @@ impl World {
         let credentials = Credentials::for_tests();
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(http_client())
             .endpoint_url(self.sim.endpoint())
             .region(Region::new("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
