@@ -1,8 +1,8 @@
 //! How many requests are in flight at once: one budget for copies, whole objects and parts of large ones
 //! alike, and one for pages of listings. Each finds its own level.
 //!
-//! It begins low and doubles, until S3 asks to slow down (503): then it halves, and grows again by one
-//! at a time. S3's limits are per prefix and move, so no fixed number is right; and the SDK's own
+//! It begins low and doubles, until S3 asks to slow down (503): then it halves, climbs quickly to just below
+//! where it was refused, and grows by one at a time from there. S3's limits are per prefix and move, so no fixed number is right; and the SDK's own
 //! adaptive mode limits a rate for the whole process and recovers eight times slower. A budget lives
 //! for one run: nothing that was learned in a bad one is left in the next.
 //!
@@ -19,6 +19,9 @@ const FIRST: usize = 16;
 /// Rounds of copies without a 503 that a level must hold before it grows by one: fewer, and more than
 /// one copy in twenty is refused at a limit of 200 a second.
 const ROUNDS_TO_GROW: usize = 8;
+/// The part of a level that was refused by which the next climb stays below it: a climb that is refused again
+/// costs more than it gains.
+const STAY_BELOW: usize = 16;
 
 /// The most pages that are fetched at the same time: what listings side by side can ask for, and what
 /// leaves most of Lambda's 1,024 file descriptors to copies.
@@ -62,8 +65,8 @@ struct Level {
     now: usize,
     /// Places to be taken away as soon as they are free.
     owed: usize,
-    /// Whether S3 has not asked to slow down yet.
-    doubling: bool,
+    /// Where S3 has asked to slow down last; none if it has not yet.
+    refused_at: Option<usize>,
     /// Copies that ended since the level changed.
     ended: usize,
     /// Copies that were under way when it was halved: their 503s say nothing about the new level.
@@ -135,7 +138,7 @@ impl Level {
             most,
             now: FIRST.min(most),
             owed: 0,
-            doubling: true,
+            refused_at: None,
             ended: 0,
             stale: 0,
             refused,
@@ -150,24 +153,33 @@ impl Level {
             return self.halve();
         }
         self.ended += 1;
-        let round = if self.doubling { 1 } else { ROUNDS_TO_GROW };
-        if self.ended < self.now * round {
+        let (rounds, grown) = self.next();
+        if self.ended < self.now * rounds {
             return Change::None;
         }
         self.ended = 0;
-        let grown = if self.doubling {
-            self.now * 2
-        } else {
-            self.now + 1
-        };
         let by = grown.min(self.most) - self.now;
         self.now += by;
         Change::Grow(by)
     }
 
+    /// How many rounds this level has to hold, and which one is next.
+    fn next(&self) -> (usize, usize) {
+        match self.refused_at {
+            None => (1, self.now * 2),
+            Some(refused) => {
+                let below = refused - refused.div_ceil(STAY_BELOW);
+                match below.checked_sub(self.now) {
+                    Some(room @ 1..) => (1, self.now + room.div_ceil(2)),
+                    Some(0) | None => (ROUNDS_TO_GROW, self.now + 1),
+                }
+            }
+        }
+    }
+
     fn halve(&mut self) -> Change {
         self.stale = self.now;
-        self.doubling = false;
+        self.refused_at = Some(self.now);
         self.ended = 0;
         let by = self.now - (self.now / 2).max(1);
         self.now -= by;
@@ -186,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn doubles_until_it_is_refused_and_then_grows_by_one() {
+    fn doubles_until_it_is_refused_and_then_climbs_to_just_below() {
         let mut level = Level::new(256, 0);
 
         ends(&mut level, 16, 0);
@@ -195,8 +207,12 @@ mod tests {
         assert_eq!(level.now, 128);
         ends(&mut level, 1, 1);
         assert_eq!(level.now, 64);
-        ends(&mut level, 64 * ROUNDS_TO_GROW, 1);
-        assert_eq!(level.now, 65);
+        ends(&mut level, 64, 1);
+        assert_eq!(level.now, 92);
+        ends(&mut level, 92 + 106 + 113 + 117 + 119, 1);
+        assert_eq!(level.now, 120, "a sixteenth below 128");
+        ends(&mut level, 120 * ROUNDS_TO_GROW, 1);
+        assert_eq!(level.now, 121);
     }
 
     #[test]
