@@ -61,10 +61,10 @@ proptest! {
         orphans in keys(),
         page in 1..5_usize,
         stale in any::<u64>(),
-        busy in proptest::option::of(3..9_u64),
+        busy in proptest::option::of(5..12_u64),
     ) {
         runtime().block_on(async {
-            let world = World::around(Sim::builder().page_size_max(page).start());
+            let world = World::around(Sim::builder().page_size_max(page).start()).persistent();
             for key in &keys {
                 world.put(key, "1");
             }
