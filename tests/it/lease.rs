@@ -1,7 +1,7 @@
 //! No two runs of a job overlap: whoever comes second is told so, and a run that was killed keeps the
 //! next one out only until its lease ends.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future;
 use s3_backup::handler::HandlerError;
@@ -182,15 +182,18 @@ async fn a_long_run_renews_its_lease() {
         answer(&handler, json!({})).await
     };
 
+    let begun = Instant::now();
     let (first, second) = meanwhile(&world, late).await;
 
+    let seconds = begun.elapsed().as_secs();
     assert_already_running(second, &[]);
     assert_eq!(counts(&first), [1, 1, 0, 0, 0, 0]);
     let written = world.sim.ledger().of(Verb::PutObject);
-    let written = written.iter().filter(|put| put.key == key()).count();
+    let written = written.iter().filter(|put| put.key == key()).count() as u64;
+    // One a second, beside those that take it, give it back and are refused to the second run.
     assert!(
-        (5..=8).contains(&written),
-        "{written} writes in six seconds"
+        (5..=seconds + 3).contains(&written),
+        "{written} writes in {seconds} s"
     );
 }
 
