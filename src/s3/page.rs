@@ -246,3 +246,101 @@ fn timestamp(text: &str) -> Option<Timestamp> {
     let time = DateTime::from_str(text, DateTimeFormat::DateTime).ok()?;
     time.to_millis().ok().map(Timestamp::from_millis)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PAGE: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><Prefix/>
+<KeyCount>3</KeyCount><MaxKeys>1000</MaxKeys><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>
+<NextContinuationToken>1&amp;2=</NextContinuationToken>
+<Contents><Key>a%0A+b&amp;c</Key><LastModified>2026-01-02T03:04:05.678Z</LastModified>
+<ETag>&quot;0cc175b9c0f1b6a831c399e269772661&quot;</ETag><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm>
+<Size>5368709121</Size><StorageClass>GLACIER_IR</StorageClass></Contents>
+<Contents><Size>0</Size><Owner><ID>x</ID><Key>not the key</Key></Owner><Key>z</Key></Contents>
+<CommonPrefixes><Prefix>p/</Prefix></CommonPrefixes></ListBucketResult>"#;
+
+    fn page(body: &str) -> Said {
+        match parse(body.as_bytes()) {
+            Ok(Reply::Page(said)) => said,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_page_is_read_as_it_stands() {
+        let said = page(PAGE);
+
+        let first = Row {
+            key: Some("a%0A+b&c".to_owned()),
+            size: Some(5_368_709_121),
+            etag: Some(ETag::new("0cc175b9c0f1b6a831c399e269772661")),
+            last_modified: Some(Timestamp::from_millis(1_767_323_045_678)),
+            class: Some(StorageClass::new(Some("GLACIER_IR"))),
+        };
+        let second = Row {
+            key: Some("z".to_owned()),
+            size: Some(0),
+            ..Row::default()
+        };
+        let expected = Said {
+            truncated: Some(true),
+            token: Some("1&2=".to_owned()),
+            key_count: Some(3),
+            url_encoded: true,
+            prefixes: 1,
+            rows: vec![first, second],
+        };
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn what_a_page_does_not_say_is_missing() {
+        let said = page("<ListBucketResult><KeyCount>many</KeyCount></ListBucketResult>");
+
+        assert_eq!(said, Said::default());
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_a_page() {
+        let body = b"<Error><Code>SlowDown</Code><Message>a &lt; b</Message><HostId/></Error>";
+
+        let Ok(Reply::Refusal(refusal)) = parse(body) else {
+            panic!("no refusal");
+        };
+
+        assert_eq!(refusal.code(), Some("SlowDown"));
+        assert_eq!(refusal.message(), Some("a < b"));
+    }
+
+    #[test]
+    fn anything_else_is_no_page() {
+        let bodies: [&[u8]; 5] = [b"", b"  ", b"busy", b"<html></html>", b"\xff<Error/>"];
+
+        for body in bodies {
+            assert!(parse(body).is_err(), "{body:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_page_that_was_cut_is_no_page(at in 0..PAGE.len()) {
+            let cut = parse(&PAGE.as_bytes()[..at]);
+
+            prop_assert!(cut.is_err(), "{:?}", cut);
+        }
+
+        #[test]
+        fn a_changed_byte_makes_no_rows_and_no_panic(at in 0..PAGE.len(), bits in 1..=255_u8) {
+            let mut body = PAGE.as_bytes().to_vec();
+            body[at] ^= bits;
+
+            if let Ok(Reply::Page(said)) = parse(&body) {
+                prop_assert!(said.rows.len() <= 2, "{:?}", said.rows);
+            }
+        }
+    }
+}
