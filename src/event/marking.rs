@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{RequestError, bad_value};
+use super::RequestError;
+use super::field::bad_value;
 use crate::model::{Agreed, BucketName, Census, Counted};
 
 /// How far a run that marks deletions has come.

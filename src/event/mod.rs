@@ -4,16 +4,20 @@
 //! own words. Anything else is refused with the name of the field and what is allowed: a typo in a
 //! payload must not mean "the default".
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
+mod backup;
+mod cursor;
+mod error;
+mod field;
 mod marking;
 mod verify;
 
+pub use backup::{BackupRequest, Deletions, Intent, Mode};
+pub use cursor::{Asked, ContinueRequest};
+pub use error::RequestError;
 pub use marking::SoFar;
 pub use verify::{Depth, PARTS, SAMPLES, VerifyRequest, parts_of_sample};
-
-use crate::model::{BucketName, CURSOR_FORMAT, KeyRange, Prefix, Range, RecordLink};
 
 /// What an invocation asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,194 +29,6 @@ pub enum Request {
     /// Go on where a run has stopped.
     Continue(ContinueRequest),
 }
-
-/// A request to go on: the cursor of a result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContinueRequest {
-    /// How the run was asked for.
-    pub request: Asked,
-    /// What is left of it.
-    pub ranges: Vec<Range>,
-    /// The records of what is done.
-    pub records: Vec<RecordLink>,
-    /// How far it has come with deletions; none if it marks none, or must not any more.
-    pub so_far: Option<SoFar>,
-}
-
-/// What a run that is gone on with was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// A backup.
-    Backup(BackupRequest),
-    /// A verification.
-    Verify(VerifyRequest),
-}
-
-/// A request for a backup run. What is left out is as configured.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BackupRequest {
-    /// Only keys that start with it.
-    pub prefix: Option<Prefix>,
-    /// Copy what changed, or everything.
-    pub mode: Option<Mode>,
-    /// What to do about objects that are gone from the source.
-    pub deletions: Option<Deletions>,
-    /// The run whose deletions were held, and are right all the same.
-    pub confirm: Option<String>,
-    /// Copy, or only tell.
-    pub intent: Intent,
-}
-
-/// Whether a run acts or only tells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Intent {
-    /// Copy.
-    #[default]
-    Copy,
-    /// Compare, and tell what would be copied.
-    DryRun,
-    /// Compare, and tell what would be copied, why, and what it would cost.
-    Plan,
-}
-
-/// Which objects a run copies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// Those that are new or changed.
-    #[default]
-    Incremental,
-    /// All of them again.
-    Full,
-}
-
-impl Mode {
-    /// The names of all modes, as messages list them.
-    pub const ALLOWED: &str = "incremental, full";
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Incremental => "incremental",
-            Self::Full => "full",
-        }
-    }
-
-    /// The mode of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "incremental" => Some(Self::Incremental),
-            "full" => Some(Self::Full),
-            _ => None,
-        }
-    }
-}
-
-/// What a run does about objects that are in the backup and gone from the source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Deletions {
-    /// Nothing: the backup keeps them.
-    #[default]
-    Keep,
-    /// A delete marker in the backup: their versions stay.
-    Mark,
-}
-
-impl Deletions {
-    /// The names of all choices, as messages list them.
-    pub const ALLOWED: &str = "keep, mark";
-
-    /// The choice of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "keep" => Some(Self::Keep),
-            "mark" => Some(Self::Mark),
-            _ => None,
-        }
-    }
-}
-
-/// A payload that is no request of ours.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RequestError {
-    /// The payload is not a JSON object.
-    #[error("the payload is {found}, not a JSON object; send {{}} for a backup run")]
-    NotAnObject {
-        /// What it is instead.
-        found: &'static str,
-    },
-    /// A field that the operation does not have.
-    #[error("unknown field \"{field}\" in the payload; allowed for a {operation}: {allowed}")]
-    UnknownField {
-        /// The field's name.
-        field: String,
-        /// What was asked for.
-        operation: &'static str,
-        /// The fields that it has.
-        allowed: &'static str,
-    },
-    /// A field whose value is not allowed.
-    #[error("field \"{field}\" is {value}; allowed: {allowed}")]
-    BadValue {
-        /// The field's name.
-        field: &'static str,
-        /// Its value, as JSON.
-        value: String,
-        /// What it may be.
-        allowed: &'static str,
-    },
-    /// An event of AWS that is not answered.
-    #[error(
-        "cannot answer the event \"{detail_type}\" of {origin}; send a scheduled event, \
-         {{}} or {{\"operation\":\"backup\"}}"
-    )]
-    UnknownEvent {
-        /// The event's `source`.
-        origin: String,
-        /// The event's `detail-type`.
-        detail_type: String,
-    },
-    /// A cursor of a format that this version does not read.
-    #[error(
-        "the cursor has format {found}; this version reads 1 to {CURSOR_FORMAT}: start a new run with {{}}"
-    )]
-    UnknownFormat {
-        /// Its format, as JSON.
-        found: String,
-    },
-    /// A cursor of a destination that is not configured.
-    #[error(
-        "the cursor goes on with bucket {destination}, which is not in DESTINATION_BUCKET; start a new run with {{}}"
-    )]
-    UnknownDestination {
-        /// The bucket.
-        destination: String,
-    },
-    /// Something to confirm where nothing is marked.
-    #[error(
-        "field \"confirm\" is {run_id:?}, but deletions are \"keep\"; send \"deletions\":\"mark\" with it"
-    )]
-    NothingToConfirm {
-        /// The run that would be confirmed.
-        run_id: String,
-    },
-    /// A prefix beyond what the function is configured to back up.
-    #[error(
-        "field \"prefix\" is {asked:?}, outside of the configured source prefix {configured:?}"
-    )]
-    PrefixOutside {
-        /// The prefix of the request.
-        asked: String,
-        /// The prefix of the configuration.
-        configured: String,
-    },
-}
-
-/// The fields of a backup request, as messages list them.
-const FIELDS: &str = "operation, prefix, mode, dry_run, deletions, confirm";
-/// Those of a plan.
-const PLAN_FIELDS: &str = "operation, prefix, mode, deletions";
-/// Those of a cursor that no request has.
-const OF_CURSORS: [&str; 6] = ["format", "ranges", "records", "plan", "counted", "agreed"];
 
 /// Reads the payload of an invocation.
 ///
@@ -232,81 +48,10 @@ pub fn parse(payload: &Value) -> Result<Request, RequestError> {
         return from_event_bridge(fields);
     }
     match fields.get("operation").and_then(Value::as_str) {
-        Some("continue") => resume(fields).map(Request::Continue),
+        Some("continue") => cursor::parse(fields).map(Request::Continue),
         Some("verify") => verify::parse(fields).map(Request::Verify),
-        Some(_) | None => backup(fields).map(Request::Backup),
+        Some(_) | None => backup::parse(fields).map(Request::Backup),
     }
-}
-
-fn resume(fields: &Map<String, Value>) -> Result<ContinueRequest, RequestError> {
-    if let Some(field) = fields
-        .keys()
-        .find(|name| !["operation", "cursor"].contains(&name.as_str()))
-    {
-        return Err(RequestError::UnknownField {
-            field: field.clone(),
-            operation: "continuation",
-            allowed: "operation, cursor",
-        });
-    }
-    let cursor = fields.get("cursor").unwrap_or(&Value::Null);
-    let Some(fields) = cursor.as_object() else {
-        return Err(bad_value("cursor", cursor, "the cursor of a result"));
-    };
-    let format = fields.get("format").unwrap_or(&Value::Null);
-    let readable = |format| (1..=CURSOR_FORMAT).contains(&format);
-    if !format.as_u64().is_some_and(readable) {
-        return Err(RequestError::UnknownFormat {
-            found: format.to_string(),
-        });
-    }
-    let ranges = fields.get("ranges").unwrap_or(&Value::Null);
-    let parsed = ranges
-        .as_array()
-        .and_then(|rows| rows.iter().map(range).collect());
-    let empty = Value::Array(Vec::new());
-    let records = fields.get("records").unwrap_or(&empty);
-    let linked = records
-        .as_array()
-        .and_then(|rows| rows.iter().map(record).collect());
-    Ok(ContinueRequest {
-        request: asked(fields)?,
-        ranges: parsed.ok_or_else(|| bad_value("ranges", ranges, "the ranges of a cursor"))?,
-        records: linked.ok_or_else(|| bad_value("records", records, "the records of a cursor"))?,
-        so_far: marking::so_far(fields)?,
-    })
-}
-
-/// What the run of a cursor was asked for.
-fn asked(cursor: &Map<String, Value>) -> Result<Asked, RequestError> {
-    if let Some(words) = cursor.get("verify") {
-        return verify::of_cursor(words, cursor).map(Asked::Verify);
-    }
-    let mut fields = cursor.clone();
-    fields.retain(|name, _| !OF_CURSORS.contains(&name.as_str()));
-    let mut request = backup(&fields)?;
-    if let Some(plan) = cursor.get("plan")
-        && flag("plan", plan)?
-    {
-        request.intent = Intent::Plan;
-    }
-    Ok(Asked::Backup(request))
-}
-
-fn range(row: &Value) -> Option<Range> {
-    Some(Range {
-        destination: BucketName::new(row.get("destination")?.as_str()?).ok()?,
-        keys: KeyRange::deserialize(row).ok()?,
-    })
-}
-
-fn record(row: &Value) -> Option<RecordLink> {
-    let text = |name: &str| row.get(name)?.as_str().map(str::to_owned);
-    Some(RecordLink {
-        destination: BucketName::new(&text("destination")?).ok()?,
-        key: text("key").filter(|key| key.starts_with("snapshots/"))?,
-        sha256: text("sha256")?,
-    })
 }
 
 /// Rules send `aws.events`, Scheduler without an input of its own sends `aws.scheduler`.
@@ -324,85 +69,12 @@ fn from_event_bridge(fields: &Map<String, Value>) -> Result<Request, RequestErro
     }
 }
 
-fn backup(fields: &Map<String, Value>) -> Result<BackupRequest, RequestError> {
-    let mut request = BackupRequest::default();
-    let planned = fields.get("operation").and_then(Value::as_str) == Some("plan");
-    if planned {
-        request.intent = Intent::Plan;
-    }
-    for (name, value) in fields {
-        match name.as_str() {
-            "operation" => operation(value)?,
-            "prefix" => request.prefix = Some(prefix(value)?),
-            "mode" => request.mode = Some(choice("mode", value, Mode::parse, Mode::ALLOWED)?),
-            "dry_run" if !planned => {
-                if flag("dry_run", value)? {
-                    request.intent = Intent::DryRun;
-                }
-            }
-            "deletions" => {
-                let deletions = choice("deletions", value, Deletions::parse, Deletions::ALLOWED)?;
-                request.deletions = Some(deletions);
-            }
-            "confirm" if !planned => request.confirm = Some(run_id(value)?),
-            _ => {
-                return Err(RequestError::UnknownField {
-                    field: name.clone(),
-                    operation: if planned { "plan" } else { "backup" },
-                    allowed: if planned { PLAN_FIELDS } else { FIELDS },
-                });
-            }
-        }
-    }
-    Ok(request)
-}
-
-fn operation(value: &Value) -> Result<(), RequestError> {
-    let known = |name: &str| ["backup", "plan"].contains(&name).then_some(());
-    choice("operation", value, known, "backup, plan, verify, continue")
-}
-
-fn prefix(value: &Value) -> Result<Prefix, RequestError> {
-    choice("prefix", value, |text| Some(Prefix::new(text)), "a string")
-}
-
-fn run_id(value: &Value) -> Result<String, RequestError> {
-    let named = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    choice("confirm", value, named, "the run_id of a run that was held")
-}
-
-fn flag(field: &'static str, value: &Value) -> Result<bool, RequestError> {
-    value
-        .as_bool()
-        .ok_or_else(|| bad_value(field, value, "true, false"))
-}
-
-fn choice<T>(
-    field: &'static str,
-    value: &Value,
-    parse: impl Fn(&str) -> Option<T>,
-    allowed: &'static str,
-) -> Result<T, RequestError> {
-    value
-        .as_str()
-        .and_then(parse)
-        .ok_or_else(|| bad_value(field, value, allowed))
-}
-
-fn bad_value(field: &'static str, value: &Value, allowed: &'static str) -> RequestError {
-    RequestError::BadValue {
-        field,
-        value: value.to_string(),
-        allowed,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::{Key, Start};
+    use crate::model::{Key, KeyRange, Prefix, Start};
 
     #[test]
     fn every_field_of_a_request_is_read() {

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{RequestError, bad_value, choice, flag, prefix};
+use super::RequestError;
+use super::field::{bad_value, choice, flag, prefix};
 use crate::model::{Prefix, Share};
 
 /// A request to compare the backup with the source.

@@ -1,0 +1,79 @@
+//! What is refused, and the words for it.
+
+use crate::model::CURSOR_FORMAT;
+
+/// A payload that is no request of ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The payload is not a JSON object.
+    #[error("the payload is {found}, not a JSON object; send {{}} for a backup run")]
+    NotAnObject {
+        /// What it is instead.
+        found: &'static str,
+    },
+    /// A field that the operation does not have.
+    #[error("unknown field \"{field}\" in the payload; allowed for a {operation}: {allowed}")]
+    UnknownField {
+        /// The field's name.
+        field: String,
+        /// What was asked for.
+        operation: &'static str,
+        /// The fields that it has.
+        allowed: &'static str,
+    },
+    /// A field whose value is not allowed.
+    #[error("field \"{field}\" is {value}; allowed: {allowed}")]
+    BadValue {
+        /// The field's name.
+        field: &'static str,
+        /// Its value, as JSON.
+        value: String,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// An event of AWS that is not answered.
+    #[error(
+        "cannot answer the event \"{detail_type}\" of {origin}; send a scheduled event, \
+         {{}} or {{\"operation\":\"backup\"}}"
+    )]
+    UnknownEvent {
+        /// The event's `source`.
+        origin: String,
+        /// The event's `detail-type`.
+        detail_type: String,
+    },
+    /// A cursor of a format that this version does not read.
+    #[error(
+        "the cursor has format {found}; this version reads 1 to {CURSOR_FORMAT}: start a new run with {{}}"
+    )]
+    UnknownFormat {
+        /// Its format, as JSON.
+        found: String,
+    },
+    /// A cursor of a destination that is not configured.
+    #[error(
+        "the cursor goes on with bucket {destination}, which is not in DESTINATION_BUCKET; start a new run with {{}}"
+    )]
+    UnknownDestination {
+        /// The bucket.
+        destination: String,
+    },
+    /// Something to confirm where nothing is marked.
+    #[error(
+        "field \"confirm\" is {run_id:?}, but deletions are \"keep\"; send \"deletions\":\"mark\" with it"
+    )]
+    NothingToConfirm {
+        /// The run that would be confirmed.
+        run_id: String,
+    },
+    /// A prefix beyond what the function is configured to back up.
+    #[error(
+        "field \"prefix\" is {asked:?}, outside of the configured source prefix {configured:?}"
+    )]
+    PrefixOutside {
+        /// The prefix of the request.
+        asked: String,
+        /// The prefix of the configuration.
+        configured: String,
+    },
+}

@@ -1,0 +1,36 @@
+//! The values of fields: what they may be, and what is said of one that is not.
+
+use serde_json::Value;
+
+use super::RequestError;
+use crate::model::Prefix;
+
+pub(super) fn prefix(value: &Value) -> Result<Prefix, RequestError> {
+    choice("prefix", value, |text| Some(Prefix::new(text)), "a string")
+}
+
+pub(super) fn flag(field: &'static str, value: &Value) -> Result<bool, RequestError> {
+    value
+        .as_bool()
+        .ok_or_else(|| bad_value(field, value, "true, false"))
+}
+
+pub(super) fn choice<T>(
+    field: &'static str,
+    value: &Value,
+    parse: impl Fn(&str) -> Option<T>,
+    allowed: &'static str,
+) -> Result<T, RequestError> {
+    value
+        .as_str()
+        .and_then(parse)
+        .ok_or_else(|| bad_value(field, value, allowed))
+}
+
+pub(super) fn bad_value(field: &'static str, value: &Value, allowed: &'static str) -> RequestError {
+    RequestError::BadValue {
+        field,
+        value: value.to_string(),
+        allowed,
+    }
+}
