@@ -11,8 +11,9 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
 use tokio::time::timeout_at;
 
+use super::Ended;
 use super::course::{Course, Trail, tell};
-use super::{Ended, Pass, Route};
+use super::pass::{Pass, Route};
 use crate::copy::{Batch, Done, Failure, Outcome, Settled};
 use crate::deletions::{self, Decision, Hold, Marker};
 use crate::diff::Action;

@@ -1,0 +1,188 @@
+//! The way from the source to one destination: both sides listed, joined, decided on and copied.
+
+use std::sync::Arc;
+
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, future, stream};
+use tokio::time::sleep_until;
+
+use super::course::Trail;
+use super::opening::StartError;
+use crate::copy::{Batch, Copier, Done};
+use crate::diff::{self, Policy};
+use crate::history::History;
+use crate::lease::Loss;
+use crate::list::{self, Listing, MOST_AT_ONCE, Section, Sides, Territory};
+use crate::model::{Deadline, KeyRange, Placement};
+use crate::plan::{Leg, Plan};
+use crate::record::{Book, Store};
+use crate::resume::Progress;
+use crate::s3::{Bucket, S3Error};
+use crate::verify::Verifier;
+
+/// The two ends of the way to one destination.
+#[derive(Clone)]
+pub(super) struct Route {
+    pub source: Bucket,
+    pub destination: Bucket,
+    pub loss: Loss,
+}
+
+impl Route {
+    /// Comes to its end when nothing more may be begun: after the deadline, and without the lease.
+    pub fn stop(self, plan: &Plan) -> impl Future<Output = ()> + use<> {
+        let (deadline, loss) = (plan.limits.deadline, self.loss);
+        async move {
+            tokio::select! {
+                () = time_to_stop(deadline) => {}
+                () = loss.happens() => {}
+            }
+        }
+    }
+}
+
+/// The way from the source to one destination, with both sides being listed.
+pub(super) struct Pass {
+    sections: BoxStream<'static, Section>,
+    territory: Territory,
+    route: Route,
+    placement: Placement,
+    history: History,
+    /// None of a destination that is not recorded.
+    book: Option<(Book, Store)>,
+}
+
+impl Pass {
+    /// Begins to list both sides, of which each can be read.
+    pub async fn begin(plan: &Plan, leg: &Leg, route: Route) -> Result<Self, StartError> {
+        let (destination, job) = (route.destination.clone(), leg.job.clone());
+        let history = History::open(destination.clone(), job.clone()).await;
+        let ranges = if plan.is_whole && !leg.is_continued {
+            history.ranges(MOST_AT_ONCE)
+        } else {
+            leg.ranges.clone()
+        };
+        let mut pass = Self::open(plan, leg, route, history, ranges);
+        let first = match pass.sections.next().await {
+            Some(section) => Some(started(section).await?),
+            None => None,
+        };
+        Ok(Self {
+            sections: stream::iter(first).chain(pass.sections).boxed(),
+            // What is done already for a destination, a run before has recorded.
+            book: (plan.is_recorded() && !leg.ranges.is_empty()).then(|| {
+                let store = Store {
+                    bucket: destination,
+                    job,
+                    kms_key: plan.scope.copies.kms_key.clone(),
+                };
+                (Book::default(), store)
+            }),
+            ..pass
+        })
+    }
+
+    /// Both sides, not yet listed; nothing is recorded of them.
+    pub fn open(
+        plan: &Plan,
+        leg: &Leg,
+        route: Route,
+        history: History,
+        ranges: Vec<KeyRange>,
+    ) -> Self {
+        let placement = leg.destination.placement.clone();
+        let sides = Sides {
+            source: route.source.clone(),
+            prefix: plan.source.prefix.clone(),
+            backup: route.destination.clone(),
+            placement: placement.clone(),
+            history: history.clone(),
+        };
+        let territory = Territory::new(ranges);
+        Self {
+            // Of a destination that is done there are none, which is found out twice.
+            sections: list::sections(sides, territory.clone()).fuse().boxed(),
+            territory,
+            route,
+            placement,
+            history,
+            book: None,
+        }
+    }
+
+    pub fn trail(&self) -> Trail {
+        let record = self.book.clone();
+        let record = record.map(|(book, store)| (book, store, self.history.clone()));
+        Trail::of(Progress::of(self.territory.clone()), record)
+    }
+
+    /// What becomes of each object. After the deadline nothing is begun any more, nor without the lease.
+    pub fn outcomes(self, plan: &Plan) -> impl Stream<Item = Done> + use<> {
+        let copier = self.copier(plan);
+        let stop = self.route.clone().stop(plan);
+        let in_flight = plan.limits.max_concurrency;
+        if let Some(check) = plan.check {
+            let verifier = Verifier::new(copier, check, plan.scope.filter.clone());
+            return verifier.outcomes(self.sections, stop, in_flight).boxed();
+        }
+        let book = self.book.clone();
+        let outcomes = copier.outcomes(self.batches(plan), stop, plan.intent, in_flight);
+        match book {
+            Some((book, store)) => book.record(store, outcomes).boxed(),
+            None => outcomes.boxed(),
+        }
+    }
+
+    fn copier(&self, plan: &Plan) -> Copier {
+        Copier {
+            source: self.route.source.clone(),
+            destination: self.route.destination.clone(),
+            placement: self.placement.clone(),
+            rules: plan.scope.copies.clone(),
+            // Half of the budget at most, so that one large object leaves room for the others.
+            parts_at_once: (plan.limits.max_concurrency / 2).max(1),
+            deadline: plan.limits.deadline,
+        }
+    }
+
+    /// What is to be done about each object, page by page.
+    pub fn batches(self, plan: &Plan) -> impl Stream<Item = Batch> + use<> {
+        let policy = Arc::new(Policy {
+            filter: plan.scope.filter.clone(),
+            mode: plan.scope.mode,
+            placement: self.placement,
+        });
+        self.sections.flat_map_unordered(None, move |section| {
+            let piece = section.piece;
+            let actions = diff::actions(section, Arc::clone(&policy));
+            actions.map(move |actions| (piece, actions)).boxed()
+        })
+    }
+}
+
+async fn time_to_stop(deadline: Option<Deadline>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.stop_at.into()).await,
+        None => future::pending().await,
+    }
+}
+
+/// A section whose first pages have come, so that a side that cannot be read stops the run before it
+/// has copied anything.
+async fn started(section: Section) -> Result<Section, StartError> {
+    let source = begun(section.source).await;
+    let backup = begun(section.backup).await;
+    Ok(Section {
+        source: source.map_err(|error| StartError::source(&error))?,
+        backup: backup.map_err(|error| StartError::destination(&error))?,
+        ..section
+    })
+}
+
+async fn begun(listing: Listing) -> Result<Listing, S3Error> {
+    let mut listing = Box::pin(listing.peekable());
+    match listing.as_mut().peek().await {
+        Some(Err(error)) => Err(error.clone()),
+        Some(Ok(_)) | None => Ok(listing.boxed()),
+    }
+}
