@@ -110,6 +110,8 @@ class Case:
     seconds: float = 300
     with_rivals: bool = False
     huge: bool = False
+    # How many runs of ours; the last one is measured. What an earlier one leaves in the backup, others would not use.
+    nights: int = 1
 
     def simulator(self) -> list[str]:
         return ["--populate", str(self.objects), *self.arguments]
@@ -194,6 +196,8 @@ def listing_cases(scale: int) -> list[Case]:
     ]
     return [
         *unchanged,
+        Case("unchanged-again", f"the night after: unchanged, {keys:,} keys, flat, with a snapshot", keys,
+             ["--shape", "flat", "--unchanged"], 0, listing_targets(keys), listing_limit, nights=2),
         Case("changed", f"1 % rewritten and 1 % new of {keys:,} keys", keys, ["--shape", "deep", "--changed", "1"],
              2 * changed, [], changed_limit),
         Case("unchanged-huge", f"unchanged, {huge:,} keys, flat", huge, ["--shape", "flat", "--unchanged"], 0,

@@ -12,7 +12,7 @@ PROGRAM = Path("target/release/s3-sim")
 LATENCY_MS = {"list": 60, "copy": 30, "head": 15, "write": 30}
 
 
-class NotStarted(Exception):
+class Unusable(Exception):
     """Why the simulator does not run."""
 
 
@@ -52,9 +52,10 @@ class Simulator:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self.forgotten = 0.0
         self.endpoint = self.process.stdout.readline().strip()
         if not self.endpoint:
-            raise NotStarted(f"the simulator ended with {self.process.wait()} when asked for {arguments}")
+            raise Unusable(f"the simulator ended with {self.process.wait()} when asked for {arguments}")
 
     def __enter__(self) -> "Simulator":
         return self
@@ -65,8 +66,16 @@ class Simulator:
         self.process.stdin.close()
         self.process.stdout.close()
 
+    def forget(self) -> None:
+        """What it was asked so far is not in the report."""
+        self.process.stdin.write("forget\n")
+        self.process.stdin.flush()
+        if self.process.stdout.readline() != "done\n":
+            raise Unusable("the simulator does not obey")
+        self.forgotten = process.cpu_of(self.process.pid)
+
     def report(self) -> Report:
         """Ends it. What the comparison takes is not counted."""
-        cpu = process.cpu_of(self.process.pid)
+        cpu = process.cpu_of(self.process.pid) - self.forgotten
         self.process.stdin.close()
         return Report(**json.loads(self.process.stdout.readline()), cpu=cpu)

@@ -67,7 +67,8 @@ def targets(results: Results, cold: "ColdStart | None") -> str:
                 body.append(verdict(name, target.name, most, figure, target.unit))
     if cold:
         body.append(verdict("cold-start", "CPU to the first poll", COLD_START_CPU_MS, cold.cpu_ms, "ms"))
-        body.append(verdict("cold-start", "zipped executable", ZIP_MB, cold.zip_mb, "MB"))
+        if cold.zip_mb is not None:
+            body.append(verdict("cold-start", "package", ZIP_MB, cold.zip_mb, "MB"))
     return rows(["case", "what", "target", "measured", ""], body)
 
 
@@ -77,10 +78,10 @@ def verdict(case: str, name: str, most: float, figure: float, unit: str) -> list
 
 
 def cold_start(cold: ColdStart) -> str:
-    head = ["from exec to the first poll", "CPU ms", "least", "wall ms", "peak MiB", "zipped MB"]
+    head = ["from exec to the first poll", "CPU ms", "least", "wall ms", "peak MiB", "package MB"]
     body = [[
         f"median of {len(cold.starts)} starts", number(cold.cpu_ms), number(cold.least_cpu_ms), number(cold.wall_ms),
-        number(cold.peak_mib), number(cold.zip_mb),
+        number(cold.peak_mib), "not made" if cold.zip_mb is None else number(cold.zip_mb),
     ]]
     return rows(head, body)
 

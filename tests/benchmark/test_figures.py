@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts/benchmark"))
 
 import cases
+import cold_start
 import process
 import rivals
 import sizing
@@ -126,3 +127,19 @@ def test_rivals_get_nothing_that_leads_to_an_account(tmp_path: Path, monkeypatch
 
     assert env["AWS_ACCESS_KEY_ID"] == "test"
     assert "AWS_PROFILE" not in env and "RCLONE_CONFIG_S3_ACCESS_KEY_ID" not in env
+
+
+def test_a_package_that_is_older_than_the_source_is_not_counted(tmp_path: Path, monkeypatch: object) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("Cargo.toml", "Cargo.lock", "src/lib.rs", "dist/bootstrap.zip"):
+        path = Path(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(2_000_000))
+        os.utime(path, (1_000, 1_000))
+
+    made = cold_start.package_mb()
+    os.utime("src/lib.rs", (2_000, 2_000))
+    outdated = cold_start.package_mb()
+    Path("dist/bootstrap.zip").unlink()
+
+    assert (made, outdated, cold_start.package_mb()) == (2.0, None, None)

@@ -33,7 +33,8 @@ usage: s3-sim [options]
   --report               ends when its input ends, and tells then, as JSON, what
                          it was asked and how the buckets differ; takes orders
                          from its input until then: `report` tells it at once,
-                         `advance SECONDS` moves the clock";
+                         `advance SECONDS` moves the clock, `forget` counts
+                         from there";
 
 fn main() -> ExitCode {
     let arguments = std::env::args().skip(1);
@@ -64,7 +65,7 @@ fn run(stage: Stage) -> ExitCode {
         }
     }
     let report = || report::of(&sim.ledger(), stage.buckets.compare(&sim));
-    if let Err(mistake) = orders::obey(std::io::stdin().lock(), &sim.clock(), report) {
+    if let Err(mistake) = orders::obey(std::io::stdin().lock(), &sim, report) {
         eprintln!("{mistake}");
         return ExitCode::from(2);
     }
