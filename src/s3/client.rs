@@ -6,7 +6,7 @@
 //! came, although S3 may have made it: ours gives such a copy back, for its maker to look first.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -16,7 +16,7 @@ use aws_sdk_s3::config::retry::{
     ClassifyRetry, RetryAction, RetryConfig, RetryPartition, TokenBucket,
 };
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{BehaviorVersion, Region};
+use aws_sdk_s3::config::{BehaviorVersion, Builder, Region};
 use aws_smithy_http_client::tls;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -78,7 +78,7 @@ impl Patience {
     }
 }
 
-/// The HTTP client of all calls, credentials' ones too.
+/// An HTTP client, with connections of its own.
 pub fn http_client() -> SharedHttpClient {
     let tls = tls::Provider::Rustls(CryptoMode::Ring);
     aws_smithy_http_client::Builder::new()
@@ -92,16 +92,21 @@ pub struct Connections {
     base: SdkConfig,
     patience: Patience,
     tally: Tally,
+    /// For what is read in bulk. Made when it is first needed, for it takes a millisecond.
+    bulk: OnceLock<SharedHttpClient>,
     by_region: Mutex<BTreeMap<String, Clients>>,
 }
 
-/// Two clients for a region: they differ in what they send again by themselves.
+/// The clients for a region. They differ in what they send again by themselves, and in their connections.
 #[derive(Clone, Debug)]
 pub(super) struct Clients {
     /// For calls that may be carried out twice: reads, parts, the beginning and end of uploads.
     pub repeatable: Client,
     /// For calls that make a version each time.
     pub unrepeatable: Client,
+    /// For reads whose replies are large. A connection keeps room to read as much at once as it has read
+    /// before, up to 400 KiB, for good: copies have hundreds of connections, which must not be these.
+    pub bulk: Client,
 }
 
 impl Connections {
@@ -120,6 +125,7 @@ impl Connections {
             base,
             patience,
             tally: Tally::default(),
+            bulk: OnceLock::new(),
             by_region: Mutex::default(),
         }
     }
@@ -151,8 +157,13 @@ impl Connections {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let build = || Clients {
-            repeatable: self.build(region, SendAgain::Always),
-            unrepeatable: self.build(region, SendAgain::UnlessInDoubt),
+            repeatable: Client::from_conf(self.config(region, SendAgain::Always).build()),
+            unrepeatable: Client::from_conf(self.config(region, SendAgain::UnlessInDoubt).build()),
+            bulk: Client::from_conf(
+                self.config(region, SendAgain::Always)
+                    .http_client(self.bulk.get_or_init(http_client).clone())
+                    .build(),
+            ),
         };
         by_region
             .entry(region.to_owned())
@@ -160,11 +171,11 @@ impl Connections {
             .clone()
     }
 
-    fn build(&self, region: &str, send_again: SendAgain) -> Client {
+    fn config(&self, region: &str, send_again: SendAgain) -> Builder {
         let bucket_without_bottom = RetryPartition::custom("s3-backup")
             .token_bucket(TokenBucket::unlimited())
             .build();
-        let config = aws_sdk_s3::config::Builder::from(&self.base)
+        Builder::from(&self.base)
             .region(Region::new(region.to_owned()))
             // Servers at addresses of their own seldom have a host name for each bucket.
             .force_path_style(self.base.endpoint_url().is_some())
@@ -174,8 +185,6 @@ impl Connections {
             .timeout_config(self.patience.timeouts())
             .interceptor(WholeReplies)
             .interceptor(self.tally.clone())
-            .build();
-        Client::from_conf(config)
     }
 }
 

@@ -42,7 +42,7 @@ impl Bucket {
         let _place = self.paces.listings.place().await;
         let reader = PageReader::default();
         self.clients
-            .repeatable
+            .bulk
             .list_objects_v2()
             .bucket(self.name.as_str())
             .set_prefix((!prefix.is_empty()).then(|| prefix.as_str().to_owned()))

@@ -132,7 +132,7 @@ impl Bucket {
         let date = ReplyDate::default();
         let sent = self
             .clients
-            .repeatable
+            .bulk
             .get_object()
             .bucket(self.name.as_str())
             .key(key.as_str())
