@@ -23,6 +23,8 @@ pub struct Piece {
     waiting: BTreeMap<u64, Option<Recorded>>,
     /// Places that were passed over.
     late: BTreeSet<u64>,
+    /// The place of its end: behind it nothing comes.
+    end: Option<u64>,
     /// The first place that was given up, and its key: nothing from there on is recorded.
     given_up: Option<(u64, Key)>,
     /// Segments that are finished.
@@ -45,6 +47,9 @@ impl Piece {
                 self.given_up = Some((done.place, key.clone()));
             }
         }
+        if let Outcome::End = done.settled.outcome {
+            self.end = Some(done.place);
+        }
         let mut finished = Vec::new();
         if self.late.remove(&done.place) {
             finished.extend(late_segment(row)?);
@@ -56,6 +61,10 @@ impl Piece {
         self.catch_up(&mut finished)?;
         if self.waiting.len() > MOST_WAITING {
             self.pass_over(&mut finished)?;
+        }
+        // Others go on for long, and what is not stored yet is held in memory.
+        if self.end.is_some_and(|end| end < self.next) {
+            finished.extend(std::mem::take(&mut self.builder).finish()?);
         }
         Ok(self.keep(finished))
     }
@@ -131,5 +140,65 @@ fn late_segment(row: Option<Recorded>) -> Result<Option<Finished>, SnapshotError
     match ended {
         Some(finished) => Ok(Some(finished)),
         None => builder.finish(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::copy::Settled;
+    use crate::model::Census;
+    use crate::snapshot::samples;
+
+    /// What became of the key of that place; of the one behind them all, that there is no more.
+    fn done(place: u64, outcome: Outcome) -> Done {
+        let row = matches!(outcome, Outcome::Kept).then(|| samples::row(place));
+        Done {
+            piece: 0,
+            place,
+            key: row.as_ref().map(|row| row.key.clone()),
+            settled: Settled {
+                outcome,
+                row: row.map(|row| Recorded::New(Box::new(row))),
+            },
+            forecast: None,
+            counted: Census::default(),
+        }
+    }
+
+    fn rows(finished: &[Finished]) -> Vec<u64> {
+        finished
+            .iter()
+            .map(|segment| segment.entry().rows)
+            .collect()
+    }
+
+    #[test]
+    fn the_last_segment_is_handed_out_when_all_before_the_end_is_there() {
+        let mut piece = Piece::default();
+
+        let first = piece.note(&mut done(0, Outcome::Kept)).unwrap();
+        let early = piece.note(&mut done(3, Outcome::End)).unwrap();
+        let third = piece.note(&mut done(2, Outcome::Kept)).unwrap();
+        let second = piece.note(&mut done(1, Outcome::Kept)).unwrap();
+
+        assert_eq!(
+            (rows(&first), rows(&early), rows(&third)),
+            (vec![], vec![], vec![])
+        );
+        assert_eq!(rows(&second), [3]);
+        assert_eq!(piece.finish(), Ok(Vec::new()));
+        assert_eq!(piece.entries().count(), 1);
+    }
+
+    #[test]
+    fn a_piece_that_does_not_come_to_its_end_is_recorded_as_far_as_it_came() {
+        let mut piece = Piece::default();
+
+        piece.note(&mut done(0, Outcome::Kept)).unwrap();
+        piece.note(&mut done(2, Outcome::Kept)).unwrap();
+
+        let finished = piece.finish().unwrap();
+        assert_eq!(rows(&finished), [1]);
     }
 }

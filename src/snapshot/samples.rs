@@ -1,4 +1,4 @@
-//! Rows for the tests of this room.
+//! Rows for tests.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::{Digest, Index, Link, Row, SNAPSHOT_FORMAT, Segment, SegmentEntry, To
 use crate::model::{ETag, Key, StorageClass, Timestamp, VersionId};
 
 /// The row of that number. Their keys are in the order of the numbers, and look like those of people.
-pub(super) fn row(number: u64) -> Row {
+pub(crate) fn row(number: u64) -> Row {
     let digest = Digest::of(&number.to_le_bytes()).to_string();
     let (etag, rest) = digest.split_at(32);
     let modified = 1_795_226_400_000 + 1000 * (number * 31 % 86_400);
