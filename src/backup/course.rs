@@ -28,21 +28,34 @@ pub(super) struct Trail {
     pub progress: Progress,
     /// The first keys that are gone from the source.
     pub gone: BTreeSet<Key>,
+    /// The last snapshot that it was read beside; none if it was read beside none.
+    history: Option<History>,
     /// None of a leg that is not recorded.
-    record: Option<(Book, Store, History)>,
+    record: Option<(Book, Store)>,
 }
 
 impl Trail {
-    /// Of a leg that has not begun.
-    pub fn of(progress: Progress, record: Option<(Book, Store, History)>) -> Self {
+    /// Of a leg that has not begun, and of which nothing is known or recorded.
+    pub fn of(progress: Progress) -> Self {
         Self {
             progress,
             gone: BTreeSet::new(),
-            record,
+            history: None,
+            record: None,
         }
     }
 
-    /// Closes the record; from then on there is none.
+    /// The same, read beside the last snapshot, and recorded for the next one if there is a record.
+    pub fn beside(self, history: History, record: Option<(Book, Store)>) -> Self {
+        Self {
+            history: Some(history),
+            record,
+            ..self
+        }
+    }
+
+    /// Closes the record; from then on there is none. Without one, what is wrong with the last snapshot is
+    /// told all the same.
     async fn close(
         &mut self,
         plan: &Plan,
@@ -50,7 +63,10 @@ impl Trail {
         left: &[KeyRange],
         counts: Counts,
     ) -> Option<Kept> {
-        let (book, store, history) = self.record.take()?;
+        let history = self.history.take()?;
+        let Some((book, store)) = self.record.take() else {
+            return Kept::unrecorded(&history);
+        };
         let source = plan.source.to_string();
         let closing = Closing {
             run: &plan.run,

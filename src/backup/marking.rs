@@ -203,15 +203,15 @@ async fn mark_in(
 ) -> (Trail, BoxStream<'static, Done>) {
     let all = || Progress::of(Territory::new(leg.ranges.clone()));
     match (keeps_versions(plan, leg, &route.destination).await, known) {
-        (None, _) => (Trail::of(all(), None), stream::empty().boxed()),
+        (None, _) => (Trail::of(all()), stream::empty().boxed()),
         (Some(Err(failure)), _) => {
             let nothing = Progress::of(Territory::new(Vec::new()));
             let broken = settled(0, None, Outcome::Broken(failure));
-            (Trail::of(nothing, None), stream::iter([broken]).boxed())
+            (Trail::of(nothing), stream::iter([broken]).boxed())
         }
         (Some(Ok(())), Some(known)) => {
             let outcomes = outcomes_of(plan, leg, route, in_mind(known));
-            (Trail::of(all(), None), outcomes.boxed())
+            (Trail::of(all()), outcomes.boxed())
         }
         (Some(Ok(())), None) => {
             // What is gone is gone, whatever the last snapshot says of it.

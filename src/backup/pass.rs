@@ -111,9 +111,8 @@ impl Pass {
     }
 
     pub fn trail(&self) -> Trail {
-        let record = self.book.clone();
-        let record = record.map(|(book, store)| (book, store, self.history.clone()));
-        Trail::of(Progress::of(self.territory.clone()), record)
+        let progress = Progress::of(self.territory.clone());
+        Trail::of(progress).beside(self.history.clone(), self.book.clone())
     }
 
     /// What becomes of each object. After the deadline nothing is begun any more, nor without the lease.

@@ -40,6 +40,11 @@ pub struct Closing<'a> {
 }
 
 impl Kept {
+    /// Of a run that records nothing, as a plan: what is wrong with the last snapshot, if anything is.
+    pub fn unrecorded(history: &History) -> Option<Self> {
+        told(history).map(Self::problem)
+    }
+
     fn problem(problem: String) -> Self {
         let note = SnapshotNote {
             problem: Some(problem),
@@ -49,11 +54,16 @@ impl Kept {
     }
 }
 
+/// What is wrong with the last snapshot, and what follows.
+fn told(history: &History) -> Option<String> {
+    let problem = history.problem()?;
+    Some(format!("{problem}; {}", problem.advice()))
+}
+
 impl Book {
     /// Writes the snapshot of a leg that is done, or the part of one that is not.
     pub async fn close(self, store: Store, history: &History, closing: Closing<'_>) -> Kept {
-        let last = history.problem();
-        let last = last.map(|problem| format!("{problem}; {}", problem.advice()));
+        let last = told(history);
         let stored = self.stored();
         let kept = match self.written(&store, history, closing).await {
             Ok(kept) => kept,

@@ -86,19 +86,19 @@ impl SnapshotError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => {
-                "this run compares the two listings alone and copies what it cannot prove; \
+                "the two listings are compared alone, and a backup copies what they cannot prove; \
                  grant s3:GetObject on .s3-backup/* of the backup bucket, if that is what is missing"
             }
             Self::Missing { .. } | Self::Damaged { .. } => {
-                "this run compares the two listings alone, copies what it cannot prove, and writes a \
-                 new snapshot; look for who else writes or expires objects below .s3-backup/"
+                "the two listings are compared alone, and a backup copies what they cannot prove and \
+                 writes a new snapshot; look for who else writes or expires objects below .s3-backup/"
             }
             Self::Foreign { .. } => {
-                "this run compares the two listings alone and copies what it cannot prove; \
+                "the two listings are compared alone, and a backup copies what they cannot prove; \
                  give each source its own BACKUP_DESTINATION_PREFIX"
             }
             Self::NewerFormat { .. } => {
-                "this run compares the two listings alone and copies what it cannot prove; \
+                "the two listings are compared alone, and a backup copies what they cannot prove; \
                  update the program"
             }
             Self::Unlinked { .. } => {

@@ -341,6 +341,29 @@ async fn a_damaged_pointer_is_found_and_named() {
 }
 
 #[tokio::test]
+async fn what_records_nothing_names_a_damaged_snapshot_too() {
+    let world = spoilt(segment, |bytes| bytes[40] ^= 1).await;
+    let before = Stored::of(&world);
+
+    for asked in [
+        json!({"operation": "plan"}),
+        json!({"operation": "verify"}),
+        json!({"dry_run": true}),
+        json!({"prefix": "0"}),
+    ] {
+        let run = world.run(asked.clone()).await;
+
+        let told = problem(&run);
+        assert!(
+            told.contains(".parquet is damaged: its "),
+            "{asked}: {told:?}"
+        );
+        assert_eq!(snapshot(&run)["key"], Value::Null, "{asked}");
+    }
+    assert_eq!(Stored::of(&world).get(LATEST), before.get(LATEST));
+}
+
+#[tokio::test]
 async fn a_missing_segment_is_named() {
     let world = world_of(4);
     world.backup().await;
@@ -349,7 +372,7 @@ async fn a_missing_segment_is_named() {
 
     assert_survived(
         &world,
-        ".parquet is missing; this run compares the two listings alone",
+        ".parquet is missing; the two listings are compared alone",
     )
     .await;
 }
