@@ -41,7 +41,9 @@ def rclone(endpoint: str) -> list[str]:
 
 
 def s3sync(endpoint: str) -> list[str]:
-    options = ["--server-side-copy", "--worker-size", str(IN_FLIGHT), "--max-parallel-listings", "32"]
+    """Deeper than its default, at which it lists a bucket of few folders at the top one page after the other."""
+    options = ["--server-side-copy", "--worker-size", str(IN_FLIGHT)]
+    options += ["--max-parallel-listings", "32", "--max-parallel-listing-max-depth", "8"]
     for side in ("source", "target"):
         options += [f"--{side}-endpoint-url", endpoint, f"--{side}-force-path-style", f"--{side}-region", "us-east-1"]
     return [*options, "s3://primary", "s3://backup"]
@@ -111,4 +113,4 @@ def version(program: str, rival: Rival) -> "str | None":
     except (OSError, subprocess.SubprocessError):
         return None
     lines = (told.stdout + told.stderr).strip().splitlines()
-    return lines[0].split(" Python/")[0] if lines else None
+    return lines[0].split(" Python/")[0].split(" (")[0] if lines else None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from cases import COPY_S, IN_FLIGHT, KEYS_PER_PAGE, LIST_S
 
-# A function has as much of a processor as it has of this memory, and the program uses one processor.
+# A function has as much of a processor as it has of this memory. What more than one brings was not measured.
 MEMORY_OF_A_CPU = 1_769
 SETTINGS = (128, 256, 512, 1_024, 1_769, 3_008)
 # 15 minutes, in the last of which nothing new is begun.
