@@ -7,6 +7,7 @@
 //!
 //! Without `CONTRACT_SERVER` nothing may differ. The checks make two buckets and remove none.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -101,6 +102,9 @@ const MINISTACK: [(&str, &str); 8] = [
     ),
 ];
 
+/// Stores that were made so far.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
 /// Two buckets on some S3: one plain, one versioned.
 #[derive(Clone)]
 pub struct Store {
@@ -120,10 +124,12 @@ impl Store {
             .duration_since(UNIX_EPOCH)
             .unwrap()
             .as_nanos();
+        // Two tests can begin in the same instant.
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
         let store = Self {
             s3: Client::from_conf(config),
-            source: format!("contract-source-{now}"),
-            backup: format!("contract-backup-{now}"),
+            source: format!("contract-source-{now}-{number}"),
+            backup: format!("contract-backup-{now}-{number}"),
             prefix: String::new(),
         };
         for bucket in [&store.source, &store.backup] {
