@@ -70,7 +70,10 @@ impl Account {
         let mut store = self.store();
         let admitted = self.admit(&store, call);
         let actions = admitted.map_err(|refusal| with_region(&store, call, refusal))?;
-        let shows_tag_count = self.admits(call, "s3:GetObjectTagging", &call.bucket);
+        let shows_tag_count = self.admits(call, "s3:GetObjectTagging", &call.bucket)
+            && !self
+                .policy()
+                .is_denied_below("s3:GetObjectTagging", &call.bucket, &call.key);
         writing.allowed(actions);
         let mut scene = Scene {
             store: &mut store,

@@ -216,6 +216,11 @@ impl Backdoor {
         self.account.policy().deny(action.into());
     }
 
+    /// Refuses an IAM action to everyone on the keys of a bucket that begin so.
+    pub fn deny_below(&self, action: &str, bucket: &str, prefix: &str) {
+        self.account.policy().deny_below(action, bucket, prefix);
+    }
+
     /// Refuses an access key everything but these actions.
     pub fn allow_only(&self, access_key: &str, grants: impl IntoIterator<Item = Grant>) {
         let grants = grants.into_iter().collect();

@@ -173,6 +173,8 @@ pub enum Effect {
     WrongKeyCount,
     /// A listing that ignores `encoding-type`.
     NotEncoded,
+    /// A 200 with this body, work not done.
+    Body(String),
     /// Late by so much; combines with other effects.
     Slow(Duration),
     /// Something happens before the work; combines with other effects.

@@ -54,6 +54,8 @@ impl From<&str> for Grant {
 #[derive(Debug, Default)]
 pub(crate) struct Policy {
     denied: Vec<Grant>,
+    /// Action, bucket, beginning of keys.
+    denied_below: Vec<(String, String, String)>,
     /// Access keys that are not listed may do everything.
     allowed: BTreeMap<String, Vec<Grant>>,
 }
@@ -67,6 +69,17 @@ impl Policy {
         self.allowed.insert(access_key.to_owned(), grants);
     }
 
+    pub(crate) fn deny_below(&mut self, action: &str, bucket: &str, prefix: &str) {
+        self.denied_below
+            .push((action.to_owned(), bucket.to_owned(), prefix.to_owned()));
+    }
+
+    pub(crate) fn is_denied_below(&self, action: &str, bucket: &str, key: &str) -> bool {
+        self.denied_below.iter().any(|(name, of, prefix)| {
+            name == action && of == bucket && key.starts_with(prefix.as_str())
+        })
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Policy::default();
     }
@@ -78,6 +91,13 @@ impl Policy {
     /// Refuses the call if one of the actions is not allowed.
     pub(crate) fn check(&self, call: &Call, actions: &[Action]) -> Result<(), Refusal> {
         for action in actions {
+            let key = match call.copy_source() {
+                Ok(source) if source.bucket == action.resource => source.key,
+                _ => call.key.clone(),
+            };
+            if self.is_denied_below(action.name, &action.resource, &key) {
+                return Err(Refusal::access_denied());
+            }
             if let Some(why) = self.objection(call.access_key(), action) {
                 let message = format!(
                     "User: arn:aws:iam::111122223333:user/{} is not authorized to perform: {} on \

@@ -35,6 +35,11 @@ pub(crate) fn instead(effect: &Effect, verb: Verb) -> Option<Delivery> {
         Effect::OkWithErrorBody(code) => Some(error_within(code, verb)),
         Effect::EmptyBody if verb.answers_with_a_body() => Some(Delivery::Whole(Reply::empty(200))),
         Effect::EmptyBody => Some(Delivery::Refused(Refusal::internal_error())),
+        Effect::Body(text) => {
+            let mut reply = Reply::empty(200).with("content-type", "application/xml");
+            reply.body = Body::Bytes(text.clone().into_bytes());
+            Some(Delivery::Whole(reply))
+        }
         Effect::ResetAfterWork
         | Effect::StallAfterHeaders
         | Effect::OkWithErrorBodyAfterWork(_)
@@ -91,6 +96,7 @@ pub(crate) fn spoil(effect: &Effect, verb: Verb, reply: Reply) -> Delivery {
         | Effect::OkWithErrorBody(_)
         | Effect::EmptyBody
         | Effect::NotEncoded
+        | Effect::Body(_)
         | Effect::Slow(_)
         | Effect::Before(_)
         | Effect::After(_) => Delivery::Whole(reply),
