@@ -139,6 +139,9 @@ impl Handler {
         let sent = self.connections.requests().since(sent_before);
         let now = SystemTime::now().into();
         let summary = ended.report.finish(now, sent, ended.cursor);
+        for warning in summary.warnings() {
+            tracing::warn!(code = ?warning.code, "{}", warning.message);
+        }
         tracing::info!("{}", summary.message());
         Ok(summary)
     }

@@ -77,7 +77,7 @@ pub fn unwritable(error: &serde_json::Error) -> Exit {
 
 /// The summary of a run.
 pub fn summary(summary: &Summary) -> String {
-    let mut text = format!("{}\n", summary.message());
+    let mut text = format!("{}\n", printable(summary.message()));
     for (what, fact) in summary.facts() {
         let _ = writeln!(text, "  {what:<12} {fact}");
     }
@@ -95,6 +95,11 @@ pub fn summary(summary: &Summary) -> String {
     }
     if let Some(verified) = summary.verified() {
         findings(&mut text, verified);
+    }
+    for warning in summary.warnings() {
+        if !warning.code.is_told_in_message() {
+            let _ = writeln!(text, "warning: {}", printable(&warning.message));
+        }
     }
     let failures: Vec<_> = summary.failures().collect();
     for (message, advice) in failures.iter().take(MOST_SHOWN) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::verified::{self, VerifiedBlock, VerifiedCounts};
-use super::{Deletions, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals};
+use super::{Deletions, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals, Warning};
 use crate::copy::Failure;
 use crate::model::{BucketName, Cursor, Timestamp};
 use crate::plan::Intent;
@@ -29,6 +29,7 @@ pub struct Summary {
     deletions: Option<Deletions>,
     failures: Vec<FailureRow>,
     failures_omitted: u64,
+    warnings: Vec<Warning>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verified: Option<VerifiedBlock>,
     requests: RequestCounts,
@@ -115,6 +116,11 @@ impl Report {
             Some(check) => verified::message(check, totals, cursor.is_none()),
             None => self.message(status, totals),
         };
+        for warning in self.warnings.as_slice() {
+            if warning.code.is_told_in_message() {
+                let _ = write!(message, "; {}", warning.message);
+            }
+        }
         for clause in self
             .deletions
             .iter()
@@ -149,6 +155,7 @@ impl Report {
             deletions: self.deletions.clone(),
             failures: self.failures.kept.iter().map(FailureRow::new).collect(),
             failures_omitted: self.failures.omitted,
+            warnings: self.warnings.as_slice().to_vec(),
             verified: self
                 .check
                 .map(|check| VerifiedBlock::new(check, totals.verified, &self.findings)),
@@ -269,6 +276,11 @@ impl Summary {
         self.failures
             .iter()
             .map(|failure| (failure.message.as_str(), failure.advice.as_str()))
+    }
+
+    /// What somebody should look at although it is no error.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     /// Failures that were counted and not kept.

@@ -9,18 +9,21 @@ mod plan;
 mod price;
 mod storage;
 mod verified;
+mod warning;
 
 pub use deletions::Deletions;
 pub use json::{Status, Summary};
 pub use plan::{Amount, PlanPart};
 pub use storage::ClassRow;
 pub use verified::{Verified, VerifiedBlock};
+pub use warning::{Warning, WarningCode};
 
 use serde::Serialize;
 
 use plan::Outlook;
 use price::Rates;
 use verified::Findings;
+use warning::Warnings;
 
 use crate::copy::{Failure, Forecast, Outcome};
 use crate::model::{BucketName, Compared, Verdict};
@@ -43,6 +46,7 @@ pub struct Report {
     destinations: Vec<(BucketName, Totals)>,
     snapshots: Vec<Option<SnapshotNote>>,
     failures: Failures,
+    warnings: Warnings,
     findings: Findings,
     lease_lost: bool,
     deletions: Option<Deletions>,
@@ -120,6 +124,7 @@ impl Report {
                 .collect(),
             snapshots: vec![None; plan.legs.len()],
             failures: Failures::default(),
+            warnings: Warnings::default(),
             findings: Findings::default(),
             lease_lost: false,
             rates: Rates::of(&plan.prices, &plan.scope.copies),
@@ -178,6 +183,13 @@ impl Report {
     pub fn totals_of(&self, destination: usize) -> Totals {
         let row = self.destinations.get(destination);
         row.map_or_else(Totals::default, |(_, totals)| *totals)
+    }
+
+    /// The report with something that somebody should look at.
+    #[must_use]
+    pub fn warning(mut self, warning: Warning) -> Self {
+        self.warnings.add(warning);
+        self
     }
 
     /// The report of a run that marks deletions, with what it tells of them.

@@ -1,0 +1,105 @@
+//! What somebody should look at although it is no error: a stable word for scripts, a sentence for people.
+
+use serde::Serialize;
+
+use crate::model::BucketName;
+
+/// Warnings that a report keeps, at most: each code counts once for each bucket.
+const MOST_WARNINGS: usize = 10;
+/// Characters of a message, at most: the result stays small whatever the keys.
+const MOST_CHARS: usize = 500;
+
+/// A warning of a result. It changes neither the status nor the exit code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// The word that scripts know it by.
+    pub code: WarningCode,
+    /// The bucket that it is about; none if it is about the run.
+    pub bucket: Option<BucketName>,
+    /// Objects that it is about, as far as it is about objects.
+    pub objects: u64,
+    /// What was seen, and what to look at.
+    pub message: String,
+}
+
+/// The words of warnings. They are added, never renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningCode {
+    /// The source has no object below the prefix.
+    NothingFound,
+    /// The filter admits none of the objects of the source.
+    NothingAdmitted,
+}
+
+impl WarningCode {
+    /// Whether the message of a result says it too: without it, the counters mean something else.
+    pub fn is_told_in_message(self) -> bool {
+        match self {
+            Self::NothingFound | Self::NothingAdmitted => true,
+        }
+    }
+}
+
+/// The warnings of a report, in the order in which they came.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Warnings(Vec<Warning>);
+
+impl Warnings {
+    pub fn add(&mut self, mut warning: Warning) {
+        let same = |known: &Warning| known.code == warning.code && known.bucket == warning.bucket;
+        if self.0.len() == MOST_WARNINGS || self.0.iter().any(same) {
+            return;
+        }
+        if let Some((end, _)) = warning.message.char_indices().nth(MOST_CHARS) {
+            warning.message.truncate(end);
+            warning.message.push_str("...");
+        }
+        self.0.push(warning);
+    }
+
+    pub fn as_slice(&self) -> &[Warning] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warning(bucket: usize, message: &str) -> Warning {
+        Warning {
+            code: WarningCode::NothingFound,
+            bucket: BucketName::new(&format!("bucket-{bucket}")).ok(),
+            objects: 0,
+            message: message.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_warning_counts_once_for_each_bucket_and_stays_short() {
+        let mut warnings = Warnings::default();
+
+        for bucket in [0, 1, 0] {
+            warnings.add(warning(bucket, &"é".repeat(600)));
+        }
+
+        let lengths: Vec<usize> = warnings
+            .as_slice()
+            .iter()
+            .map(|warning| warning.message.chars().count())
+            .collect();
+        assert_eq!(lengths, [503, 503]);
+    }
+
+    #[test]
+    fn only_so_many_are_kept() {
+        let mut warnings = Warnings::default();
+
+        for bucket in 0..100 {
+            warnings.add(warning(bucket, "m"));
+        }
+
+        assert_eq!(warnings.as_slice().len(), MOST_WARNINGS);
+    }
+}
