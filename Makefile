@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help check test bench conformance demo stop package cli clean
+.PHONY: help check lint test bench conformance demo stop package cli clean
 
 # Processor of the function: x86_64 or arm64.
 ARCH ?= x86_64
@@ -17,6 +17,10 @@ help: ## List the targets
 check: ## Format, lints, unit tests, architecture: the fast part
 	@scripts/prerequisites rust lint
 	@scripts/check
+
+lint: ## Spelling, shell scripts, documentation of the code, the template
+	@scripts/prerequisites rust python
+	@scripts/lint
 
 test: ## Everything that CI runs, with the time of each part
 	@scripts/test
@@ -43,4 +47,4 @@ cli: ## target/release/s3-backup, the command line
 	cargo build --release --locked --bin s3-backup
 
 clean: stop ## Remove everything that was built or installed here
-	rm -rf target dist .venv .venv-rivals .pytest_cache cdk/node_modules cdk/cdk.out
+	rm -rf target dist .venv .venv-lint .venv-rivals .pytest_cache cdk/node_modules cdk/cdk.out

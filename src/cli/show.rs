@@ -45,7 +45,7 @@ pub fn print(text: &str) {
     }
 }
 
-/// Prints as [`print`] does, for what is long.
+/// Prints as [`print()`] does, for what is long.
 ///
 /// # Errors
 /// How to end at once: nobody reads on, or it cannot be written.
