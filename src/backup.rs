@@ -5,6 +5,7 @@
 //! starting is an error; the rest is in the report.
 
 mod course;
+mod destination;
 mod marking;
 mod opening;
 mod pass;
@@ -14,15 +15,16 @@ use futures::StreamExt;
 pub use opening::StartError;
 
 use course::{Course, tell};
-use opening::{open_destinations, open_source};
-use pass::{Pass, Route};
+use destination::{DestinationRun, Destinations, Unusable};
+use opening::open_source;
+use pass::{Pass, Unlisted};
 
 use crate::copy::{Failure, Outcome};
-use crate::lease::{Leases, Loss};
+use crate::lease::Leases;
 use crate::model::Cursor;
 use crate::plan::{Plan, Stage};
 use crate::report::Report;
-use crate::s3::{Bucket, Connections};
+use crate::s3::Connections;
 
 /// A run that has ended.
 #[derive(Clone, Debug)]
@@ -47,7 +49,7 @@ impl Ended {
 /// Runs a plan, to its end or to its deadline. `watch` sees the report after each object.
 ///
 /// # Errors
-/// When the source cannot be read or a destination is unsafe; nothing was copied then.
+/// When the source cannot be read, or none of the destinations can be used; nothing was copied then.
 pub async fn run(
     plan: &Plan,
     connections: &Connections,
@@ -55,12 +57,9 @@ pub async fn run(
 ) -> Result<Ended, StartError> {
     let paces = connections.paces(plan.limits.max_concurrency);
     let source = open_source(plan, connections).await?.paced(&paces);
-    let destinations = open_destinations(plan, connections, &paces).await?;
-    let mut leases = Leases::take(plan, &destinations).await?;
-    let losses = (0..plan.legs.len())
-        .map(|number| leases.loss(number))
-        .collect();
-    let work = Box::pin(work(plan, source, destinations, losses, watch));
+    let mut leases = Leases::default();
+    let destinations = Destinations::open(plan, connections, &source, &paces, &mut leases).await;
+    let work = Box::pin(work(plan, destinations, watch));
     let ended = leases.keep(work).await;
     let lost = leases.release().await;
     ended.map(|ended| lost.into_iter().fold(ended, Ended::without_lease))
@@ -69,26 +68,16 @@ pub async fn run(
 /// The run itself, while its leases are kept.
 async fn work(
     plan: &Plan,
-    source: Bucket,
-    destinations: Vec<Bucket>,
-    losses: Vec<Loss>,
+    destinations: Destinations<DestinationRun>,
     mut watch: impl FnMut(&Report),
 ) -> Result<Ended, StartError> {
-    let routes: Vec<Route> = destinations
-        .into_iter()
-        .zip(losses)
-        .map(|(destination, loss)| Route {
-            source: source.clone(),
-            destination,
-            loss,
-        })
-        .collect();
-    let report = Report::begin(plan);
+    let destinations = destinations.some_usable()?;
     match plan.stage() {
-        Stage::Mark => Ok(Box::pin(marking::go_on(plan, &routes, report, &mut watch)).await),
+        Stage::Mark => Ok(Box::pin(marking::go_on(plan, destinations, &mut watch)).await),
         Stage::Copy => {
-            let course = copy(plan, &routes, report, &mut watch).await?;
-            Ok(Box::pin(marking::finish(plan, &routes, course, &mut watch)).await)
+            let runs = destinations.usable.clone();
+            let course = copy(plan, destinations, &mut watch).await?;
+            Ok(Box::pin(marking::finish(plan, &runs, course, &mut watch)).await)
         }
     }
 }
@@ -96,15 +85,32 @@ async fn work(
 /// Copies what is new or changed, to all destinations side by side.
 async fn copy(
     plan: &Plan,
-    routes: &[Route],
-    report: Report,
+    destinations: Destinations<DestinationRun>,
     watch: &mut impl FnMut(&Report),
 ) -> Result<Course, StartError> {
-    let mut passes = Vec::new();
-    for (leg, route) in plan.legs.iter().zip(routes) {
-        passes.push(Pass::begin(plan, leg, route.clone()).await?);
+    let runs = destinations.usable;
+    let mut passes = Destinations {
+        usable: Vec::new(),
+        unusable: destinations.unusable,
+    };
+    for run in runs {
+        let number = run.number;
+        match Pass::begin(plan, run).await {
+            Ok(pass) => passes.usable.push(pass),
+            Err(Unlisted::Source(error)) => return Err(StartError::source(&error)),
+            Err(Unlisted::Destination(error)) => passes.unusable.push((number, error.into())),
+        }
     }
-    let course = Course::begin(report, passes.iter().map(Pass::trail));
-    let outcomes = passes.into_iter().map(|pass| pass.outcomes(plan).boxed());
-    Ok(course.follow(plan, outcomes, watch).await)
+    let passes = passes.some_usable()?;
+    let trails = passes
+        .usable
+        .iter()
+        .map(|pass| (pass.number(), pass.trail()));
+    let course = Course::begin(plan, passes.told(Report::begin(plan)), trails);
+    let usable = passes.usable.into_iter().map(|pass| {
+        let number = pass.number();
+        (number, pass.outcomes(plan).boxed())
+    });
+    let unusable = passes.unusable.into_iter().map(Unusable::outcomes);
+    Ok(course.follow(plan, usable.chain(unusable), watch).await)
 }

@@ -8,6 +8,7 @@ use futures::{StreamExt, future, stream};
 use super::marking;
 use crate::copy::{Done, Outcome};
 use crate::history::History;
+use crate::list::Territory;
 use crate::model::{Cursor, Key, KeyRange};
 use crate::plan::{Leg, Plan};
 use crate::record::{Book, Closing, Counts, Kept, Store};
@@ -43,6 +44,17 @@ impl Trail {
             history: None,
             record: None,
         }
+    }
+
+    /// Of a leg whose destination cannot be used. What a run before has left of it is left still; of a
+    /// run that begins nothing is left, for the next one begins with all of it.
+    fn of_unusable(leg: &Leg) -> Self {
+        let left = if leg.is_continued {
+            leg.ranges.clone()
+        } else {
+            Vec::new()
+        };
+        Self::of(Progress::of(Territory::new(left)))
     }
 
     /// The same, read beside the last snapshot, and recorded for the next one if there is a record.
@@ -81,9 +93,16 @@ impl Trail {
 }
 
 impl Course {
-    /// Of these destinations, which have not begun.
-    pub fn begin(report: Report, trails: impl Iterator<Item = Trail>) -> Self {
-        let trails = trails.collect();
+    /// Of the destinations of these numbers, which have not begun. The others cannot be used.
+    pub fn begin(
+        plan: &Plan,
+        report: Report,
+        usable: impl Iterator<Item = (usize, Trail)>,
+    ) -> Self {
+        let mut trails: Vec<Trail> = plan.legs.iter().map(Trail::of_unusable).collect();
+        for (number, trail) in usable {
+            trails[number] = trail;
+        }
         Self { report, trails }
     }
 
@@ -91,11 +110,10 @@ impl Course {
     pub async fn follow(
         self,
         plan: &Plan,
-        outcomes: impl Iterator<Item = BoxStream<'_, Done>>,
+        outcomes: impl Iterator<Item = (usize, BoxStream<'_, Done>)>,
         watch: &mut impl FnMut(&Report),
     ) -> Self {
-        let numbered = outcomes.enumerate();
-        let numbered = numbered.map(|(leg, outcomes)| outcomes.map(move |done| (leg, done)));
+        let numbered = outcomes.map(|(leg, outcomes)| outcomes.map(move |done| (leg, done)));
         let marks = plan.marking.is_some();
         stream::select_all(numbered)
             .fold(self, |mut course, (leg, done)| {
@@ -129,7 +147,12 @@ impl Course {
                 errors: totals.errors,
             };
             let left = left.unwrap_or_default();
+            let is_left = !left.is_empty();
             let Some(kept) = trail.close(plan, leg, &left, counts).await else {
+                // What an earlier invocation has recorded is still the record of what is left.
+                if let (Some(cursor), true) = (&mut cursor, is_left) {
+                    cursor.records.extend(leg.record.clone());
+                }
                 continue;
             };
             if let (Some(cursor), Some(link)) = (&mut cursor, kept.link.clone()) {

@@ -13,7 +13,8 @@ use tokio::time::timeout_at;
 
 use super::Ended;
 use super::course::{Course, Trail, tell};
-use super::pass::{Pass, Route};
+use super::destination::{DestinationRun, Destinations, Unusable};
+use super::pass::Pass;
 use crate::copy::{Batch, Done, Failure, Outcome, Settled};
 use crate::deletions::{self, Decision, Hold, Marker};
 use crate::diff::Action;
@@ -41,7 +42,7 @@ pub(super) fn remember(gone: &mut BTreeSet<Key>, key: &Key) {
 /// wanted and may be. Marking does not change a snapshot, which describes what the source has.
 pub(super) async fn finish(
     plan: &Plan,
-    routes: &[Route],
+    runs: &[DestinationRun],
     course: Course,
     watch: &mut impl FnMut(&Report),
 ) -> Ended {
@@ -51,7 +52,11 @@ pub(super) async fn finish(
     };
     let counted = counted(plan, &trails);
     let told = told(&counted, &trails);
-    let postponed = if trails.iter().any(|trail| trail.progress.is_broken()) {
+    let postponed = if report.lacks_destinations() {
+        Some(
+            "a destination could not be used, and what is gone is marked in all of them or in none",
+        )
+    } else if trails.iter().any(|trail| trail.progress.is_broken()) {
         Some("a listing broke off, so nobody knows what is gone; the next run looks again")
     } else if cursor.is_some() {
         Some("not everything was counted yet")
@@ -62,7 +67,7 @@ pub(super) async fn finish(
         let report = report.with_deletions(told.postponed(why));
         return Ended { report, cursor };
     }
-    let destinations: Vec<Bucket> = routes.iter().map(|to| to.destination.clone()).collect();
+    let destinations: Vec<Bucket> = runs.iter().map(|run| run.destination.clone()).collect();
     let decided = deletions::decide(plan, marking, &destinations, &counted);
     match Box::pin(in_time(plan, decided))
         .await
@@ -79,7 +84,11 @@ pub(super) async fn finish(
                 Intent::Copy => {
                     let plan = agreed(plan, &counted);
                     let known = trails.into_iter().map(|trail| trail.gone).collect();
-                    mark(&plan, routes, report, known, watch).await
+                    let destinations = Destinations {
+                        usable: runs.to_vec(),
+                        unusable: Vec::new(),
+                    };
+                    mark(&plan, destinations, report, known, watch).await
                 }
             }
         }
@@ -89,16 +98,15 @@ pub(super) async fn finish(
 /// Goes on with a run that was stopped while it marked.
 pub(super) async fn go_on(
     plan: &Plan,
-    routes: &[Route],
-    report: Report,
+    destinations: Destinations<DestinationRun>,
     watch: &mut impl FnMut(&Report),
 ) -> Ended {
     let told = Deletions {
         due: plan.legs.iter().map(|leg| leg.agreed).sum(),
         ..Deletions::default()
     };
-    let report = report.with_deletions(told);
-    mark(plan, routes, report, Vec::new(), watch).await
+    let report = destinations.told(Report::begin(plan)).with_deletions(told);
+    mark(plan, destinations, report, Vec::new(), watch).await
 }
 
 /// What comes of it before the run has to give up.
@@ -171,22 +179,26 @@ fn agreed(plan: &Plan, counted: &[Census]) -> Plan {
 /// Marks what is gone from all destinations, side by side.
 async fn mark(
     plan: &Plan,
-    routes: &[Route],
+    destinations: Destinations<DestinationRun>,
     report: Report,
     known: Vec<BTreeSet<Key>>,
     watch: &mut impl FnMut(&Report),
 ) -> Ended {
     let mut trails = Vec::new();
     let mut outcomes = Vec::new();
-    for (number, (leg, route)) in plan.legs.iter().zip(routes).enumerate() {
-        let known = known.get(number);
+    for run in destinations.usable {
+        let known = known.get(run.number);
+        // The plan of what is left says how many may be marked, and where.
+        let leg = plan.legs.get(run.number).unwrap_or(&run.leg).clone();
         let known = known.filter(|known| known.len() as u64 == leg.agreed);
-        let (trail, own) = mark_in(plan, leg, route, known).await;
-        trails.push(trail);
-        outcomes.push(own);
+        let (trail, own) = mark_in(plan, &DestinationRun { leg, ..run }, known).await;
+        trails.push((run.number, trail));
+        outcomes.push((run.number, own));
     }
-    let course = Course::begin(report, trails.into_iter());
-    let course = course.follow(plan, outcomes.into_iter(), watch).await;
+    let unusable = destinations.unusable.into_iter().map(Unusable::outcomes);
+    let outcomes = outcomes.into_iter().chain(unusable);
+    let course = Course::begin(plan, report, trails.into_iter());
+    let course = course.follow(plan, outcomes, watch).await;
     let cursor = course.cursor(plan);
     Ended {
         report: course.report,
@@ -197,12 +209,12 @@ async fn mark(
 /// Marks what is gone from one destination: these keys, or what listings find.
 async fn mark_in(
     plan: &Plan,
-    leg: &Leg,
-    route: &Route,
+    run: &DestinationRun,
     known: Option<&BTreeSet<Key>>,
 ) -> (Trail, BoxStream<'static, Done>) {
+    let leg = &run.leg;
     let all = || Progress::of(Territory::new(leg.ranges.clone()));
-    match (keeps_versions(plan, leg, &route.destination).await, known) {
+    match (keeps_versions(plan, leg, &run.destination).await, known) {
         (None, _) => (Trail::of(all()), stream::empty().boxed()),
         (Some(Err(failure)), _) => {
             let nothing = Progress::of(Territory::new(Vec::new()));
@@ -210,16 +222,16 @@ async fn mark_in(
             (Trail::of(nothing), stream::iter([broken]).boxed())
         }
         (Some(Ok(())), Some(known)) => {
-            let outcomes = outcomes_of(plan, leg, route, in_mind(known));
+            let outcomes = outcomes_of(plan, run, in_mind(known));
             (Trail::of(all()), outcomes.boxed())
         }
         (Some(Ok(())), None) => {
             // What is gone is gone, whatever the last snapshot says of it.
-            let history = History::none(route.destination.clone(), leg.job.clone());
-            let pass = Pass::open(plan, leg, route.clone(), history, leg.ranges.clone());
+            let history = History::none(run.destination.clone(), leg.job.clone());
+            let pass = Pass::open(plan, run.clone(), history, leg.ranges.clone());
             let trail = pass.trail();
             let steps = listed(pass.batches(plan), leg.agreed);
-            (trail, outcomes_of(plan, leg, route, steps).boxed())
+            (trail, outcomes_of(plan, run, steps).boxed())
         }
     }
 }
@@ -290,17 +302,16 @@ fn settled(piece: usize, key: Option<Key>, outcome: Outcome) -> Done {
 /// What becomes of each step. When it is time to stop nothing more is begun.
 fn outcomes_of<S: Stream<Item = Step> + Send + 'static>(
     plan: &Plan,
-    leg: &Leg,
-    route: &Route,
+    run: &DestinationRun,
     steps: S,
 ) -> impl Stream<Item = Done> + use<S> {
     let marker = Marker {
-        source: route.source.clone(),
-        destination: route.destination.clone(),
-        placement: leg.destination.placement.clone(),
+        source: run.source.clone(),
+        destination: run.destination.clone(),
+        placement: run.leg.destination.placement.clone(),
         deadline: plan.limits.deadline,
     };
-    let stop = route.clone().stop(plan);
+    let stop = run.stop(plan);
     steps
         .take_until(Box::pin(stop))
         .map(move |step| {

@@ -1,10 +1,11 @@
 //! What a run needs before it begins: buckets that can be read and trusted, or why it cannot start.
 
+use super::destination::Unusable;
 use crate::config::Destination;
-use crate::lease::Refusal;
+use crate::copy::Failure;
 use crate::model::BucketName;
 use crate::plan::Plan;
-use crate::s3::{Bucket, Connections, Paces, S3Error, Versioning};
+use crate::s3::{Bucket, Connections, Operation, S3Error, Versioning};
 
 /// Why a run could not start. Nothing was copied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,27 +16,18 @@ pub enum StartError {
         /// What is wrong, and what to do.
         problem: String,
     },
-    /// A destination cannot be trusted with a backup.
+    /// No destination can be used, because of what is wrong with them.
     #[error("cannot use the destination: {problem}")]
     Destination {
         /// What is wrong, and what to do.
         problem: String,
     },
-    /// Another run of the same job is under way.
+    /// Another run of the same job is under way in all destinations.
     #[error("cannot start beside another run: {problem}")]
     AlreadyRunning {
         /// Which one, and what to do.
         problem: String,
     },
-}
-
-impl From<Refusal> for StartError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Held(problem) => Self::AlreadyRunning { problem },
-            Refusal::S3(error) => Self::destination(&error),
-        }
-    }
 }
 
 impl StartError {
@@ -46,11 +38,6 @@ impl StartError {
 
     pub(crate) fn destination(error: &S3Error) -> Self {
         let problem = format!("{error}; {}", error.advice());
-        Self::Destination { problem }
-    }
-
-    fn unsafe_destination(name: &BucketName, problem: &str) -> Self {
-        let problem = format!("bucket {name} {problem}");
         Self::Destination { problem }
     }
 }
@@ -74,50 +61,58 @@ pub(super) async fn open_source(
         .map_err(|error| StartError::source(&error))
 }
 
-/// All destinations, with requests to them on the budgets of the run.
-pub(super) async fn open_destinations(
-    plan: &Plan,
-    connections: &Connections,
-    paces: &Paces,
-) -> Result<Vec<Bucket>, StartError> {
-    let mut opened = Vec::new();
-    for leg in &plan.legs {
-        let bucket = open_destination(plan, &leg.destination, connections).await?;
-        opened.push(bucket.paced(paces));
-    }
-    Ok(opened)
-}
-
-/// A bucket that would lose what it is given is no destination.
-async fn open_destination(
+/// A destination that can be written to safely. A bucket that would lose what it is given is none.
+pub(super) async fn open_destination(
     plan: &Plan,
     destination: &Destination,
     connections: &Connections,
-) -> Result<Bucket, StartError> {
+) -> Result<Bucket, Unusable> {
     let name = &destination.location.bucket;
-    let refuse = |problem: &str| Err(StartError::unsafe_destination(name, problem));
     if *name == plan.source.bucket {
-        return refuse("is the source itself; name another one in DESTINATION_BUCKET");
+        let (problem, advice) = (
+            "is the source itself",
+            "name another one in DESTINATION_BUCKET",
+        );
+        return Err(unsafe_destination(
+            name,
+            "SourceIsDestination",
+            problem,
+            advice,
+        ));
     }
     if name.is_directory_bucket() {
-        return refuse(
-            "is a directory bucket, which keeps no versions; name a general purpose one",
+        let (problem, advice) = (
+            "is a directory bucket, which keeps no versions",
+            "name a general purpose one",
         );
+        return Err(unsafe_destination(name, "DirectoryBucket", problem, advice));
     }
-    let bucket = connections
-        .bucket(name, destination.owner.as_ref())
-        .await
-        .map_err(|error| StartError::destination(&error))?;
-    match bucket.versioning().await {
-        Ok(Versioning::Enabled) => Ok(bucket),
-        Ok(Versioning::Off) => refuse(
-            "is not versioned, so a copy would destroy what it replaces; \
-             enable versioning with s3api put-bucket-versioning",
+    let bucket = connections.bucket(name, destination.owner.as_ref()).await?;
+    let (problem, advice) = match bucket.versioning().await? {
+        Versioning::Enabled => return Ok(bucket),
+        Versioning::Off => (
+            "is not versioned, so a copy would destroy what it replaces",
+            "enable versioning with s3api put-bucket-versioning",
         ),
-        Ok(Versioning::Suspended) => refuse(
-            "has its versioning suspended, so a copy would destroy what it replaces; \
-             enable it with s3api put-bucket-versioning",
+        Versioning::Suspended => (
+            "has its versioning suspended, so a copy would destroy what it replaces",
+            "enable it with s3api put-bucket-versioning",
         ),
-        Err(error) => Err(StartError::destination(&error)),
-    }
+    };
+    Err(unsafe_destination(name, "NotVersioned", problem, advice))
+}
+
+fn unsafe_destination(name: &BucketName, code: &str, problem: &str, advice: &str) -> Unusable {
+    let operation = match code {
+        "NotVersioned" => Operation::GetBucketVersioning,
+        _ => Operation::HeadBucket,
+    };
+    Unusable::from(Failure {
+        key: None,
+        operation: operation.name(),
+        code: Some(code.to_owned()),
+        message: format!("bucket {name} {problem}"),
+        advice: advice.to_owned(),
+        request_id: None,
+    })
 }

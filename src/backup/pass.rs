@@ -7,45 +7,23 @@ use futures::{Stream, StreamExt, future, stream};
 use tokio::time::sleep_until;
 
 use super::course::Trail;
-use super::opening::StartError;
+use super::destination::DestinationRun;
 use crate::copy::{Batch, Copier, Done};
 use crate::diff::{self, Policy};
 use crate::history::History;
-use crate::lease::Loss;
 use crate::list::{self, Listing, MOST_AT_ONCE, Section, Sides, Territory};
 use crate::model::{Deadline, KeyRange, Placement};
-use crate::plan::{Leg, Plan};
+use crate::plan::Plan;
 use crate::record::{Book, Store};
 use crate::resume::Progress;
-use crate::s3::{Bucket, S3Error};
+use crate::s3::S3Error;
 use crate::verify::Verifier;
-
-/// The two ends of the way to one destination.
-#[derive(Clone)]
-pub(super) struct Route {
-    pub source: Bucket,
-    pub destination: Bucket,
-    pub loss: Loss,
-}
-
-impl Route {
-    /// Comes to its end when nothing more may be begun: after the deadline, and without the lease.
-    pub fn stop(self, plan: &Plan) -> impl Future<Output = ()> + use<> {
-        let (deadline, loss) = (plan.limits.deadline, self.loss);
-        async move {
-            tokio::select! {
-                () = time_to_stop(deadline) => {}
-                () = loss.happens() => {}
-            }
-        }
-    }
-}
 
 /// The way from the source to one destination, with both sides being listed.
 pub(super) struct Pass {
     sections: BoxStream<'static, Section>,
     territory: Territory,
-    route: Route,
+    run: DestinationRun,
     placement: Placement,
     history: History,
     /// None of a destination that is not recorded.
@@ -54,23 +32,24 @@ pub(super) struct Pass {
 
 impl Pass {
     /// Begins to list both sides, of which each can be read.
-    pub async fn begin(plan: &Plan, leg: &Leg, route: Route) -> Result<Self, StartError> {
-        let (destination, job) = (route.destination.clone(), leg.job.clone());
+    pub async fn begin(plan: &Plan, run: DestinationRun) -> Result<Self, Unlisted> {
+        let (destination, job) = (run.destination.clone(), run.leg.job.clone());
         let history = History::open(destination.clone(), job.clone()).await;
-        let ranges = if plan.is_whole && !leg.is_continued {
+        let ranges = if plan.is_whole && !run.leg.is_continued {
             history.ranges(MOST_AT_ONCE)
         } else {
-            leg.ranges.clone()
+            run.leg.ranges.clone()
         };
-        let mut pass = Self::open(plan, leg, route, history, ranges);
+        // What is done already for a destination, a run before has recorded.
+        let is_recorded = plan.is_recorded() && !run.leg.ranges.is_empty();
+        let mut pass = Self::open(plan, run, history, ranges);
         let first = match pass.sections.next().await {
             Some(section) => Some(started(section).await?),
             None => None,
         };
         Ok(Self {
             sections: stream::iter(first).chain(pass.sections).boxed(),
-            // What is done already for a destination, a run before has recorded.
-            book: (plan.is_recorded() && !leg.ranges.is_empty()).then(|| {
+            book: is_recorded.then(|| {
                 let store = Store {
                     bucket: destination,
                     job,
@@ -83,18 +62,12 @@ impl Pass {
     }
 
     /// Both sides, not yet listed; nothing is recorded of them.
-    pub fn open(
-        plan: &Plan,
-        leg: &Leg,
-        route: Route,
-        history: History,
-        ranges: Vec<KeyRange>,
-    ) -> Self {
-        let placement = leg.destination.placement.clone();
+    pub fn open(plan: &Plan, run: DestinationRun, history: History, ranges: Vec<KeyRange>) -> Self {
+        let placement = run.leg.destination.placement.clone();
         let sides = Sides {
-            source: route.source.clone(),
+            source: run.source.clone(),
             prefix: plan.source.prefix.clone(),
-            backup: route.destination.clone(),
+            backup: run.destination.clone(),
             placement: placement.clone(),
             history: history.clone(),
         };
@@ -103,11 +76,16 @@ impl Pass {
             // Of a destination that is done there are none, which is found out twice.
             sections: list::sections(sides, territory.clone()).fuse().boxed(),
             territory,
-            route,
+            run,
             placement,
             history,
             book: None,
         }
+    }
+
+    /// The number of the destination.
+    pub fn number(&self) -> usize {
+        self.run.number
     }
 
     pub fn trail(&self) -> Trail {
@@ -118,7 +96,7 @@ impl Pass {
     /// What becomes of each object. After the deadline nothing is begun any more, nor without the lease.
     pub fn outcomes(self, plan: &Plan) -> impl Stream<Item = Done> + use<> {
         let copier = self.copier(plan);
-        let stop = self.route.clone().stop(plan);
+        let stop = self.run.stop(plan);
         let in_flight = plan.limits.max_concurrency;
         if let Some(check) = plan.check {
             let verifier = Verifier::new(copier, check, plan.scope.filter.clone());
@@ -134,8 +112,8 @@ impl Pass {
 
     fn copier(&self, plan: &Plan) -> Copier {
         Copier {
-            source: self.route.source.clone(),
-            destination: self.route.destination.clone(),
+            source: self.run.source.clone(),
+            destination: self.run.destination.clone(),
             placement: self.placement.clone(),
             rules: plan.scope.copies.clone(),
             // Half of the budget at most, so that one large object leaves room for the others.
@@ -159,21 +137,27 @@ impl Pass {
     }
 }
 
-async fn time_to_stop(deadline: Option<Deadline>) {
+pub(super) async fn time_to_stop(deadline: Option<Deadline>) {
     match deadline {
         Some(deadline) => sleep_until(deadline.stop_at.into()).await,
         None => future::pending().await,
     }
 }
 
-/// A section whose first pages have come, so that a side that cannot be read stops the run before it
-/// has copied anything.
-async fn started(section: Section) -> Result<Section, StartError> {
+/// Why not even the first pages could be listed.
+pub(super) enum Unlisted {
+    Source(S3Error),
+    Destination(S3Error),
+}
+
+/// A section whose first pages have come, so that a side that cannot be read is known before anything is
+/// copied.
+async fn started(section: Section) -> Result<Section, Unlisted> {
     let source = begun(section.source).await;
     let backup = begun(section.backup).await;
     Ok(Section {
-        source: source.map_err(|error| StartError::source(&error))?,
-        backup: backup.map_err(|error| StartError::destination(&error))?,
+        source: source.map_err(Unlisted::Source)?,
+        backup: backup.map_err(Unlisted::Destination)?,
         ..section
     })
 }

@@ -26,7 +26,7 @@ const TO_RELEASE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// Another run has it.
-    Held(String),
+    Held(Failure),
     /// S3 did not let it be read or written.
     S3(S3Error),
 }
@@ -99,19 +99,32 @@ impl Place {
     }
 
     /// Who has the lease, since when and until when, and what to do.
-    fn held_by(&self, record: Option<&Record>, until: Timestamp) -> String {
+    fn held_by(&self, record: Option<&Record>, until: Timestamp) -> Failure {
         let (key, bucket) = (&self.key, self.bucket.name());
-        match record {
-            Some(record) => format!(
-                "run {} ({}) has held {key} of bucket {bucket} since {} and holds it until {until} or, \
-                 while it goes on, longer; run again when it has ended, or after that time if it was \
-                 killed",
-                record.run_id, record.holder, record.taken_at
+        let (message, advice) = match record {
+            Some(record) => (
+                format!(
+                    "run {} ({}) has held {key} of bucket {bucket} since {} and holds it until {until} \
+                     or, while it goes on, longer",
+                    record.run_id, record.holder, record.taken_at
+                ),
+                "run again when it has ended, or after that time if it was killed",
             ),
-            None => format!(
-                "{key} of bucket {bucket} cannot be read by this version, and counts as held until \
-                 {until}; run again after that time"
+            None => (
+                format!(
+                    "{key} of bucket {bucket} cannot be read by this version, and counts as held until \
+                     {until}"
+                ),
+                "run again after that time",
             ),
+        };
+        Failure {
+            key: None,
+            operation: Operation::PutObject.name(),
+            code: Some("AlreadyRunning".to_owned()),
+            message,
+            advice: advice.to_owned(),
+            request_id: None,
         }
     }
 

@@ -22,52 +22,48 @@ use crate::copy::Failure;
 use crate::plan::{Intent, Plan};
 use crate::s3::Bucket;
 
-/// The leases of a run, in the order of its destinations. A dry run or a plan has none: it writes
+/// The leases of a run, with the numbers of their destinations. A dry run or a plan has none: it writes
 /// nothing.
-#[derive(Debug)]
-pub struct Leases(Vec<Lease>);
+#[derive(Debug, Default)]
+pub struct Leases(Vec<(usize, Lease)>);
 
 /// Hears of it when a destination's lease is lost.
 #[derive(Clone, Debug)]
 pub struct Loss(Option<watch::Receiver<bool>>);
 
 impl Leases {
-    /// Takes the leases on these destinations, all or none.
+    /// Takes the lease on the destination of that number in the plan, if nobody has it.
     ///
     /// # Errors
-    /// Who has one of them, or why S3 refused.
-    pub async fn take(plan: &Plan, destinations: &[Bucket]) -> Result<Self, Refusal> {
-        let mut taken = Self(Vec::new());
-        let wanted = match plan.intent {
-            Intent::Copy => plan.legs.as_slice(),
-            Intent::DryRun | Intent::Plan => &[],
+    /// Who has it, or why S3 refused.
+    pub async fn take(
+        &mut self,
+        plan: &Plan,
+        number: usize,
+        bucket: &Bucket,
+    ) -> Result<Loss, Refusal> {
+        let leg = match plan.intent {
+            Intent::Copy => plan.legs.get(number),
+            Intent::DryRun | Intent::Plan => None,
         };
-        for (leg, bucket) in wanted.iter().zip(destinations) {
-            let place = Place {
-                bucket: bucket.clone(),
-                key: leg.job.key("lease.json"),
-                kms_key: plan.scope.copies.kms_key.clone(),
-            };
-            match place.take(&plan.run).await {
-                Ok(lease) => taken.0.push(lease),
-                Err(refusal) => {
-                    taken.release().await;
-                    return Err(refusal);
-                }
-            }
-        }
-        Ok(taken)
-    }
-
-    /// Hears of it when the lease on the destination of that number is lost.
-    pub fn loss(&self, number: usize) -> Loss {
-        Loss(self.0.get(number).map(Lease::loss))
+        let Some(leg) = leg else {
+            return Ok(Loss(None));
+        };
+        let place = Place {
+            bucket: bucket.clone(),
+            key: leg.job.key("lease.json"),
+            kms_key: plan.scope.copies.kms_key.clone(),
+        };
+        let lease = place.take(&plan.run).await?;
+        let loss = Loss(Some(lease.loss()));
+        self.0.push((number, lease));
+        Ok(loss)
     }
 
     /// Renews the leases while the work goes on.
     pub async fn keep<T>(&mut self, work: impl Future<Output = T>) -> T {
         let renewals = async {
-            future::join_all(self.0.iter_mut().map(Lease::renew_until_lost)).await;
+            future::join_all(self.0.iter_mut().map(|(_, lease)| lease.renew_until_lost())).await;
             // All are lost, and the work will notice.
             future::pending::<Infallible>().await
         };
@@ -80,11 +76,12 @@ impl Leases {
 
     /// Gives the leases back. For each that was lost the number of its destination, and how.
     pub async fn release(self) -> Vec<(usize, Failure)> {
-        let losses = future::join_all(self.0.into_iter().map(Lease::release)).await;
-        let numbered = losses.into_iter().enumerate();
-        numbered
-            .filter_map(|(number, loss)| Some((number, loss?)))
-            .collect()
+        let released = self.0.into_iter().map(|(number, lease)| async move {
+            let loss = lease.release().await;
+            loss.map(|loss| (number, loss))
+        });
+        let losses = future::join_all(released).await;
+        losses.into_iter().flatten().collect()
     }
 }
 

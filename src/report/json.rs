@@ -128,9 +128,14 @@ impl Report {
         {
             let _ = write!(message, "; {clause}");
         }
+        for bucket in &self.unusable {
+            let _ = write!(message, "; bucket {bucket} could not be used");
+        }
         if cursor.is_some() {
             message.push_str(if self.lease_lost {
                 "; stopped because its lease was lost, the cursor continues it"
+            } else if self.lacks_destinations() {
+                "; the cursor continues what is left"
             } else {
                 "; stopped by the deadline, the cursor continues it"
             });

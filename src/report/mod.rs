@@ -48,6 +48,8 @@ pub struct Report {
     failures: Failures,
     warnings: Warnings,
     findings: Findings,
+    /// The destinations that could not be used.
+    unusable: Vec<BucketName>,
     lease_lost: bool,
     deletions: Option<Deletions>,
     rates: Rates,
@@ -126,6 +128,7 @@ impl Report {
             failures: Failures::default(),
             warnings: Warnings::default(),
             findings: Findings::default(),
+            unusable: Vec::new(),
             lease_lost: false,
             rates: Rates::of(&plan.prices, &plan.scope.copies),
             outlook: (plan.intent == Intent::Plan).then(|| Box::new(Outlook::new(&plan.prices))),
@@ -168,6 +171,19 @@ impl Report {
             lease_lost: true,
             ..self.with(destination, Outcome::Broken(failure))
         }
+    }
+
+    /// The report of a run that cannot use the destination of that number.
+    #[must_use]
+    pub fn without_destination(mut self, destination: usize) -> Self {
+        let row = self.destinations.get(destination);
+        self.unusable.extend(row.map(|(bucket, _)| bucket.clone()));
+        self
+    }
+
+    /// Whether there are destinations that could not be used.
+    pub fn lacks_destinations(&self) -> bool {
+        !self.unusable.is_empty()
     }
 
     /// The report with what became of the snapshot of the destination of that number.

@@ -421,26 +421,6 @@ async fn two_sources_share_a_backup_bucket_and_do_not_wait_for_each_other() {
 }
 
 #[tokio::test]
-async fn of_two_destinations_the_first_is_given_back_if_the_second_is_taken() {
-    let world = World::new()
-        .with_bucket("second")
-        .with("DESTINATION_BUCKET", "backup,second");
-    world.put("k", "1");
-    world.sim.put("second", &key(), lease_of_another());
-
-    let refused = world.invoke(json!({})).await;
-
-    let parts = [
-        "run 2026-11-21T02-00-00Z-beef (function other)",
-        "bucket second",
-    ];
-    assert_already_running(refused, &parts);
-    assert!(lease(&world, BACKUP)["released_at"].is_string());
-    world.let_leases_end();
-    assert_eq!(counts(&world.backup().await), [2, 2, 0, 0, 0, 0]);
-}
-
-#[tokio::test]
 async fn a_lost_lease_stops_its_own_destination_only() {
     let world = thirty_slow_copies()
         .with_bucket("second")

@@ -5,6 +5,7 @@ mod cli;
 mod contract;
 mod copies;
 mod deletions;
+mod destinations;
 mod faults;
 mod fidelity;
 mod history;

@@ -1,0 +1,173 @@
+//! The destinations of a run: those that it can use, and why it cannot use the others.
+//!
+//! A destination that is out of order is an error of that destination, and the others are backed up. Only
+//! if none is left the run does not start.
+
+use futures::StreamExt;
+use futures::future;
+use futures::stream::{self, BoxStream};
+
+use super::opening::{StartError, open_destination};
+use super::pass::time_to_stop;
+use crate::copy::{Done, Failure, Outcome, Settled};
+use crate::lease::{Leases, Loss, Refusal};
+use crate::model::Census;
+use crate::plan::{Leg, Plan};
+use crate::report::Report;
+use crate::s3::{Bucket, Connections, Paces, S3Error};
+
+/// One destination that the run can use.
+#[derive(Clone)]
+pub(super) struct DestinationRun {
+    /// Its number in the plan and in the report.
+    pub number: usize,
+    pub leg: Leg,
+    pub source: Bucket,
+    pub destination: Bucket,
+    /// Hears of it when the lease is lost.
+    pub loss: Loss,
+}
+
+impl DestinationRun {
+    /// Comes to its end when nothing more may be begun: after the deadline, and without the lease.
+    pub fn stop(&self, plan: &Plan) -> impl Future<Output = ()> + use<> {
+        let (deadline, loss) = (plan.limits.deadline, self.loss.clone());
+        async move {
+            tokio::select! {
+                () = time_to_stop(deadline) => {}
+                () = loss.happens() => {}
+            }
+        }
+    }
+}
+
+/// Why the run cannot use a destination.
+#[derive(Clone, Debug)]
+pub(super) struct Unusable {
+    /// Whether another run is under way there: then it can be used later.
+    is_held: bool,
+    failure: Failure,
+}
+
+impl From<Failure> for Unusable {
+    fn from(failure: Failure) -> Self {
+        Self {
+            is_held: false,
+            failure,
+        }
+    }
+}
+
+impl From<S3Error> for Unusable {
+    fn from(error: S3Error) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+impl From<Refusal> for Unusable {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Held(failure) => Self {
+                is_held: true,
+                failure,
+            },
+            Refusal::S3(error) => error.into(),
+        }
+    }
+}
+
+impl Unusable {
+    /// One error, for what nobody saw.
+    pub fn outcomes((number, unusable): (usize, Self)) -> (usize, BoxStream<'static, Done>) {
+        let done = Done {
+            piece: 0,
+            place: 0,
+            key: None,
+            settled: Settled::from(Outcome::Broken(unusable.failure)),
+            forecast: None,
+            counted: Census::default(),
+        };
+        (number, stream::iter([done]).boxed())
+    }
+}
+
+/// The destinations of a run, as far as it has come with each.
+pub(super) struct Destinations<T> {
+    pub usable: Vec<T>,
+    /// The others, by their numbers.
+    pub unusable: Vec<(usize, Unusable)>,
+}
+
+impl Destinations<DestinationRun> {
+    /// Opens the destinations of a plan and takes the leases on them. Requests to them are on the budgets
+    /// of the run.
+    pub async fn open(
+        plan: &Plan,
+        connections: &Connections,
+        source: &Bucket,
+        paces: &Paces,
+        leases: &mut Leases,
+    ) -> Self {
+        let opened = plan
+            .legs
+            .iter()
+            .map(|leg| open_destination(plan, &leg.destination, connections));
+        let opened = future::join_all(opened).await;
+        let mut destinations = Self {
+            usable: Vec::new(),
+            unusable: Vec::new(),
+        };
+        for (number, (leg, opened)) in plan.legs.iter().zip(opened).enumerate() {
+            let bucket = match opened {
+                Ok(bucket) => bucket.paced(paces),
+                Err(unusable) => {
+                    destinations.unusable.push((number, unusable));
+                    continue;
+                }
+            };
+            match leases.take(plan, number, &bucket).await {
+                Ok(loss) => destinations.usable.push(DestinationRun {
+                    number,
+                    leg: leg.clone(),
+                    source: source.clone(),
+                    destination: bucket,
+                    loss,
+                }),
+                Err(refusal) => destinations.unusable.push((number, refusal.into())),
+            }
+        }
+        destinations
+    }
+}
+
+impl<T> Destinations<T> {
+    /// The same, if any can be used.
+    ///
+    /// # Errors
+    /// What is wrong with all of them. Where a run is under way in some and others are out of order, the
+    /// latter decides: to wait does not help them.
+    pub fn some_usable(self) -> Result<Self, StartError> {
+        if !self.usable.is_empty() || self.unusable.is_empty() {
+            return Ok(self);
+        }
+        let all_held = self.unusable.iter().all(|(_, why)| why.is_held);
+        let problems = self.unusable.into_iter().map(|(_, why)| {
+            let Failure {
+                message, advice, ..
+            } = why.failure;
+            format!("{message}; {advice}")
+        });
+        let problem = problems.collect::<Vec<String>>().join("; ");
+        Err(if all_held {
+            StartError::AlreadyRunning { problem }
+        } else {
+            StartError::Destination { problem }
+        })
+    }
+
+    /// The report, which names those that cannot be used.
+    pub fn told(&self, report: Report) -> Report {
+        let numbers = self.unusable.iter().map(|(number, _)| *number);
+        numbers.fold(report, Report::without_destination)
+    }
+}
