@@ -3,6 +3,7 @@
 //! An error is only what kept a run from starting: Lambda counts it, so that alarms ring. What went
 //! wrong with single objects is in the result.
 
+use std::io::Write;
 use std::num::NonZero;
 use std::time::{Duration, Instant, SystemTime};
 use std::{io, thread};
@@ -200,7 +201,8 @@ fn deadline(context: &Context) -> Option<Deadline> {
 /// The result as a line of its own, so that filters and queries of the log see its fields.
 fn log_result(summary: &Summary) {
     match summary.to_json() {
-        Ok(result) => println!("{result}"),
+        // A log that cannot be written must not lose the answer.
+        Ok(result) => drop(writeln!(io::stdout(), "{result}")),
         Err(error) => tracing::error!(%error, "cannot write the result as JSON"),
     }
 }

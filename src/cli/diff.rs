@@ -77,9 +77,9 @@ impl Arguments {
     async fn place(&self) -> Result<Place, Exit> {
         let places = self.job.places().await?;
         let Ok([place]) = <[Place; 1]>::try_from(places) else {
-            eprintln!(
-                "error: several destinations are configured, and each has snapshots of its own; \
-                 choose one with --destination"
+            show::error(
+                "several destinations are configured, and each has snapshots of its own; \
+                 choose one with --destination",
             );
             return Err(Exit::Usage);
         };
@@ -92,7 +92,7 @@ impl Arguments {
             [Ok(from), Ok(to)] => Ok((from, to)),
             found => {
                 for absent in found.into_iter().filter_map(Result::err) {
-                    eprintln!("error: {}", show::printable(&absent.to_string()));
+                    show::error(&absent.to_string());
                 }
                 Err(Exit::CouldNotRun)
             }
@@ -101,11 +101,10 @@ impl Arguments {
 }
 
 fn broken_off(problem: &SnapshotError) -> Exit {
-    eprintln!(
-        "error: the comparison broke off, and there may be more changes: {}; {}",
-        show::printable(&problem.to_string()),
+    show::error(&format!(
+        "the comparison broke off, and there may be more changes: {problem}; {}",
         problem.remedy()
-    );
+    ));
     Exit::Incomplete
 }
 

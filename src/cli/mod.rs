@@ -10,10 +10,11 @@ mod runs;
 mod show;
 mod verify;
 
-use std::fs;
 use std::process::ExitCode;
+use std::{env, fs, io};
 
 use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{
     DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MODE, PRICES, SOURCE_BUCKET,
@@ -226,7 +227,10 @@ fn given<'a>(
 
 /// The command line's entry point.
 pub async fn main() -> Exit {
-    let command = Arguments::parse().command;
+    let command = match Arguments::try_parse() {
+        Ok(arguments) => arguments.command,
+        Err(error) => return usage(&error),
+    };
     show::log_to_stderr();
     match command {
         Command::Run(arguments) => {
@@ -250,12 +254,35 @@ pub async fn main() -> Exit {
     }
 }
 
+/// Prints the help that was asked for, or what is wrong with the arguments.
+fn usage(error: &clap::Error) -> Exit {
+    let asked = !error.use_stderr();
+    let strange = env::args_os().any(|argument| argument.to_string_lossy().contains(show::steers));
+    let printed = if asked || !strange {
+        error.print()
+    } else {
+        // clap repeats an argument as it is.
+        for line in error.to_string().lines() {
+            show::stderr_line(line);
+        }
+        Ok(())
+    };
+    match printed {
+        Err(problem) if asked && problem.kind() != io::ErrorKind::BrokenPipe => {
+            show::error(&format!("cannot write to standard output: {problem}"));
+            Exit::CouldNotRun
+        }
+        _ if asked => Exit::Complete,
+        _ => Exit::Usage,
+    }
+}
+
 async fn back_up(settings: &Settings, request: Request, json: bool) -> Exit {
     let mut vars = settings.vars();
     match settings.price_table() {
         Ok(table) => vars.extend(table),
         Err(problem) => {
-            eprintln!("error: {}", show::printable(&problem));
+            show::error(&problem);
             return Exit::Usage;
         }
     }
@@ -266,6 +293,7 @@ async fn run(settings: Vec<(String, String)>, request: &Request, json: bool) -> 
     let mut vars = handler::environment();
     vars.extend(settings);
     let handler = Handler::new(Connections::from_env().await, vars);
+    outlive_terminal();
     let mut progress = show::Progress::on_terminal();
     let result = handler
         .answer(request, None, |report| progress.update(report))
@@ -277,24 +305,33 @@ async fn run(settings: Vec<(String, String)>, request: &Request, json: bool) -> 
     }
 }
 
+/// Lets the run go on when its terminal goes away: a connection that breaks in the middle of the night
+/// is no reason to leave a backup half made. An interrupt and `kill` still end it.
+fn outlive_terminal() {
+    // A handler that nobody asks is enough to replace the default, which is to end at once.
+    if let Err(error) = signal(SignalKind::hangup()) {
+        tracing::debug!(%error, "cannot catch SIGHUP");
+    }
+}
+
 fn finish(summary: &Summary, json: bool) -> Exit {
+    let exit = match summary.status() {
+        Status::Complete => Exit::Complete,
+        Status::Incomplete | Status::Held => Exit::Incomplete,
+    };
     let text = if json {
-        summary.to_json()
+        summary.to_json().map(|json| show::printable_json(&json))
     } else {
         Ok(show::summary(summary))
     };
     match text {
-        Ok(text) => show::print(&text),
-        Err(error) => eprintln!("error: cannot write the result as JSON: {error}"),
-    }
-    match summary.status() {
-        Status::Complete => Exit::Complete,
-        Status::Incomplete | Status::Held => Exit::Incomplete,
+        Ok(text) => show::result(&text, summary.message(), exit),
+        Err(error) => show::unwritable(&error),
     }
 }
 
 fn refuse(error: &HandlerError) -> Exit {
-    eprintln!("error: {}", show::printable(&error.to_string()));
+    show::error(&error.to_string());
     match error {
         HandlerError::Config(_) | HandlerError::Request(_) => Exit::Usage,
         HandlerError::Start(_) => Exit::CouldNotRun,

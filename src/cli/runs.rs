@@ -163,8 +163,7 @@ impl Arguments {
                 }
                 Ok(None) => break,
                 Err(error @ SnapshotError::Unreadable { .. }) if listing.runs.is_empty() => {
-                    let message = show::printable(&error.to_string());
-                    eprintln!("error: {message}; {}", error.remedy());
+                    show::error(&format!("{error}; {}", error.remedy()));
                     return Err(Exit::CouldNotRun);
                 }
                 Err(error) => {

@@ -1,7 +1,8 @@
 //! What a person at a terminal sees: a progress line, a summary, and no control characters.
 
+use std::env;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -17,19 +18,55 @@ const MOST_SHOWN: usize = 20;
 
 /// Logs go to stderr and only if `RUST_LOG` asks for them: the summary tells the failures anyway.
 pub fn log_to_stderr() {
+    let wanted = env::var_os("RUST_LOG").unwrap_or_default();
+    let wanted = wanted.to_string_lossy();
+    let filter = EnvFilter::try_new(if wanted.is_empty() { "off" } else { &wanted });
+    let filter = filter.unwrap_or_else(|error| {
+        let value = wanted.as_ref();
+        stderr_line(&format!(
+            "warning: RUST_LOG = {value:?} is not a log filter, nothing is logged: {error}; \
+             allowed: such as warn or s3_backup=debug"
+        ));
+        EnvFilter::new("off")
+    });
     tracing_subscriber::fmt()
-        .with_env_filter(
-            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off")),
-        )
-        .with_writer(io::stderr)
+        .with_env_filter(filter)
+        // With colours, what steers the terminal could not be told from what an object's key holds.
+        .with_ansi(false)
+        .with_writer(|| Log)
+        .log_internal_errors(false)
         .init();
+}
+
+/// Stderr, for events of the log, each of which is one write.
+#[derive(Debug)]
+struct Log;
+
+impl Write for Log {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        stderr_line(String::from_utf8_lossy(event).trim_end());
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether a character steers a terminal, or the direction in which text is shown.
+pub fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+        )
 }
 
 /// Text with its control characters made visible: keys may hold what steers a terminal.
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() {
+        if steers(c) {
             shown.extend(c.escape_unicode());
         } else {
             shown.push(c);
@@ -38,25 +75,85 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
-/// Prints to stdout. A reader who has left, such as `head`, is no error.
-pub fn print(text: &str) {
-    if let Err(error) = writeln!(io::stdout(), "{text}") {
-        tracing::debug!(%error, "cannot print");
+/// The same JSON, with the control characters escaped that JSON allows as they are: DEL, the second
+/// set of control characters, and those that set the direction of text.
+pub fn printable_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && steers(c) {
+            let _ = write!(shown, "\\u{:04x}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
     }
+    shown
 }
 
-/// Prints as [`print()`] does, for what is long.
+/// Writes `error: ` and the text to stderr, if it can be written.
+pub fn error(text: &str) {
+    stderr_line(&format!("error: {text}"));
+}
+
+/// Writes a line to stderr, if it can be written.
+pub fn stderr_line(text: &str) {
+    to_stderr(&(printable(text) + "\n"));
+}
+
+/// What is told here may be lost: a reader who has left, a terminal that is gone or a full disk must not
+/// stop a run, and `eprintln!` would.
+fn to_stderr(text: &str) {
+    drop(io::stderr().write_all(text.as_bytes()));
+}
+
+/// Writes to stdout, and makes sure that it has got there.
 ///
 /// # Errors
 /// How to end at once: nobody reads on, or it cannot be written.
 pub fn write(text: &str) -> Result<(), Exit> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Exit::Complete),
-        Err(error) => {
-            eprintln!("error: cannot print: {error}");
+    match written(text) {
+        Written::Whole => Ok(()),
+        Written::NobodyReads => Err(Exit::Complete),
+        Written::Failed(problem) => {
+            error(&format!("cannot write to standard output: {problem}"));
             Err(Exit::CouldNotRun)
         }
+    }
+}
+
+/// Writes the result of a run that ended with `exit`, and gives how the command ends. A reader who
+/// has left, such as `head`, changes nothing about that.
+pub fn result(text: &str, message: &str, exit: Exit) -> Exit {
+    match written(&format!("{text}\n")) {
+        Written::Whole | Written::NobodyReads => exit,
+        Written::Failed(problem) => {
+            error(&format!(
+                "cannot write the result to standard output: {problem}; the run itself ended: {message}"
+            ));
+            Exit::CouldNotRun
+        }
+    }
+}
+
+/// What became of a text for stdout.
+enum Written {
+    Whole,
+    NobodyReads,
+    Failed(io::Error),
+}
+
+/// Writes lines to stdout. Only line breaks of our own get here: keys and messages have theirs escaped.
+fn written(text: &str) -> Written {
+    let mut stdout = io::stdout().lock();
+    let sent = if text.contains(|c| c != '\n' && steers(c)) {
+        let lines: Vec<String> = text.split('\n').map(printable).collect();
+        stdout.write_all(lines.join("\n").as_bytes())
+    } else {
+        stdout.write_all(text.as_bytes())
+    };
+    match sent.and_then(|()| stdout.flush()) {
+        Ok(()) => Written::Whole,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Written::NobodyReads,
+        Err(error) => Written::Failed(error),
     }
 }
 
@@ -66,12 +163,12 @@ pub fn write(text: &str) -> Result<(), Exit> {
 /// How to end: it cannot be written.
 pub fn json(value: &impl Serialize) -> Result<String, Exit> {
     let line = serde_json::to_string(value).map_err(|error| unwritable(&error))?;
-    Ok(line + "\n")
+    Ok(printable_json(&line) + "\n")
 }
 
 /// Says that something cannot be written as JSON.
-pub fn unwritable(error: &serde_json::Error) -> Exit {
-    eprintln!("error: cannot write the result as JSON: {error}");
+pub fn unwritable(problem: &serde_json::Error) -> Exit {
+    error(&format!("cannot write the result as JSON: {problem}"));
     Exit::CouldNotRun
 }
 
@@ -79,7 +176,7 @@ pub fn unwritable(error: &serde_json::Error) -> Exit {
 pub fn summary(summary: &Summary) -> String {
     let mut text = format!("{}\n", printable(summary.message()));
     for (what, fact) in summary.facts() {
-        let _ = writeln!(text, "  {what:<12} {fact}");
+        let _ = writeln!(text, "  {what:<12} {}", printable(&fact));
     }
     if let Some(plan) = summary.plan() {
         let _ = writeln!(text, "{}", plan::tables(plan));
@@ -153,14 +250,14 @@ impl Progress {
         if self.drawn.is_some_and(|drawn| drawn.elapsed() >= REDRAW) {
             self.drawn = Some(Instant::now());
             let line = line(report, self.began.elapsed());
-            eprint!("\r\u{1b}[K{line}");
+            to_stderr(&format!("\r\u{1b}[K{line}"));
         }
     }
 
     /// Takes the line away.
     pub fn clear(&self) {
         if self.drawn.is_some() {
-            eprint!("\r\u{1b}[K");
+            to_stderr("\r\u{1b}[K");
         }
     }
 }
@@ -201,6 +298,17 @@ mod tests {
     #[test]
     fn keys_cannot_steer_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\nü"), "a\\u{1b}[2Jb\\u{a}ü");
+    }
+
+    #[test]
+    fn json_keeps_its_meaning_without_control_characters() {
+        let key = "a\u{9b}2J\u{7f}\u{202e}\n\"\\ü";
+        let json = serde_json::to_string(key).unwrap();
+
+        let shown = printable_json(&json);
+
+        assert!(!shown.chars().any(steers), "{shown:?}");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), key);
     }
 
     #[test]

@@ -425,11 +425,20 @@ where
     };
     Reply {
         code,
-        message,
+        message: message.map(one_line),
         request_id: raw
             .and_then(|raw| raw.headers().get("x-amz-request-id"))
             .map(str::to_owned),
     }
+}
+
+/// A message without line breaks: proxies answer with pages, and libraries with paragraphs.
+fn one_line(message: String) -> String {
+    if !message.contains(char::is_control) {
+        return message;
+    }
+    let words: Vec<&str> = message.split_whitespace().collect();
+    words.join(" ")
 }
 
 /// The last error of the chain says most: the SDK's own say "dispatch failure" and no more.

@@ -24,5 +24,6 @@ mod scale;
 mod sections;
 mod snapshots;
 mod state;
+mod terminal;
 mod verify;
 mod world;
