@@ -17,8 +17,8 @@ use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{
-    DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MODE, PRICES, SOURCE_BUCKET,
-    Variable,
+    Config, DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MODE, PRICES,
+    SOURCE_BUCKET, Variable,
 };
 use crate::event::{BackupRequest, Intent, Request};
 use crate::handler::{self, Handler, HandlerError};
@@ -292,6 +292,10 @@ async fn back_up(settings: &Settings, request: Request, json: bool) -> Exit {
 async fn run(settings: Vec<(String, String)>, request: &Request, json: bool) -> Exit {
     let mut vars = handler::environment();
     vars.extend(settings);
+    // Before the SDK reads them, which panics at some that are malformed, and waits for others.
+    if let Err(error) = Config::from_vars(vars.iter().cloned()) {
+        return refuse(&error.into());
+    }
     let handler = Handler::new(Connections::from_env().await, vars);
     outlive_terminal();
     let mut progress = show::Progress::on_terminal();

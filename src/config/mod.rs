@@ -6,6 +6,7 @@
 
 mod prices;
 mod reader;
+mod shared;
 mod variable;
 
 pub use prices::{ClassPrices, Prices};
@@ -216,6 +217,7 @@ impl Config {
     {
         let mut reader = Reader::new(vars);
         reader.refuse_unknown();
+        reader.refuse_unclean();
         let source = reader.source();
         let destinations = reader.destinations(source.as_ref());
         let selection = Selection {

@@ -10,7 +10,7 @@ use super::variable::{
 };
 use super::{
     AccountId, ClassRule, CopyRules, DEFAULT_THRESHOLD, Destination, MIB, MaxDeletions, Prices,
-    Redirects, prices,
+    Redirects, prices, shared,
 };
 use crate::model::{Glob, Location, Placement, Prefix, StorageClass, Tags};
 
@@ -49,7 +49,7 @@ impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.variable)?;
         if let Some(value) = &self.value {
-            write!(f, " = \"{value}\"")?;
+            write!(f, " = {value:?}")?;
         }
         write!(f, " {}", self.problem)
     }
@@ -68,15 +68,19 @@ fn list(mistakes: &[Mistake]) -> String {
 /// Reads one setting after the other and remembers what was wrong.
 pub(super) struct Reader {
     vars: BTreeMap<String, String>,
+    /// Those of AWS's tools that are not clean, empty ones among them.
+    shared: Vec<shared::Problem>,
     pub(super) mistakes: Vec<Mistake>,
 }
 
 impl Reader {
     pub(super) fn new(vars: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut all: BTreeMap<String, String> = vars.into_iter().collect();
+        let shared = shared::problems(&all);
         all.retain(|_, value| !value.is_empty());
         Self {
             vars: all,
+            shared,
             mistakes: Vec::new(),
         }
     }
@@ -106,6 +110,10 @@ impl Reader {
             Some(flag) => format!("{} ({flag})", variable.name),
             None => variable.name.to_owned(),
         };
+        // The first mistake of a variable is enough: what follows from it is none of its own.
+        if self.mistakes.iter().any(|known| known.variable == variable) {
+            return;
+        }
         self.mistakes.push(Mistake {
             variable,
             value: value.map(str::to_owned),
@@ -132,6 +140,27 @@ impl Reader {
             })
             .collect();
         self.mistakes.extend(unknown);
+    }
+
+    /// A line break at the end of a prefix would make it the prefix of nothing, and a run of nothing
+    /// complete.
+    pub(super) fn refuse_unclean(&mut self) {
+        for (variable, value, problem) in std::mem::take(&mut self.shared) {
+            self.mistakes.push(Mistake {
+                variable: variable.to_owned(),
+                value,
+                problem,
+            });
+        }
+        let buckets = [&SOURCE_BUCKET, &DESTINATION_BUCKET].into_iter();
+        // A price table is JSON, and has lines.
+        let texts = buckets.chain(OURS).filter(|variable| **variable != PRICES);
+        for variable in texts {
+            let value = self.value(variable).unwrap_or_default();
+            if let Some(problem) = shared::unclean(&value) {
+                self.mistake(variable, Some(&value), problem);
+            }
+        }
     }
 
     pub(super) fn source(&mut self) -> Option<Location> {
@@ -252,7 +281,7 @@ impl Reader {
         CopyRules {
             include_tags: self.read(&INCLUDE_TAGS, parse_tags).unwrap_or_default(),
             storage_class: self.storage_class(),
-            kms_key: self.value(&KMS_KEY_ID),
+            kms_key: self.read(&KMS_KEY_ID, parse_kms_key),
             multipart_threshold: self
                 .read(&MULTIPART_THRESHOLD, parse_threshold)
                 .unwrap_or(DEFAULT_THRESHOLD),
@@ -307,6 +336,14 @@ impl Reader {
         self.read(&MAX_CONCURRENCY, parse)
             .unwrap_or_else(|| DEFAULT_IN_FLIGHT.min(fits))
     }
+}
+
+/// An id, an ARN or an alias. S3 tells what else is wrong with it.
+fn parse_kms_key(text: &str) -> Result<String, String> {
+    if text.contains(char::is_whitespace) {
+        return Err("is not allowed; allowed: the id, ARN or alias of a KMS key".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// `name=value` pairs, separated by commas.

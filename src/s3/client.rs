@@ -114,6 +114,9 @@ impl Connections {
     pub async fn from_env() -> Self {
         let base = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .http_client(http_client())
+            // Retries are ours. Without these, the SDK reads them from the environment and the profile,
+            // and panics at what it does not know, such as the `legacy` mode of the AWS CLI.
+            .retry_config(RetryConfig::standard())
             .load()
             .await;
         Self::new(base, Patience::default())

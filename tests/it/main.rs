@@ -22,6 +22,7 @@ mod refusals;
 mod resume;
 mod scale;
 mod sections;
+mod settings;
 mod snapshots;
 mod state;
 mod terminal;
