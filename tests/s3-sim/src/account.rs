@@ -65,7 +65,7 @@ impl Account {
     /// Does what the call asks, if it may be done.
     pub(crate) fn carry_out(&self, call: &Call, writing: &mut Writing) -> Result<Reply, Refusal> {
         if !self.pace.admits(call.verb) {
-            return Err(Refusal::slow_down());
+            return Err(self.pace.refusal());
         }
         let mut store = self.store();
         let admitted = self.admit(&store, call);

@@ -143,6 +143,10 @@ pub enum Effect {
     ConnectionReset,
     /// A TCP reset instead of an answer, work done.
     ResetAfterWork,
+    /// The connection ends in order (FIN) instead of an answer, work not done.
+    CloseWithoutReply,
+    /// The connection ends in order (FIN) instead of an answer, work done.
+    CloseAfterWork,
     /// No answer until the simulator ends, work not done.
     Stall,
     /// Work done, headers sent, the body never comes.
@@ -208,6 +212,8 @@ impl Effect {
             Effect::status(403, "AccessDenied", "Access Denied"),
             Effect::ConnectionReset,
             Effect::ResetAfterWork,
+            Effect::CloseWithoutReply,
+            Effect::CloseAfterWork,
             Effect::Stall,
             Effect::StallAfterHeaders,
             Effect::OkWithErrorBody("InternalError".to_owned()),

@@ -29,6 +29,7 @@ mod answer;
 mod backdoor;
 mod bucket;
 mod call;
+mod certificate;
 mod chunked;
 mod clock;
 mod compare;

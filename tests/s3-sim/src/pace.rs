@@ -1,6 +1,8 @@
 //! How slow and how patient the simulated S3 is: a latency for each class of
-//! verbs, and a rate of writes above which it says SlowDown.
+//! verbs, a rate of writes above which it says SlowDown, and connections that it
+//! closes without a word.
 
+use crate::reply::Refusal;
 use crate::verb::{Class, Verb};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,15 +12,40 @@ use std::time::{Duration, Instant};
 pub(crate) struct Pace {
     latency: HashMap<Class, Duration>,
     writes: Option<Rate>,
+    closed_connections: Option<u64>,
+    says_429: bool,
 }
 
 impl Pace {
+    pub(crate) fn close_every_connection(&mut self, nth: u64) {
+        self.closed_connections = Some(nth);
+    }
+
+    /// Whether the connection of this number, counted from 1, ends silently.
+    pub(crate) fn closes_connection(&self, number: u64) -> bool {
+        self.closed_connections
+            .is_some_and(|nth| number.is_multiple_of(nth))
+    }
+
     pub(crate) fn set_latency(&mut self, class: Class, latency: Duration) {
         self.latency.insert(class, latency);
     }
 
     pub(crate) fn set_write_limit(&mut self, per_second: u32) {
         self.writes = Some(Rate::new(per_second));
+    }
+
+    pub(crate) fn say_429(&mut self) {
+        self.says_429 = true;
+    }
+
+    /// What is answered to a call that is one too many.
+    pub(crate) fn refusal(&self) -> Refusal {
+        if self.says_429 {
+            Refusal::new(429, "TooManyRequests", "Rate limit exceeded.")
+        } else {
+            Refusal::slow_down()
+        }
     }
 
     pub(crate) fn latency(&self, verb: Verb) -> Duration {

@@ -45,6 +45,16 @@ pub(crate) async fn serve(
     response
 }
 
+/// Takes a request off the wire: what is left unread turns the end of a connection into a reset.
+pub(crate) async fn read_to_the_end(request: Request<Incoming>) -> Result<(), Broken> {
+    request
+        .into_body()
+        .collect()
+        .await
+        .map(drop)
+        .map_err(|_| Broken)
+}
+
 async fn read(request: Request<Incoming>) -> Result<Result<Call, Refusal>, Broken> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
@@ -83,6 +93,7 @@ async fn carry_out(account: &Arc<Account>, call: &mut Call, writing: &mut Writin
         (Ok(reply), Some(effect)) => spoil::spoil(effect, call.verb, reply),
         (Ok(reply), None) => Delivery::Whole(reply),
         (Err(_), Some(Effect::ResetAfterWork)) => Delivery::Reset,
+        (Err(_), Some(Effect::CloseAfterWork)) => Delivery::Closed,
         (Err(refusal), _) => Delivery::Refused(refusal),
     }
 }
@@ -130,6 +141,7 @@ impl Desk {
                 reset.store(true, Ordering::SeqCst);
                 Err(Broken)
             }
+            Delivery::Closed => Err(Broken),
             Delivery::Never => std::future::pending().await,
         }
     }

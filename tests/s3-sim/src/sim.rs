@@ -2,6 +2,7 @@
 
 use crate::account::Account;
 use crate::backdoor::Backdoor;
+use crate::certificate::certificate;
 use crate::pace::Pace;
 use crate::verb::Class;
 use crate::wire;
@@ -20,6 +21,8 @@ use tokio::runtime::{Builder, Runtime};
 pub struct Sim {
     backdoor: Backdoor,
     address: SocketAddr,
+    /// None without TLS.
+    authority: Option<String>,
     /// None only while being dropped.
     runtime: Option<Runtime>,
 }
@@ -39,12 +42,22 @@ impl Sim {
             pace: Pace::default(),
             page_max: usize::MAX,
             port: 0,
+            tls_hosts: Vec::new(),
         }
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or `https://` with TLS.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = match self.authority {
+            None => "http",
+            Some(_) => "https",
+        };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The certificate to trust, as PEM; empty without TLS.
+    pub fn authority(&self) -> &str {
+        self.authority.as_deref().unwrap_or_default()
     }
 }
 
@@ -71,6 +84,7 @@ pub struct SimBuilder {
     pace: Pace,
     page_max: usize,
     port: u16,
+    tls_hosts: Vec<String>,
 }
 
 impl SimBuilder {
@@ -86,15 +100,34 @@ impl SimBuilder {
         self
     }
 
+    /// Each nth connection ends in order (FIN) in place of the answer to its second call, which is
+    /// not carried out: what a proxy or a server does that gives up kept connections.
+    pub fn close_every_connection(mut self, nth: u64) -> SimBuilder {
+        self.pace.close_every_connection(nth);
+        self
+    }
+
     /// Listing pages hold at most this many keys, whatever is asked for.
     pub fn page_size_max(mut self, keys: usize) -> SimBuilder {
         self.page_max = keys;
         self
     }
 
+    /// What is one too many is answered 429, as other stores and proxies do, in place of S3's 503.
+    pub fn say_429(mut self) -> SimBuilder {
+        self.pace.say_429();
+        self
+    }
+
     /// Listens on this port instead of a free one.
     pub fn port(mut self, port: u16) -> SimBuilder {
         self.port = port;
+        self
+    }
+
+    /// Speaks TLS, with a certificate for this host or address that only [`Sim::authority`] proves.
+    pub fn tls_for(mut self, host: &str) -> SimBuilder {
+        self.tls_hosts.push(host.to_owned());
         self
     }
 
@@ -118,10 +151,13 @@ impl SimBuilder {
             .build()
             .expect("a runtime can be built");
         let account = Arc::new(Account::new(self.pace, self.page_max));
-        runtime.spawn(wire::accept(listener, Arc::clone(&account)));
+        let tls = (!self.tls_hosts.is_empty()).then(|| certificate(&self.tls_hosts));
+        let acceptor = tls.as_ref().map(|tls| tls.acceptor.clone());
+        runtime.spawn(wire::accept(listener, acceptor, Arc::clone(&account)));
         Sim {
             backdoor: Backdoor::to(&account),
             address,
+            authority: tls.map(|tls| tls.authority),
             runtime: Some(runtime),
         }
     }

@@ -17,6 +17,8 @@ pub(crate) enum Delivery {
     /// Headers announce the body, which never comes.
     HeadersOnly(Reply),
     Reset,
+    /// The connection ends, in order and without a word.
+    Closed,
     Never,
 }
 
@@ -31,6 +33,7 @@ pub(crate) fn instead(effect: &Effect, verb: Verb) -> Option<Delivery> {
             message,
         } => Some(Delivery::Refused(Refusal::new(*status, code, message))),
         Effect::ConnectionReset => Some(Delivery::Reset),
+        Effect::CloseWithoutReply => Some(Delivery::Closed),
         Effect::Stall => Some(Delivery::Never),
         Effect::OkWithErrorBody(code) => Some(error_within(code, verb)),
         Effect::EmptyBody if verb.answers_with_a_body() => Some(Delivery::Whole(Reply::empty(200))),
@@ -41,6 +44,7 @@ pub(crate) fn instead(effect: &Effect, verb: Verb) -> Option<Delivery> {
             Some(Delivery::Whole(reply))
         }
         Effect::ResetAfterWork
+        | Effect::CloseAfterWork
         | Effect::StallAfterHeaders
         | Effect::OkWithErrorBodyAfterWork(_)
         | Effect::EmptyBodyAfterWork
@@ -65,6 +69,7 @@ pub(crate) fn spoil(effect: &Effect, verb: Verb, reply: Reply) -> Delivery {
     let has_body = verb.answers_with_a_body() && length > 0;
     match effect {
         Effect::ResetAfterWork => Delivery::Reset,
+        Effect::CloseAfterWork => Delivery::Closed,
         Effect::OkWithErrorBodyAfterWork(code) => error_within(code, verb),
         Effect::StallAfterHeaders if has_body => Delivery::HeadersOnly(reply),
         Effect::EmptyBodyAfterWork if has_body => Delivery::Whole(cut(reply, 0)),
@@ -92,6 +97,7 @@ pub(crate) fn spoil(effect: &Effect, verb: Verb, reply: Reply) -> Delivery {
         | Effect::SlowDown
         | Effect::Status { .. }
         | Effect::ConnectionReset
+        | Effect::CloseWithoutReply
         | Effect::Stall
         | Effect::OkWithErrorBody(_)
         | Effect::EmptyBody

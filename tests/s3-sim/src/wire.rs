@@ -2,6 +2,7 @@
 //! a fault asks for it.
 
 use crate::account::Account;
+use crate::outgoing::Broken;
 use crate::serve::{self, ResetFlag};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -9,34 +10,70 @@ use hyper_util::rt::TokioIo;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
-pub(crate) async fn accept(listener: std::net::TcpListener, account: Arc<Account>) {
+/// Calls that a connection which is closed silently is answered before.
+const ANSWERED: u64 = 1;
+
+pub(crate) async fn accept(
+    listener: std::net::TcpListener,
+    tls: Option<TlsAcceptor>,
+    account: Arc<Account>,
+) {
     let Ok(listener) = TcpListener::from_std(listener) else {
         return;
     };
-    loop {
+    for number in 1.. {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of descriptors: some connection has to end first.
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             continue;
         };
-        tokio::spawn(converse(stream, Arc::clone(&account)));
+        let _ = stream.set_nodelay(true);
+        let reset = ResetFlag::default();
+        let wire = Wire {
+            stream,
+            reset: Arc::clone(&reset),
+        };
+        let (tls, account) = (tls.clone(), Arc::clone(&account));
+        tokio::spawn(async move {
+            match tls {
+                None => converse(wire, reset, number, account).await,
+                // A client that does not trust the certificate, or does not speak TLS, has gone.
+                Some(tls) => {
+                    if let Ok(wire) = tls.accept(wire).await {
+                        converse(wire, reset, number, account).await;
+                    }
+                }
+            }
+        });
     }
 }
 
-async fn converse(stream: TcpStream, account: Arc<Account>) {
-    let reset = ResetFlag::default();
-    let wire = Wire {
-        stream,
-        reset: Arc::clone(&reset),
-    };
-    let _ = wire.stream.set_nodelay(true);
-    let service =
-        service_fn(move |request| serve::serve(Arc::clone(&account), request, Arc::clone(&reset)));
+async fn converse(
+    wire: impl AsyncRead + AsyncWrite + Unpin,
+    reset: ResetFlag,
+    number: u64,
+    account: Arc<Account>,
+) {
+    let closes = account.pace.closes_connection(number);
+    let calls = AtomicU64::new(0);
+    let service = service_fn(move |request| {
+        let account = Arc::clone(&account);
+        let reset = Arc::clone(&reset);
+        let closed = calls.fetch_add(1, Ordering::Relaxed) >= ANSWERED && closes;
+        async move {
+            if closed {
+                serve::read_to_the_end(request).await?;
+                return Err(Broken);
+            }
+            serve::serve(account, request, reset).await
+        }
+    });
     // A broken connection is either the client's will or ours.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(wire), service)

@@ -46,6 +46,25 @@ fn a_reset_before_the_work_leaves_nothing_and_one_after_it_leaves_the_copy() {
 }
 
 #[test]
+fn a_connection_may_end_in_order_before_or_after_the_work() {
+    let sim = with_objects();
+    sim.fault(
+        Fault::on(Verb::CopyObject).nth(1),
+        Effect::CloseWithoutReply,
+    );
+    sim.fault(Fault::on(Verb::CopyObject).nth(2), Effect::CloseAfterWork);
+    let headers = [("x-amz-copy-source", "primary/a")];
+
+    let before = try_send(&sim, "PUT /backup/a", &headers, b"");
+    let left = sim.keys("backup").len();
+    let after = try_send(&sim, "PUT /backup/a", &headers, b"");
+
+    let ends = [before, after].map(Result::unwrap_err);
+    assert_eq!(ends, [End::Closed, End::Closed]);
+    assert_eq!((left, sim.keys("backup").len()), (0, 1));
+}
+
+#[test]
 fn a_200_may_hold_an_error_or_nothing() {
     let sim = with_objects();
     let effects = [
