@@ -11,19 +11,19 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::interceptors::InterceptorContext;
-use aws_sdk_s3::config::retry::{
-    ClassifyRetry, RetryAction, RetryConfig, RetryPartition, TokenBucket,
-};
+use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Region};
-use aws_smithy_http_client::tls;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriority;
 
+use super::door::http_client;
 use super::guard::{Requests, Tally, WholeReplies};
 use super::pace::Paces;
+use super::send_again::{Contact, SendAgain};
+
+/// How long a connection may take, with its TLS handshake. A lost packet of its first three is sent again
+/// after one and three seconds.
+const TO_CONNECT: Duration = Duration::from_secs(4);
 
 /// How long calls are waited for, and how often they are tried.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +66,7 @@ impl Patience {
 
     fn timeouts(self) -> TimeoutConfig {
         TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(5).min(self.attempt))
+            .connect_timeout(TO_CONNECT.min(self.attempt))
             .operation_attempt_timeout(self.attempt)
             .build()
     }
@@ -76,14 +76,6 @@ impl Patience {
             .with_max_attempts(self.attempts)
             .with_initial_backoff(self.backoff)
     }
-}
-
-/// An HTTP client, with connections of its own.
-pub fn http_client() -> SharedHttpClient {
-    let tls = tls::Provider::Rustls(CryptoMode::Ring);
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(tls)
-        .build_https()
 }
 
 /// The way to S3. Built once per environment and shared by all runs in it.
@@ -159,14 +151,18 @@ impl Connections {
             .by_region
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let build = || Clients {
-            repeatable: Client::from_conf(self.config(region, SendAgain::Always).build()),
-            unrepeatable: Client::from_conf(self.config(region, SendAgain::UnlessInDoubt).build()),
-            bulk: Client::from_conf(
-                self.config(region, SendAgain::Always)
-                    .http_client(self.bulk.get_or_init(http_client).clone())
-                    .build(),
-            ),
+        let build = || {
+            let contact = Contact::default();
+            let config = |in_doubt| {
+                let contact = contact.clone();
+                self.config(region, SendAgain { in_doubt, contact })
+            };
+            let bulk = self.bulk.get_or_init(http_client).clone();
+            Clients {
+                repeatable: Client::from_conf(config(true).build()),
+                unrepeatable: Client::from_conf(config(false).build()),
+                bulk: Client::from_conf(config(true).http_client(bulk).build()),
+            }
         };
         by_region
             .entry(region.to_owned())
@@ -184,46 +180,10 @@ impl Connections {
             .force_path_style(self.base.endpoint_url().is_some())
             .retry_config(self.patience.retries())
             .retry_partition(bucket_without_bottom)
+            .interceptor(send_again.contact.clone())
             .retry_classifier(send_again)
             .timeout_config(self.patience.timeouts())
             .interceptor(WholeReplies)
             .interceptor(self.tally.clone())
-    }
-}
-
-/// What is sent again beyond what the SDK would, or in spite of it.
-#[derive(Clone, Copy, Debug)]
-enum SendAgain {
-    /// Whenever it may help.
-    Always,
-    /// Only when S3 has said that it did not carry the call out.
-    UnlessInDoubt,
-}
-
-impl ClassifyRetry for SendAgain {
-    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        let Some(Err(error)) = context.output_or_error() else {
-            return RetryAction::NoActionIndicated;
-        };
-        let in_doubt =
-            error.is_timeout_error() || error.is_response_error() || error.is_connector_error();
-        // 409 OperationAborted and ConditionalRequestConflict: two writers met. The SDK gives up.
-        let conflict = context
-            .response()
-            .is_some_and(|response| response.status().as_u16() == 409);
-        match self {
-            Self::UnlessInDoubt if in_doubt => RetryAction::RetryForbidden,
-            _ if conflict => RetryAction::transient_error(),
-            _ => RetryAction::NoActionIndicated,
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        "SendAgain"
-    }
-
-    /// The last word is ours.
-    fn priority(&self) -> RetryClassifierPriority {
-        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
     }
 }

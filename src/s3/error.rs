@@ -9,6 +9,7 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use super::guard::CutShort;
+use super::no_reply::{ConnectFailure, NoReply, NoReplyReason};
 use crate::model::{BucketName, Key};
 
 /// The calls that are made, by S3's names.
@@ -133,8 +134,12 @@ pub enum Cause {
     ServerError,
     /// No answer in time: the call may have been carried out.
     TimedOut,
-    /// The connection broke: the call may have been carried out.
+    /// The connection broke, or was closed without a reply: the call may have been carried out.
     Network,
+    /// No connection could be made: the call was not carried out.
+    NoConnection(ConnectFailure),
+    /// What answered does not speak HTTP: the call may have been carried out.
+    NotHttp,
     /// An answer that is empty, cut short or contradicts itself: the call may have been carried out.
     Unreadable,
     /// The bucket is in another region.
@@ -154,7 +159,10 @@ pub enum Cause {
 impl Cause {
     /// Whether a call that failed so may have been carried out all the same.
     pub fn leaves_doubt(self) -> bool {
-        matches!(self, Self::TimedOut | Self::Network | Self::Unreadable)
+        matches!(
+            self,
+            Self::TimedOut | Self::Network | Self::NotHttp | Self::Unreadable
+        )
     }
 
     fn text(self) -> &'static str {
@@ -169,6 +177,8 @@ impl Cause {
             Self::ServerError => "S3 failed",
             Self::TimedOut => "no answer in time",
             Self::Network => "the connection broke",
+            Self::NoConnection(_) => "no connection",
+            Self::NotHttp => "what answered does not speak HTTP",
             Self::Unreadable => "the answer cannot be trusted",
             Self::OtherRegion => "the bucket is in another region",
             Self::Credentials => "no valid credentials",
@@ -279,6 +289,17 @@ impl S3Error {
                 "lower BACKUP_MAX_CONCURRENCY; the next run marks it".to_owned()
             }
             Cause::TooBusy => "lower BACKUP_MAX_CONCURRENCY; the next run copies it".to_owned(),
+            Cause::NoConnection(failure) => failure.advice().to_owned(),
+            Cause::NotHttp => {
+                "write https:// in AWS_ENDPOINT_URL if the server expects TLS, or correct its port"
+                    .to_owned()
+            }
+            Cause::ServerError | Cause::TimedOut | Cause::Network | Cause::Unreadable
+                if self.reply.request_id.is_none() =>
+            {
+                "run again; if it stays, check AWS_ENDPOINT_URL and what is between here and S3"
+                    .to_owned()
+            }
             Cause::ServerError | Cause::TimedOut | Cause::Network | Cause::Unreadable => {
                 "run again; if it stays, give AWS support the request id".to_owned()
             }
@@ -351,9 +372,13 @@ where
 {
     match error {
         SdkError::TimeoutError(_) => Cause::TimedOut,
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => Cause::TimedOut,
-        SdkError::DispatchFailure(failure) if failure.is_io() => Cause::Network,
-        SdkError::DispatchFailure(_) => Cause::NotSent,
+        SdkError::DispatchFailure(_) => match NoReply::behind(error).map(|error| error.reason) {
+            Some(NoReplyReason::NoConnection(failure)) => Cause::NoConnection(failure),
+            Some(NoReplyReason::ConnectionLost) => Cause::Network,
+            Some(NoReplyReason::NotHttp) => Cause::NotHttp,
+            // Without credentials or an endpoint there was nothing to send.
+            Some(NoReplyReason::NotSendable) | None => Cause::NotSent,
+        },
         SdkError::ResponseError(_) => Cause::Unreadable,
         SdkError::ServiceError(failure) => {
             let status = failure.raw().status().as_u16();
@@ -364,7 +389,7 @@ where
 }
 
 /// By S3's code where there is one; a reply to HEAD has none, only a status.
-fn by_code(code: &str, status: u16) -> Cause {
+pub(super) fn by_code(code: &str, status: u16) -> Cause {
     match code {
         "AccessDenied"
         | "AllAccessDisabled"
@@ -381,7 +406,8 @@ fn by_code(code: &str, status: u16) -> Cause {
         | "Throttling"
         | "ThrottlingException"
         | "RequestLimitExceeded"
-        | "TooManyRequests" => Cause::TooBusy,
+        | "TooManyRequests"
+        | "TooManyRequestsException" => Cause::TooBusy,
         "InternalError" | "OperationAborted" | "ConditionalRequestConflict" => Cause::ServerError,
         "RequestTimeout" => Cause::TimedOut,
         "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed" => {
@@ -398,7 +424,9 @@ fn by_status(status: u16) -> Cause {
         403 => Cause::Denied,
         404 => Cause::Missing,
         412 => Cause::ChangedMeanwhile,
-        503 => Cause::TooBusy,
+        429 | 503 => Cause::TooBusy,
+        // What a store does not implement, it does not implement a moment later.
+        501 => Cause::Rejected,
         500..=599 => Cause::ServerError,
         200..=299 => Cause::Unreadable,
         _ => Cause::Rejected,
@@ -446,6 +474,9 @@ fn innermost<E>(error: &SdkError<E, HttpResponse>) -> String
 where
     E: Error + 'static,
 {
+    if let Some(no_reply) = NoReply::behind(error) {
+        return no_reply.to_string();
+    }
     let mut cause: &dyn Error = error;
     while let Some(source) = cause.source() {
         if source.is::<CutShort>() {

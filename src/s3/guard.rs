@@ -122,7 +122,7 @@ pub(super) enum Kind {
 }
 
 impl Tally {
-    /// 503s that S3 has answered so far.
+    /// How often S3 has asked to slow down so far: 503, or 429 of other stores and of proxies.
     pub(super) fn refused(&self, kind: Kind) -> u64 {
         self.refusals(kind).load(Ordering::Relaxed)
     }
@@ -175,7 +175,7 @@ impl Intercept for Tally {
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if context.response().status().as_u16() == 503 {
+        if matches!(context.response().status().as_u16(), 429 | 503) {
             let kind = match cfg.load::<Metadata>().map(Metadata::name) {
                 Some("ListObjectsV2") => Kind::Listing,
                 _ => Kind::Other,

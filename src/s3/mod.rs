@@ -4,21 +4,26 @@
 mod blank;
 mod bucket;
 mod client;
+mod door;
 mod error;
 mod guard;
 mod look;
 mod mark;
+mod no_reply;
 mod pace;
 mod page;
 mod read;
+mod send_again;
 mod state;
 mod upload;
 mod write;
 
 pub use bucket::{Bucket, Versioning};
-pub use client::{Connections, Patience, http_client};
+pub use client::{Connections, Patience};
+pub use door::http_client;
 pub use error::{Cause, Operation, Reply, S3Error};
 pub use guard::Requests;
+pub use no_reply::ConnectFailure;
 pub use pace::Paces;
 pub use read::{Page, PageStart};
 pub use state::{Condition, Contents, Reading, State};

@@ -1,7 +1,7 @@
 //! How many requests are in flight at once: one budget for copies, whole objects and parts of large ones
 //! alike, and one for pages of listings. Each finds its own level.
 //!
-//! It begins low and doubles, until S3 asks to slow down (503): then it halves, climbs quickly to just
+//! It begins low and doubles, until S3 asks to slow down (503, or 429): then it halves, climbs quickly to just
 //! below where it was refused, and grows by one at a time from there. S3's limits are per prefix and
 //! move, so no fixed number is right; and the SDK's own adaptive mode limits a rate for the whole
 //! process and recovers eight times slower. A budget lives for one run: nothing that was learned in a

@@ -2,6 +2,7 @@
 
 mod backup;
 mod cli;
+mod connections;
 mod contract;
 mod copies;
 mod deletions;

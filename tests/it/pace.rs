@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use s3_sim::{Class, Sim, Verb};
+use s3_sim::{Class, Effect, Fault, Sim, Verb};
 
 use crate::world::{World, counts};
 
@@ -36,6 +36,61 @@ async fn a_throttled_run_loses_nothing_and_wastes_little() {
         took < Duration::from_secs(12),
         "{took:?} where 5 s are ideal"
     );
+}
+
+#[tokio::test]
+async fn a_store_that_says_429_is_treated_as_one_that_says_503() {
+    let sim = Sim::builder()
+        .latency(Class::Copy, Duration::from_millis(30))
+        .write_limit(200)
+        .say_429()
+        .start();
+    let world = world(sim, 1000).persistent();
+
+    let result = world.backup().await;
+
+    let refused = world.sim.ledger().count_with_status(Verb::CopyObject, 429);
+    assert_eq!(counts(&result), [1000, 1000, 0, 0, 0, 0]);
+    assert!(refused > 0, "it was never asked to slow down");
+    assert!(refused <= 150, "{refused} of 1,000 copies were refused");
+}
+
+#[tokio::test]
+async fn what_is_too_busy_was_asked_until_the_retries_ran_out() {
+    let busy = [
+        Effect::SlowDown,
+        Effect::status(429, "TooManyRequests", "Rate limit exceeded."),
+        Effect::status(429, "RateLimited", "Rate limit exceeded."),
+        Effect::status(503, "Busy", "Busy."),
+        Effect::OkWithErrorBody("ServiceUnavailable".to_owned()),
+        Effect::status(400, "RequestLimitExceeded", "Too many."),
+        Effect::InternalError,
+        Effect::status(507, "OutOfSpace", "No space."),
+        Effect::status(520, "", ""),
+    ];
+    for effect in busy {
+        let name = format!("{effect:?}");
+        let world = world(Sim::start(), 1);
+        world.sim.fault(Fault::on(Verb::CopyObject), effect);
+
+        let result = world.backup().await;
+
+        assert_eq!(counts(&result), [1, 0, 0, 0, 0, 1], "{name}");
+        let attempts = world.sim.ledger().count(Verb::CopyObject);
+        assert_eq!(attempts, 4, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_store_does_not_implement_is_asked_for_once() {
+    let world = world(Sim::start(), 1);
+    let effect = Effect::status(501, "NotImplemented", "Not implemented.");
+    world.sim.fault(Fault::on(Verb::CopyObject), effect);
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [1, 0, 0, 0, 0, 1]);
+    assert_eq!(world.sim.ledger().count(Verb::CopyObject), 1);
 }
 
 #[tokio::test]
