@@ -1,7 +1,7 @@
 //! Which keys are backed up: those that are included, or all, without those that are excluded.
 
 use crate::config::Selection;
-use crate::model::Key;
+use crate::model::{Glob, Key, Location};
 
 /// Decides by its key whether an object is backed up.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,36 @@ impl Filter {
         let Selection { include, exclude } = &self.0;
         let included = include.is_empty() || include.iter().any(|glob| glob.matches(key));
         included && !exclude.iter().any(|glob| glob.matches(key))
+    }
+
+    /// The glob that excludes a key.
+    pub fn excluding(&self, key: &Key) -> Option<&str> {
+        let mut exclude = self.0.exclude.iter();
+        exclude.find(|glob| glob.matches(key)).map(Glob::as_str)
+    }
+
+    /// A glob that includes none of these keys of the source, and one that is close to it and does.
+    pub fn close_glob(&self, source: &Location, keys: &[Key]) -> Option<(&str, String)> {
+        let close = |glob: &Glob| {
+            let text = glob.as_str();
+            let bucket = format!("s3://{}/", source.bucket);
+            let below = source.prefix.as_str();
+            let spellings = [
+                text.trim_start_matches('/').to_owned(),
+                text.trim_start_matches(&bucket).to_owned(),
+                format!("{text}*"),
+                format!("{below}{text}"),
+                text.to_lowercase(),
+                text.to_uppercase(),
+            ];
+            spellings.into_iter().find(|spelling| {
+                let spelled = Glob::parse_list(spelling).unwrap_or_default();
+                keys.iter()
+                    .any(|key| spelled.iter().any(|glob| glob.matches(key)))
+            })
+        };
+        let mut include = self.0.include.iter();
+        include.find_map(|glob| Some((glob.as_str(), close(glob)?)))
     }
 }
 

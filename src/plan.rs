@@ -10,7 +10,8 @@ use crate::event::{
 };
 use crate::filter::Filter;
 use crate::model::{
-    BucketName, Census, Deadline, Job, KeyRange, Location, Prefix, RecordLink, Share, Timestamp,
+    BucketName, Census, Deadline, Job, Key, KeyRange, Location, Prefix, RecordLink, Share,
+    Timestamp,
 };
 
 /// A run, decided in full.
@@ -167,6 +168,10 @@ pub fn make(
     deadline: Option<Deadline>,
 ) -> Result<Plan, RequestError> {
     let source = narrowed(request.prefix.as_ref(), &config.source)?;
+    for destination in &config.destinations {
+        let below = destination.placement.prefix(&source.prefix);
+        fits("prefix", below.as_str().len())?;
+    }
     let legs = config.destinations.iter();
     Ok(Plan {
         run,
@@ -265,6 +270,7 @@ pub fn resume(
         leg.ranges.clear();
     }
     for range in &request.ranges {
+        fits("ranges", range.keys.longest_key())?;
         let leg = leg_of(&mut plan.legs, &range.destination)?;
         leg.ranges.push(range.keys.clone());
     }
@@ -330,6 +336,7 @@ impl Leg {
 fn narrowed(asked: Option<&Prefix>, configured: &Location) -> Result<Location, RequestError> {
     let mut source = configured.clone();
     if let Some(asked) = asked {
+        fits("prefix", asked.as_str().len())?;
         if !asked.as_str().starts_with(configured.prefix.as_str()) {
             return Err(RequestError::PrefixOutside {
                 asked: asked.as_str().to_owned(),
@@ -341,10 +348,18 @@ fn narrowed(asked: Option<&Prefix>, configured: &Location) -> Result<Location, R
     Ok(source)
 }
 
+/// Refuses what is longer than the keys of S3 are.
+fn fits(field: &'static str, bytes: usize) -> Result<(), RequestError> {
+    if bytes > Key::MOST_BYTES {
+        return Err(RequestError::TooLong { field, bytes });
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BucketName, Key, Range, Start};
+    use crate::model::{BucketName, Range, Start};
 
     fn config(source: &str) -> Config {
         let vars = [("SOURCE_BUCKET", source), ("DESTINATION_BUCKET", "backup")];

@@ -12,7 +12,7 @@ use super::{
     AccountId, ClassRule, CopyRules, DEFAULT_THRESHOLD, Destination, MIB, MaxDeletions, Prices,
     Redirects, prices, shared,
 };
-use crate::model::{Glob, Location, Placement, Prefix, StorageClass, Tags};
+use crate::model::{Glob, Key, Location, Placement, Prefix, StorageClass, Tags};
 
 /// Classes a copy can be written to. `REDUCED_REDUNDANCY` is not worth a backup's trust.
 pub(super) const CLASSES: [&str; 7] = [
@@ -34,6 +34,9 @@ const DEFAULT_IN_FLIGHT: usize = 256;
 /// a reply take up to 128 KiB, and half of the memory is for everything else.
 const IN_FLIGHT_PER_MIB: usize = 4;
 
+/// Characters of a value that a mistake shows: it need not hold all of a value that is too long.
+const MOST_SHOWN: usize = 200;
+
 /// What it can be set to: S3 copies 5 GiB in one call, and no part is below 5 MiB.
 const THRESHOLDS: std::ops::RangeInclusive<u64> = 5 * MIB..=5 * 1024 * MIB;
 
@@ -49,7 +52,9 @@ impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.variable)?;
         if let Some(value) = &self.value {
-            write!(f, " = {value:?}")?;
+            let shown: String = value.chars().take(MOST_SHOWN).collect();
+            let more = if shown.len() < value.len() { "..." } else { "" };
+            write!(f, " = {:?}", shown + more)?;
         }
         write!(f, " {}", self.problem)
     }
@@ -59,6 +64,17 @@ impl fmt::Display for Mistake {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot use the configuration: {}", list(.0))]
 pub struct ConfigError(pub Vec<Mistake>);
+
+/// Whether keys can begin with a prefix.
+fn fits(prefix: &Prefix) -> Result<(), String> {
+    let (bytes, most) = (prefix.as_str().len(), Key::MOST_BYTES);
+    if bytes > most {
+        return Err(format!(
+            "has {bytes} bytes of keys; allowed: at most {most}, as long as S3's keys are"
+        ));
+    }
+    Ok(())
+}
 
 fn list(mistakes: &[Mistake]) -> String {
     let texts: Vec<String> = mistakes.iter().map(Mistake::to_string).collect();
@@ -175,10 +191,10 @@ impl Reader {
         let source = self.location(&SOURCE_BUCKET, &text)?;
         match self.value(&SOURCE_PREFIX) {
             None => Some(source),
-            Some(prefix) if source.prefix.is_empty() => Some(Location {
-                prefix: Prefix::new(prefix),
-                ..source
-            }),
+            Some(prefix) if source.prefix.is_empty() => {
+                let prefix = self.fitting(&SOURCE_PREFIX, &prefix, Prefix::new(&*prefix))?;
+                Some(Location { prefix, ..source })
+            }
             Some(prefix) => {
                 let problem = format!("is given twice: {} has one too", SOURCE_BUCKET.name);
                 self.mistake(&SOURCE_PREFIX, Some(&prefix), problem);
@@ -189,12 +205,24 @@ impl Reader {
 
     fn location(&mut self, variable: &Variable, text: &str) -> Option<Location> {
         match Location::parse(text) {
-            Ok(location) => Some(location),
+            Ok(location) => {
+                let prefix = self.fitting(variable, text, location.prefix)?;
+                Some(Location { prefix, ..location })
+            }
             Err(invalid) => {
                 self.mistake(variable, Some(text), invalid.to_string());
                 None
             }
         }
+    }
+
+    /// The prefix, unless no key can begin with it.
+    fn fitting(&mut self, variable: &Variable, text: &str, prefix: Prefix) -> Option<Prefix> {
+        if let Err(problem) = fits(&prefix) {
+            self.mistake(variable, Some(text), problem);
+            return None;
+        }
+        Some(prefix)
     }
 
     pub(super) fn destinations(&mut self, source: Option<&Location>) -> Vec<Destination> {
@@ -210,8 +238,21 @@ impl Reader {
             let Some(mut location) = self.location(&DESTINATION_BUCKET, name) else {
                 continue;
             };
-            if location.prefix.is_empty() {
+            let own = !location.prefix.is_empty();
+            if !own {
                 location.prefix.clone_from(&prefix);
+            }
+            let source = source.map_or_else(Prefix::default, |source| source.prefix.clone());
+            if let Err(problem) = fits(&location.prefix.join(&source)) {
+                let variable = if own {
+                    &DESTINATION_BUCKET
+                } else {
+                    &DESTINATION_PREFIX
+                };
+                let shown = location.prefix.as_str().to_owned();
+                let problem = format!("and the source prefix together: {problem}");
+                self.mistake(variable, Some(&shown), problem);
+                continue;
             }
             if destinations
                 .iter()
@@ -236,16 +277,15 @@ impl Reader {
             if prefix.contains(['{', '}']) {
                 return Err("has an unknown placeholder; allowed: {source_bucket}".to_owned());
             }
-            Ok(Prefix::new(prefix))
+            let prefix = Prefix::new(prefix);
+            fits(&prefix)?;
+            Ok(prefix)
         };
         self.read(&DESTINATION_PREFIX, parse).unwrap_or_default()
     }
 
     pub(super) fn globs(&mut self, variable: &Variable) -> Vec<Glob> {
-        let parse = |text: &str| {
-            Glob::parse_list(text).map_err(|problem| format!("has a malformed {problem}"))
-        };
-        self.read(variable, parse).unwrap_or_default()
+        self.read(variable, Glob::parse_list).unwrap_or_default()
     }
 
     pub(super) fn choice<T: Default>(

@@ -1,6 +1,6 @@
 //! What is refused, and the words for it.
 
-use crate::model::CURSOR_FORMAT;
+use crate::model::{CURSOR_FORMAT, Key};
 
 /// A payload that is no request of ours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +30,18 @@ pub enum RequestError {
         value: String,
         /// What it may be.
         allowed: &'static str,
+    },
+    /// A prefix or a key that is longer than the keys of S3 are.
+    #[error(
+        "field \"{field}\" leads to keys of {bytes} bytes or more; allowed: at most {most}, as long as \
+         S3's keys are, with the destination prefix",
+        most = Key::MOST_BYTES
+    )]
+    TooLong {
+        /// The field's name.
+        field: &'static str,
+        /// The bytes of the shortest key.
+        bytes: usize,
     },
     /// An event of AWS that is not answered.
     #[error(

@@ -5,6 +5,9 @@ use serde_json::Value;
 use super::RequestError;
 use crate::model::Prefix;
 
+/// Characters of a value that an error shows.
+const MOST_SHOWN: usize = 200;
+
 pub(super) fn prefix(value: &Value) -> Result<Prefix, RequestError> {
     choice("prefix", value, |text| Some(Prefix::new(text)), "a string")
 }
@@ -28,9 +31,14 @@ pub(super) fn choice<T>(
 }
 
 pub(super) fn bad_value(field: &'static str, value: &Value, allowed: &'static str) -> RequestError {
+    let whole = value.to_string();
+    let mut shown: String = whole.chars().take(MOST_SHOWN).collect();
+    if shown.len() < whole.len() {
+        shown.push_str("...");
+    }
     RequestError::BadValue {
         field,
-        value: value.to_string(),
+        value: shown,
         allowed,
     }
 }

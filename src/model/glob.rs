@@ -7,6 +7,19 @@ use globset::GlobMatcher;
 
 use super::Key;
 
+/// Globs of one list, at most: each key is matched with each of them.
+const MOST_GLOBS: usize = 1_000;
+/// Bytes of one list, at most. Lambda allows 4 KiB for all variables together.
+const MOST_LIST_BYTES: usize = 32 * 1024;
+/// Bytes of one glob, at most: twice the longest key, and what a match may cost grows with them.
+const MOST_BYTES: usize = 2 * Key::MOST_BYTES;
+/// Braces within braces, at most. They are read by recursion.
+const MOST_DEPTH: usize = 8;
+/// `*` in one glob, at most: what a match may cost grows with them, too.
+const MOST_STARS: usize = 64;
+/// Characters of a glob that an error shows.
+const MOST_SHOWN: usize = 60;
+
 /// A pattern of keys.
 #[derive(Clone, Debug)]
 pub struct Glob(GlobMatcher);
@@ -15,22 +28,74 @@ impl Glob {
     /// Reads globs that are separated by commas; commas within braces separate alternatives.
     ///
     /// # Errors
-    /// The first glob that is malformed, and why.
+    /// The first glob that is malformed or too large, and why; or that there are too many.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, String> {
-        let globs = split_outside_braces(text).into_iter();
-        globs
-            .filter(|glob| !glob.is_empty())
-            .map(|glob| match globset::Glob::new(glob) {
-                Ok(glob) => Ok(Self(glob.compile_matcher())),
-                Err(error) => Err(format!("glob \"{glob}\": {}", error.kind())),
-            })
-            .collect()
+        if text.len() > MOST_LIST_BYTES {
+            let bytes = text.len();
+            return Err(format!(
+                "has {bytes} bytes of globs; allowed: at most {MOST_LIST_BYTES}"
+            ));
+        }
+        let mut globs = split_outside_braces(text);
+        globs.retain(|glob| !glob.is_empty());
+        if globs.len() > MOST_GLOBS {
+            let count = globs.len();
+            return Err(format!("has {count} globs; allowed: at most {MOST_GLOBS}"));
+        }
+        let named = |glob: &str, problem: String| {
+            let mut shown: String = glob.chars().take(MOST_SHOWN).collect();
+            if shown.len() < glob.len() {
+                shown.push_str("...");
+            }
+            format!("has a malformed glob \"{shown}\": {problem}")
+        };
+        let parse = |glob| Self::parse(glob).map_err(|problem| named(glob, problem));
+        globs.into_iter().map(parse).collect()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let (depth, stars) = (depth(text), text.matches('*').count());
+        let limits = [
+            ("bytes", text.len(), MOST_BYTES),
+            ("braces within braces", depth, MOST_DEPTH),
+            ("stars", stars, MOST_STARS),
+        ];
+        if let Some((what, count, most)) = limits.into_iter().find(|(_, count, most)| count > most)
+        {
+            return Err(format!("{count} {what}; allowed: at most {most}"));
+        }
+        let problem = |error: globset::Error| error.kind().to_string();
+        let glob = globset::Glob::new(text).map_err(problem)?;
+        // What cannot be compiled is an error here, and would be a panic below.
+        globset::GlobSet::new([&glob]).map_err(problem)?;
+        Ok(Self(glob.compile_matcher()))
     }
 
     /// Whether the whole key matches.
     pub fn matches(&self, key: &Key) -> bool {
         self.0.is_match(key.as_str())
     }
+
+    /// The glob's text.
+    pub fn as_str(&self) -> &str {
+        self.0.glob().glob()
+    }
+}
+
+/// How deep braces stand within braces.
+fn depth(text: &str) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    let mut symbols = text.chars();
+    while let Some(symbol) = symbols.next() {
+        match symbol {
+            '\\' => drop(symbols.next()),
+            '{' => open += 1,
+            '}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
 }
 
 fn split_outside_braces(text: &str) -> Vec<&str> {
@@ -49,6 +114,8 @@ fn split_outside_braces(text: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn one(glob: &str) -> Glob {
@@ -95,6 +162,81 @@ mod tests {
     fn a_malformed_glob_is_named() {
         let error = Glob::parse_list("*.log,a[b").unwrap_err();
 
-        assert!(error.starts_with("glob \"a[b\": "), "{error}");
+        assert!(
+            error.starts_with("has a malformed glob \"a[b\": "),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_glob_beyond_its_limits_is_named_with_the_limit() {
+        let nested = |depth| format!("{}a{}", "{".repeat(depth), "}".repeat(depth));
+        let cases = [
+            (nested(9), "\": 9 braces within braces; allowed: at most 8"),
+            (nested(250), "...\": 250 braces within braces"),
+            (nested(15_000), "...\": 30001 bytes; allowed: at most 2048"),
+            ("{".repeat(30_000), "...\": 30000 bytes"),
+            (
+                "a".repeat(2_049),
+                "...\": 2049 bytes; allowed: at most 2048",
+            ),
+            ("*a".repeat(65), "...\": 65 stars; allowed: at most 64"),
+            ("a,".repeat(1_001), "has 1001 globs; allowed: at most 1000"),
+            (
+                nested(60_000),
+                "has 120001 bytes of globs; allowed: at most 32768",
+            ),
+        ];
+
+        for (globs, part) in cases {
+            let error = Glob::parse_list(&globs).unwrap_err();
+
+            assert!(error.contains(part), "{part:?} is not in {error:?}");
+            assert!(error.len() < 200, "{error}");
+        }
+        assert!(Glob::parse_list(&nested(8)).is_ok());
+        assert!(Glob::parse_list(r"\{\{\{\{\{\{\{\{\{\{a").is_ok());
+        assert!(Glob::parse_list(&"a*b,".repeat(1_000)).is_ok());
+    }
+
+    /// Globs that somebody may write who means harm, up to far beyond the limits.
+    fn hostile() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            r"[*?a-c/é,!^\-]{1,8}",
+            r"\[[a-c!^\]\-é]{0,5}\]?",
+            Just("{".to_owned()),
+            Just("}".to_owned()),
+            Just("{a,".to_owned()),
+            Just("**/".to_owned()),
+            Just(r"\".to_owned()),
+            Just("[".to_owned()),
+            "[*]{1,80}",
+            "[?]{1,80}",
+            "[{]{1,12}",
+            any::<char>().prop_map(String::from),
+        ];
+        let text = proptest::collection::vec(piece, 1..60).prop_map(|pieces| pieces.concat());
+        (text, prop_oneof![9 => Just(1), 1 => 2..2_000_usize])
+            .prop_map(|(text, times)| text.repeat(times))
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_globs_are_refused_or_match_in_time(globs in hostile()) {
+            let began = std::time::Instant::now();
+            let longest = [Key::new("a".repeat(1_024)), Key::new("aé/".repeat(256))];
+
+            if let Ok(globs) = Glob::parse_list(&globs) {
+                prop_assert!(globs.len() <= MOST_GLOBS);
+                for glob in globs {
+                    prop_assert!(glob.as_str().len() <= MOST_BYTES);
+                    for key in &longest {
+                        let _ = glob.matches(key);
+                    }
+                }
+            }
+
+            prop_assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+        }
     }
 }

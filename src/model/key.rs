@@ -29,6 +29,9 @@ const QUERY_VALUE: &AsciiSet = &COPY_SOURCE.add(b'/');
 pub struct Key(String);
 
 impl Key {
+    /// Bytes of the longest key that S3 has.
+    pub const MOST_BYTES: usize = 1024;
+
     /// A key, exactly as given.
     pub fn new(key: impl Into<String>) -> Self {
         Self(key.into())
@@ -37,10 +40,13 @@ impl Key {
     /// Decodes a key from a listing made with `encoding-type=url`: `+` is a space, `%XX` a byte.
     ///
     /// # Errors
-    /// The encoded text, when the bytes are not UTF-8.
+    /// The encoded text, when a `%` does not begin two hexadecimal digits or the bytes are not UTF-8.
     pub fn from_url_encoded(encoded: String) -> Result<Self, String> {
         if !encoded.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
             return Ok(Self(encoded));
+        }
+        if !has_whole_escapes(&encoded) {
+            return Err(encoded);
         }
         let spaced = encoded.replace('+', " ");
         percent_decode_str(&spaced)
@@ -65,6 +71,14 @@ impl Key {
             return Some(self);
         }
         self.0.strip_prefix(prefix.as_str()).map(Self::new)
+    }
+
+    /// The key, or as much of its beginning as fits into the longest key that S3 has.
+    #[must_use]
+    pub fn cut_to_fit(mut self) -> Self {
+        self.0
+            .truncate(self.0.floor_char_boundary(Self::MOST_BYTES));
+        self
     }
 
     /// The key without its last character; none if nothing would be left.
@@ -92,6 +106,12 @@ impl Key {
             }
         }
     }
+}
+
+fn has_whole_escapes(encoded: &str) -> bool {
+    let mut pieces = encoded.split('%').map(str::as_bytes).skip(1);
+    pieces
+        .all(|piece| matches!(piece, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()))
 }
 
 impl fmt::Display for Key {
@@ -203,11 +223,22 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_key_that_is_not_utf8_is_refused() {
-        assert_eq!(
-            Key::from_url_encoded("%FF".to_owned()),
-            Err("%FF".to_owned())
-        );
+    fn a_listed_key_that_cannot_be_decoded_is_refused() {
+        for broken in ["%FF", "a%", "a%2", "%zz", "%%20", "%2 0", "a%+1"] {
+            let decoded = Key::from_url_encoded(broken.to_owned());
+
+            assert_eq!(decoded, Err(broken.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_key_is_cut_between_characters() {
+        let cut = |key: &str| Key::new(key).cut_to_fit().as_str().len();
+
+        assert_eq!(cut("short"), 5);
+        assert_eq!(cut(&"k".repeat(1_024)), 1_024);
+        assert_eq!(cut(&"k".repeat(1_025)), 1_024);
+        assert_eq!(cut(&"日".repeat(400)), 1_023);
     }
 
     #[test]

@@ -46,6 +46,12 @@ impl KeyRange {
         Self::default()
     }
 
+    /// Bytes of the longest key that the range is said by.
+    pub fn longest_key(&self) -> usize {
+        let keys = self.start.key().into_iter().chain(&self.until);
+        keys.map(|key| key.as_str().len()).max().unwrap_or_default()
+    }
+
     /// Whether a key is in the range.
     pub fn admits(&self, key: &Key) -> bool {
         self.start.admits(key.as_str()) && self.until.as_ref().is_none_or(|until| key <= until)
