@@ -49,7 +49,9 @@ impl Seen {
             Some(_) | None => middle(&last, room, symbols),
         }?;
         let guess = Key::new(guess.into_iter().collect::<String>());
-        let fits = guess > self.last && self.upper.as_ref().is_none_or(|upper| guess < *upper);
+        let fits = guess > self.last
+            && self.upper.as_ref().is_none_or(|upper| guess < *upper)
+            && guess.as_str().len() <= Key::MOST_BYTES;
         fits.then_some(guess)
     }
 

@@ -4,7 +4,7 @@
 //! page's end (seen: a third more time at 256 copies in flight). A page that cannot be believed is
 //! fetched again before the listing fails.
 
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::order;
@@ -13,23 +13,62 @@ use crate::s3::{Bucket, Cause, Operation, Page, PageStart, S3Error};
 
 /// How often a page that cannot be believed is fetched.
 const ATTEMPTS: u32 = 3;
+/// Pages in a row without a key, after which a listing is not believed any more. S3 may have some, where
+/// many objects were deleted; a server whose tokens go in a circle has them for ever.
+const MOST_EMPTY: u32 = 1_000;
 
 /// Pages as a stream that fetches the next one while the last is worked on. It ends after an error, and
 /// when the watcher has seen enough; dropped, it stops fetching.
 pub fn read_ahead(
-    mut pages: Pages,
-    mut watch: impl FnMut(&Page) -> Enough + Send + 'static,
+    pages: Pages,
+    watch: impl FnMut(&Page) -> Enough + Send + 'static,
 ) -> impl Stream<Item = Result<Page, S3Error>> {
-    let (send, mut receive) = mpsc::channel(1);
+    let died = pages.broken("the task that lists it has died, so nobody knows what follows");
+    let pages = stream::unfold(pages, |mut pages| async {
+        let page = pages.next().await?;
+        Some((page, pages))
+    });
+    in_a_task(pages, watch, died)
+}
+
+/// What the task of a listing says.
+enum Word {
+    Page(Result<Page, S3Error>),
+    /// There is no more, or no more is wanted.
+    End,
+}
+
+/// Reads pages in a task of its own. The end is a word of the task: silence is none, for a task that
+/// panicked or was cancelled is silent too.
+fn in_a_task(
+    pages: impl Stream<Item = Result<Page, S3Error>> + Send + 'static,
+    mut watch: impl FnMut(&Page) -> Enough + Send + 'static,
+    died: S3Error,
+) -> impl Stream<Item = Result<Page, S3Error>> {
+    let (send, receive) = mpsc::channel(1);
     tokio::spawn(async move {
+        let mut pages = Box::pin(pages);
         while let Some(page) = pages.next().await {
             let enough = page.as_ref().map_or(Enough::Yes, &mut watch);
-            if send.send(page).await.is_err() || enough == Enough::Yes {
+            if send.send(Word::Page(page)).await.is_err() {
+                return;
+            }
+            if enough == Enough::Yes {
                 break;
             }
         }
+        // Nobody waits for it if this fails.
+        let _ = send.send(Word::End).await;
     });
-    stream::poll_fn(move |context| receive.poll_recv(context))
+    stream::unfold(Some((receive, died)), |state| async {
+        let (mut receive, died) = state?;
+        match receive.recv().await {
+            Some(Word::Page(Ok(page))) => Some((Ok(page), Some((receive, died)))),
+            Some(Word::Page(Err(error))) => Some((Err(error), None)),
+            Some(Word::End) => None,
+            None => Some((Err(died), None)),
+        }
+    })
 }
 
 /// Whether more pages are wanted.
@@ -50,19 +89,39 @@ pub struct Pages {
     start: Option<PageStart>,
     /// A page that was fetched and not yet handed on.
     fetched: Option<Page>,
+    /// All keys that follow come after this one.
     last: Option<Key>,
+    /// Pages without a key since the last one with any.
+    empty: u32,
+    leap: Leap,
 }
+
+/// Where a listing goes on behind keys that nobody wants, if this key is one of them.
+type Leap = fn(&Key) -> Option<Key>;
 
 impl Pages {
     /// The listing of a prefix, from behind a key on.
     pub fn new(bucket: Bucket, prefix: Prefix, after: Option<Key>) -> Self {
-        let start = after.map_or(PageStart::Beginning, PageStart::After);
         Self {
             bucket,
             prefix,
-            start: Some(start),
+            start: Some(start_after(after.clone())),
             fetched: None,
-            last: None,
+            last: after,
+            empty: 0,
+            leap: |_| None,
+        }
+    }
+
+    /// The listing, which does not go through keys that nobody wants, but leaps over them.
+    #[must_use]
+    pub fn leaping(self, leap: Leap) -> Self {
+        let last = self.last.map(|last| leap(&last).unwrap_or(last));
+        Self {
+            start: Some(start_after(last.clone())),
+            last,
+            leap,
+            ..self
         }
     }
 
@@ -81,12 +140,29 @@ impl Pages {
             return Some(Ok(page));
         }
         let start = self.start.take()?;
-        Some(self.believable(&start).await.inspect(|page| {
-            self.start.clone_from(&page.next);
-            if let Some(object) = page.objects.last() {
-                self.last = Some(object.key.clone());
+        let page = self.believable(&start).await;
+        Some(page.and_then(|page| self.go_on_behind(page)))
+    }
+
+    fn go_on_behind(&mut self, page: Page) -> Result<Page, S3Error> {
+        let mut next = page.next.clone();
+        match page.objects.last() {
+            Some(object) => {
+                self.empty = 0;
+                let behind = (self.leap)(&object.key);
+                if next.is_some() && behind.is_some() {
+                    next = Some(start_after(behind.clone()));
+                }
+                self.last = Some(behind.unwrap_or_else(|| object.key.clone()));
             }
-        }))
+            None => self.empty += 1,
+        }
+        if self.empty >= MOST_EMPTY && next.is_some() {
+            let many = format!("{MOST_EMPTY} pages in a row have no key, and more are to follow");
+            return Err(self.broken(&many));
+        }
+        self.start = next;
+        Ok(page)
     }
 
     async fn believable(&self, start: &PageStart) -> Result<Page, S3Error> {
@@ -107,16 +183,62 @@ impl Pages {
         let page = self.bucket.page(&self.prefix, start).await?;
         match order::ascends(self.last.as_ref(), &page.objects) {
             Ok(()) => Ok(page),
-            Err(disorder) => {
-                let operation = Operation::ListObjectsV2;
-                let bucket = self.bucket.name();
-                Err(S3Error::ours(
-                    operation,
-                    bucket,
-                    Cause::Unreadable,
-                    disorder,
-                ))
-            }
+            Err(disorder) => Err(self.broken(&disorder)),
         }
+    }
+
+    fn broken(&self, why: &str) -> S3Error {
+        let (operation, bucket) = (Operation::ListObjectsV2, self.bucket.name());
+        S3Error::ours(operation, bucket, Cause::Unreadable, why.to_owned())
+    }
+}
+
+fn start_after(key: Option<Key>) -> PageStart {
+    key.map_or(PageStart::Beginning, PageStart::After)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::BucketName;
+
+    fn empty_page() -> Page {
+        Page {
+            objects: Vec::new(),
+            next: None,
+        }
+    }
+
+    /// How a listing ends whose pages are these, and whose watcher does this.
+    fn ends(
+        pages: impl Stream<Item = Result<Page, S3Error>> + Send + 'static,
+        watch: impl FnMut(&Page) -> Enough + Send + 'static,
+    ) -> (usize, Option<String>) {
+        let bucket = BucketName::new("primary").unwrap();
+        let operation = Operation::ListObjectsV2;
+        let died = S3Error::ours(operation, &bucket, Cause::Unreadable, "died".to_owned());
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let all: Vec<_> = runtime
+            .unwrap()
+            .block_on(async { in_a_task(pages, watch, died).collect().await });
+        let errors = all.iter().filter_map(|page| page.as_ref().err());
+        let said: Vec<_> = errors
+            .filter_map(|error| error.reply.message.clone())
+            .collect();
+        (all.len() - said.len(), said.first().cloned())
+    }
+
+    #[test]
+    fn a_listing_ends_by_a_word_and_not_by_silence() {
+        let pages = || stream::iter([Ok(empty_page()), Ok(empty_page())]);
+        let dying = pages().chain(stream::once(async { panic!("a bug") }));
+
+        assert_eq!(ends(pages(), |_| Enough::No), (2, None));
+        assert_eq!(ends(pages(), |_| Enough::Yes), (1, None));
+        assert_eq!(ends(dying, |_| Enough::No), (2, Some("died".to_owned())));
+        assert_eq!(
+            ends(pages(), |_| panic!("a bug")),
+            (0, Some("died".to_owned()))
+        );
     }
 }

@@ -149,9 +149,10 @@ impl Sides {
 
     fn backup_pages(&self, range: &KeyRange) -> Pages {
         let after = range.start.list_after();
-        let after = after.map(|key| self.placement.backup_key(&key));
+        // Longer than any key it would be refused; what begins another text comes before it.
+        let after = after.map(|key| self.placement.backup_key(&key).cut_to_fit());
         let prefix = self.placement.prefix(&self.prefix);
-        Pages::new(self.backup.clone(), prefix, after)
+        Pages::new(self.backup.clone(), prefix, after).leaping(Placement::behind_state)
     }
 
     fn open(&self, territory: &Territory, piece: usize, source: Pages) -> Section {

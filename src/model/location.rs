@@ -125,6 +125,13 @@ impl Placement {
         Self::is_state(&self.backup_key(source))
     }
 
+    /// A key that comes behind the program's own state, and before whatever follows it, if the backup key
+    /// is in the state.
+    pub fn behind_state(backup: &Key) -> Option<Key> {
+        // No character comes after this one, so that no key of ours does.
+        Self::is_state(backup).then(|| Key::new(format!("{STATE}{}", char::MAX)))
+    }
+
     fn is_state(key: &Key) -> bool {
         key.as_str().starts_with(STATE)
     }
@@ -186,5 +193,8 @@ mod tests {
         assert!(placement.is_reserved(&state));
         assert!(!placement.is_reserved(&Key::new(".s3-backups")));
         assert!(!Placement::below(Prefix::new("x/")).is_reserved(&state));
+        let behind = Placement::behind_state(&state).unwrap();
+        assert!(state < behind && behind < Key::new(".s3-backup0"));
+        assert_eq!(Placement::behind_state(&Key::new(".s3-backups")), None);
     }
 }

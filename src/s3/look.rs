@@ -170,7 +170,7 @@ impl Bucket {
                 .storage_class()
                 .map(|class| StorageClass::new(Some(class.as_str()))),
         };
-        believe(row, false).map_err(|doubt| {
+        believe(row, |key| Ok(Key::new(key))).map_err(|doubt| {
             S3Error::ours(Operation::HeadObject, &self.name, Cause::Unreadable, doubt).about(key)
         })
     }

@@ -6,6 +6,7 @@
 //! does not say as missing: [`super::read`] decides whether to believe it.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextMut;
@@ -25,16 +26,18 @@ use crate::model::{ETag, StorageClass, Timestamp};
 /// What a page says, believed or not.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Said {
+    /// The prefix that was listed, as it stands.
+    pub prefix: Option<String>,
     /// Whether more pages follow.
     pub truncated: Option<bool>,
     /// Where they begin.
     pub token: Option<String>,
     /// How many keys it counts.
     pub key_count: Option<u64>,
-    /// Whether keys are percent-encoded.
-    pub url_encoded: bool,
-    /// Common prefixes, which count as keys.
-    pub prefixes: u64,
+    /// How keys are encoded.
+    pub encoding: Option<String>,
+    /// Common prefixes, as they stand. They count as keys.
+    pub prefixes: Vec<String>,
     /// Its objects.
     pub rows: Vec<Row>,
 }
@@ -116,35 +119,75 @@ fn refused(refusal: ErrorMetadata) -> OrchestratorError<Error> {
 
 /// What came for a page.
 #[derive(Debug)]
-enum Reply {
+pub(super) enum Reply {
     Page(Said),
     Refusal(ErrorMetadata),
 }
 
-fn parse(body: &[u8]) -> Result<Reply, Doubt> {
+pub(super) fn parse(body: &[u8]) -> Result<Reply, Doubt> {
     let body = std::str::from_utf8(body).map_err(|_| "the page is not UTF-8".to_owned())?;
-    let mut elements = Elements(Reader::from_str(body));
+    let mut reader = Reader::from_str(body);
+    // Else `<Contents/>` would not be seen as a row.
+    reader.config_mut().expand_empty_elements = true;
+    let mut elements = Elements(reader);
     let root = elements.first()?;
-    match root.as_ref().map(|root| root.local_name().into_inner()) {
-        Some("ListBucketResult") => elements.page().map(Reply::Page),
-        Some("Error") => elements.refusal().map(Reply::Refusal),
+    match root.local_name().into_inner() {
+        "ListBucketResult" => {
+            in_namespace_of_s3(&root)?;
+            let page = elements.page()?;
+            elements.end()?;
+            Ok(Reply::Page(page))
+        }
+        "Error" => elements.refusal().map(Reply::Refusal),
         _ => Err("the reply holds no page".to_owned()),
     }
 }
+
+/// The namespaces of S3's replies: S3's own, and an older spelling that Google Cloud Storage has. Other
+/// servers leave it out.
+const NAMESPACES: [&str; 2] = [
+    "http://s3.amazonaws.com/doc/2006-03-01/",
+    "http://doc.s3.amazonaws.com/2006-03-01",
+];
+
+fn in_namespace_of_s3(root: &BytesStart<'_>) -> Result<(), Doubt> {
+    own_name(root)?;
+    let named = root.try_get_attribute("xmlns").map_err(unreadable)?;
+    let is_foreign =
+        named.is_some_and(|named| !NAMESPACES.iter().any(|own| *own == named.value.as_ref()));
+    if is_foreign {
+        return Err("the page is in a namespace that is not S3's".to_owned());
+    }
+    Ok(())
+}
+
+/// The name of an element of S3's, which has no prefix.
+fn own_name<'a>(element: &'a BytesStart<'_>) -> Result<&'a str, Doubt> {
+    let name = element.name().into_inner();
+    if name.contains(':') {
+        return Err(format!("the page has an element {name}, which S3 has not"));
+    }
+    Ok(name)
+}
+
+/// Elements that only a page has, and only at their place.
+const OF_PAGES: [&str; 6] = [
+    "ListBucketResult",
+    "IsTruncated",
+    "KeyCount",
+    "NextContinuationToken",
+    "CommonPrefixes",
+    "Contents",
+];
 
 /// The elements of a document, one after the other.
 struct Elements<'a>(Reader<&'a [u8]>);
 
 impl<'a> Elements<'a> {
-    /// The root element; none of what is no XML.
-    fn first(&mut self) -> Result<Option<BytesStart<'a>>, Doubt> {
-        loop {
-            match self.event()? {
-                Event::Start(root) | Event::Empty(root) => return Ok(Some(root)),
-                Event::Eof | Event::End(_) => return Ok(None),
-                _ => {}
-            }
-        }
+    /// The root element.
+    fn first(&mut self) -> Result<BytesStart<'a>, Doubt> {
+        self.next()?
+            .ok_or_else(|| "the reply holds no page".to_owned())
     }
 
     /// The next element within the one that is open; none at its end.
@@ -154,7 +197,18 @@ impl<'a> Elements<'a> {
                 Event::Start(element) => return Ok(Some(element)),
                 Event::End(_) => return Ok(None),
                 Event::Eof => return Err("the page ends in its middle".to_owned()),
-                _ => {}
+                other => between_elements(&other)?,
+            }
+        }
+    }
+
+    /// Nothing follows the root element.
+    fn end(&mut self) -> Result<(), Doubt> {
+        loop {
+            match self.event()? {
+                Event::Eof => return Ok(()),
+                Event::Start(_) => return Err("the page is followed by another one".to_owned()),
+                other => between_elements(&other)?,
             }
         }
     }
@@ -162,21 +216,20 @@ impl<'a> Elements<'a> {
     fn page(&mut self) -> Result<Said, Doubt> {
         let mut said = Said::default();
         while let Some(element) = self.next()? {
-            match element.local_name().into_inner() {
+            let name = own_name(&element)?;
+            match name {
                 "Contents" => {
                     if said.rows.is_empty() {
                         said.rows.reserve(MOST_KEYS);
                     }
                     said.rows.push(self.row()?);
                 }
-                "IsTruncated" => said.truncated = self.text(&element)?.parse().ok(),
-                "KeyCount" => said.key_count = self.text(&element)?.parse().ok(),
-                "NextContinuationToken" => said.token = Some(self.text(&element)?.into_owned()),
-                "EncodingType" => said.url_encoded = self.text(&element)? == "url",
-                "CommonPrefixes" => {
-                    said.prefixes += 1;
-                    self.skip(&element)?;
-                }
+                "Prefix" => self.once(&element, &mut said.prefix, owned)?,
+                "IsTruncated" => self.once(&element, &mut said.truncated, parsed)?,
+                "KeyCount" => self.once(&element, &mut said.key_count, number)?,
+                "NextContinuationToken" => self.once(&element, &mut said.token, owned)?,
+                "EncodingType" => self.once(&element, &mut said.encoding, owned)?,
+                "CommonPrefixes" => said.prefixes.push(self.common_prefix()?),
                 _ => self.skip(&element)?,
             }
         }
@@ -201,23 +254,57 @@ impl<'a> Elements<'a> {
     fn row(&mut self) -> Result<Row, Doubt> {
         let mut row = Row::default();
         while let Some(element) = self.next()? {
-            match element.local_name().into_inner() {
-                "Key" => row.key = Some(self.text(&element)?.into_owned()),
-                "LastModified" => row.last_modified = timestamp(&self.text(&element)?),
-                "ETag" => row.etag = Some(ETag::new(&self.text(&element)?)),
-                "Size" => row.size = self.text(&element)?.parse().ok(),
-                "StorageClass" => {
-                    row.class = Some(StorageClass::new(Some(&self.text(&element)?)));
-                }
+            let etag = |text: &str| Some(ETag::new(text)).filter(|etag| !etag.as_str().is_empty());
+            let class = |text: &str| Some(StorageClass::new(Some(text)));
+            match own_name(&element)? {
+                "Key" => self.once(&element, &mut row.key, owned)?,
+                "LastModified" => self.once(&element, &mut row.last_modified, timestamp)?,
+                "ETag" => self.once(&element, &mut row.etag, etag)?,
+                "Size" => self.once(&element, &mut row.size, number)?,
+                "StorageClass" => self.once(&element, &mut row.class, class)?,
                 _ => self.skip(&element)?,
             }
         }
         Ok(row)
     }
 
+    fn common_prefix(&mut self) -> Result<String, Doubt> {
+        let mut prefix = None;
+        while let Some(element) = self.next()? {
+            match own_name(&element)? {
+                "Prefix" => self.once(&element, &mut prefix, owned)?,
+                _ => self.skip(&element)?,
+            }
+        }
+        prefix.ok_or_else(|| "the page has a common prefix that is none".to_owned())
+    }
+
+    /// Reads an element that may be there once, and means something.
+    fn once<T>(
+        &mut self,
+        element: &BytesStart<'a>,
+        value: &mut Option<T>,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<(), Doubt> {
+        let name = element.name().into_inner();
+        let text = self.text(element)?;
+        if value.is_some() {
+            return Err(format!("the page says twice what {name} is"));
+        }
+        *value = read(&text);
+        match value {
+            Some(_) => Ok(()),
+            None => Err(format!("the page says that {name} is \"{text}\"")),
+        }
+    }
+
+    /// The text of an element that holds nothing else.
     fn text(&mut self, element: &BytesStart<'a>) -> Result<Cow<'a, str>, Doubt> {
-        let raw = self.0.read_text(element.name()).map_err(unreadable)?;
-        let raw = raw.into_inner();
+        let raw = self.raw(element)?;
+        if raw.contains('<') {
+            let name = element.name().into_inner();
+            return Err(format!("the page has more than text in {name}"));
+        }
         match raw {
             Cow::Borrowed(raw) => unescape(raw).map_err(unreadable),
             Cow::Owned(raw) => unescape(&raw)
@@ -226,11 +313,20 @@ impl<'a> Elements<'a> {
         }
     }
 
+    /// Passes over an element that does not matter, unless it hides some that do.
     fn skip(&mut self, element: &BytesStart<'a>) -> Result<(), Doubt> {
-        self.0
-            .read_to_end(element.name())
-            .map(drop)
-            .map_err(unreadable)
+        let raw = self.raw(element)?;
+        let mut openings = raw.split('<').skip(1);
+        let hidden = openings.any(|opening| OF_PAGES.iter().any(|name| opening.starts_with(name)));
+        if hidden || OF_PAGES.contains(&element.name().into_inner()) {
+            return Err("the page has a page or a part of one within it".to_owned());
+        }
+        Ok(())
+    }
+
+    fn raw(&mut self, element: &BytesStart<'a>) -> Result<Cow<'a, str>, Doubt> {
+        let raw = self.0.read_text(element.name()).map_err(unreadable)?;
+        Ok(raw.into_inner())
     }
 
     fn event(&mut self) -> Result<Event<'a>, Doubt> {
@@ -238,8 +334,32 @@ impl<'a> Elements<'a> {
     }
 }
 
+/// What may stand beside elements: nothing that says anything.
+fn between_elements(event: &Event<'_>) -> Result<(), Doubt> {
+    match event {
+        Event::Text(text) if text.trim_ascii().is_empty() => Ok(()),
+        Event::Decl(_) | Event::PI(_) | Event::Comment(_) => Ok(()),
+        _ => Err("the page has text that belongs to no element".to_owned()),
+    }
+}
+
 fn unreadable(error: impl std::fmt::Display) -> Doubt {
     format!("the page is no XML: {error}")
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a reader as the others are")]
+fn owned(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn parsed<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+/// A number in digits: `parse` takes `+1` too.
+fn number(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok())?
 }
 
 fn timestamp(text: &str) -> Option<Timestamp> {
@@ -287,11 +407,12 @@ mod tests {
             ..Row::default()
         };
         let expected = Said {
+            prefix: Some(String::new()),
             truncated: Some(true),
             token: Some("1&2=".to_owned()),
             key_count: Some(3),
-            url_encoded: true,
-            prefixes: 1,
+            encoding: Some("url".to_owned()),
+            prefixes: vec!["p/".to_owned()],
             rows: vec![first, second],
         };
         assert_eq!(said, expected);
@@ -299,7 +420,7 @@ mod tests {
 
     #[test]
     fn what_a_page_does_not_say_is_missing() {
-        let said = page("<ListBucketResult><KeyCount>many</KeyCount></ListBucketResult>");
+        let said = page("<ListBucketResult/>");
 
         assert_eq!(said, Said::default());
     }

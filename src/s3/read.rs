@@ -27,13 +27,50 @@ pub struct Page {
     pub next: Option<PageStart>,
 }
 
+/// What was asked for, which a page has to answer.
+#[derive(Clone, Copy, Debug)]
+struct Asked<'a> {
+    prefix: &'a Prefix,
+    start: &'a PageStart,
+    /// Whether what comes below a `/` behind the prefix is told in one.
+    in_levels: bool,
+}
+
 impl Bucket {
     /// A page of the objects below a prefix.
     ///
     /// # Errors
-    /// [`Cause::Unreadable`] for a page that contradicts itself: fewer keys than it counts, not
-    /// saying whether there are more, more without saying where. Otherwise why S3 refused.
+    /// [`Cause::Unreadable`] for a page that contradicts itself or what was asked for: fewer keys than it
+    /// counts, not saying whether there are more, more without saying where, keys that were not asked for.
+    /// Otherwise why S3 refused.
     pub async fn page(&self, prefix: &Prefix, start: &PageStart) -> Result<Page, S3Error> {
+        let asked = Asked {
+            prefix,
+            start,
+            in_levels: false,
+        };
+        let (page, _) = self.list(asked).await?;
+        Ok(page)
+    }
+
+    /// The names right below a prefix, up to their first `/`, at most a page of them.
+    ///
+    /// # Errors
+    /// As those of [`Bucket::page`].
+    pub async fn names(&self, prefix: &Prefix) -> Result<Vec<String>, S3Error> {
+        let asked = Asked {
+            prefix,
+            start: &PageStart::Beginning,
+            in_levels: true,
+        };
+        let (page, prefixes) = self.list(asked).await?;
+        let keys = page.objects.into_iter();
+        let keys = keys.map(|object| object.key.as_str().to_owned());
+        Ok(keys.chain(prefixes).collect())
+    }
+
+    async fn list(&self, asked: Asked<'_>) -> Result<(Page, Vec<String>), S3Error> {
+        let (prefix, start) = (asked.prefix, asked.start);
         let (after, token) = match start {
             PageStart::Beginning => (None, None),
             PageStart::After(key) => (Some(key.as_str().to_owned()), None),
@@ -46,6 +83,7 @@ impl Bucket {
             .list_objects_v2()
             .bucket(self.name.as_str())
             .set_prefix((!prefix.is_empty()).then(|| prefix.as_str().to_owned()))
+            .set_delimiter(asked.in_levels.then(|| "/".to_owned()))
             .set_start_after(after)
             .set_continuation_token(token)
             // Else one control character in a key would make the whole page unreadable.
@@ -59,46 +97,114 @@ impl Bucket {
         let said = reader
             .take()
             .unwrap_or_else(|| Err("the reply holds no page".to_owned()));
-        said.and_then(accept).map_err(|doubt| {
+        said.and_then(|said| accept(said, asked)).map_err(|doubt| {
             let operation = Operation::ListObjectsV2;
             S3Error::ours(operation, &self.name, Cause::Unreadable, doubt)
         })
     }
 }
 
-/// A page is believed only if it agrees with itself.
-fn accept(said: Said) -> Result<Page, String> {
-    let truncated = said
-        .truncated
-        .ok_or("the page does not say whether it is the last one")?;
-    let next = match (truncated, said.token) {
-        (false, _) => None,
-        (true, Some(token)) => Some(PageStart::Token(token)),
-        (true, None) => return Err("more keys follow, but the page does not say where".to_owned()),
-    };
-    let parsed = said.rows.len() as u64 + said.prefixes;
-    match said.key_count {
-        Some(counted) if counted == parsed => {}
-        Some(counted) => return Err(format!("the page counts {counted} keys and has {parsed}")),
-        None => return Err("the page does not say how many keys it has".to_owned()),
+/// A page is believed only if it agrees with itself and with what was asked for. The name of the bucket is
+/// not compared: behind an alias of an access point it is another one.
+fn accept(said: Said, asked: Asked<'_>) -> Result<(Page, Vec<String>), String> {
+    let next = next_of(said.truncated, said.token, asked.start)?;
+    let counted = said
+        .key_count
+        .ok_or("the page does not say how many keys it has")?;
+    let parsed = said.rows.len() as u64 + said.prefixes.len() as u64;
+    if counted != parsed {
+        return Err(format!("the page counts {counted} keys and has {parsed}"));
     }
-    let url_encoded = said.url_encoded;
-    let rows = said.rows.into_iter();
-    let objects = rows
-        .map(|row| believe(row, url_encoded))
-        .collect::<Result<Vec<Object>, String>>()?;
-    Ok(Page { objects, next })
+    if !said.prefixes.is_empty() && !asked.in_levels {
+        return Err("the page has common prefixes, which nobody asked for".to_owned());
+    }
+    let encoding = Encoding::of(said.encoding.as_deref())?;
+    if let Some(listed) = said.prefix {
+        let listed_as_it_stands = listed == asked.prefix.as_str();
+        if !listed_as_it_stands && encoding.decode(listed)?.as_str() != asked.prefix.as_str() {
+            return Err("the page lists another prefix".to_owned());
+        }
+    }
+    let below = |key: Key| match key.is_below(asked.prefix) {
+        true if key.as_str().is_empty() => Err("the page has an empty key".to_owned()),
+        true if key.as_str().len() > Key::MOST_BYTES => Err(format!(
+            "the page has a key of {} bytes, and S3 has none",
+            key.as_str().len()
+        )),
+        true => Ok(key),
+        false => Err(format!("the page has {key}, which was not asked for")),
+    };
+    let objects = said.rows.into_iter().map(|row| {
+        let object = believe(row, |key| encoding.decode(key))?;
+        let key = below(object.key)?;
+        Ok(Object { key, ..object })
+    });
+    let objects = objects.collect::<Result<Vec<Object>, String>>()?;
+    let prefixes = said.prefixes.into_iter().map(|prefix| {
+        let prefix = below(encoding.decode(prefix)?)?;
+        Ok(prefix.as_str().to_owned())
+    });
+    let prefixes = prefixes.collect::<Result<Vec<String>, String>>()?;
+    Ok((Page { objects, next }, prefixes))
 }
 
+/// Where the next page begins; none if there is none.
+fn next_of(
+    truncated: Option<bool>,
+    token: Option<String>,
+    start: &PageStart,
+) -> Result<Option<PageStart>, String> {
+    let truncated = truncated.ok_or("the page does not say whether it is the last one")?;
+    let token = token.filter(|token| !token.is_empty());
+    match (truncated, token.map(PageStart::Token)) {
+        (false, None) => Ok(None),
+        (false, Some(_)) => Err("the page is the last one, and says where the next begins".into()),
+        (true, None) => Err("more keys follow, but the page does not say where".to_owned()),
+        (true, Some(next)) if next == *start => {
+            Err("more keys follow, but where the page itself began".to_owned())
+        }
+        (true, next) => Ok(next),
+    }
+}
+
+/// How the keys of a page are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Encoding {
+    /// As they are.
+    Plain,
+    /// Percent-encoded.
+    Url,
+}
+
+impl Encoding {
+    fn of(name: Option<&str>) -> Result<Self, String> {
+        match name {
+            None => Ok(Self::Plain),
+            Some("url") => Ok(Self::Url),
+            Some(other) => Err(format!("the page encodes keys by \"{other}\"")),
+        }
+    }
+
+    fn decode(self, key: String) -> Result<Key, String> {
+        match self {
+            Self::Plain => Ok(Key::new(key)),
+            Self::Url => Key::from_url_encoded(key)
+                .map_err(|key| format!("the key {key} is no percent-encoded UTF-8")),
+        }
+    }
+}
+
+/// More than S3 has room for in one object, by far: sums of it stay numbers.
+const MOST_SIZE: u64 = 1 << 50;
+
 /// A row of a listing, or what a look at an object tells of the same.
-pub(super) fn believe(row: Row, url_encoded: bool) -> Result<Object, String> {
-    let listed = row.key.ok_or("the page has a row without a key")?;
-    let key = if url_encoded {
-        Key::from_url_encoded(listed).map_err(|key| format!("the key {key} is not UTF-8"))?
-    } else {
-        Key::new(listed)
-    };
+pub(super) fn believe(
+    row: Row,
+    decode: impl FnOnce(String) -> Result<Key, String>,
+) -> Result<Object, String> {
+    let key = decode(row.key.ok_or("the page has a row without a key")?)?;
     match (row.size, row.etag, row.last_modified) {
+        (Some(size), ..) if size > MOST_SIZE => Err(format!("{key} would have {size} bytes")),
         (Some(size), Some(etag), Some(last_modified)) => Ok(Object {
             key,
             size,
@@ -109,3 +215,6 @@ pub(super) fn believe(row: Row, url_encoded: bool) -> Result<Object, String> {
         _ => Err(format!("no size, ETag or date is given for {key}")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ mod keys;
 mod lambda;
 mod large;
 mod lease;
+mod listing;
 mod model;
 mod pace;
 mod plan;
