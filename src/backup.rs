@@ -7,6 +7,7 @@
 mod course;
 mod destination;
 mod marking;
+mod nothing;
 mod opening;
 mod pass;
 
@@ -24,7 +25,7 @@ use crate::lease::Leases;
 use crate::model::Cursor;
 use crate::plan::{Plan, Stage};
 use crate::report::Report;
-use crate::s3::Connections;
+use crate::s3::{Bucket, Connections};
 
 /// A run that has ended.
 #[derive(Clone, Debug)]
@@ -59,7 +60,7 @@ pub async fn run(
     let source = open_source(plan, connections).await?.paced(&paces);
     let mut leases = Leases::default();
     let destinations = Destinations::open(plan, connections, &source, &paces, &mut leases).await;
-    let work = Box::pin(work(plan, destinations, watch));
+    let work = Box::pin(work(plan, &source, destinations, watch));
     let ended = leases.keep(work).await;
     let lost = leases.release().await;
     ended.map(|ended| lost.into_iter().fold(ended, Ended::without_lease))
@@ -68,18 +69,20 @@ pub async fn run(
 /// The run itself, while its leases are kept.
 async fn work(
     plan: &Plan,
+    source: &Bucket,
     destinations: Destinations<DestinationRun>,
     mut watch: impl FnMut(&Report),
 ) -> Result<Ended, StartError> {
     let destinations = destinations.some_usable()?;
-    match plan.stage() {
-        Stage::Mark => Ok(Box::pin(marking::go_on(plan, destinations, &mut watch)).await),
+    let ended = match plan.stage() {
+        Stage::Mark => Box::pin(marking::go_on(plan, destinations, &mut watch)).await,
         Stage::Copy => {
             let runs = destinations.usable.clone();
             let course = copy(plan, destinations, &mut watch).await?;
-            Ok(Box::pin(marking::finish(plan, &runs, course, &mut watch)).await)
+            Box::pin(marking::finish(plan, &runs, course, &mut watch)).await
         }
-    }
+    };
+    Ok(Box::pin(nothing::warn(plan, source, ended)).await)
 }
 
 /// Copies what is new or changed, to all destinations side by side.

@@ -110,7 +110,7 @@ pub(super) async fn go_on(
 }
 
 /// What comes of it before the run has to give up.
-async fn in_time<T>(plan: &Plan, work: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn in_time<T>(plan: &Plan, work: impl Future<Output = T>) -> Option<T> {
     match plan.limits.deadline {
         Some(deadline) => timeout_at(deadline.give_up_at.into(), work).await.ok(),
         None => Some(work.await),

@@ -4,6 +4,7 @@
 //! A listing that breaks off counts as one found and one error: the part that nobody saw.
 
 mod deletions;
+mod hint;
 mod json;
 mod plan;
 mod price;
@@ -12,6 +13,7 @@ mod verified;
 mod warning;
 
 pub use deletions::Deletions;
+pub use hint::level_of;
 pub use json::{Status, Summary};
 pub use plan::{Amount, PlanPart};
 pub use storage::ClassRow;
@@ -26,6 +28,7 @@ use verified::Findings;
 use warning::Warnings;
 
 use crate::copy::{Failure, Forecast, Outcome};
+use crate::diff::SkipReason;
 use crate::model::{BucketName, Compared, Verdict};
 use crate::plan::{Check, Intent, Plan, Run};
 
@@ -83,6 +86,8 @@ pub struct Totals {
     pub unchanged: u64,
     /// Objects that were left out.
     pub skipped: u64,
+    /// Objects, among the skipped, that the filter does not admit, by their keys or their tags.
+    pub excluded: u64,
     /// Objects that were deleted between listing and copy.
     pub vanished: u64,
     /// Objects that are not in the backup, or nobody knows.
@@ -250,9 +255,13 @@ impl Totals {
                 self.find(listed);
                 self.unchanged += 1;
             }
-            Outcome::Skipped { listed, .. } => {
+            Outcome::Skipped { listed, reason } => {
                 self.find(listed);
                 self.skipped += 1;
+                self.excluded += match reason {
+                    SkipReason::Excluded | SkipReason::OtherTags => 1,
+                    SkipReason::Archived => 0,
+                };
             }
             Outcome::Vanished { listed } => {
                 self.find(listed);
@@ -297,6 +306,7 @@ impl Totals {
             copied: self.copied + other.copied,
             unchanged: self.unchanged + other.unchanged,
             skipped: self.skipped + other.skipped,
+            excluded: self.excluded + other.excluded,
             vanished: self.vanished + other.vanished,
             errors: self.errors + other.errors,
             marked: self.marked + other.marked,
@@ -326,7 +336,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::config::{Config, Prices};
     use crate::copy::Foreseen;
-    use crate::diff::{Reason, SkipReason};
+    use crate::diff::Reason;
     use crate::event::BackupRequest;
     use crate::model::{Key, StorageClass, Timestamp};
     use crate::plan;
@@ -425,6 +435,7 @@ pub(crate) mod tests {
             copied: 1,
             unchanged: 1,
             skipped: 2,
+            excluded: 1,
             vanished: 1,
             errors: 2,
             marked: 1,
