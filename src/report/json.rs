@@ -49,7 +49,7 @@ pub struct Summary {
 pub enum Status {
     /// Everything that should be in the backup is.
     Complete,
-    /// Something is not, or nobody knows.
+    /// Something is not, or nobody knows. It wins over [`Held`](Self::Held).
     Incomplete,
     /// Everything is, but deletions wait for somebody to look at them.
     Held,
@@ -108,7 +108,7 @@ impl Report {
     pub fn finish(&self, ended: Timestamp, requests: Requests, cursor: Option<Cursor>) -> Summary {
         let totals = self.totals();
         let status = match (totals.errors + totals.verified.wrong(), &cursor) {
-            _ if self.held().is_some() => Status::Held,
+            (0, None) if self.held().is_some() => Status::Held,
             (0, None) => Status::Complete,
             _ => Status::Incomplete,
         };

@@ -472,7 +472,8 @@ async fn what_was_held_and_cannot_be_remembered_is_an_error() {
     let result = world.backup().await;
 
     assert_eq!(counts(&result), [51, 0, 50, 0, 0, 1]);
-    assert_eq!(result["status"], "held");
+    assert_eq!(result["status"], "incomplete");
+    assert!(result["deletions"]["held"].is_string());
     assert_eq!(result["deletions"]["confirm"], json!(null));
     assert_eq!(result["failures"][0]["operation"], "PutObject");
 }
@@ -505,7 +506,7 @@ async fn a_confirmation_that_cannot_be_read_or_used_up_confirms_nothing() {
 
         let result = world.run(confirming(&held)).await;
 
-        assert_eq!(result["status"], "held");
+        assert_ne!(result["status"], "complete");
         let why = result["deletions"]["held"].as_str().unwrap();
         assert!(why.contains(part), "{why}");
         assert_eq!((marked(&result), markers(&world)), (0, 0));
@@ -752,6 +753,30 @@ async fn each_destination_is_marked_for_itself_and_one_that_is_held_holds_all() 
     assert_eq!(each(&confirmed), [1, 6]);
     assert_eq!(world.keys(BACKUP), world.keys(PRIMARY));
     assert_eq!(world.keys("second"), world.keys(PRIMARY));
+}
+
+#[tokio::test]
+async fn a_held_run_with_errors_is_incomplete_and_says_both() {
+    let world = marking(300).await;
+    delete(&world, 150);
+    world.put(&key(299), "changed");
+    let copy = Fault::on(Verb::CopyObject);
+    world.sim.fault(copy, denied());
+
+    let both = world.backup().await;
+    world.sim.clear_faults();
+    let held = world.backup().await;
+    let confirmed = world.run(confirming(&held)).await;
+
+    assert_adds_up(&both);
+    assert_eq!(both["status"], "incomplete");
+    let message = both["message"].as_str().unwrap();
+    let lead = "Backup incomplete: 150 objects, 0 copied, 149 unchanged, 1 error; 150 deletions are held: ";
+    assert!(message.starts_with(lead), "{message}");
+    assert!(both["deletions"]["held"].is_string());
+    assert_eq!(both["deletions"]["confirm"], both["run_id"]);
+    assert_eq!(held["status"], "held");
+    assert_eq!(marked(&confirmed), 150);
 }
 
 /// A world in which copies and looks are slow: 8 at once take 20 ms.
