@@ -30,4 +30,4 @@ pub use properties::{Checksum, ChecksumAlgorithm, Properties, SystemHeaders, Tag
 pub use range::{KeyRange, Start};
 pub use share::Share;
 pub use time::Timestamp;
-pub use verdict::{Compared, Doubt, Property, Verdict};
+pub use verdict::{Compared, ContentProof, Doubt, Property, Verdict};

@@ -1,6 +1,6 @@
 //! What a comparison of an object with its backup says.
 
-use super::Key;
+use super::{ETag, Key};
 
 /// An object that was compared with its backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub struct Compared {
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The backup is the object, as far as was looked.
-    Equal,
+    /// The backup is the object, as far as was looked; and this proves that the content is the same.
+    Equal(ContentProof),
     /// It is not, in these properties.
     Different(Vec<Property>),
     /// There is no backup of the object.
@@ -36,7 +36,7 @@ impl Verdict {
     /// Its name in results.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Equal => "equal",
+            Self::Equal(_) => "equal",
             Self::Different(_) => "different",
             Self::Missing => "missing",
             Self::Extra => "extra",
@@ -48,7 +48,90 @@ impl Verdict {
     pub fn is_wrong(&self) -> bool {
         match self {
             Self::Different(_) | Self::Missing => true,
-            Self::Equal | Self::Extra | Self::CannotTell(_) => false,
+            Self::Equal(_) | Self::Extra | Self::CannotTell(_) => false,
+        }
+    }
+}
+
+/// What proves that the content of an object and of its backup is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentProof {
+    /// The same SHA-512 of the whole.
+    Sha512,
+    /// The same SHA-256 of the whole.
+    Sha256,
+    /// The same MD5 of the whole: an entity tag of one part, or a checksum. Under a KMS key an entity tag is
+    /// no MD5, but then no two are equal.
+    Md5,
+    /// The same SHA-1 of the whole.
+    Sha1,
+    /// The same entity tag, made of the MD5s of the parts.
+    EtagOfParts,
+    /// The same `XXHash128` of the whole.
+    Xxhash128,
+    /// The same `XXHash3` of the whole.
+    Xxhash3,
+    /// The same `XXHash64` of the whole.
+    Xxhash64,
+    /// The same CRC-64/NVME of the whole.
+    Crc64Nvme,
+    /// The same CRC-32C of the whole.
+    Crc32C,
+    /// The same CRC-32 of the whole.
+    Crc32,
+    /// The same checksum, made of the checksums of the parts.
+    ChecksumOfParts,
+    /// The last snapshot, which says that the one was copied from the other.
+    Snapshot,
+    /// There is none.
+    Empty,
+}
+
+impl ContentProof {
+    /// All of them: those first that are harder to forge.
+    pub const ALL: [Self; 14] = [
+        Self::Sha512,
+        Self::Sha256,
+        Self::Md5,
+        Self::Sha1,
+        Self::EtagOfParts,
+        Self::Xxhash128,
+        Self::Xxhash3,
+        Self::Xxhash64,
+        Self::Crc64Nvme,
+        Self::Crc32C,
+        Self::Crc32,
+        Self::ChecksumOfParts,
+        Self::Snapshot,
+        Self::Empty,
+    ];
+
+    /// Its name in results: of a checksum, S3's name of the algorithm in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha512 => "sha512",
+            Self::Sha256 => "sha256",
+            Self::Md5 => "md5",
+            Self::Sha1 => "sha1",
+            Self::EtagOfParts => "etag_of_parts",
+            Self::Xxhash128 => "xxhash128",
+            Self::Xxhash3 => "xxhash3",
+            Self::Xxhash64 => "xxhash64",
+            Self::Crc64Nvme => "crc64nvme",
+            Self::Crc32C => "crc32c",
+            Self::Crc32 => "crc32",
+            Self::ChecksumOfParts => "checksum_of_parts",
+            Self::Snapshot => "snapshot",
+            Self::Empty => "empty",
+        }
+    }
+
+    /// What the same entity tag proves.
+    pub fn of_etag(etag: &ETag) -> Self {
+        if etag.is_multipart() {
+            Self::EtagOfParts
+        } else {
+            Self::Md5
         }
     }
 }
@@ -111,6 +194,9 @@ pub enum Doubt {
     WrittenSince,
     /// There is no checksum that both have, and ETags that cannot be compared.
     NoProof,
+    /// The ETags differ, and a checksum is equal: which of them counts depends on the parts, of which S3 does
+    /// not tell enough.
+    UnknownParts,
     /// S3 does not show all of the metadata.
     HiddenMetadata,
 }
@@ -130,6 +216,10 @@ impl Doubt {
             Self::NoProof => {
                 "both have the same size, but no checksum in common, and their ETags cannot be \
                  compared"
+            }
+            Self::UnknownParts => {
+                "a checksum is equal and the ETags differ, and it cannot be seen whether both have the \
+                 same parts"
             }
             Self::HiddenMetadata => "S3 hides some of the metadata of both",
         }

@@ -113,8 +113,8 @@ impl Report {
             _ => Status::Incomplete,
         };
         let mut message = match self.check {
-            Some(check) => verified::message(check, totals, cursor.is_none()),
-            None => self.message(status, totals),
+            Some(check) => verified::message(check, &totals, cursor.is_none()),
+            None => self.message(status, &totals),
         };
         for warning in self.warnings.as_slice() {
             if warning.code.is_told_in_message() {
@@ -185,7 +185,7 @@ impl Report {
     }
 
     /// One sentence that says it all: "Backed up 5 objects: 3 copied, 2 unchanged".
-    fn message(&self, status: Status, totals: Totals) -> String {
+    fn message(&self, status: Status, totals: &Totals) -> String {
         let lead = match (self.intent, status) {
             (Intent::DryRun, _) => "Dry run over",
             (Intent::Plan, _) => "Plan for",

@@ -231,7 +231,7 @@ impl Report {
 
     /// The counters over all destinations: an object counts once for each.
     pub fn totals(&self) -> Totals {
-        let each = self.destinations.iter().map(|(_, totals)| *totals);
+        let each = self.destinations.iter().map(|(_, totals)| totals);
         each.fold(Totals::default(), Totals::plus)
     }
 }
@@ -290,7 +290,7 @@ impl Totals {
         if compared.verdict != Verdict::Extra {
             self.find(compared.listed);
         }
-        self.unchanged += u64::from(compared.verdict == Verdict::Equal);
+        self.unchanged += u64::from(matches!(compared.verdict, Verdict::Equal(_)));
         self.copied += u64::from(compared.repaired.is_some());
         self.bytes_copied += compared.repaired.unwrap_or(0);
     }
@@ -300,7 +300,7 @@ impl Totals {
         self.bytes_found += bytes;
     }
 
-    fn plus(self, other: Totals) -> Totals {
+    fn plus(self, other: &Totals) -> Totals {
         Totals {
             found: self.found + other.found,
             copied: self.copied + other.copied,

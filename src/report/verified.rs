@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Totals;
-use crate::model::{BucketName, Compared, Property, Share, Verdict};
+use crate::model::{BucketName, Compared, ContentProof, Property, Share, Verdict};
 use crate::plan::Check;
 
 /// Rows that a result shows, at most.
@@ -36,12 +36,19 @@ pub struct Verified {
     pub deep: u64,
     /// Of the different, how many differ in each property.
     by_property: [u64; Property::ALL.len()],
+    /// Of the equal, how many are proven to be by each.
+    by_proof: [u64; ContentProof::ALL.len()],
 }
 
 impl Verified {
     pub(super) fn add(&mut self, compared: &Compared) {
         match &compared.verdict {
-            Verdict::Equal => self.equal += 1,
+            Verdict::Equal(proof) => {
+                self.equal += 1;
+                for (count, known) in self.by_proof.iter_mut().zip(ContentProof::ALL) {
+                    *count += u64::from(known == *proof);
+                }
+            }
             Verdict::Different(properties) => {
                 self.different += 1;
                 for (count, property) in self.by_property.iter_mut().zip(Property::ALL) {
@@ -61,6 +68,10 @@ impl Verified {
         for (count, more) in by_property.iter_mut().zip(other.by_property) {
             *count += more;
         }
+        let mut by_proof = self.by_proof;
+        for (count, more) in by_proof.iter_mut().zip(other.by_proof) {
+            *count += more;
+        }
         Self {
             equal: self.equal + other.equal,
             different: self.different + other.different,
@@ -70,6 +81,7 @@ impl Verified {
             repaired: self.repaired + other.repaired,
             deep: self.deep + other.deep,
             by_property,
+            by_proof,
         }
     }
 
@@ -112,7 +124,7 @@ impl Findings {
                     self.hints.push(row);
                 }
             }
-            Verdict::Equal
+            Verdict::Equal(_)
             | Verdict::Different(_)
             | Verdict::Missing
             | Verdict::Extra
@@ -130,6 +142,8 @@ pub struct VerifiedBlock {
     part: Option<u16>,
     #[serde(flatten)]
     counts: VerifiedCounts,
+    /// Of the equal, how many are proven to be by what.
+    proof: BTreeMap<&'static str, u64>,
     different_by_property: BTreeMap<&'static str, u64>,
     objects: Vec<FindingRow>,
     objects_omitted: u64,
@@ -166,7 +180,7 @@ impl FindingRow {
         let (properties, why) = match &compared.verdict {
             Verdict::Different(properties) => (properties.as_slice(), None),
             Verdict::CannotTell(doubt) => (&[][..], Some(doubt.why())),
-            Verdict::Equal | Verdict::Missing | Verdict::Extra => (&[][..], None),
+            Verdict::Equal(_) | Verdict::Missing | Verdict::Extra => (&[][..], None),
         };
         Self {
             key: compared.key.as_str().to_owned(),
@@ -201,6 +215,12 @@ impl VerifiedBlock {
             sample: sample.map(|share| format!("1/{}", share.of())),
             part: sample.map(Share::part),
             counts: counts.into(),
+            proof: ContentProof::ALL
+                .iter()
+                .zip(counts.by_proof)
+                .filter(|(_, count)| *count > 0)
+                .map(|(proof, count)| (proof.name(), count))
+                .collect(),
             different_by_property: by_property
                 .filter(|(_, count)| *count > 0)
                 .map(|(property, count)| (property.name(), count))
@@ -267,7 +287,7 @@ impl From<Verified> for VerifiedCounts {
 }
 
 /// One sentence that says it all: "Verified 5 objects: 5 equal".
-pub(super) fn message(check: Check, totals: Totals, whole: bool) -> String {
+pub(super) fn message(check: Check, totals: &Totals, whole: bool) -> String {
     let counts = totals.verified;
     let noun = if totals.found == 1 {
         "object"
@@ -341,7 +361,7 @@ mod tests {
     fn every_outcome() -> [Outcome; 10] {
         let different = Verdict::Different(vec![Property::Metadata, Property::Tags]);
         [
-            Outcome::Verified(compared("equal", Verdict::Equal)),
+            Outcome::Verified(compared("equal", Verdict::Equal(ContentProof::Md5))),
             Outcome::Verified(Compared {
                 deep: true,
                 ..compared("different", different.clone())
@@ -396,7 +416,7 @@ mod tests {
 
     #[test]
     fn the_message_says_it_all() {
-        let equal = || Outcome::Verified(compared("k", Verdict::Equal));
+        let equal = || Outcome::Verified(compared("k", Verdict::Equal(ContentProof::Md5)));
         let missing = || Outcome::Verified(compared("k", Verdict::Missing));
         let repaired = || {
             Outcome::Verified(Compared {

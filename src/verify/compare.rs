@@ -1,22 +1,23 @@
 //! What one look at an object and one at its backup prove: pure functions.
 //!
 //! Content is equal if anything proves it: a checksum over the whole that both have, the same ETag, or
-//! that there is none. It is different if anything proves that. Everything that can be compared is, for
+//! that there is none. It is different if anything proves that, other ETags of the same parts included. Everything that can be compared is, for
 //! a CRC is no protection against those who can choose what they write.
 
 use crate::config::{ClassRule, CopyRules, Redirects};
-use crate::model::{Inspection, Object, Property, StorageClass};
+use crate::model::{ContentProof, Inspection, Object, Property, StorageClass};
 use crate::snapshot::RowRef;
 
 /// What is known of the content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// It is the same.
-    Same,
+    /// It is the same, which this proves.
+    Same(ContentProof),
     /// It is not, by these.
     Differs(Vec<Property>),
-    /// ETags tell, if both have the same parts: so many.
-    OfParts(u32),
+    /// The ETags differ: so does the content, if both have the same parts. If not, this proves that it is
+    /// the same.
+    OfParts(u32, Option<ContentProof>),
     /// Nobody knows.
     Unknown,
 }
@@ -41,13 +42,35 @@ pub fn content(source: &Inspection, backup: &Inspection) -> Content {
     if !differs.is_empty() {
         return Content::Differs(differs);
     }
-    if same_etag || same_checksum == Some(true) || object.size == 0 {
-        return Content::Same;
-    }
+    let proofs = [
+        same_etag.then(|| ContentProof::of_etag(&object.etag)),
+        (same_checksum == Some(true)).then(|| proof_by_checksum(source, backup)),
+        (object.size == 0).then_some(ContentProof::Empty),
+    ];
+    let strongest = ContentProof::ALL
+        .into_iter()
+        .find(|proof| proofs.contains(&Some(*proof)));
     match (object.etag.parts(), copy.etag.parts()) {
-        (Some(parts), Some(others)) if comparable && parts == others => Content::OfParts(parts),
-        (Some(_) | None, _) => Content::Unknown,
+        (Some(parts), Some(others)) if comparable && parts == others && !same_etag => {
+            Content::OfParts(parts, strongest)
+        }
+        (Some(_) | None, _) => strongest.map_or(Content::Unknown, Content::Same),
     }
+}
+
+/// What proves that the content is the same, of the checksums that agree.
+fn proof_by_checksum(source: &Inspection, backup: &Inspection) -> ContentProof {
+    let (ours, theirs) = (&source.checksums, &backup.checksums);
+    let is_common = |proof: &ContentProof| {
+        let mut names = ours.values.keys();
+        let known = |name: &&&str| name.eq_ignore_ascii_case(proof.name());
+        names
+            .find(known)
+            .is_some_and(|name| theirs.values.contains_key(name))
+    };
+    let mut all = ContentProof::ALL.into_iter();
+    let strongest = if ours.full { all.find(is_common) } else { None };
+    strongest.unwrap_or(ContentProof::ChecksumOfParts)
 }
 
 /// Whether the checksums that both have are equal; none if they prove nothing. Other checksums of parts
@@ -181,6 +204,7 @@ mod tests {
     #[test]
     fn content_is_what_anything_proves_and_else_unknown() {
         use Content::{Differs, OfParts, Same, Unknown};
+        use ContentProof::{ChecksumOfParts, Crc64Nvme, Empty, Md5};
         use Property::{Checksum, ETag};
         let plain = |etag| seen(etag, false, &[]);
         let summed = |etag, sum| seen(etag, true, &[("CRC64NVME", sum)]);
@@ -188,7 +212,7 @@ mod tests {
         let parts = |n: u32| format!("{MD5}-{n}");
         let others = |n: u32| format!("{OTHER_MD5}-{n}");
         let cases = [
-            ("the same ETag is enough", plain(MD5), plain(MD5), Same),
+            ("the same ETag is enough", plain(MD5), plain(MD5), Same(Md5)),
             (
                 "other MD5s are other content",
                 plain(MD5),
@@ -211,7 +235,7 @@ mod tests {
                 "with KMS, ETags tell nothing and checksums all",
                 with_kms(summed(MD5, "crc")),
                 summed(OTHER_MD5, "crc"),
-                Same,
+                Same(Crc64Nvme),
             ),
             (
                 "other checksums are other content",
@@ -229,7 +253,7 @@ mod tests {
                 "the same checksum of the same parts",
                 composite(&parts(2), "sum-2"),
                 with_kms(composite(&others(2), "sum-2")),
-                Same,
+                Same(ChecksumOfParts),
             ),
             (
                 "checksums of parts differ where parts do",
@@ -253,19 +277,57 @@ mod tests {
                 "as many parts: their sizes decide",
                 plain(&parts(2)),
                 plain(&others(2)),
-                OfParts(2),
+                OfParts(2, None),
             ),
             (
-                "as many parts, and a checksum of the whole",
+                "as many parts: a checksum of the whole decides only if they are others",
                 summed(&parts(2), "crc"),
                 summed(&others(2), "crc"),
-                Same,
+                OfParts(2, Some(Crc64Nvme)),
+            ),
+            (
+                "another number of parts, and a checksum of the whole",
+                summed(&parts(2), "crc"),
+                summed(&others(3), "crc"),
+                Same(Crc64Nvme),
             ),
             (
                 "nothing is equal to nothing",
                 sized(0, with_kms(plain(MD5))),
                 sized(0, plain(OTHER_MD5)),
-                Same,
+                Same(Empty),
+            ),
+        ];
+
+        for (case, source, backup, known) in cases {
+            assert_eq!(content(&source, &backup), known, "{case}");
+        }
+    }
+
+    #[test]
+    fn of_several_proofs_the_one_is_named_that_is_hardest_to_forge() {
+        use Content::Same;
+        use ContentProof::{EtagOfParts, Md5, Sha256};
+        let summed = |etag, sum| seen(etag, true, &[("CRC64NVME", sum)]);
+        let parts = |n: u32| format!("{MD5}-{n}");
+        let cases = [
+            (
+                "the same parts, and a checksum of the whole",
+                summed(&parts(2), "crc"),
+                summed(&parts(2), "crc"),
+                Same(EtagOfParts),
+            ),
+            (
+                "an MD5 is harder to forge than a CRC",
+                summed(MD5, "crc"),
+                summed(MD5, "crc"),
+                Same(Md5),
+            ),
+            (
+                "and a SHA-256 is harder to forge than either",
+                seen(MD5, true, &[("CRC32", "crc"), ("SHA256", "sha")]),
+                seen(MD5, true, &[("CRC32", "crc"), ("SHA256", "sha")]),
+                Same(Sha256),
             ),
         ];
 

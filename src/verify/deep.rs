@@ -1,33 +1,22 @@
-//! An object and its backup, looked at one by one: two requests, and two more if there are tags.
+//! An object and its backup, looked at one by one: two requests, and two more for their tags unless their
+//! numbers differ already.
 
 use futures::future;
-use tokio::sync::OnceCell;
 
 use super::compare::{self, Content};
 use crate::copy::{Copier, Failure, Outcome, failed};
-use crate::model::{Doubt, Inspection, Key, Object, Property, Tags, Verdict};
-use crate::s3::{Bucket, Cause, S3Error};
+use crate::model::{ContentProof, Doubt, Inspection, Key, Object, Property, Tags, Verdict};
+use crate::s3::{Cause, S3Error};
 use crate::snapshot::Stored;
 
 /// Parts whose sizes are looked at, at most: more would cost more than a copy.
 const MOST_PARTS: u32 = 100;
 
-/// What is known of how the sides tell of tags.
-#[derive(Debug, Default)]
-pub struct TagCounts {
-    source: OnceCell<Telling>,
-    backup: OnceCell<Telling>,
-}
-
-/// What it means that S3 tells of no tags of an object.
-#[derive(Clone, Debug)]
-enum Telling {
-    /// It has none.
-    None,
-    /// Nothing: it never tells, and they have to be read.
-    Nothing,
-    /// They may not be read.
-    Denied(S3Error),
+/// Whether both have the same parts.
+enum Parts {
+    Same,
+    Other,
+    Unknown,
 }
 
 /// An object and its backup.
@@ -35,8 +24,6 @@ enum Telling {
 pub struct Pair<'a> {
     /// What makes copies of the one to the other.
     pub copier: &'a Copier,
-    /// What is known of tags.
-    pub tag_counts: &'a TagCounts,
     /// The object, as it was listed.
     pub object: &'a Object,
     /// The key of its backup.
@@ -90,7 +77,7 @@ impl Pair<'_> {
         let content = self.content(&source, &backup).await?;
         let mut differ = match &content {
             Content::Differs(by) => by.clone(),
-            Content::Same | Content::OfParts(_) | Content::Unknown => Vec::new(),
+            Content::Same(_) | Content::OfParts(..) | Content::Unknown => Vec::new(),
         };
         differ.extend(compare::properties(&source, &backup, &self.copier.rules));
         if self.tags_differ(&source, &backup).await? {
@@ -100,14 +87,18 @@ impl Pair<'_> {
             .into_iter()
             .filter(|property| differ.contains(property))
             .collect();
-        Ok(if !differ.is_empty() {
-            Verdict::Different(differ)
-        } else if content != Content::Same {
-            Verdict::CannotTell(Doubt::NoProof)
-        } else if compare::hides_metadata(&source) {
-            Verdict::CannotTell(Doubt::HiddenMetadata)
-        } else {
-            Verdict::Equal
+        if !differ.is_empty() {
+            return Ok(Verdict::Different(differ));
+        }
+        Ok(match content {
+            Content::Same(_) if compare::hides_metadata(&source) => {
+                Verdict::CannotTell(Doubt::HiddenMetadata)
+            }
+            Content::Same(proof) => Verdict::Equal(proof),
+            Content::OfParts(_, Some(_)) => Verdict::CannotTell(Doubt::UnknownParts),
+            Content::OfParts(_, None) | Content::Unknown | Content::Differs(_) => {
+                Verdict::CannotTell(Doubt::NoProof)
+            }
         })
     }
 
@@ -116,22 +107,28 @@ impl Pair<'_> {
         let (object, copy) = (&source.properties.object, &backup.properties.object);
         let recorded = self.recorded.map(Stored::row);
         let recorded = recorded.and_then(|row| compare::recorded_as_same(row, object, copy));
-        match (compare::content(source, backup), recorded) {
-            (Content::OfParts(_) | Content::Unknown, Some(true)) => Ok(Content::Same),
-            (Content::Unknown, Some(false)) => Ok(Content::Differs(vec![Property::ETag])),
-            (Content::OfParts(parts), Some(false) | None) => self.content_of_parts(parts).await,
-            (known @ (Content::Same | Content::Differs(_)), _)
-            | (known @ Content::Unknown, None) => Ok(known),
-        }
+        let by_snapshot = (recorded == Some(true)).then_some(ContentProof::Snapshot);
+        Ok(match compare::content(source, backup) {
+            Content::OfParts(parts, proof) => match self.parts(parts).await? {
+                Parts::Same => Content::Differs(vec![Property::ETag]),
+                Parts::Other => {
+                    let proof = proof.or(by_snapshot);
+                    proof.map_or(Content::Unknown, Content::Same)
+                }
+                Parts::Unknown => Content::OfParts(parts, proof),
+            },
+            Content::Unknown if recorded == Some(false) => Content::Differs(vec![Property::ETag]),
+            Content::Unknown => by_snapshot.map_or(Content::Unknown, Content::Same),
+            known @ (Content::Same(_) | Content::Differs(_)) => known,
+        })
     }
 
-    /// Other ETags of the same parts are other content; of other parts they tell nothing.
-    async fn content_of_parts(self, parts: u32) -> Result<Content, Obstacle> {
-        if parts > MOST_PARTS {
-            return Ok(Content::Unknown);
-        }
+    /// Whether both have the same parts, of which they have as many. Of very many only the first is looked
+    /// at, which can only tell that they are others.
+    async fn parts(self, parts: u32) -> Result<Parts, Obstacle> {
         // The last part is what the others leave.
-        for number in 1..parts.max(2) {
+        let looked_at = if parts > MOST_PARTS { 2 } else { parts.max(2) };
+        for number in 1..looked_at {
             let (ours, theirs) = future::join(
                 self.copier.source.part(&self.object.key, number),
                 self.copier.destination.part(self.backup_key, number),
@@ -139,28 +136,29 @@ impl Pair<'_> {
             .await;
             let ours = ours.map_err(Obstacle::of_source)?;
             let theirs = theirs.map_err(Obstacle::of_backup)?;
-            if ours.is_none() || ours != theirs {
-                return Ok(Content::Unknown);
+            match (ours, theirs) {
+                (Some(ours), Some(theirs)) if ours != theirs => return Ok(Parts::Other),
+                (Some(_), Some(_)) => {}
+                (Some(_) | None, _) => return Ok(Parts::Unknown),
             }
         }
-        Ok(Content::Differs(vec![Property::ETag]))
+        Ok(if parts > MOST_PARTS {
+            Parts::Unknown
+        } else {
+            Parts::Same
+        })
     }
 
-    /// Whether the tags differ. They are read only if both have as many, and some.
+    /// Whether the tags differ. S3 tells of no tags where there are none, and where they may not be read as
+    /// well. Rights can depend on the key and on the tags themselves, and some servers tell of none at all: so
+    /// tags that are not told of are read.
     async fn tags_differ(self, source: &Inspection, backup: &Inspection) -> Result<bool, Obstacle> {
         let Copier {
             source: from,
             destination: to,
             ..
         } = self.copier;
-        let (ours, theirs) = future::join(
-            count(&self.tag_counts.source, from, &self.object.key, source.tags),
-            count(&self.tag_counts.backup, to, self.backup_key, backup.tags),
-        )
-        .await;
-        let ours = ours.map_err(Obstacle::of_source)?;
-        let theirs = theirs.map_err(Obstacle::of_backup)?;
-        match (ours, theirs) {
+        match (source.tags, backup.tags) {
             (Some(0), Some(0)) => return Ok(false),
             (Some(ours), Some(theirs)) if ours != theirs => return Ok(true),
             (Some(_) | None, _) => {}
@@ -186,29 +184,5 @@ impl Obstacle {
             Cause::Missing => Self::Missing,
             _ => Self::Backup(error),
         }
-    }
-}
-
-/// How many tags an object has; none if they have to be read. S3 tells of no tags where there are none, and
-/// where they may not be read as well: which of both it is, is asked once for each side.
-async fn count(
-    known: &OnceCell<Telling>,
-    bucket: &Bucket,
-    key: &Key,
-    told: Option<u32>,
-) -> Result<Option<u32>, S3Error> {
-    if told.is_some() {
-        return Ok(told);
-    }
-    let ask = async || match bucket.tags(key).await {
-        Ok(tags) if tags.is_empty() => Ok(Telling::None),
-        Ok(_) => Ok(Telling::Nothing),
-        Err(error) if error.cause == Cause::Denied => Ok(Telling::Denied(error)),
-        Err(error) => Err(error),
-    };
-    match known.get_or_try_init(ask).await? {
-        Telling::None => Ok(Some(0)),
-        Telling::Nothing => Ok(None),
-        Telling::Denied(error) => Err(error.clone().about(key)),
     }
 }

@@ -10,7 +10,7 @@
 
 use super::compare::recorded_as_same;
 use crate::diff::Joined;
-use crate::model::{Doubt, Object, Property, Verdict};
+use crate::model::{ContentProof, Doubt, Object, Property, Verdict};
 use crate::snapshot::Stored;
 
 /// All that is known of a key without a request.
@@ -36,21 +36,29 @@ fn compare(object: &Object, backup: &Object, recorded: Option<&Stored>) -> Verdi
         return Verdict::Different(vec![Property::Size]);
     }
     // Nothing is equal to nothing, whatever it is encrypted with.
-    let same_content = object.etag == backup.etag || object.size == 0;
+    let proof = if object.etag == backup.etag {
+        Some(ContentProof::of_etag(&object.etag))
+    } else {
+        (object.size == 0).then_some(ContentProof::Empty)
+    };
     let row = recorded.map(Stored::row);
     match row.and_then(|row| recorded_as_same(row, object, backup)) {
-        Some(true) if row.is_some_and(|row| row.describes(object)) => Verdict::Equal,
+        Some(true) if row.is_some_and(|row| row.describes(object)) => {
+            Verdict::Equal(proof.unwrap_or(ContentProof::Snapshot))
+        }
         Some(true) => Verdict::CannotTell(Doubt::WrittenSince),
-        Some(false) if !same_content => Verdict::Different(vec![Property::ETag]),
-        Some(false) | None => by_listings(object, backup, same_content),
+        Some(false) if proof.is_none() => Verdict::Different(vec![Property::ETag]),
+        Some(false) | None => by_listings(object, backup, proof),
     }
 }
 
-fn by_listings(object: &Object, backup: &Object, same_content: bool) -> Verdict {
-    if same_content && backup.last_modified > object.last_modified {
-        Verdict::Equal
-    } else if same_content {
-        Verdict::CannotTell(Doubt::WrittenSince)
+fn by_listings(object: &Object, backup: &Object, proof: Option<ContentProof>) -> Verdict {
+    if let Some(proof) = proof {
+        if backup.last_modified > object.last_modified {
+            Verdict::Equal(proof)
+        } else {
+            Verdict::CannotTell(Doubt::WrittenSince)
+        }
     } else if object.last_modified > backup.last_modified {
         Verdict::Different(vec![Property::ETag])
     } else {
@@ -103,7 +111,7 @@ mod tests {
         let different = |property| Verdict::Different(vec![property]);
         let doubt = Verdict::CannotTell;
         let cases = [
-            (object(5, "e", 2000), Verdict::Equal),
+            (object(5, "e", 2000), Verdict::Equal(ContentProof::Md5)),
             (object(4, "e", 2000), different(Property::Size)),
             (object(4, "d", 1), different(Property::Size)),
             (object(5, "e", 1000), doubt(Doubt::WrittenSince)),
@@ -124,7 +132,7 @@ mod tests {
     fn empty_objects_are_equal_whatever_their_etags() {
         let pair = Joined::Both(object(0, "e", 1000), object(0, "d", 2000));
 
-        assert_eq!(judged(pair), Verdict::Equal);
+        assert_eq!(judged(pair), Verdict::Equal(ContentProof::Empty));
     }
 
     #[test]
@@ -143,8 +151,14 @@ mod tests {
         let (source, copy) = (object(5, "kms-1", 1000), object(5, "kms-2", 2000));
         let etag = || Verdict::Different(vec![Property::ETag]);
         let doubt = Verdict::CannotTell;
+        let equal = Verdict::Equal;
         let cases = [
-            ("as recorded", source.clone(), copy.clone(), Verdict::Equal),
+            (
+                "as recorded",
+                source.clone(),
+                copy.clone(),
+                equal(ContentProof::Snapshot),
+            ),
             (
                 "the source is another one, dated before its backup",
                 object(5, "kms-3", 900),
@@ -161,7 +175,7 @@ mod tests {
                 "the backup was written over with the object itself",
                 source.clone(),
                 object(5, "kms-1", 3000),
-                Verdict::Equal,
+                equal(ContentProof::EtagOfParts),
             ),
             (
                 "the same content, written again",
@@ -179,7 +193,7 @@ mod tests {
                 "both are others, and equal by themselves",
                 object(5, "md5", 2500),
                 object(5, "md5", 3000),
-                Verdict::Equal,
+                equal(ContentProof::Md5),
             ),
             (
                 "another size",

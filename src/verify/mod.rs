@@ -23,7 +23,7 @@ use crate::plan::Check;
 use crate::s3::S3Error;
 use crate::snapshot::Stored;
 
-use deep::{Pair, TagCounts};
+use deep::Pair;
 use listed::{Evidence, judge};
 
 /// Judges the backups of one destination.
@@ -31,7 +31,6 @@ pub struct Verifier {
     copier: Copier,
     check: Check,
     filter: Filter,
-    tag_counts: TagCounts,
 }
 
 /// What is to be judged, or that there is no more of it.
@@ -64,7 +63,6 @@ impl Verifier {
             copier,
             check,
             filter,
-            tag_counts: TagCounts::default(),
         }
     }
 
@@ -147,7 +145,7 @@ impl Verifier {
     fn takes_requests(&self, verdict: &Verdict) -> bool {
         let by_tags = !self.copier.rules.include_tags.is_empty();
         match verdict {
-            Verdict::Equal | Verdict::Extra => false,
+            Verdict::Equal(_) | Verdict::Extra => false,
             Verdict::CannotTell(_) => by_tags,
             Verdict::Different(_) | Verdict::Missing => by_tags || self.check.repair,
         }
@@ -209,7 +207,6 @@ impl Verifier {
         let backup_key = self.copier.placement.backup_key(&object.key);
         let pair = Pair {
             copier: &self.copier,
-            tag_counts: &self.tag_counts,
             object,
             backup_key: &backup_key,
             recorded,

@@ -21,6 +21,7 @@ mod nothing;
 mod pace;
 mod plan;
 mod policy;
+mod proofs;
 mod refusals;
 mod resume;
 mod scale;

@@ -256,20 +256,22 @@ async fn a_deep_verification_names_each_property_that_differs() {
 }
 
 #[tokio::test]
-async fn a_deep_verification_costs_two_requests_and_two_more_with_tags() {
+async fn a_deep_verification_costs_four_requests_and_two_where_the_numbers_of_tags_differ() {
     let world = World::new();
     for n in 0..10 {
         world.put(&format!("plain {n}"), "1");
     }
     world.put_object("tagged", Put::new("1").tag("a", "b"));
+    world.put_object("more tags", Put::new("1").tag("a", "b"));
     world.backup().await;
+    let tags = [("a", "b"), ("c", "d")];
+    world.sim.set_tags(BACKUP, "more tags", &tags);
 
     let result = deep(&world).await;
 
-    assert_eq!(verdicts(&result), [11, 0, 0, 0, 0, 0]);
-    assert_eq!(count(&result["verified"], "compared_deep"), 11);
-    // And one for each side, whether tags may be read at all.
-    assert_eq!(count(&result["requests"], "head"), 2 * 11 + 2 + 2);
+    assert_eq!(verdicts(&result), [11, 1, 0, 0, 0, 0]);
+    assert_eq!(count(&result["verified"], "compared_deep"), 12);
+    assert_eq!(count(&result["requests"], "head"), 4 * 11 + 2);
 }
 
 #[tokio::test]

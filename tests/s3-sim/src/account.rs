@@ -3,6 +3,7 @@
 
 use crate::actions;
 use crate::answer::{self, Scene};
+use crate::bucket::Bucket;
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::digest;
@@ -70,7 +71,9 @@ impl Account {
         let mut store = self.store();
         let admitted = self.admit(&store, call);
         let actions = admitted.map_err(|refusal| with_region(&store, call, refusal))?;
-        let shows_tag_count = self.admits(call, "s3:GetObjectTagging", &call.bucket)
+        let tells = |bucket: &Bucket| bucket.options.tells_tag_counts;
+        let shows_tag_count = store.bucket(&call.bucket).is_ok_and(tells)
+            && self.admits(call, "s3:GetObjectTagging", &call.bucket)
             && !self
                 .policy()
                 .is_denied_below("s3:GetObjectTagging", &call.bucket, &call.key);

@@ -36,6 +36,8 @@ pub struct BucketOptions {
     pub default_encryption: Encryption,
     /// Keys that exist without being stored.
     pub population: Option<Population>,
+    /// Whether HEAD and GET tell how many tags an object has. AWS does; some other servers do not.
+    pub tells_tag_counts: bool,
 }
 
 impl Default for BucketOptions {
@@ -46,6 +48,7 @@ impl Default for BucketOptions {
             owner: "111122223333".to_owned(),
             default_encryption: Encryption::SseS3,
             population: None,
+            tells_tag_counts: true,
         }
     }
 }
