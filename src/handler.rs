@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::runtime::{self, Runtime};
 
 use crate::backup::{self, Ended, StartError};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, NOT_UTF8};
 use crate::event::{self, Request, RequestError};
 use crate::model::Deadline;
 use crate::plan::{self, Run};
@@ -63,13 +63,14 @@ impl From<HandlerError> for Diagnostic {
     }
 }
 
-/// The environment's variables. What is not UTF-8 is shown with replacement characters, and then
-/// refused where it matters.
+/// The environment's variables. A value that is not UTF-8 is marked as such, and refused where it matters.
 pub fn environment() -> Vec<(String, String)> {
     std::env::vars_os()
         .map(|(name, value)| {
-            let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
-            (text(name), text(value))
+            let value = value.into_string();
+            let value =
+                value.unwrap_or_else(|value| format!("{NOT_UTF8}{}", value.to_string_lossy()));
+            (name.to_string_lossy().into_owned(), value)
         })
         .collect()
 }

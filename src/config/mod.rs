@@ -11,6 +11,7 @@ mod variable;
 
 pub use prices::{ClassPrices, Prices};
 pub use reader::{ConfigError, Mistake};
+pub use shared::NOT_UTF8;
 pub use variable::{
     DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MAX_DELETIONS,
     MAX_DELETIONS_PERCENT, MODE, PRICES, SOURCE_BUCKET, Variable,

@@ -52,6 +52,7 @@ impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.variable)?;
         if let Some(value) = &self.value {
+            let value = value.trim_start_matches(shared::NOT_UTF8);
             let shown: String = value.chars().take(MOST_SHOWN).collect();
             let more = if shown.len() < value.len() { "..." } else { "" };
             write!(f, " = {:?}", shown + more)?;
@@ -173,7 +174,12 @@ impl Reader {
         let texts = buckets.chain(OURS).filter(|variable| **variable != PRICES);
         for variable in texts {
             let value = self.value(variable).unwrap_or_default();
-            if let Some(problem) = shared::unclean(&value) {
+            let problem = if variable.holds_keys() {
+                shared::unclean_for_keys(&value)
+            } else {
+                shared::unclean(&value)
+            };
+            if let Some(problem) = problem {
                 self.mistake(variable, Some(&value), problem);
             }
         }

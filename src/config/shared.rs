@@ -92,14 +92,27 @@ impl Kind {
     }
 }
 
+/// What the value of a variable begins with that is not UTF-8. The environment cannot hold a NUL, so no other
+/// value begins so; replacement characters alone would not tell, because a key may have them.
+pub const NOT_UTF8: char = '\0';
+
 /// Why a text is no clean text: it came from a file or a secret store as it was, or is no text at all.
 pub(super) fn unclean(value: &str) -> Option<&'static str> {
-    if value.contains('\u{fffd}') {
+    match unclean_for_keys(value) {
+        None if value.contains(char::is_control) => {
+            Some("has a control character in it; take it away")
+        }
+        problem => problem,
+    }
+}
+
+/// The same of a text that is compared with keys, which may have any character. A line break at its end is
+/// refused all the same: files and secret stores leave one, and a prefix that ends with it is none of any key.
+pub(super) fn unclean_for_keys(value: &str) -> Option<&'static str> {
+    if value.starts_with(NOT_UTF8) {
         Some("is not UTF-8")
     } else if value.ends_with(['\n', '\r']) {
         Some("ends with a line break; take it away")
-    } else if value.contains(char::is_control) {
-        Some("has a control character in it; take it away")
     } else {
         None
     }
@@ -179,7 +192,7 @@ mod tests {
             ("AWS_ENDPOINT_URL", "", "is empty"),
             ("AWS_ENDPOINT_URL", "localhost:9000", "is not a URL"),
             ("AWS_PROFILE", "a\tb", "control character"),
-            ("AWS_PROFILE", "a\u{fffd}", "is not UTF-8"),
+            ("AWS_PROFILE", "\0a\u{fffd}", "is not UTF-8"),
         ];
         for (name, value, part) in cases {
             let text = problem(name, value);

@@ -9,6 +9,13 @@ pub struct Variable {
     pub flag: Option<&'static str>,
 }
 
+impl Variable {
+    /// Whether its value is compared with keys, which may have any character.
+    pub(super) fn holds_keys(&self) -> bool {
+        [&SOURCE_PREFIX, &DESTINATION_PREFIX, &INCLUDE, &EXCLUDE].contains(&self)
+    }
+}
+
 const fn variable(name: &'static str) -> Variable {
     Variable { name, flag: None }
 }

@@ -189,3 +189,21 @@ async fn the_function_refuses_them_by_name_too() {
         assert_eq!(world.sim.ledger().total(), 0);
     }
 }
+
+#[tokio::test]
+async fn a_prefix_may_have_any_character_and_no_line_break_at_its_end() {
+    for prefix in ["a\u{1}/", "\u{fffd}/", "a\nb/"] {
+        let world = World::new()
+            .with("BACKUP_SOURCE_PREFIX", prefix)
+            .with("BACKUP_DESTINATION_PREFIX", prefix);
+        let key = format!("{prefix}k");
+        world.put(&key, "1");
+
+        world.backup().await;
+
+        assert!(
+            world.keys("backup").contains(&format!("{prefix}{key}")),
+            "{prefix:?}"
+        );
+    }
+}
