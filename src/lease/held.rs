@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::record::{Finding, Record, judge};
+use super::record::{Finding, Record, judge, judge_unread};
 use crate::copy::Failure;
 use crate::model::{ETag, Key, Timestamp};
 use crate::plan::Run;
@@ -78,10 +78,12 @@ impl Place {
         let lasts = self.bucket.lease_time();
         let mut round = 1;
         loop {
-            let reading = self.bucket.read_state(&self.key).await?;
-            let condition = match judge(&reading, lasts) {
-                Finding::Free(condition) => condition,
-                Finding::Held { record, until } => {
+            let condition = match self.find(lasts).await? {
+                (Finding::Free(condition), _) => condition,
+                (Finding::Held { until, .. }, Some(unread)) => {
+                    return Err(Refusal::Held(self.held_unread(&unread, until)));
+                }
+                (Finding::Held { record, until }, None) => {
                     return Err(Refusal::Held(self.held_by(record.as_ref(), until)));
                 }
             };
@@ -96,6 +98,27 @@ impl Place {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// The lease as it is now, and why it cannot be read, if it cannot.
+    async fn find(&self, lasts: Duration) -> Result<(Finding, Option<S3Error>), S3Error> {
+        match self.bucket.read_state(&self.key).await {
+            Ok(reading) => Ok((judge(&reading, lasts), None)),
+            Err(error) if error.is_of_unreadable_content() => {
+                let listed = self.bucket.list_one_state(&self.key).await?;
+                tracing::warn!(key = %self.key, %error, advice = error.advice(), "the lease cannot be read");
+                Ok((judge_unread(&listed), Some(error)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Until when a lease counts as held that cannot be read, why it cannot be, and what to do.
+    fn held_unread(&self, error: &S3Error, until: Timestamp) -> Failure {
+        let (key, bucket) = (&self.key, self.bucket.name());
+        let message = format!("{key} of bucket {bucket} counts as held until {until}: {error}");
+        let advice = format!("{}; a run after that time replaces it", error.advice());
+        already_running(message, advice)
     }
 
     /// Who has the lease, since when and until when, and what to do.
@@ -118,14 +141,7 @@ impl Place {
                 "run again after that time",
             ),
         };
-        Failure {
-            key: None,
-            operation: Operation::PutObject.name(),
-            code: Some("AlreadyRunning".to_owned()),
-            message,
-            advice: advice.to_owned(),
-            request_id: None,
-        }
+        already_running(message, advice.to_owned())
     }
 
     async fn write(&self, record: &Record, condition: &Condition) -> Result<ETag, S3Error> {
@@ -247,6 +263,17 @@ impl Lease {
     fn stays(&self, why: &str) {
         let key = &self.place.key;
         tracing::warn!(%key, why, "the lease could not be given back; it ends by itself");
+    }
+}
+
+fn already_running(message: String, advice: String) -> Failure {
+    Failure {
+        key: None,
+        operation: Operation::PutObject.name(),
+        code: Some("AlreadyRunning".to_owned()),
+        message,
+        advice,
+        request_id: None,
     }
 }
 

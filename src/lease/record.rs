@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Timestamp;
 use crate::plan::Run;
-use crate::s3::{Condition, Reading};
+use crate::s3::{Condition, Listed, Reading};
 
 /// The format that this version writes, and the one that it reads. Fields may be added to it.
 const FORMAT: u64 = 1;
@@ -129,6 +129,21 @@ pub fn judge(reading: &Reading, lasts: Duration) -> Finding {
     }
 }
 
+/// Judges a lease that cannot be read, by what a listing tells of it: somebody may hold it, but for no
+/// longer than the longest lease lasts after it was written.
+pub fn judge_unread(listed: &Listed) -> Finding {
+    let Some((etag, written)) = &listed.state else {
+        return Finding::Free(Condition::Create);
+    };
+    if listed.at.since(*written) >= LONGEST {
+        return Finding::Free(Condition::Replace(etag.clone()));
+    }
+    Finding::Held {
+        record: None,
+        until: written.plus(LONGEST),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,6 +256,28 @@ mod tests {
             assert!(!is_free(body.as_bytes(), 179), "{body}");
             assert!(is_free(body.as_bytes(), 180), "{body}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_at_all_is_held_for_the_longest_time_of_a_lease() {
+        let listed = |age| Listed {
+            state: Some((ETag::new("e"), NOW)),
+            at: NOW.plus(Duration::from_secs(age)),
+        };
+        let nothing = Listed {
+            state: None,
+            at: NOW,
+        };
+        let until = NOW.plus(LONGEST);
+        let held = Finding::Held {
+            record: None,
+            until,
+        };
+        let free = Finding::Free(Condition::Replace(ETag::new("e")));
+
+        assert_eq!(judge_unread(&listed(3599)), held);
+        assert_eq!(judge_unread(&listed(3600)), free);
+        assert_eq!(judge_unread(&nothing), Finding::Free(Condition::Create));
     }
 
     #[test]

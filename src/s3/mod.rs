@@ -1,6 +1,7 @@
 //! The only door to AWS S3. Nothing outside of this room names the SDK; what comes out of it speaks
 //! our words, and its errors are one type with one classifier.
 
+mod advice;
 mod blank;
 mod bucket;
 mod client;
@@ -26,6 +27,6 @@ pub use guard::Requests;
 pub use no_reply::ConnectFailure;
 pub use pace::Paces;
 pub use read::{Page, PageStart};
-pub use state::{Condition, Contents, Reading, State};
+pub use state::{Condition, Contents, Listed, Reading, State};
 pub use upload::Upload;
 pub use write::{MAX_COPY, Target, Written};

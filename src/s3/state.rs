@@ -13,6 +13,7 @@ use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
+use aws_sdk_s3::types::StorageClass;
 use tokio::time::{sleep, timeout};
 
 use super::bucket::Bucket;
@@ -42,6 +43,15 @@ pub struct Reading {
     /// The object; none if there is no such object.
     pub state: Option<State>,
     /// When S3 answered, by the clock that dates objects too; by this machine's if it did not say.
+    pub at: Timestamp,
+}
+
+/// What a listing tells of an object of the program's own, which may be one that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its entity tag, and when it was written, by S3's clock; none if there is no such object.
+    pub state: Option<(ETag, Timestamp)>,
+    /// When S3 answered, by the same clock.
     pub at: Timestamp,
 }
 
@@ -84,6 +94,47 @@ impl Bucket {
                 read => return read,
             }
         }
+    }
+
+    /// Looks for an object of the program's own in a listing: that tells enough of one that cannot be read to
+    /// replace it.
+    ///
+    /// # Errors
+    /// Why S3 refused.
+    pub async fn list_one_state(&self, key: &Key) -> Result<Listed, S3Error> {
+        let operation = Operation::ListObjectsV2;
+        let date = ReplyDate::default();
+        let reply = self
+            .clients
+            .repeatable
+            .list_objects_v2()
+            .bucket(self.name.as_str())
+            .prefix(key.as_str())
+            .max_keys(1)
+            .set_expected_bucket_owner(self.owner.clone())
+            .customize()
+            .interceptor(date.clone())
+            .send()
+            .await
+            .map_err(|error| S3Error::from_sdk(operation, &self.name, &error).about(key))?;
+        let found = reply.contents().iter().find_map(|object| {
+            let modified = object.last_modified()?.to_millis().ok()?;
+            let is_it = object.key() == Some(key.as_str());
+            is_it.then(|| (object.e_tag(), Timestamp::from_millis(modified)))
+        });
+        let state = match found {
+            None => None,
+            Some((Some(etag), modified)) => Some((ETag::new(etag), modified)),
+            Some((None, _)) => {
+                let doubt = "the listing has no ETag of it".to_owned();
+                let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
+                return Err(error.about(key));
+            }
+        };
+        Ok(Listed {
+            state,
+            at: date.read(),
+        })
     }
 
     /// Writes an object of the program's own.
@@ -204,6 +255,8 @@ impl Bucket {
             .set_if_none_match(none_match)
             .set_if_match(if_match)
             .content_type(contents.content_type)
+            // Not what a bucket or a proxy has for a default: it is read by every run.
+            .storage_class(StorageClass::Standard)
             .set_bucket_key_enabled(algorithm.is_some().then_some(true))
             .set_server_side_encryption(algorithm)
             .set_ssekms_key_id(kms_key)
