@@ -47,6 +47,11 @@ export interface FunctionSettings {
    */
   readonly kmsKeyArn?: Setting;
   /**
+   * Keys that encrypted the backups before, comma separated: what was written under them must be readable still.
+   * @default - none
+   */
+  readonly formerKmsKeyArns?: Setting;
+  /**
    * Whether what is gone from the primary bucket gets a delete marker in the backup bucket. Its versions stay.
    * @default false
    */

@@ -7,7 +7,7 @@ import { Construct } from 'constructs';
 import { type Choice, decidedLater } from './choice.ts';
 import { wildcardIn } from './findings.ts';
 import * as permissions from './permissions.ts';
-import { conditionOf, type Setting, valueOf } from './setting.ts';
+import { conditionOf, listOf, type Setting, valueOf } from './setting.ts';
 
 export interface BackupRoleProps {
   /** ARN of the primary bucket. */
@@ -33,6 +33,11 @@ export interface BackupRoleProps {
    * @default - keys that Amazon S3 manages, which need no permission
    */
   readonly kmsKeyArn?: Setting;
+  /**
+   * Keys that encrypted the backups before, comma separated.
+   * @default - none
+   */
+  readonly formerKmsKeyArns?: Setting;
 }
 
 export class BackupRole extends Construct {
@@ -65,6 +70,7 @@ export class BackupRole extends Construct {
     this.allowMarking(destinationObjects, props.markDeletions ?? false);
     this.allowKey('SourceKey', permissions.SOURCE_KEY_ACTIONS, props.sourceKmsKeyArn);
     this.allowKey('BackupKey', permissions.DESTINATION_KEY_ACTIONS, props.kmsKeyArn);
+    this.allowKeys('FormerBackupKeys', permissions.FORMER_KEY_ACTIONS, props.formerKmsKeyArns);
   }
 
   /** A policy of its own, because it exists only if deletions are marked. */
@@ -85,17 +91,24 @@ export class BackupRole extends Construct {
 
   /** A policy of its own, because it exists only if the key is given. */
   private allowKey(id: string, actions: readonly string[], keyArn: Setting | undefined): void {
-    if (keyArn === undefined) {
-      return;
+    if (keyArn !== undefined) {
+      this.allowOnly(id, keyArn, allow(id, actions, valueOf(keyArn)));
     }
-    const policy = new iam.Policy(this, id, {
-      roles: [this.role],
-      statements: [allow(id, actions, valueOf(keyArn))],
-    });
-    (policy.node.defaultChild as iam.CfnPolicy).cfnOptions.condition = conditionOf(keyArn);
+  }
+
+  /** The same for several keys, comma separated. */
+  private allowKeys(id: string, actions: readonly string[], keyArns: Setting | undefined): void {
+    if (keyArns !== undefined) {
+      this.allowOnly(id, keyArns, allow(id, actions, ...listOf(keyArns)));
+    }
+  }
+
+  private allowOnly(id: string, setting: Setting, statement: iam.PolicyStatement): void {
+    const policy = new iam.Policy(this, id, { roles: [this.role], statements: [statement] });
+    (policy.node.defaultChild as iam.CfnPolicy).cfnOptions.condition = conditionOf(setting);
   }
 }
 
-function allow(sid: string, actions: readonly string[], resource: string): iam.PolicyStatement {
-  return new iam.PolicyStatement({ sid, actions: [...actions], resources: [resource] });
+function allow(sid: string, actions: readonly string[], ...resources: string[]): iam.PolicyStatement {
+  return new iam.PolicyStatement({ sid, actions: [...actions], resources });
 }

@@ -25,6 +25,7 @@ export function backupProps(context: Context): BackupProps {
     notificationEmail: text(context, 'notificationEmail'),
     sourceKmsKeyArn: text(context, 'sourceKmsKeyArn'),
     kmsKeyArn: text(context, 'kmsKeyArn'),
+    formerKmsKeyArns: text(context, 'formerKmsKeyArns'),
     markDeletions: choice(context, 'deletions', { keep: false, mark: true }),
     options: {
       sourcePrefix: text(context, 'sourcePrefix'),

@@ -3,6 +3,7 @@ import type { CfnParameterProps } from 'aws-cdk-lib';
 import { DEFAULT_SCHEDULE } from './schedule.ts';
 
 const BUCKET_NAME_OR_EMPTY = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
+const KEY_ARNS_OR_EMPTY = '^$|^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[^,]+(,arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[^,]+)*$';
 const KEY_ARN_OR_EMPTY = '^$|^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$';
 
 /** What Amazon CloudWatch Logs allows. */
@@ -35,6 +36,9 @@ const BUCKETS = {
   }),
   KmsKeyArn: optional('ARN of the KMS key that encrypts the backups. Empty: keys that Amazon S3 manages.', {
     allowedPattern: KEY_ARN_OR_EMPTY,
+  }),
+  FormerKmsKeyArns: optional('ARNs of the KMS keys that encrypted the backups before, comma separated, without blanks.', {
+    allowedPattern: KEY_ARNS_OR_EMPTY,
   }),
 };
 

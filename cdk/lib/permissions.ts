@@ -45,6 +45,11 @@ export const DESTINATION_KEY_ACTIONS = [
   'kms:Decrypt', // Multi-part copies and reads of what was written.
 ] as const;
 
+/** Actions on the keys that encrypted the backups before, if there are any. */
+export const FORMER_KEY_ACTIONS = [
+  'kms:Decrypt', // HeadObject and GetObject of what was written under them, the program's own objects among it.
+] as const;
+
 /** Actions on the key that encrypts the primary bucket, if there is one. */
 export const SOURCE_KEY_ACTIONS = [
   'kms:Decrypt', // CopyObject and UploadPartCopy read the source.

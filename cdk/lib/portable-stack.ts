@@ -44,6 +44,7 @@ export class PortableStack extends Stack {
       notificationEmail: this.optional('NotificationEmail'),
       sourceKmsKeyArn: this.optional('SourceKmsKeyArn'),
       kmsKeyArn: this.optional('KmsKeyArn'),
+      formerKmsKeyArns: this.optional('FormerKmsKeyArns'),
       markDeletions: this.when('DeletionsIsMark', Fn.conditionEquals(parameters.Deletions, 'mark')),
       endpointUrl: this.optional('AwsEndpointUrl'),
       options: {

@@ -29,6 +29,14 @@ export function valueOf(setting: Setting): string {
   return typeof setting === 'object' ? setting.value : setting;
 }
 
+/** The values of a comma separated list, where it is only used if given. */
+export function listOf(setting: Setting): string[] {
+  if (typeof setting === 'object') {
+    return Fn.split(',', setting.value);
+  }
+  return setting.split(',').map((value) => value.trim()).filter((value) => value !== '');
+}
+
 /** The condition under which something that depends on the setting exists; none means always. */
 export function conditionOf(setting: Setting): CfnCondition | undefined {
   return typeof setting === 'object' ? setting.given : undefined;

@@ -91,7 +91,9 @@ test('a variable is absent when its parameter is empty', () => {
 test('permission to use a key exists only with the key, and to place a marker only if that is asked for', () => {
   const policies = Object.values<any>(template.Resources).filter(({ Type }) => Type === 'AWS::IAM::Policy');
 
-  assert.deepEqual(policies.map(({ Condition }) => Condition).sort(), ['DeletionsIsMark', 'KmsKeyArnIsGiven', 'SourceKmsKeyArnIsGiven']);
+  assert.deepEqual(policies.map(({ Condition }) => Condition).sort(), [
+    'DeletionsIsMark', 'FormerKmsKeyArnsIsGiven', 'KmsKeyArnIsGiven', 'SourceKmsKeyArnIsGiven',
+  ]);
 });
 
 test('the address of a local AWS does not weaken a policy', () => {

@@ -44,6 +44,13 @@ test('keys bring exactly their own actions', () => {
   ]);
 });
 
+test('former keys can be read with and not written with', () => {
+  const template = backupTemplate({ formerKmsKeyArns: `${KEY_ARN}, ${SOURCE_KEY_ARN}` });
+
+  const added = granted(template).filter((grant) => !WITHOUT_KEYS.includes(grant));
+  assert.deepEqual(added, [`kms:Decrypt on ${KEY_ARN}`, `kms:Decrypt on ${SOURCE_KEY_ARN}`]);
+});
+
 test('marking deletions brings exactly the action that places a marker', () => {
   const template = backupTemplate({ markDeletions: true });
 
