@@ -154,7 +154,8 @@ impl Handler {
         deadline: Option<Deadline>,
         watch: impl FnMut(&Report),
     ) -> Result<Ended, HandlerError> {
-        let config = Config::from_vars(self.vars.iter().cloned())?;
+        let mut config = Config::from_vars(self.vars.iter().cloned())?;
+        config.max_concurrency = self.connections.fitting(config.max_concurrency);
         let run = Run::begin(SystemTime::now().into(), fastrand::u16(..)).on(&self.holder());
         let plan = match request {
             Request::Backup(request) => plan::make(request, &config, run, deadline)?,

@@ -16,9 +16,12 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Region};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use super::door::http_client;
+use super::descriptors::DescriptorBudget;
+use super::door::Network;
+use super::endpoint::{self, Endpoint};
 use super::guard::{Requests, Tally, WholeReplies};
 use super::pace::Paces;
+use super::proxy::Proxies;
 use super::send_again::{Contact, SendAgain};
 
 /// How long a connection may take, with its TLS handshake. A lost packet of its first three is sent again
@@ -84,6 +87,9 @@ pub struct Connections {
     base: SdkConfig,
     patience: Patience,
     tally: Tally,
+    network: Network,
+    endpoint: Endpoint,
+    budget: DescriptorBudget,
     /// For what is read in bulk. Made when it is first needed, for it takes a millisecond.
     bulk: OnceLock<SharedHttpClient>,
     by_region: Mutex<BTreeMap<String, Clients>>,
@@ -104,22 +110,33 @@ pub(super) struct Clients {
 impl Connections {
     /// From the environment's credentials, region and endpoint.
     pub async fn from_env() -> Self {
+        let network = Network::by(Proxies::from_vars(|name| std::env::var(name).ok()));
         let base = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(http_client())
+            .http_client(network.client())
             // Retries are ours. Without these, the SDK reads them from the environment and the profile,
             // and panics at what it does not know, such as the `legacy` mode of the AWS CLI.
             .retry_config(RetryConfig::standard())
             .load()
             .await;
-        Self::new(base, Patience::default())
+        if let Some(file) = endpoint::ca_bundle(&base) {
+            network.trust_file(&file);
+        }
+        Self {
+            network,
+            budget: DescriptorBudget::raised(),
+            ..Self::new(base, Patience::default())
+        }
     }
 
     /// From a configuration of the SDK.
     pub fn new(base: SdkConfig, patience: Patience) -> Self {
         Self {
+            endpoint: Endpoint::of(&base),
             base,
             patience,
             tally: Tally::default(),
+            network: Network::default(),
+            budget: DescriptorBudget::UNBOUNDED,
             bulk: OnceLock::new(),
             by_region: Mutex::default(),
         }
@@ -132,7 +149,21 @@ impl Connections {
 
     /// The budgets of one run, of so many copies at once at most.
     pub fn paces(&self, most_copies: usize) -> Paces {
-        Paces::new(most_copies, &self.tally)
+        let budget = self.budget;
+        Paces::new(most_copies.min(budget.copies), budget.pages, &self.tally)
+    }
+
+    /// So many copies at once, or as many as there are file descriptors for.
+    pub fn fitting(&self, copies: usize) -> usize {
+        let fitting = copies.min(self.budget.copies);
+        if fitting < copies {
+            tracing::warn!(
+                copies,
+                fitting,
+                "few file descriptors: fewer copies at once"
+            );
+        }
+        fitting
     }
 
     pub(super) fn patience(&self) -> Patience {
@@ -157,7 +188,7 @@ impl Connections {
                 let contact = contact.clone();
                 self.config(region, SendAgain { in_doubt, contact })
             };
-            let bulk = self.bulk.get_or_init(http_client).clone();
+            let bulk = self.bulk.get_or_init(|| self.network.client()).clone();
             Clients {
                 repeatable: Client::from_conf(config(true).build()),
                 unrepeatable: Client::from_conf(config(false).build()),
@@ -174,10 +205,11 @@ impl Connections {
         let bucket_without_bottom = RetryPartition::custom("s3-backup")
             .token_bucket(TokenBucket::unlimited())
             .build();
-        Builder::from(&self.base)
+        let mut config = Builder::from(&self.base);
+        config.set_endpoint_url(self.endpoint.url.clone());
+        config
             .region(Region::new(region.to_owned()))
-            // Servers at addresses of their own seldom have a host name for each bucket.
-            .force_path_style(self.base.endpoint_url().is_some())
+            .force_path_style(self.endpoint.path_style)
             .retry_config(self.patience.retries())
             .retry_partition(bucket_without_bottom)
             .interceptor(send_again.contact.clone())

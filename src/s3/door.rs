@@ -1,10 +1,12 @@
-//! The HTTP client that all requests go through. It chooses the way of each one, and tells what
-//! happened where no reply came.
+//! The HTTP client that all requests go through. It chooses the way of each one, directly or by a proxy,
+//! and tells what happened where no reply came.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use aws_smithy_http_client::tls;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -13,19 +15,78 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use super::no_reply::{NoReply, Peer};
+use super::proxy::{Proxies, Proxy};
+use super::trust::Trust;
 
-/// An HTTP client, with connections of its own.
+/// How requests leave this machine. Its clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Network(Arc<Settings>);
+
+#[derive(Debug, Default)]
+struct Settings {
+    proxies: Proxies,
+    /// Known once the profile has been read, and before the first TLS connection. Until then, and without a
+    /// setting, the system's.
+    trust: OnceLock<Trust>,
+}
+
+impl Network {
+    /// By these proxies.
+    pub fn by(proxies: Proxies) -> Self {
+        Self(Arc::new(Settings {
+            proxies,
+            trust: OnceLock::new(),
+        }))
+    }
+
+    /// Trusts the certificates of a file, and no others.
+    pub fn trust_file(&self, path: &str) {
+        self.0.trust.get_or_init(|| Trust::of_file(path));
+    }
+
+    /// An HTTP client, with connections of its own.
+    pub fn client(&self) -> SharedHttpClient {
+        let proxies = &self.0.proxies;
+        SharedHttpClient::new(Door {
+            network: self.clone(),
+            direct: self.way(ProxyConfig::disabled),
+            by_http_proxy: proxies.http.as_ref().map(|proxy| self.by_proxy(proxy)),
+            by_https_proxy: proxies.https.as_ref().map(|proxy| self.by_proxy(proxy)),
+        })
+    }
+
+    fn by_proxy(&self, proxy: &Proxy) -> SharedHttpClient {
+        let url = proxy.url.clone().unwrap_or_default();
+        self.way(move || ProxyConfig::all(url.as_str()).unwrap_or_else(|_| ProxyConfig::disabled()))
+    }
+
+    fn way(&self, proxy: impl Fn() -> ProxyConfig + Send + Sync + 'static) -> SharedHttpClient {
+        let network = self.clone();
+        let connector = move |settings: Option<&HttpConnectorSettings>,
+                              _: Option<&RuntimeComponents>| {
+            let trust = network.0.trust.get_or_init(Trust::of_system);
+            Connector::builder()
+                .connector_settings(settings.cloned().unwrap_or_default())
+                .proxy_config(proxy())
+                .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+                .tls_context(trust.context())
+                .build()
+        };
+        aws_smithy_http_client::Builder::new().build_with_connector_fn(connector)
+    }
+}
+
+/// An HTTP client, with connections of its own, that goes by no proxy.
 pub fn http_client() -> SharedHttpClient {
-    let tls = tls::Provider::Rustls(CryptoMode::Ring);
-    let direct = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls)
-        .build_https();
-    SharedHttpClient::new(Door { direct })
+    Network::default().client()
 }
 
 #[derive(Debug)]
 struct Door {
+    network: Network,
     direct: SharedHttpClient,
+    by_http_proxy: Option<SharedHttpClient>,
+    by_https_proxy: Option<SharedHttpClient>,
 }
 
 impl HttpClient for Door {
@@ -34,25 +95,49 @@ impl HttpClient for Door {
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
+        let connector = |way: &SharedHttpClient| way.http_connector(settings, components);
         SharedHttpConnector::new(Ways {
-            direct: self.direct.http_connector(settings, components),
+            network: self.network.clone(),
+            direct: connector(&self.direct),
+            by_http_proxy: self.by_http_proxy.as_ref().map(connector),
+            by_https_proxy: self.by_https_proxy.as_ref().map(connector),
         })
     }
 }
 
 #[derive(Debug)]
 struct Ways {
+    network: Network,
     direct: SharedHttpConnector,
+    by_http_proxy: Option<SharedHttpConnector>,
+    by_https_proxy: Option<SharedHttpConnector>,
 }
 
 impl HttpConnector for Ways {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let uri = request.uri();
+        let settings = &self.network.0;
+        let proxy = settings.proxies.proxy_of(uri);
+        let is_tls = uri.starts_with("https:");
         let peer = Peer {
-            host: authority(request.uri()).to_owned(),
-            proxy: None,
+            host: authority(uri).to_owned(),
+            proxy: proxy.map(|proxy| proxy.name.clone()),
+        };
+        let trust = settings.trust.get().filter(|_| is_tls);
+        let problem = trust
+            .and_then(Trust::problem)
+            .or_else(|| proxy?.url.as_ref().err().map(String::as_str));
+        if let Some(problem) = problem {
+            let error = NoReply::by_setting(peer, problem.to_owned());
+            return HttpConnectorFuture::ready(Err(error));
+        }
+        let way = match proxy {
+            Some(_) if is_tls => self.by_https_proxy.as_ref(),
+            Some(_) => self.by_http_proxy.as_ref(),
+            None => None,
         };
         let began = Instant::now();
-        let reply = self.direct.call(request);
+        let reply = way.unwrap_or(&self.direct).call(request);
         HttpConnectorFuture::new(async move {
             reply
                 .await

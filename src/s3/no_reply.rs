@@ -146,6 +146,18 @@ impl NoReply {
         }
     }
 
+    /// A request that a setting of the network keeps from being sent.
+    pub fn by_setting(peer: Peer, problem: String) -> ConnectorError {
+        let no_reply = Self {
+            reason: NoReplyReason::NoConnection(ConnectFailure::Setting),
+            took: Duration::ZERO,
+            peer,
+            source: problem.clone().into(),
+            detail: problem,
+        };
+        ConnectorError::user(no_reply.into())
+    }
+
     /// The one that is behind an error; none if a reply came, or the call was given up.
     pub fn behind<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         chain(error).find_map(|error| error.downcast_ref())

@@ -36,11 +36,11 @@ pub struct Paces {
 }
 
 impl Paces {
-    /// At most so many copies at once.
-    pub(super) fn new(most_copies: usize, tally: &Tally) -> Self {
+    /// At most so many copies and so many pages at once.
+    pub(super) fn new(most_copies: usize, most_pages: usize, tally: &Tally) -> Self {
         Self {
             copies: Pace::new(most_copies, Kind::Other, tally.clone()),
-            listings: Pace::new(MOST_PAGES, Kind::Listing, tally.clone()),
+            listings: Pace::new(MOST_PAGES.min(most_pages), Kind::Listing, tally.clone()),
         }
     }
 }

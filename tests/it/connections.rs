@@ -1,7 +1,7 @@
 //! Connections that end, cannot be made, or lead through a proxy.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -114,7 +114,7 @@ fn assert_told(variables: &[(&str, &str)], parts: &[&str]) {
 }
 
 /// A port at which nothing listens.
-fn dead_port() -> String {
+pub fn dead_port() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }
@@ -124,17 +124,14 @@ fn server(answer: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { continue };
-            read_some(&mut stream);
-            let _ = stream.write_all(answer);
+        for mut stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(answer);
+            });
         }
     });
     address
-}
-
-fn read_some(stream: &mut TcpStream) {
-    let _ = stream.read(&mut [0; 4096]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod large;
 mod lease;
 mod listing;
 mod model;
+mod network;
 mod nothing;
 mod pace;
 mod plan;

@@ -1,0 +1,86 @@
+//! Where S3 is, and how its buckets are named: by the settings that the AWS CLI reads, too.
+
+use aws_config::SdkConfig;
+use aws_types::service_config::ServiceConfigKey;
+
+/// Where S3 is, if it is not AWS's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    /// Its URL; AWS's own without one.
+    pub url: Option<String>,
+    /// Whether buckets are named in the path, not in the host.
+    pub path_style: bool,
+}
+
+impl Endpoint {
+    /// As the environment and the profile say.
+    pub fn of(base: &SdkConfig) -> Self {
+        let url = match setting(base, "AWS_ENDPOINT_URL", "endpoint_url") {
+            Some(url) if !base.get_origin("endpoint_url").is_client_config() => Some(url),
+            _ => base.endpoint_url().map(str::to_owned),
+        };
+        // Servers at addresses of their own seldom have a host name for each bucket.
+        let path_style = match addressing_style(base).as_deref() {
+            Some("path") => true,
+            Some("virtual") => false,
+            _ => url.is_some(),
+        };
+        let url = url.map(with_slash);
+        Self { url, path_style }
+    }
+}
+
+/// The file of certificates to trust, in the place of the system's.
+pub(super) fn ca_bundle(base: &SdkConfig) -> Option<String> {
+    setting(base, "AWS_CA_BUNDLE", "ca_bundle").filter(|path| !path.is_empty())
+}
+
+/// `addressing_style` in the section `s3` of the profile. No variable has it.
+fn addressing_style(base: &SdkConfig) -> Option<String> {
+    let section = setting(base, "", "s3")?;
+    section.lines().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name.trim() == "addressing_style").then(|| value.trim().to_owned())
+    })
+}
+
+/// A setting of S3 or of all services, from the environment or the profile.
+fn setting(base: &SdkConfig, variable: &str, profile: &str) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id("S3")
+        .env(variable)
+        .profile(profile)
+        .build()
+        .ok()?;
+    base.service_config()?.load_config(key)
+}
+
+/// The SDK puts bucket and key right behind the path of an endpoint.
+fn with_slash(url: String) -> String {
+    let path = url
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split_once('/'));
+    match path {
+        Some((_, path)) if !path.is_empty() && !path.ends_with('/') && !path.contains('?') => {
+            url + "/"
+        }
+        _ => url,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_ends_with_a_slash() {
+        for (given, joined) in [
+            ("http://host/storage/v1/s3", "http://host/storage/v1/s3/"),
+            ("http://host/storage/", "http://host/storage/"),
+            ("http://host", "http://host"),
+            ("http://host/", "http://host/"),
+        ] {
+            assert_eq!(with_slash(given.to_owned()), joined);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Which certificates of servers are trusted: the system's, or those of AWS_CA_BUNDLE in their place, as
+//! the AWS CLI has it.
+
+use std::fs;
+
+use aws_smithy_http_client::tls::{TlsContext, TrustStore};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+/// The certificates that are trusted, or what is wrong with the file that names them.
+#[derive(Clone, Debug)]
+pub(super) struct Trust(Result<Option<TrustStore>, String>);
+
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
+
+impl Trust {
+    /// The system's.
+    pub fn of_system() -> Self {
+        Self(Ok(None))
+    }
+
+    /// Those of a file, in PEM. One that cannot be read is left out, if there are others.
+    pub fn of_file(path: &str) -> Self {
+        let told = |problem: &str| Err(format!("AWS_CA_BUNDLE = {path:?} {problem}"));
+        let bundle = match fs::read(path) {
+            Ok(bundle) => bundle,
+            Err(error) => return Self(told(&format!("cannot be read: {error}"))),
+        };
+        let bundle = String::from_utf8_lossy(&bundle);
+        let mut store = TrustStore::empty();
+        let mut any = false;
+        for certificate in bundle.split_inclusive(END).filter_map(certificate) {
+            store.add_pem_certificate(certificate);
+            any = true;
+        }
+        Self(if any {
+            Ok(Some(store))
+        } else {
+            told("has no certificate in PEM")
+        })
+    }
+
+    /// What TLS connections are made with.
+    pub fn context(&self) -> TlsContext {
+        let store = self.0.clone().ok().flatten().unwrap_or_default();
+        let context = TlsContext::builder().with_trust_store(store).build();
+        context.unwrap_or_default()
+    }
+
+    /// What is wrong with the file.
+    pub fn problem(&self) -> Option<&str> {
+        self.0.as_ref().err().map(String::as_str)
+    }
+}
+
+/// The certificate at the end of a text, if it is one: the client would panic at another.
+fn certificate(text: &str) -> Option<&str> {
+    let pem = &text[text.find(BEGIN)?..];
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
+    RootCertStore::empty().add(certificate).ok()?;
+    Some(pem)
+}
