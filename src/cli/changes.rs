@@ -12,7 +12,7 @@ use crate::snapshot::{Index, RowRef};
 /// Changes of each kind that the one JSON object tells; all are in the lines.
 const MOST_TOLD: usize = 100;
 /// Bytes of JSON that the changes of one kind may take in it.
-const MOST_BYTES: usize = 64 * 1024;
+const MOST_BYTES: usize = 96 * 1024;
 
 /// A change in JSON.
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +32,7 @@ struct Facts {
     source_modified: Timestamp,
     source_version_id: Option<String>,
     backup_etag: String,
+    backup_modified: Option<Timestamp>,
     backup_version_id: Option<String>,
     storage_class: String,
     checksum: Option<String>,
@@ -46,6 +47,7 @@ impl From<RowRef<'_>> for Facts {
             source_modified: row.source_modified,
             source_version_id: owned(row.source_version_id),
             backup_etag: row.backup_etag.to_owned(),
+            backup_modified: row.backup_modified,
             backup_version_id: owned(row.backup_version_id),
             storage_class: row.storage_class.to_owned(),
             checksum: owned(row.checksum),
@@ -310,6 +312,7 @@ mod tests {
             source_modified: Timestamp::from_millis(1_795_226_400_000),
             source_version_id: None,
             backup_etag: ETag::new("9e107d9d372bb6826bd81d3542a419d6"),
+            backup_modified: None,
             backup_version_id: Some(VersionId::new("3sL4kqtJlcpXroDTDmJ")),
             storage_class: StorageClass::new(None),
             checksum: Some("crc64nvme:AAECAwQFBgc=".to_owned()),

@@ -284,8 +284,9 @@ fn recorded(object: Object, proof: Proof) -> (Key, Option<Recorded>) {
     let key = object.key.clone();
     let row = match proof {
         Proof::Recorded(row) => return (object.key, Some(Recorded::Kept(row))),
-        Proof::Moved(row, class) => Row {
-            storage_class: class,
+        Proof::Relisted(row, backup) => Row {
+            storage_class: backup.storage_class,
+            backup_modified: Some(backup.last_modified),
             ..row.row().to_row()
         },
         Proof::Listed(backup) => Row {
@@ -295,6 +296,7 @@ fn recorded(object: Object, proof: Proof) -> (Key, Option<Recorded>) {
             source_modified: object.last_modified,
             source_version_id: None,
             backup_etag: backup.etag,
+            backup_modified: Some(backup.last_modified),
             backup_version_id: None,
             storage_class: backup.storage_class,
             checksum: None,

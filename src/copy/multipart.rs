@@ -185,7 +185,10 @@ impl Copier {
             let is_copy = now.size == object.size && Some(&now.etag) == etag.as_ref();
             is_copy && is_later(now, copied.backup)
         });
-        Ok(written.map(|now| Written::of(now.etag, None)))
+        Ok(written.map(|now| Written {
+            modified: Some(now.last_modified),
+            ..Written::of(now.etag, None)
+        }))
     }
 
     /// What cannot be aborted is left to the bucket's lifecycle, which aborts after seven days.

@@ -104,7 +104,10 @@ impl Copier {
         let key = self.placement.backup_key(&object.key);
         match self.destination.head(&key).await {
             Ok(Some(now)) if is_copy(&object, &now) && is_later(&now, backup) => {
-                let written = Written::of(now.etag, None);
+                let written = Written {
+                    modified: Some(now.last_modified),
+                    ..Written::of(now.etag, None)
+                };
                 Round::Done(self.confirmed(listed, &object, written))
             }
             Ok(_) => Round::Again(object, error),
@@ -120,6 +123,7 @@ impl Copier {
             source_modified: object.last_modified,
             source_version_id: written.source_version,
             backup_etag: written.etag,
+            backup_modified: written.modified,
             backup_version_id: written.version,
             storage_class: self.rules.storage_class.class_of(object).clone(),
             checksum: written.checksum.map(|checksum| checksum.to_string()),

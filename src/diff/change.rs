@@ -53,6 +53,10 @@ impl What {
         } else if before.storage_class != after.storage_class {
             Some(Self::Class)
         } else if before.backup_etag != after.backup_etag
+            || before
+                .backup_modified
+                .zip(after.backup_modified)
+                .is_some_and(|(one, other)| one.as_seconds() != other.as_seconds())
             || differ(before.backup_version_id, after.backup_version_id)
             || differ(before.checksum, after.checksum)
         {
@@ -162,6 +166,7 @@ mod tests {
             source_modified: Timestamp::from_millis(i64::from(differs(What::Metadata)) * 1000),
             source_version_id: None,
             backup_etag: ETag::new("e"),
+            backup_modified: None,
             backup_version_id: Some(VersionId::new(if differs(What::Backup) {
                 "2"
             } else {

@@ -1,10 +1,10 @@
 //! What stands under a key in, what is to be done about it out: one pure function.
 //!
 //! What the last snapshot says of the object decides, if it says anything: an object that differs from it
-//! in any part has changed, older or newer. Else the two listings do. Each weaker rule loses data. By size
-//! alone, edits that keep it are missed. By date alone, an upload begun before a run and finished after
-//! it is. By `ETag` alone, rewritten metadata is; and where copies cannot have their source's `ETag`, it
-//! proves nothing.
+//! in any part has changed, older or newer, and so has a backup. If both have, something else has made the copy
+//! since, and the two listings decide, as without a snapshot. Each weaker rule loses data. By size alone, edits
+//! that keep it are missed. By date alone, an upload begun before a run and finished after it is. By `ETag`
+//! alone, rewritten metadata is; and where copies cannot have their source's `ETag`, it proves nothing.
 
 use std::fmt;
 
@@ -86,8 +86,9 @@ impl Action {
 pub enum Proof {
     /// The last snapshot: object and backup are what it says.
     Recorded(Stored),
-    /// The same, but the backup was moved to another storage class, by the bucket's lifecycle.
-    Moved(Stored, StorageClass),
+    /// The same, and the backup as it was listed. It has what the row lacks: another storage class, to which the
+    /// bucket's lifecycle moved it, or the date of a copy that was made in parts.
+    Relisted(Stored, Box<Object>),
     /// The listings: the backup, as it was listed, has the object's `ETag` and is later.
     Listed(Box<Object>),
 }
@@ -97,8 +98,7 @@ impl Proof {
     pub fn class(&self) -> StorageClass {
         match self {
             Self::Recorded(row) => StorageClass::new(Some(row.row().storage_class)),
-            Self::Moved(_, class) => class.clone(),
-            Self::Listed(backup) => backup.storage_class.clone(),
+            Self::Relisted(_, backup) | Self::Listed(backup) => backup.storage_class.clone(),
         }
     }
 }
@@ -215,10 +215,12 @@ pub fn decide(pair: Joined<Object, Object>, record: Option<Stored>, policy: &Pol
             let in_archive = object.storage_class.is_archive();
             let class = &backup.storage_class;
             let proof = match record {
-                Some(record) if record.row().storage_class == class.as_str() => {
+                Some(record)
+                    if record.row().storage_class == class.as_str() && !record.lacks_date() =>
+                {
                     Proof::Recorded(record)
                 }
-                Some(record) => Proof::Moved(record, class.clone()),
+                Some(record) => Proof::Relisted(record, Box::new(backup)),
                 None => Proof::Listed(Box::new(backup)),
             };
             if in_archive {
@@ -243,12 +245,31 @@ fn reason_to_copy(
     if object.size != backup.size {
         return Some(Reason::SizeDiffers);
     }
-    match record.map(Stored::row) {
-        Some(row) if !row.describes(object) => Some(Reason::SourceChanged),
-        Some(row) if !row.is_backed_up_by(backup) => Some(Reason::BackupChanged),
-        None if object.etag != backup.etag => Some(Reason::EtagDiffers),
-        None if backup.last_modified <= object.last_modified => Some(Reason::NotLater),
-        Some(_) | None => None,
+    let Some(row) = record.map(Stored::row) else {
+        return reason_without_record(object, backup);
+    };
+    match (row.describes(object), row.is_backed_up_by(backup)) {
+        // In the second of its copy the object may have been written again: with the same bytes and other
+        // metadata it looks the same.
+        (true, true) => (!backup.is_later_than(object)).then_some(Reason::NotLater),
+        (true, false) => Some(Reason::BackupChanged),
+        (false, true) => Some(Reason::SourceChanged),
+        // An older version that shows again was not copied since.
+        (false, false) if object.last_modified <= row.source_modified => {
+            Some(Reason::SourceChanged)
+        }
+        (false, false) => reason_without_record(object, backup),
+    }
+}
+
+/// What the two listings prove by themselves.
+fn reason_without_record(object: &Object, backup: &Object) -> Option<Reason> {
+    if object.etag != backup.etag {
+        Some(Reason::EtagDiffers)
+    } else if !backup.is_later_than(object) {
+        Some(Reason::NotLater)
+    } else {
+        None
     }
 }
 
@@ -282,6 +303,7 @@ mod tests {
             source_modified: source.last_modified,
             source_version_id: None,
             backup_etag: backup.etag.clone(),
+            backup_modified: Some(backup.last_modified),
             backup_version_id: None,
             storage_class: backup.storage_class.clone(),
             checksum: None,
@@ -329,14 +351,20 @@ mod tests {
                 Some(Reason::NotLater),
             ),
             (
+                "same but backup of the same second",
+                Some(object(5, "e", 1999)),
+                Incremental,
+                Some(Reason::NotLater),
+            ),
+            (
                 "same and backup later",
-                Some(object(5, "e", 1001)),
+                Some(object(5, "e", 2000)),
                 Incremental,
                 None,
             ),
             (
                 "same and backup later, full",
-                Some(object(5, "e", 1001)),
+                Some(object(5, "e", 2000)),
                 Full,
                 Some(Reason::FullRun),
             ),
@@ -365,7 +393,7 @@ mod tests {
     #[test]
     fn what_the_last_snapshot_says_decides_if_it_says_anything() {
         use Mode::{Full, Incremental};
-        let (source, backup) = (object(5, "e-2", 1000), object(5, "flat", 500));
+        let (source, backup) = (object(5, "e-2", 1000), object(5, "flat", 2000));
         let cases = [
             ("all as recorded", source.clone(), backup.clone(), None),
             (
@@ -381,27 +409,51 @@ mod tests {
                 Some(Reason::SourceChanged),
             ),
             (
-                "other source, and the backup has its ETag and is later",
-                object(5, "new", 1001),
-                object(5, "new", 2000),
-                Some(Reason::SourceChanged),
-            ),
-            (
                 "other backup, later and with the source's ETag",
                 source.clone(),
-                object(5, "e-2", 2000),
+                object(5, "e-2", 3000),
                 Some(Reason::BackupChanged),
             ),
             (
-                "other size of both",
-                object(6, "e-2", 1000),
-                object(6, "flat", 500),
+                "the same backup, written again",
+                source.clone(),
+                object(5, "flat", 3000),
+                Some(Reason::BackupChanged),
+            ),
+            (
+                "both are others, and the backup has the source's ETag and is later",
+                object(5, "new", 3000),
+                object(5, "new", 4000),
+                None,
+            ),
+            (
+                "the same, but in the same second",
+                object(5, "new", 3000),
+                object(5, "new", 3999),
+                Some(Reason::NotLater),
+            ),
+            (
+                "both are others, and the source is an older version that shows again",
+                object(5, "new", 900),
+                object(5, "new", 4000),
                 Some(Reason::SourceChanged),
+            ),
+            (
+                "both are others, and not the same",
+                object(5, "new", 3000),
+                object(5, "flat", 4000),
+                Some(Reason::EtagDiffers),
+            ),
+            (
+                "other size of both",
+                object(6, "e-2", 1001),
+                object(6, "flat", 3000),
+                Some(Reason::EtagDiffers),
             ),
             (
                 "other size of the backup",
                 source.clone(),
-                object(6, "flat", 500),
+                object(6, "flat", 2000),
                 Some(Reason::SizeDiffers),
             ),
         ];
@@ -415,12 +467,56 @@ mod tests {
 
             let decided = match action {
                 Action::Copy { reason, .. } => Some(reason),
-                Action::Keep(_, Proof::Recorded(_)) => None,
+                Action::Keep(_, Proof::Recorded(_) | Proof::Listed(_)) => None,
                 other => panic!("{name}: {other:?}"),
             };
             assert_eq!(decided, reason, "{name}");
             assert!(matches!(full, Action::Copy { .. }), "{name}");
         }
+    }
+
+    #[test]
+    fn a_row_proves_nothing_of_an_object_of_the_second_of_its_copy() {
+        for (copied_at, reason) in [
+            (500, Some(Reason::NotLater)),
+            (1000, Some(Reason::NotLater)),
+            (1999, Some(Reason::NotLater)),
+            (2000, None),
+        ] {
+            let (source, backup) = (object(5, "e-2", 1000), object(5, "flat", copied_at));
+            let record = Some(recorded(&source, &backup));
+
+            let action = decide(
+                Joined::Both(source, backup),
+                record,
+                &policy(Mode::Incremental),
+            );
+
+            let decided = match action {
+                Action::Copy { reason, .. } => Some(reason),
+                _ => None,
+            };
+            assert_eq!(decided, reason, "{copied_at}");
+        }
+    }
+
+    #[test]
+    fn a_date_that_the_copy_did_not_tell_is_learned_from_the_listing() {
+        let (source, backup) = (object(5, "e", 1000), object(5, "e", 2000));
+        let row = Row {
+            backup_modified: None,
+            ..recorded(&source, &backup).row().to_row()
+        };
+        let record = samples::segment(&[row]).rows().next().unwrap().unwrap();
+
+        let action = decide(
+            Joined::Both(source.clone(), backup.clone()),
+            Some(record.clone()),
+            &policy(Mode::Incremental),
+        );
+
+        let proof = Proof::Relisted(record, Box::new(backup));
+        assert_eq!(action, Action::Keep(source, proof));
     }
 
     #[test]
@@ -438,7 +534,7 @@ mod tests {
             &policy(Mode::Incremental),
         );
 
-        let proof = Proof::Moved(record, moved.storage_class);
+        let proof = Proof::Relisted(record, Box::new(moved));
         assert_eq!(action, Action::Keep(source, proof));
     }
 

@@ -20,6 +20,14 @@ pub struct Object {
     pub storage_class: StorageClass,
 }
 
+impl Object {
+    /// Whether it was written in a later second than the other one. In the same second either may be the
+    /// later: S3 dates objects by whole seconds.
+    pub fn is_later_than(&self, other: &Self) -> bool {
+        self.last_modified.as_seconds() > other.last_modified.as_seconds()
+    }
+}
+
 /// An entity tag without its quotes.
 ///
 /// The MD5 of the content only for objects that were written in one request and are not encrypted

@@ -22,6 +22,11 @@ impl Timestamp {
         self.0
     }
 
+    /// Whole seconds since the epoch. S3's listings tell no more, though a reply to a copy may.
+    pub fn as_seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
     /// The time from `earlier` to `self`; zero if it lies in the future.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
@@ -91,6 +96,8 @@ mod tests {
 
         assert_eq!(time.to_string(), "2026-11-21T02:00:00Z");
         assert_eq!(time.as_file_name(), "2026-11-21T02-00-00Z");
+        assert_eq!(time.as_seconds(), 1_795_226_400);
+        assert_eq!(Timestamp::from_millis(-1).as_seconds(), -1);
     }
 
     #[test]

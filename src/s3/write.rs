@@ -10,7 +10,9 @@ use aws_sdk_s3::types::{
 use super::blank;
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
-use crate::model::{Checksum, ChecksumAlgorithm, ETag, Key, Object, StorageClass, VersionId};
+use crate::model::{
+    Checksum, ChecksumAlgorithm, ETag, Key, Object, StorageClass, Timestamp, VersionId,
+};
 
 /// The most that one `CopyObject` copies: 5 GiB. S3 says "5 GB" and means this.
 pub const MAX_COPY: u64 = 5 * 1024 * 1024 * 1024;
@@ -33,6 +35,8 @@ pub struct Target<'a> {
 pub struct Written {
     /// The copy's entity tag.
     pub etag: ETag,
+    /// When it was written, if S3 told it: it does of a copy in one call.
+    pub modified: Option<Timestamp>,
     /// The copy's version.
     pub version: Option<VersionId>,
     /// The version of the source object that was read, if it has versions.
@@ -46,6 +50,7 @@ impl Written {
     pub fn of(etag: ETag, version: Option<VersionId>) -> Self {
         Self {
             etag,
+            modified: None,
             version,
             source_version: None,
             checksum: None,
@@ -108,6 +113,9 @@ impl Bucket {
         };
         Ok(Written {
             etag: ETag::new(etag),
+            modified: result
+                .and_then(|result| result.last_modified()?.to_millis().ok())
+                .map(Timestamp::from_millis),
             version: reply.version_id().map(VersionId::new),
             source_version: reply.copy_source_version_id().map(VersionId::new),
             checksum: result.and_then(|result| {

@@ -9,7 +9,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::index::{from_json, to_json};
-use super::{Digest, Index, SNAPSHOT_FORMAT, SnapshotError};
+use super::{Digest, Index, SnapshotError};
+
+/// The format of [`Latest`]. It has not changed since the first one.
+const LATEST_FORMAT: u64 = 1;
 
 /// The key of [`Latest`], below the job's prefix.
 pub const LATEST: &str = "snapshots/latest.json";
@@ -46,7 +49,7 @@ impl Link {
 /// The name of the last complete snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latest {
-    /// [`SNAPSHOT_FORMAT`].
+    /// Its format, which is not that of the index.
     pub format: u64,
     /// As in the index.
     pub job: String,
@@ -57,7 +60,7 @@ pub struct Latest {
 impl Latest {
     /// Names this index.
     pub fn new(job: String, index: Link) -> Self {
-        let format = SNAPSHOT_FORMAT;
+        let format = LATEST_FORMAT;
         Self { format, job, index }
     }
 
@@ -74,7 +77,7 @@ impl Latest {
     /// # Errors
     /// When it is damaged, of another job, or a later version of the program wrote it.
     pub fn parse(bytes: &[u8], job: &str) -> Result<Self, SnapshotError> {
-        let latest: Self = from_json(LATEST, bytes)?;
+        let latest: Self = from_json(LATEST, bytes, LATEST_FORMAT)?;
         if latest.job == job {
             Ok(latest)
         } else {
@@ -218,7 +221,7 @@ mod tests {
                 job
             }
         );
-        assert_eq!(newer, SnapshotError::NewerFormat { object, found: 2 });
+        assert_eq!(newer, SnapshotError::newer(&object, 2, 1));
         assert!(matches!(damaged, SnapshotError::Damaged { .. }));
     }
 }

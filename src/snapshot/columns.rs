@@ -12,6 +12,8 @@ pub(super) struct Columns {
     pub source_modified: Vec<i64>,
     pub source_version_id: Texts,
     pub backup_etag: Texts,
+    /// Absent in every row of format 1.
+    pub backup_modified: Vec<Option<i64>>,
     pub backup_version_id: Texts,
     pub storage_class: Texts,
     pub checksum: Texts,
@@ -32,6 +34,8 @@ impl Columns {
         self.source_modified.push(row.source_modified.as_millis());
         self.source_version_id.push(row.source_version_id);
         self.backup_etag.push(Some(row.backup_etag));
+        self.backup_modified
+            .push(row.backup_modified.map(Timestamp::as_millis));
         self.backup_version_id.push(row.backup_version_id);
         self.storage_class.push(Some(row.storage_class));
         self.checksum.push(row.checksum);
@@ -46,6 +50,12 @@ impl Columns {
             source_modified: Timestamp::from_millis(number_at(&self.source_modified, number)),
             source_version_id: self.source_version_id.get(number),
             backup_etag: self.backup_etag.required(number),
+            backup_modified: self
+                .backup_modified
+                .get(number)
+                .copied()
+                .flatten()
+                .map(Timestamp::from_millis),
             backup_version_id: self.backup_version_id.get(number),
             storage_class: self.storage_class.required(number),
             checksum: self.checksum.get(number),

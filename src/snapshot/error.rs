@@ -35,14 +35,15 @@ pub enum SnapshotError {
     },
     /// A later version of the program wrote it.
     #[error(
-        "cannot use the snapshot: {object} has format {found}; this version reads up to {}",
-        super::SNAPSHOT_FORMAT
+        "cannot use the snapshot: {object} has format {found}; this version reads up to {known}"
     )]
     NewerFormat {
         /// Its key below the job's prefix.
         object: String,
         /// Its format.
         found: u64,
+        /// The last one that this version reads.
+        known: u64,
     },
     /// Two indexes do not follow each other.
     #[error("the history of snapshots is broken: {object} {problem}")]
@@ -51,6 +52,15 @@ pub enum SnapshotError {
         object: String,
         /// Why it does not follow the one before it.
         problem: String,
+    },
+    /// An index lies behind the one that is named the last.
+    #[error(
+        "cannot be sure of the last snapshot: {object} is later than what {} names",
+        super::LATEST
+    )]
+    Later {
+        /// The index.
+        object: String,
     },
     /// A row came that is not behind the one before it.
     #[error("cannot write the snapshot: key \"{key}\" does not follow \"{last}\"")]
@@ -75,10 +85,20 @@ impl SnapshotError {
         Self::Missing { object }
     }
 
-    pub(super) fn damaged(object: &str, problem: impl Into<String>) -> Self {
+    /// An object of a snapshot that is not what was written.
+    pub fn damaged(object: &str, problem: impl Into<String>) -> Self {
         Self::Damaged {
             object: object.to_owned(),
             problem: problem.into(),
+        }
+    }
+
+    pub(super) fn newer(object: &str, found: u64, known: u64) -> Self {
+        let object = object.to_owned();
+        Self::NewerFormat {
+            object,
+            found,
+            known,
         }
     }
 
@@ -105,6 +125,11 @@ impl SnapshotError {
                 "the backup itself is not touched by it; verify it, and look for who else writes \
                  or expires objects below .s3-backup/"
             }
+            Self::Later { .. } => {
+                "the run goes by what it names; either that later run was stopped before its snapshot \
+                 became the last one, and nothing is lost, or somebody has set snapshots/latest.json back: \
+                 look at its earlier versions, and at the sha256 of snapshots in the results of past runs"
+            }
             Self::Disordered { .. } | Self::Unwritable { .. } => {
                 "the backup itself is whole and the previous snapshot stays valid; run again, and \
                  if it stays, report it with the log"
@@ -126,6 +151,11 @@ impl SnapshotError {
             }
             Self::Foreign { .. } => "give each source its own BACKUP_DESTINATION_PREFIX",
             Self::NewerFormat { .. } => "update the program",
+            Self::Later { .. } => {
+                "either that later run was stopped before its snapshot became the last one, and the next \
+                 complete run settles it, or somebody has set snapshots/latest.json back: look at its \
+                 earlier versions, and at the sha256 of snapshots in the results of past runs"
+            }
             Self::Disordered { .. } | Self::Unwritable { .. } => "report it with the log",
         }
     }

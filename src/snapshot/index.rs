@@ -5,8 +5,15 @@ use serde::{Deserialize, Serialize};
 use super::{Digest, Link, SnapshotError};
 use crate::model::{Key, Start, Timestamp};
 
-/// The format that this version writes, and the last one that it reads.
-pub const SNAPSHOT_FORMAT: u64 = 1;
+/// The format of indexes and segments that this version writes, and the last one that it reads. Since
+/// format 2 a row tells when its backup was written. An index of format 2 may name segments of format 1.
+pub const SNAPSHOT_FORMAT: u64 = 2;
+
+/// The most bytes that an index has, and that are read of one: some 150,000 segments of usual keys, which are
+/// 600 million objects. A record of several invocations has no more.
+pub const MOST_INDEX_BYTES: u64 = 64 << 20;
+/// The most bytes that a segment has: it ends long before.
+const MOST_SEGMENT_BYTES: u64 = 16 << 20;
 
 /// Where indexes are, below the job's prefix. Run ids begin with their time, so that the indexes sort
 /// by it, and before everything else there.
@@ -17,6 +24,13 @@ const SEGMENTS: &str = "snapshots/segments/";
 /// The key of the index of a run, below the job's prefix.
 pub fn index_key(run_id: &str) -> String {
     format!("{INDEXES}{run_id}.json")
+}
+
+/// Whether a key below the job's prefix is that of an index.
+pub fn is_index_key(key: &str) -> bool {
+    let run = key.strip_prefix(INDEXES);
+    let run = run.and_then(|name| name.strip_suffix(".json"));
+    run.is_some_and(|run| !run.contains('/') && run.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// A snapshot: what was in the backup at the end of one run.
@@ -153,7 +167,7 @@ impl Index {
     /// # Errors
     /// When it is damaged, of another job, or a later version of the program wrote it.
     pub fn parse(key: &str, bytes: &[u8], job: &str) -> Result<Self, SnapshotError> {
-        let index: Self = from_json(key, bytes)?;
+        let index: Self = from_json(key, bytes, SNAPSHOT_FORMAT)?;
         if index.job != job {
             return Err(SnapshotError::Foreign {
                 object: key.to_owned(),
@@ -205,6 +219,8 @@ impl Index {
             Some("its segments have another number of rows in all")
         } else if !self.segments.iter().all(ascends) || !self.segments.windows(2).all(follows) {
             Some("its segments are out of order")
+        } else if self.segments.iter().any(|s| s.bytes > MOST_SEGMENT_BYTES) {
+            Some("a segment of it is larger than any can be")
         } else {
             None
         }
@@ -217,20 +233,18 @@ struct Head {
     format: u64,
 }
 
-/// Reads stored JSON of our format.
+/// Reads stored JSON of any format up to the one that is known.
 pub(super) fn from_json<'a, T: Deserialize<'a>>(
     key: &str,
     bytes: &'a [u8],
+    known: u64,
 ) -> Result<T, SnapshotError> {
     let damaged = |error: serde_json::Error| SnapshotError::damaged(key, error.to_string());
     let Head { format } = serde_json::from_slice(bytes).map_err(damaged)?;
-    if format > SNAPSHOT_FORMAT {
-        return Err(SnapshotError::NewerFormat {
-            object: key.to_owned(),
-            found: format,
-        });
+    if format > known {
+        return Err(SnapshotError::newer(key, format, known));
     }
-    if format != SNAPSHOT_FORMAT {
+    if format == 0 {
         return Err(SnapshotError::damaged(key, "it has no known format"));
     }
     serde_json::from_slice(bytes).map_err(damaged)
@@ -304,8 +318,8 @@ mod tests {
                 "is of job \"other\"",
             ),
             (
-                changed(|index| index.format = 2),
-                "has format 2; this version reads up to 1",
+                changed(|index| index.format = 3),
+                "has format 3; this version reads up to 2",
             ),
             (changed(|index| index.format = 0), "it has no known format"),
             (
@@ -319,6 +333,10 @@ mod tests {
             (
                 changed(|index| index.segments.reverse()),
                 "its segments are out of order",
+            ),
+            (
+                changed(|index| index.segments[0].bytes = 1 << 40),
+                "a segment of it is larger than any can be",
             ),
         ];
 

@@ -27,7 +27,9 @@ pub use builder::{Builder, Finished};
 pub use chain::{LATEST, Latest, Link, verify_chain};
 pub use digest::Digest;
 pub use error::SnapshotError;
-pub use index::{Index, SNAPSHOT_FORMAT, SegmentEntry, Totals, index_key};
+pub use index::{
+    Index, MOST_INDEX_BYTES, SNAPSHOT_FORMAT, SegmentEntry, Totals, index_key, is_index_key,
+};
 pub use row::{Recorded, Row, RowRef};
 pub use segment::Segment;
 pub use stored::{Rows, Stored};

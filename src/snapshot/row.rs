@@ -18,6 +18,9 @@ pub struct Row {
     pub source_version_id: Option<VersionId>,
     /// The copy's entity tag.
     pub backup_etag: ETag,
+    /// When the copy was written, as S3 said. None of a multi-part copy until a listing tells, nor of a row
+    /// of format 1.
+    pub backup_modified: Option<Timestamp>,
     /// The copy's version, when it is known.
     pub backup_version_id: Option<VersionId>,
     /// The copy's storage class.
@@ -45,6 +48,7 @@ impl Row {
             source_modified: self.source_modified,
             source_version_id: self.source_version_id.as_ref().map(VersionId::as_str),
             backup_etag: self.backup_etag.as_str(),
+            backup_modified: self.backup_modified,
             backup_version_id: self.backup_version_id.as_ref().map(VersionId::as_str),
             storage_class: self.storage_class.as_str(),
             checksum: self.checksum.as_deref(),
@@ -69,6 +73,8 @@ pub struct RowRef<'a> {
     /// As in [`Row`].
     pub backup_etag: &'a str,
     /// As in [`Row`].
+    pub backup_modified: Option<Timestamp>,
+    /// As in [`Row`].
     pub backup_version_id: Option<&'a str>,
     /// As in [`Row`].
     pub storage_class: &'a str,
@@ -85,8 +91,18 @@ impl RowRef<'_> {
             && self.source_modified == object.last_modified
     }
 
-    /// Whether this is still the copy that was made, and nobody wrote over it.
+    /// Whether this is still the copy that was made. Another date is another copy, whatever its `ETag`: it can
+    /// be one of the same bytes with other metadata. Dates count in whole seconds, for the reply to a copy may
+    /// tell milliseconds that a listing leaves out.
     pub fn is_backed_up_by(&self, backup: &Object) -> bool {
+        let seconds = Timestamp::as_seconds;
+        let written = self.backup_modified.map(seconds);
+        self.has_content_of(backup)
+            && written.is_none_or(|written| written == seconds(backup.last_modified))
+    }
+
+    /// Whether the backup has the bytes of the copy that was made.
+    pub fn has_content_of(&self, backup: &Object) -> bool {
         self.backup_etag == backup.etag.as_str() && self.size == backup.size
     }
 
@@ -99,6 +115,7 @@ impl RowRef<'_> {
             source_modified: self.source_modified,
             source_version_id: self.source_version_id.map(VersionId::new),
             backup_etag: ETag::new(self.backup_etag),
+            backup_modified: self.backup_modified,
             backup_version_id: self.backup_version_id.map(VersionId::new),
             storage_class: StorageClass::new(Some(self.storage_class)),
             checksum: self.checksum.map(str::to_owned),
@@ -108,7 +125,7 @@ impl RowRef<'_> {
     /// The bytes that it takes in memory, about.
     pub(super) fn weight(&self) -> usize {
         let known = |text: Option<&str>| text.map_or(0, str::len);
-        let numbers = 2 * size_of::<i64>();
+        let numbers = 3 * size_of::<i64>();
         numbers
             + self.key.len()
             + self.source_etag.len()
@@ -122,6 +139,8 @@ impl RowRef<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::samples::row;
     use super::*;
 
@@ -164,17 +183,31 @@ mod tests {
     #[test]
     fn a_copy_that_was_written_over_is_none() {
         let row = row(7);
+        let written = row.backup_modified.unwrap();
         let copy = Object {
             etag: row.backup_etag.clone(),
+            last_modified: written,
             ..source(&row)
         };
         let over = Object {
             etag: ETag::new("other"),
             ..copy.clone()
         };
+        let written_again = |after: u64| Object {
+            last_modified: written.plus(Duration::from_millis(after)),
+            ..copy.clone()
+        };
+        let undated = Row {
+            backup_modified: None,
+            ..row.clone()
+        };
 
         assert!(row.as_ref().is_backed_up_by(&copy));
+        assert!(row.as_ref().is_backed_up_by(&written_again(999)));
+        assert!(!row.as_ref().is_backed_up_by(&written_again(1000)));
+        assert!(undated.as_ref().is_backed_up_by(&written_again(1000)));
         assert!(!row.as_ref().is_backed_up_by(&over));
+        assert!(!undated.as_ref().is_backed_up_by(&over));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(crate) fn row(number: u64) -> Row {
         source_modified: Timestamp::from_millis(modified.cast_signed()),
         source_version_id: there(3, rest).map(VersionId::new),
         backup_etag: ETag::new(etag),
+        backup_modified: (!number.is_multiple_of(11))
+            .then(|| Timestamp::from_millis(modified.cast_signed() + 60_000)),
         backup_version_id: there(2, rest).map(VersionId::new),
         storage_class: StorageClass::new(there(7, "GLACIER_IR").as_deref()),
         checksum: there(5, "crc64nvme:AAECAwQFBgc="),

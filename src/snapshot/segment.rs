@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::basic::Encoding;
-use parquet::column::page::Page;
-use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::columns::{Columns, Texts};
 use super::index::{SNAPSHOT_FORMAT, SegmentEntry};
+use super::page::{self, PageReader};
 use super::writer::{FORMAT_KEY, ROWS_PER_GROUP, schema};
-use super::{Digest, Rows, SnapshotError, page};
+use super::{Digest, Rows, SnapshotError};
 
 /// A segment that has been proven to be the one that was written.
 pub struct Segment {
     entry: SegmentEntry,
-    file: SerializedFileReader<Bytes>,
+    format: u64,
+    bytes: Bytes,
+    footer: ParquetMetaData,
 }
 
 impl Segment {
@@ -36,30 +37,41 @@ impl Segment {
     /// Reads the footer. Whatever the bytes are, it is an error or a segment.
     pub(super) fn read(bytes: Bytes, entry: SegmentEntry) -> Result<Arc<Self>, SnapshotError> {
         let damaged = |problem: String| SnapshotError::damaged(&entry.key(), problem);
-        let file = SerializedFileReader::new(bytes).map_err(|error| damaged(error.to_string()))?;
-        let footer = file.metadata().file_metadata();
-        let facts = footer.key_value_metadata().into_iter().flatten();
-        let format = facts
+        let file = SerializedFileReader::new(bytes.clone());
+        let file = file.map_err(|error| damaged(error.to_string()))?;
+        let footer = file.metadata().clone();
+        let facts = footer.file_metadata();
+        let stated = facts.key_value_metadata().into_iter().flatten();
+        let format = stated
             .filter(|fact| fact.key == FORMAT_KEY)
             .find_map(|fact| fact.value.as_ref()?.parse::<u64>().ok());
-        match format {
-            Some(SNAPSHOT_FORMAT) => {}
+        let format = match format {
+            Some(known @ 1..=SNAPSHOT_FORMAT) => known,
             Some(found) if found > SNAPSHOT_FORMAT => {
-                let object = entry.key();
-                return Err(SnapshotError::NewerFormat { object, found });
+                return Err(SnapshotError::newer(&entry.key(), found, SNAPSHOT_FORMAT));
             }
             Some(_) | None => return Err(damaged("it has no known format".to_owned())),
-        }
-        let expected = schema().map_err(|error| damaged(error.to_string()))?;
-        if footer.schema() != expected.as_ref() {
+        };
+        let expected = schema(format).map_err(|error| damaged(error.to_string()))?;
+        if facts.schema() != expected.as_ref() {
             return Err(damaged("it has other columns".to_owned()));
         }
-        let rows: Option<u64> = u64::try_from(footer.num_rows()).ok();
+        let rows: Option<u64> = u64::try_from(facts.num_rows()).ok();
         if rows != Some(entry.rows) {
-            let problem = format!("it has {} rows, not {}", footer.num_rows(), entry.rows);
+            let problem = format!("it has {} rows, not {}", facts.num_rows(), entry.rows);
             return Err(damaged(problem));
         }
-        Ok(Arc::new(Self { entry, file }))
+        Ok(Arc::new(Self {
+            entry,
+            format,
+            bytes,
+            footer,
+        }))
+    }
+
+    /// Whether its rows can tell when a backup was written: those of format 1 cannot.
+    pub(super) fn tells_dates(&self) -> bool {
+        self.format > 1
     }
 
     /// What the index says of it.
@@ -74,16 +86,14 @@ impl Segment {
 
     /// How many row groups it has.
     pub(super) fn groups(&self) -> usize {
-        self.file.num_row_groups()
+        self.footer.num_row_groups()
     }
 
     /// The rows of one row group.
     pub(super) fn columns(&self, group: usize) -> Result<Columns, SnapshotError> {
-        let read = || {
-            let group = self.file.get_row_group(group).map_err(problem)?;
-            Chunks::of(group.as_ref())?.columns()
-        };
-        read().map_err(|problem| self.damaged(problem))
+        let chunks = Chunks::new(self, self.footer.row_group(group));
+        let columns = chunks.and_then(Chunks::columns);
+        columns.map_err(|problem| self.damaged(problem))
     }
 
     pub(super) fn damaged(&self, problem: impl Into<String>) -> SnapshotError {
@@ -91,26 +101,24 @@ impl Segment {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn problem(error: ParquetError) -> String {
-    error.to_string()
-}
-
 /// The columns of a row group, read one after the other.
 struct Chunks<'a> {
-    group: &'a dyn RowGroupReader,
+    segment: &'a Segment,
+    group: &'a RowGroupMetaData,
     rows: usize,
     next: usize,
+    reader: PageReader,
 }
 
 impl<'a> Chunks<'a> {
-    fn of(group: &'a dyn RowGroupReader) -> Result<Self, String> {
-        let rows = usize::try_from(group.metadata().num_rows());
-        match rows {
+    fn new(segment: &'a Segment, group: &'a RowGroupMetaData) -> Result<Self, String> {
+        match usize::try_from(group.num_rows()) {
             Ok(rows @ 1..=ROWS_PER_GROUP) => Ok(Self {
+                segment,
                 group,
                 rows,
                 next: 0,
+                reader: PageReader::new()?,
             }),
             Ok(_) | Err(_) => Err("a row group is empty or too large".to_owned()),
         }
@@ -124,6 +132,11 @@ impl<'a> Chunks<'a> {
             source_modified: self.numbers()?,
             source_version_id: self.optional_texts()?,
             backup_etag: self.texts()?,
+            backup_modified: if self.segment.tells_dates() {
+                self.optional_numbers()?
+            } else {
+                vec![None; self.rows]
+            },
             backup_version_id: self.optional_texts()?,
             storage_class: self.texts()?,
             checksum: self.optional_texts()?,
@@ -135,28 +148,24 @@ impl<'a> Chunks<'a> {
         &mut self,
         mut read: impl FnMut(&[u8], usize) -> Result<(), String>,
     ) -> Result<(), String> {
-        let chunk = self.group.metadata().column(self.next);
-        let nowhere = chunk.data_page_offset() < 0 || chunk.compressed_size() < 0;
-        if nowhere || chunk.dictionary_page_offset().is_some() {
-            // The crate would take it for a mistake of the caller, and panic.
-            return Err("a column is nowhere".to_owned());
-        }
-        let pages = self.group.get_column_page_reader(self.next);
+        let chunk = self.group.columns().get(self.next);
+        let chunk = chunk.ok_or("a column is missing")?;
         self.next += 1;
-        for page in pages.map_err(problem)? {
-            match page.map_err(problem)? {
-                Page::DataPage {
-                    buf,
-                    num_values,
-                    encoding: Encoding::PLAIN,
-                    ..
-                } if num_values as usize <= self.rows => read(&buf, num_values as usize)?,
-                Page::DataPage { .. } | Page::DataPageV2 { .. } | Page::DictionaryPage { .. } => {
-                    return Err("a page is of another kind".to_owned());
-                }
+        let begin = usize::try_from(chunk.data_page_offset()).ok();
+        let size = usize::try_from(chunk.compressed_size()).ok();
+        let range = begin.zip(size);
+        let end = range.and_then(|(begin, size)| Some(begin..begin.checked_add(size)?));
+        let mut rest = end.and_then(|range| self.segment.bytes.get(range));
+        while let Some(bytes) = rest.filter(|bytes| !bytes.is_empty()) {
+            let (page, behind) = self.reader.read(bytes)?;
+            if page.values > self.rows {
+                return Err("a page has too many values".to_owned());
             }
+            read(&page.content, page.values)?;
+            rest = Some(behind);
         }
-        Ok(())
+        rest.map(drop)
+            .ok_or_else(|| "a column is nowhere".to_owned())
     }
 
     fn counted(&self, values: usize) -> Result<(), String> {
@@ -171,6 +180,25 @@ impl<'a> Chunks<'a> {
         self.pages(|page, _| page::numbers(page, &mut values))?;
         self.counted(values.len())?;
         Ok(values)
+    }
+
+    fn optional_numbers(&mut self) -> Result<Vec<Option<i64>>, String> {
+        let (mut found, mut levels) = (Vec::new(), Vec::new());
+        self.pages(|page, count| {
+            let values = page::levels(page, count, &mut levels)?;
+            page::numbers(values, &mut found)
+        })?;
+        self.counted(levels.len())?;
+        let mut found = found.into_iter();
+        let all: Option<Vec<Option<i64>>> = levels
+            .into_iter()
+            .map(|level| match level {
+                0 => Some(None),
+                _ => found.next().map(Some),
+            })
+            .collect();
+        all.filter(|_| found.next().is_none())
+            .ok_or_else(|| "a column has fewer or more values than it says".to_owned())
     }
 
     fn texts(&mut self) -> Result<Texts, String> {
@@ -249,12 +277,12 @@ mod tests {
     /// A change of the program, or of a library, that moves one byte of a segment makes every segment
     /// be written anew: that should not happen unseen.
     #[test]
-    fn the_bytes_are_those_of_the_first_version() {
+    fn the_bytes_are_those_of_the_first_version_of_this_format() {
         let (_, entry) = stored(300);
 
         assert_eq!(
             entry.sha256.to_string(),
-            "cb3814eb119885a87285bfa71107738a5dcfaaf72cc97db6a5c9913226ac035b"
+            "e28614f8a6a37c1b4d5d1f29ee47d9021ee272f30f323e00d830d09fdce73f6d"
         );
     }
 
@@ -336,12 +364,11 @@ mod tests {
             .unwrap();
         let mut newer = bytes.clone();
         // Behind the name stand a field's header and the length of the value.
-        newer[at + FORMAT_KEY.len() + 2] = b'2';
+        newer[at + FORMAT_KEY.len() + 2] = b'3';
 
         let error = Segment::read(newer.into(), entry.clone()).err().unwrap();
 
-        let object = entry.key();
-        assert_eq!(error, SnapshotError::NewerFormat { object, found: 2 });
+        assert_eq!(error, SnapshotError::newer(&entry.key(), 3, 2));
     }
 
     /// What can happen to stored bytes.

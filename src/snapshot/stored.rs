@@ -25,6 +25,12 @@ impl Stored {
         self.group.columns.key.get(self.at).unwrap_or_default()
     }
 
+    /// Whether it should tell when the backup was written, and does not. Rows of format 1 cannot: they are
+    /// left as they are until their segment is written anew for another reason.
+    pub fn lacks_date(&self) -> bool {
+        self.row().backup_modified.is_none() && self.segment().tells_dates()
+    }
+
     /// The segment that it is in.
     pub(super) fn segment(&self) -> &Arc<Segment> {
         &self.group.segment

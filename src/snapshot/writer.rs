@@ -23,13 +23,27 @@ use crate::model::Key;
 /// The rows of a row group: what a reader holds decoded at a time.
 pub(super) const ROWS_PER_GROUP: usize = 2048;
 /// A row group of long keys ends sooner, about here, so that it stays small.
-const BYTES_PER_GROUP: usize = 1 << 20;
+pub(super) const BYTES_PER_GROUP: usize = 1 << 20;
 
 /// The name of the format's number in the footer, and of what else is there for people.
 pub(super) const FORMAT_KEY: &str = "s3-backup.format";
 
 /// The columns, as `docs/snapshots.md` describes them.
 const SCHEMA: &str = "message snapshot {
+    required byte_array key (STRING);
+    required int64 size;
+    required byte_array source_etag (STRING);
+    required int64 source_modified (TIMESTAMP(MILLIS,true));
+    optional byte_array source_version_id (STRING);
+    required byte_array backup_etag (STRING);
+    optional int64 backup_modified (TIMESTAMP(MILLIS,true));
+    optional byte_array backup_version_id (STRING);
+    required byte_array storage_class (STRING);
+    optional byte_array checksum (STRING);
+}";
+
+/// The columns of format 1, which did not tell when a backup was written.
+const SCHEMA_1: &str = "message snapshot {
     required byte_array key (STRING);
     required int64 size;
     required byte_array source_etag (STRING);
@@ -43,9 +57,10 @@ const SCHEMA: &str = "message snapshot {
 
 type Group<'a> = SerializedRowGroupWriter<'a, Vec<u8>>;
 
-/// The columns in the words of the parquet crate.
-pub(super) fn schema() -> Result<TypePtr, ParquetError> {
-    parse_message_type(SCHEMA).map(Arc::new)
+/// The columns of a format in the words of the parquet crate.
+pub(super) fn schema(format: u64) -> Result<TypePtr, ParquetError> {
+    let columns = if format == 1 { SCHEMA_1 } else { SCHEMA };
+    parse_message_type(columns).map(Arc::new)
 }
 
 /// A segment that is being written. It holds one row group, and the encoded bytes of those before it.
@@ -61,7 +76,7 @@ pub(super) struct Writer {
 impl Writer {
     pub fn new() -> Result<Self, SnapshotError> {
         let begin = || {
-            let schema = schema()?;
+            let schema = schema(SNAPSHOT_FORMAT)?;
             SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties()?))
         };
         Ok(Self {
@@ -97,6 +112,13 @@ impl Writer {
         write_column::<Int64Type>(&mut group, &columns.source_modified, None)?;
         write_texts(&mut group, columns.source_version_id, Presence::Optional)?;
         write_texts(&mut group, columns.backup_etag, Presence::Required)?;
+        let dates: Vec<i64> = columns.backup_modified.iter().copied().flatten().collect();
+        let levels = columns
+            .backup_modified
+            .iter()
+            .map(|date| i16::from(date.is_some()));
+        let levels: Vec<i16> = levels.collect();
+        write_column::<Int64Type>(&mut group, &dates, Some(&levels))?;
         write_texts(&mut group, columns.backup_version_id, Presence::Optional)?;
         write_texts(&mut group, columns.storage_class, Presence::Required)?;
         write_texts(&mut group, columns.checksum, Presence::Optional)?;

@@ -92,7 +92,7 @@ fn checksums_agree(source: &Inspection, backup: &Inspection) -> Option<bool> {
 /// names, and not if only one of them is. None if it tells of neither.
 pub fn recorded_as_same(row: RowRef<'_>, source: &Object, backup: &Object) -> Option<bool> {
     let of_source = row.source_etag == source.etag.as_str() && row.size == source.size;
-    match (of_source, row.is_backed_up_by(backup)) {
+    match (of_source, row.has_content_of(backup)) {
         (true, true) => Some(true),
         (true, false) | (false, true) => Some(false),
         (false, false) => None,

@@ -11,7 +11,7 @@
 use super::compare::recorded_as_same;
 use crate::diff::Joined;
 use crate::model::{ContentProof, Doubt, Object, Property, Verdict};
-use crate::snapshot::Stored;
+use crate::snapshot::{RowRef, Stored};
 
 /// All that is known of a key without a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +43,12 @@ fn compare(object: &Object, backup: &Object, recorded: Option<&Stored>) -> Verdi
     };
     let row = recorded.map(Stored::row);
     match row.and_then(|row| recorded_as_same(row, object, backup)) {
-        Some(true) if row.is_some_and(|row| row.describes(object)) => {
+        Some(true) if row.is_some_and(|row| is_proven(row, object, backup)) => {
             Verdict::Equal(proof.unwrap_or(ContentProof::Snapshot))
+        }
+        // The backup was written again, with the same bytes: it may be a copy that a repair has made.
+        Some(true) if proof.is_some() && row.is_some_and(|row| row.describes(object)) => {
+            by_listings(object, backup, proof)
         }
         Some(true) => Verdict::CannotTell(Doubt::WrittenSince),
         Some(false) if proof.is_none() => Verdict::Different(vec![Property::ETag]),
@@ -52,9 +56,15 @@ fn compare(object: &Object, backup: &Object, recorded: Option<&Stored>) -> Verdi
     }
 }
 
+/// Whether the row proves metadata and tags, too: neither side was written since the copy, and the object not
+/// in the second of it.
+fn is_proven(row: RowRef<'_>, object: &Object, backup: &Object) -> bool {
+    row.describes(object) && row.is_backed_up_by(backup) && backup.is_later_than(object)
+}
+
 fn by_listings(object: &Object, backup: &Object, proof: Option<ContentProof>) -> Verdict {
     if let Some(proof) = proof {
-        if backup.last_modified > object.last_modified {
+        if backup.is_later_than(object) {
             Verdict::Equal(proof)
         } else {
             Verdict::CannotTell(Doubt::WrittenSince)
@@ -98,6 +108,7 @@ mod tests {
             source_modified: source.last_modified,
             source_version_id: None,
             backup_etag: backup.etag.clone(),
+            backup_modified: Some(backup.last_modified),
             backup_version_id: None,
             storage_class: backup.storage_class.clone(),
             checksum: None,
@@ -181,6 +192,12 @@ mod tests {
                 "the same content, written again",
                 object(5, "kms-1", 1500),
                 copy.clone(),
+                doubt(Doubt::WrittenSince),
+            ),
+            (
+                "the backup was written again, with the same content",
+                source.clone(),
+                object(5, "kms-2", 3000),
                 doubt(Doubt::WrittenSince),
             ),
             (
