@@ -77,7 +77,7 @@ impl Trail {
     ) -> Option<Kept> {
         let history = self.history.take()?;
         let Some((book, store)) = self.record.take() else {
-            return Kept::unrecorded(&history);
+            return Kept::unrecorded(&history).await;
         };
         let source = plan.source.to_string();
         let closing = Closing {

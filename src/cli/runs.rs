@@ -57,6 +57,9 @@ struct Listing {
     /// Whether there are earlier ones that were not asked for.
     more: bool,
     problem: Option<Problem>,
+    /// Whether the problem is where the runs end.
+    #[serde(skip)]
+    is_broken: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -138,6 +141,7 @@ impl Arguments {
             runs: Vec::new(),
             more: false,
             problem: None,
+            is_broken: false,
         };
         self.say(|| format!("{}\n", heading(place)))?;
         let most = if self.all {
@@ -168,10 +172,16 @@ impl Arguments {
                 }
                 Err(error) => {
                     listing.more = false;
+                    listing.is_broken = true;
                     listing.problem = Some(error.into());
                     break;
                 }
             }
+        }
+        // The runs are those that can be proven, and there may be later ones.
+        if listing.problem.is_none() {
+            place.history.look_for_later().await;
+            listing.problem = place.history.problem().map(Problem::from);
         }
         self.say(|| ending(&listing))?;
         Ok(listing)
@@ -222,14 +232,20 @@ fn line(run: &Run) -> String {
 /// What stands below the runs.
 fn ending(listing: &Listing) -> String {
     let mut text = String::new();
+    if listing.more {
+        text.push_str("and earlier ones; --all lists them\n");
+    } else if listing.runs.is_empty() && listing.problem.is_none() {
+        text.push_str("  no snapshot yet: a complete run writes the first one\n");
+    }
     if let Some(Problem { message, advice }) = &listing.problem {
         let message = show::printable(message);
-        let _ = writeln!(text, "error: the history ends here: {message}");
+        let place = if listing.is_broken {
+            "the history ends here: "
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "error: {place}{message}");
         let _ = writeln!(text, "  next: {advice}");
-    } else if listing.more {
-        text.push_str("and earlier ones; --all lists them\n");
-    } else if listing.runs.is_empty() {
-        text.push_str("  no snapshot yet: a complete run writes the first one\n");
     }
     text
 }

@@ -7,6 +7,7 @@
 //! Behind the last one lie those before it: `chain` follows them, for whoever asks about the past.
 
 mod chain;
+mod later;
 
 use std::iter;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,10 +15,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, future};
 
-use crate::model::{Job, KeyRange, Start};
+use crate::model::{Job, KeyRange, Start, Timestamp};
 use crate::s3::{Bucket, Condition, S3Error, State};
-use crate::snapshot::{Index, LATEST, Latest, Link, Segment, SegmentEntry, SnapshotError, Stored};
+use crate::snapshot::{
+    Index, LATEST, Latest, Link, MOST_INDEX_BYTES, Segment, SegmentEntry, SnapshotError, Stored,
+};
 
+/// The most bytes that the name of the last snapshot has: it has some two hundred.
+const MOST_OF_LATEST: u64 = 1 << 20;
 /// Rows that are handed on at once.
 const ROWS_AT_ONCE: usize = 1_000;
 /// Segments of a snapshot that are fetched at once where nothing else is under way.
@@ -41,6 +46,8 @@ pub struct History {
 struct Last {
     index: Index,
     link: Link,
+    /// When the index was written, by S3's clock.
+    written: Timestamp,
 }
 
 impl History {
@@ -66,23 +73,56 @@ impl History {
     }
 
     async fn find(&mut self) -> Result<Option<Last>, SnapshotError> {
-        let Some(latest) = self.read(LATEST).await? else {
-            return Ok(None);
+        let latest = match self.get(LATEST, MOST_OF_LATEST).await {
+            Ok(Some(latest)) => latest,
+            Ok(None) => return Ok(None),
+            Err(problem) => {
+                self.condition = self.condition_unread().await;
+                return Err(problem);
+            }
         };
-        self.condition = Condition::Replace(latest.etag);
+        self.condition = Condition::Replace(latest.etag.clone());
+        let latest = whole(LATEST, latest, MOST_OF_LATEST)?;
         let link = Latest::parse(&latest.body, self.job.name())?.index;
-        let index = self.index(&link).await?;
-        Ok(Some(Last { index, link }))
+        let stored = self.read(&link.key, MOST_INDEX_BYTES).await?;
+        let index = link.follow(&stored.body, self.job.name())?;
+        let written = stored.last_modified;
+        Ok(Some(Last {
+            index,
+            link,
+            written,
+        }))
+    }
+
+    /// A name that cannot be read, because its key is lost or a lifecycle has archived it, can be replaced all
+    /// the same: its `ETag` is in a listing.
+    async fn condition_unread(&self) -> Condition {
+        let key = self.job.key(LATEST);
+        let listed = self.bucket.list_state(&key, None, 1).await;
+        let listed = listed.unwrap_or_default().into_iter().next();
+        match listed.filter(|object| object.key == key) {
+            Some(object) => Condition::Replace(object.etag),
+            None => Condition::Create,
+        }
     }
 
     async fn index(&self, link: &Link) -> Result<Index, SnapshotError> {
-        let index = self.read(&link.key).await?;
-        let index = index.ok_or_else(|| SnapshotError::missing(&link.key))?;
+        let index = self.read(&link.key, MOST_INDEX_BYTES).await?;
         link.follow(&index.body, self.job.name())
     }
 
-    async fn read(&self, object: &str) -> Result<Option<State>, SnapshotError> {
-        let reading = self.bucket.read_state(&self.job.key(object)).await;
+    /// An object that has to be there, of so many bytes at most.
+    async fn read(&self, object: &str, most: u64) -> Result<State, SnapshotError> {
+        let state = self.get(object, most).await?;
+        let state = state.ok_or_else(|| SnapshotError::missing(object))?;
+        whole(object, state, most)
+    }
+
+    async fn get(&self, object: &str, most: u64) -> Result<Option<State>, SnapshotError> {
+        let reading = self
+            .bucket
+            .read_state_up_to(&self.job.key(object), most)
+            .await;
         let reading = reading.map_err(|error: S3Error| SnapshotError::Unreadable {
             object: object.to_owned(),
             problem: error.to_string(),
@@ -185,12 +225,18 @@ impl History {
     }
 
     async fn segment(self, entry: SegmentEntry) -> Result<Arc<Segment>, SnapshotError> {
-        let key = entry.key();
-        match self.read(&key).await? {
-            Some(state) => Segment::open(state.body.into(), entry),
-            None => Err(SnapshotError::missing(&key)),
-        }
+        let segment = self.read(&entry.key(), entry.bytes).await?;
+        Segment::open(segment.body.into(), entry)
     }
+}
+
+/// The object, if all of it was read.
+fn whole(object: &str, state: State, most: u64) -> Result<State, SnapshotError> {
+    if state.size <= most {
+        return Ok(state);
+    }
+    let problem = format!("it has {} bytes, more than {most}", state.size);
+    Err(SnapshotError::damaged(object, problem))
 }
 
 /// The rows of a segment from a start on, up to what is wrong with it.

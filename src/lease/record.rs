@@ -162,6 +162,7 @@ mod tests {
     fn found(body: &[u8], age: u64) -> Reading {
         let state = State {
             body: body.to_vec(),
+            size: body.len() as u64,
             etag: ETag::new("e"),
             version: None,
             last_modified: NOW,

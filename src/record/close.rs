@@ -9,7 +9,7 @@ use crate::model::{KeyRange, RecordLink};
 use crate::plan::{Leg, Run};
 use crate::report::SnapshotNote;
 use crate::s3::{Condition, Contents};
-use crate::snapshot::{Digest, Index, LATEST, Latest, SNAPSHOT_FORMAT};
+use crate::snapshot::{Digest, Index, LATEST, Latest, MOST_INDEX_BYTES, SNAPSHOT_FORMAT};
 
 const JSON: &str = "application/json";
 
@@ -41,7 +41,8 @@ pub struct Closing<'a> {
 
 impl Kept {
     /// Of a run that records nothing, as a plan: what is wrong with the last snapshot, if anything is.
-    pub fn unrecorded(history: &History) -> Option<Self> {
+    pub async fn unrecorded(history: &History) -> Option<Self> {
+        history.look_for_later().await;
         told(history).map(Self::problem)
     }
 
@@ -63,6 +64,8 @@ fn told(history: &History) -> Option<String> {
 impl Book {
     /// Writes the snapshot of a leg that is done, or the part of one that is not.
     pub async fn close(self, store: Store, history: &History, closing: Closing<'_>) -> Kept {
+        // Before this run writes an index itself.
+        history.look_for_later().await;
         let last = told(history);
         let stored = self.stored();
         let kept = match self.written(&store, history, closing).await {
@@ -119,7 +122,8 @@ impl Store {
         }
         let link = leg.record.as_ref();
         let link = link.ok_or("the cursor does not name the record of the run so far")?;
-        let read = self.bucket.read_state(&self.job.key(&link.key)).await;
+        let key = self.job.key(&link.key);
+        let read = self.bucket.read_state_up_to(&key, MOST_INDEX_BYTES).await;
         let state = read.map_err(|error| error.to_string())?.state;
         let state = state.ok_or_else(|| format!("{} is missing", link.key))?;
         Part::parse(&state.body, link, job, &leg.ranges)
@@ -164,13 +168,14 @@ impl Store {
             previous: history.last().map(|(_, link)| link.clone()),
         };
         let (bytes, link) = index.encode().map_err(|error| error.to_string())?;
-        let key = link.key.clone();
+        let (key, sha256) = (link.key.clone(), link.sha256);
         self.write(&key, &bytes, &Condition::Create).await?;
         let latest = Latest::new(index.job.clone(), link);
         let latest = latest.encode().map_err(|error| error.to_string())?;
         self.write(LATEST, &latest, history.condition()).await?;
         let note = SnapshotNote {
             key: Some(self.job.key(&key).as_str().to_owned()),
+            sha256: Some(sha256.to_string()),
             objects: index.totals.objects,
             segments: index.segments.len() as u64,
             ..SnapshotNote::default()
@@ -179,6 +184,13 @@ impl Store {
     }
 
     async fn write(&self, part: &str, body: &[u8], condition: &Condition) -> Result<(), String> {
+        if body.len() as u64 > MOST_INDEX_BYTES {
+            let most = MOST_INDEX_BYTES;
+            return Err(format!(
+                "{part} would have {} bytes, more than {most}",
+                body.len()
+            ));
+        }
         let contents = Contents {
             body,
             content_type: JSON,

@@ -65,6 +65,8 @@ pub struct Report {
 pub struct SnapshotNote {
     /// The key of its index in the backup bucket; none if the run wrote none.
     pub key: Option<String>,
+    /// The SHA-256 of that index: a log of results proves the history, whoever can write to the bucket.
+    pub sha256: Option<String>,
     /// Objects in it.
     pub objects: u64,
     /// Segments that it consists of.

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_s3::config::interceptors::{
     AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextRef,
-    BeforeTransmitInterceptorContextRef,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
 };
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
 /// A successful reply whose XML does not end where it began.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +144,29 @@ impl Tally {
     }
 }
 
+/// Says of a call that it is about the program's own objects, which a result does not count.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OwnState;
+
+impl Storable for OwnState {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Intercept for OwnState {
+    fn name(&self) -> &'static str {
+        "OwnState"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        cfg.interceptor_state().store_put(*self);
+        Ok(())
+    }
+}
+
 impl Intercept for Tally {
     fn name(&self) -> &'static str {
         "Tally"
@@ -155,6 +179,7 @@ impl Intercept for Tally {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let counter = match cfg.load::<Metadata>().map(Metadata::name) {
+            _ if cfg.load::<OwnState>().is_some() => return Ok(()),
             Some("ListObjectsV2") => &self.0.list,
             Some(
                 "CopyObject"

@@ -19,6 +19,7 @@ mod proxy;
 mod read;
 mod send_again;
 mod state;
+mod state_list;
 mod trust;
 mod upload;
 mod write;

@@ -29,11 +29,11 @@ pub struct Page {
 
 /// What was asked for, which a page has to answer.
 #[derive(Clone, Copy, Debug)]
-struct Asked<'a> {
-    prefix: &'a Prefix,
-    start: &'a PageStart,
+pub(super) struct Asked<'a> {
+    pub prefix: &'a Prefix,
+    pub start: &'a PageStart,
     /// Whether what comes below a `/` behind the prefix is told in one.
-    in_levels: bool,
+    pub in_levels: bool,
 }
 
 impl Bucket {
@@ -106,7 +106,7 @@ impl Bucket {
 
 /// A page is believed only if it agrees with itself and with what was asked for. The name of the bucket is
 /// not compared: behind an alias of an access point it is another one.
-fn accept(said: Said, asked: Asked<'_>) -> Result<(Page, Vec<String>), String> {
+pub(super) fn accept(said: Said, asked: Asked<'_>) -> Result<(Page, Vec<String>), String> {
     let next = next_of(said.truncated, said.token, asked.start)?;
     let counted = said
         .key_count

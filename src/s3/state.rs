@@ -24,11 +24,17 @@ use crate::model::{ETag, Key, Timestamp, VersionId};
 /// Rounds of writing and looking, and attempts at reading a body that breaks off.
 const ROUNDS: u32 = 4;
 
+/// The most bytes that are read of a lease, of what was held or of the name of the last snapshot. Ours have
+/// some hundred.
+const MOST_BYTES: u64 = 1 << 20;
+
 /// An object of the program's own, as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    /// All of its bytes.
+    /// All of its bytes; none of an object that has more than were asked for.
     pub body: Vec<u8>,
+    /// How many bytes it has.
+    pub size: u64,
     /// Its entity tag, to replace this one and no other.
     pub etag: ETag,
     /// Its version.
@@ -78,14 +84,23 @@ pub struct Contents<'a> {
 }
 
 impl Bucket {
-    /// Reads an object of the program's own.
+    /// Reads a small object of the program's own. One above 1 MiB is not ours, and has no body here.
     ///
     /// # Errors
     /// Why S3 refused; that there is no such object is no error.
     pub async fn read_state(&self, key: &Key) -> Result<Reading, S3Error> {
+        self.read_state_up_to(key, MOST_BYTES).await
+    }
+
+    /// Reads an object of the program's own of so many bytes at most: whoever can write to the bucket could put
+    /// any number there.
+    ///
+    /// # Errors
+    /// Why S3 refused; that there is no such object is no error.
+    pub async fn read_state_up_to(&self, key: &Key, most: u64) -> Result<Reading, S3Error> {
         let mut attempt = 1;
         loop {
-            match self.get(key).await {
+            match self.get(key, most).await {
                 // The SDK tries a request again, but not a body.
                 Err(error) if error.cause == Cause::Unreadable && attempt < ROUNDS => {
                     sleep(self.backoff() * attempt).await;
@@ -159,7 +174,9 @@ impl Bucket {
             if !in_doubt && error.cause != Cause::ChangedMeanwhile {
                 return Err(error);
             }
-            match self.read_state(key).await.map(|reading| reading.state) {
+            let size = contents.body.len() as u64;
+            let found = self.read_state_up_to(key, size).await;
+            match found.map(|reading| reading.state) {
                 Ok(Some(State {
                     body,
                     etag,
@@ -178,7 +195,7 @@ impl Bucket {
         }
     }
 
-    async fn get(&self, key: &Key) -> Result<Reading, S3Error> {
+    async fn get(&self, key: &Key, most: u64) -> Result<Reading, S3Error> {
         let operation = Operation::GetObject;
         let date = ReplyDate::default();
         let sent = self
@@ -200,7 +217,7 @@ impl Bucket {
         let at = date.read();
         let state = match reply {
             None => None,
-            Some(reply) => Some(self.whole(reply).await.map_err(|doubt| {
+            Some(reply) => Some(self.whole(reply, most).await.map_err(|doubt| {
                 S3Error::ours(operation, &self.name, Cause::Unreadable, doubt).about(key)
             })?),
         };
@@ -208,29 +225,28 @@ impl Bucket {
     }
 
     /// The SDK's time limit ends with the headers of a reply; a body that stalls is ours to give up.
-    async fn whole(&self, reply: GetObjectOutput) -> Result<State, String> {
+    async fn whole(&self, reply: GetObjectOutput, most: u64) -> Result<State, String> {
         let modified = reply.last_modified().and_then(|time| time.to_millis().ok());
         let (Some(etag), Some(modified)) = (reply.e_tag().map(ETag::new), modified) else {
             return Err("the reply has no ETag or no date".to_owned());
         };
         let version = reply.version_id().map(VersionId::new);
-        let announced = reply
-            .content_length()
-            .and_then(|size| usize::try_from(size).ok());
-        let body = match timeout(self.patience.attempt, reply.body.collect()).await {
-            Ok(Ok(body)) => body.to_vec(),
-            Ok(Err(error)) => return Err(error.to_string()),
-            Err(_) => return Err("the body did not come in time".to_owned()),
+        let size = reply.content_length().and_then(|size| size.try_into().ok());
+        let size: u64 = size.ok_or("the reply does not say how large the object is")?;
+        let body = if size > most {
+            Vec::new()
+        } else {
+            timeout(self.patience.attempt, collected(reply.body, size))
+                .await
+                .map_err(|_| "the body did not come in time")??
         };
-        match announced {
-            Some(size) if size != body.len() => Err(format!("{} of {size} bytes came", body.len())),
-            _ => Ok(State {
-                body,
-                etag,
-                version,
-                last_modified: Timestamp::from_millis(modified),
-            }),
-        }
+        Ok(State {
+            body,
+            size,
+            etag,
+            version,
+            last_modified: Timestamp::from_millis(modified),
+        })
     }
 
     async fn put(
@@ -274,6 +290,22 @@ impl Bucket {
         };
         let version = reply.version_id().map(VersionId::new);
         Ok(Written::of(ETag::new(etag), version))
+    }
+}
+
+/// The bytes of a body that was announced to have so many.
+async fn collected(mut body: ByteStream, size: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    while let Some(more) = body.try_next().await.map_err(|error| error.to_string())? {
+        bytes.extend_from_slice(&more);
+        if bytes.len() as u64 > size {
+            break;
+        }
+    }
+    if bytes.len() as u64 == size {
+        Ok(bytes)
+    } else {
+        Err(format!("{} of {size} bytes came", bytes.len()))
     }
 }
 

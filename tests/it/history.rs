@@ -19,7 +19,7 @@ fn ask(world: &World, arguments: &[&str]) -> Output {
     world.sim.ledger().clear();
     let output = run(world, &[arguments, &JOB].concat());
     let counts = world.sim.ledger().counts();
-    let reads = [Verb::HeadBucket, Verb::GetObject];
+    let reads = [Verb::HeadBucket, Verb::GetObject, Verb::ListObjectsV2];
     assert!(
         counts.keys().all(|(verb, _)| reads.contains(verb)),
         "{counts:?}"
@@ -200,6 +200,45 @@ async fn a_broken_chain_is_named_behind_the_last_good_run() {
         );
         assert_eq!(reachable.status.code(), Some(0), "{reachable:?}");
     }
+}
+
+#[tokio::test]
+async fn a_history_that_was_set_back_is_named_with_the_runs() {
+    let world = World::new();
+    world.put("a", "1");
+    world.backup().await;
+    let latest = state(LATEST);
+    let first = world.sim.current(BACKUP, &latest).unwrap().content;
+    three_runs(&world).await;
+    world.sim.put(BACKUP, &latest, first);
+
+    let runs = ask(&world, &["runs"]);
+    let told = json(&ask(&world, &["runs", "--json"]));
+    let diff = ask(&world, &["diff", "latest", "latest"]);
+
+    let stdout = text(&runs.stdout);
+    assert_eq!(runs.status.code(), Some(3), "{runs:?}");
+    let said = ".json is later than what snapshots/latest.json names\n  \
+                next: either that later run was stopped before";
+    assert!(stdout.contains(said), "{stdout}");
+    let listing = &told["destinations"][0];
+    assert_eq!(listing["runs"].as_array().unwrap().len(), 1);
+    assert!(listing["problem"]["message"].is_string(), "{told}");
+    assert_eq!(diff.status.code(), Some(0), "{diff:?}");
+}
+
+#[tokio::test]
+async fn a_history_without_its_last_name_is_no_empty_one() {
+    let world = World::new();
+    three_runs(&world).await;
+    world.sim.delete(BACKUP, &state(LATEST));
+
+    let runs = ask(&world, &["runs"]);
+
+    assert_eq!(runs.status.code(), Some(3), "{runs:?}");
+    let stdout = text(&runs.stdout);
+    assert!(stdout.contains("is later than what "), "{stdout}");
+    assert!(!stdout.contains("no snapshot yet"), "{stdout}");
 }
 
 #[tokio::test]
@@ -417,6 +456,7 @@ fn snapshot(
             source_modified: Timestamp::from_millis(0),
             source_version_id: None,
             backup_etag: etag,
+            backup_modified: None,
             backup_version_id: None,
             storage_class: StorageClass::new(None),
             checksum: None,

@@ -1,10 +1,10 @@
 //! Snapshots: what a complete run writes down, what the next one makes of it, and what becomes of a run
 //! whose last snapshot is lost or damaged.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use s3_backup::snapshot::{Index, LATEST, Latest, Segment, verify_chain};
-use s3_sim::{Effect, Encryption, Fault, Put, Sim, Verb};
+use s3_sim::{Content, Effect, Encryption, Fault, Put, Sim, Verb};
 use serde_json::{Value, json};
 
 use crate::world::{BACKUP, PRIMARY, World, count, counts};
@@ -400,22 +400,303 @@ async fn a_snapshot_of_another_job_is_named() {
 }
 
 #[tokio::test]
-async fn a_snapshot_that_may_not_be_read_is_named() {
+async fn a_snapshot_that_may_not_be_read_is_named_and_replaced() {
     let world = world_of(2);
     world.backup().await;
     let key = Stored::of(&world).key(LATEST);
     let denied = Effect::status(403, "AccessDenied", "Access Denied");
-    world
-        .sim
-        .fault(Fault::on(Verb::GetObject).key(&key).first(1), denied);
+    let never = Fault::on(Verb::GetObject).key(&key).always();
+    world.sim.fault(never, denied);
 
     let result = world.backup().await;
+    world.sim.clear_faults();
+    let written = Stored::of(&world).index();
+    let next = world.backup().await;
 
     assert_eq!(counts(&result), [2, 2, 0, 0, 0, 0]);
     assert!(
         problem(&result).contains("latest.json could not be read: "),
         "{result}"
     );
+    assert_eq!(written.run_id, result["run_id"], "it was replaced unread");
+    assert_eq!(counts(&next), [2, 0, 2, 0, 0, 0]);
+    assert_eq!(snapshot(&next)["problem"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_pointer_of_hundreds_of_megabytes_is_damage_and_replaced() {
+    let world = world_of(2);
+    world.backup().await;
+    let key = Stored::of(&world).key(LATEST);
+    // A pattern that takes no memory in the simulator.
+    let huge = Content::generated(1, 300 << 20);
+    world.sim.put(BACKUP, &key, huge);
+    let sent = sent_of(&world, &key);
+
+    let result = world.backup().await;
+    let read = sent_of(&world, &key) - sent;
+    let next = world.backup().await;
+
+    let said = "latest.json is damaged: it has 314572800 bytes, more than 1048576";
+    assert!(problem(&result).contains(said), "{result}");
+    assert!(read <= 1, "it was read {read} times");
+    assert_eq!(snapshot(&next)["problem"], Value::Null);
+    assert_recorded(&world);
+}
+
+fn sent_of(world: &World, key: &str) -> usize {
+    let reads = world.sim.ledger().of(Verb::GetObject);
+    reads.iter().filter(|read| read.key == key).count()
+}
+
+#[tokio::test]
+async fn a_segment_of_another_size_is_damage() {
+    let world = spoilt(segment, |bytes| bytes.resize(bytes.len() + 1000, 0)).await;
+
+    assert_survived(&world, ".parquet is damaged: it has ").await;
+}
+
+#[tokio::test]
+async fn two_runs_cannot_both_become_the_last() {
+    let world = world_of(2);
+    world.backup().await;
+    let key = Stored::of(&world).key(LATEST);
+    let other = String::from_utf8(Stored::of(&world).get(LATEST).to_vec()).unwrap() + " ";
+    let by_the_other = (key.clone(), other.clone());
+    world.put("new", "1");
+    // Between what the run has read at its start and what it writes at its end.
+    world.sim.fault(
+        Fault::on(Verb::PutObject).key(&key).first(1),
+        Effect::before(move |sim| {
+            let (key, body) = by_the_other.clone();
+            sim.put(BACKUP, &key, body);
+        }),
+    );
+
+    let result = world.backup().await;
+
+    assert_eq!(result["status"], "complete");
+    assert!(
+        problem(&result).contains("no snapshot was written: "),
+        "{result}"
+    );
+    let stored = Stored::of(&world);
+    assert_eq!(stored.get(LATEST), other.as_bytes());
+}
+
+#[tokio::test]
+async fn two_first_runs_cannot_both_become_the_last() {
+    let world = world_of(2);
+    let job = s3_backup::model::Job::new(
+        &s3_backup::model::Location::parse(PRIMARY).unwrap(),
+        &s3_backup::model::Placement::default(),
+    );
+    let key = job.key(LATEST).as_str().to_owned();
+    let named = key.clone();
+    world.sim.fault(
+        Fault::on(Verb::PutObject).key(&key).first(1),
+        Effect::before(move |sim| drop(sim.put(BACKUP, &named, "the other's"))),
+    );
+
+    let result = world.backup().await;
+
+    assert!(
+        problem(&result).contains("no snapshot was written: "),
+        "{result}"
+    );
+    assert_eq!(Stored::of(&world).get(LATEST), b"the other's");
+}
+
+#[tokio::test]
+async fn a_run_whose_listing_broke_off_writes_no_snapshot() {
+    for bucket in [PRIMARY, BACKUP] {
+        let world = World::around(Sim::builder().page_size_max(3).start());
+        for n in 0..20 {
+            world.put(&n.to_string(), "1");
+        }
+        let first = world.backup().await;
+        world.put("new", "1");
+        let listed = |sim: &Sim| sim.ledger().of(Verb::ListObjectsV2).len();
+        let before = listed(&world.sim);
+        let broken = Effect::status(403, "AccessDenied", "Access Denied");
+        let second_page = Fault::on(Verb::ListObjectsV2).bucket(bucket).nth(3);
+        world.sim.fault(second_page, broken);
+
+        let result = world.backup().await;
+
+        assert!(listed(&world.sim) > before);
+        assert_eq!(result["status"], "incomplete", "{bucket}: {result}");
+        assert_eq!(snapshot(&result)["key"], Value::Null, "{bucket}");
+        let stored = Stored::of(&world);
+        assert_eq!(stored.index().run_id, first["run_id"], "{bucket}");
+    }
+}
+
+#[tokio::test]
+async fn a_backup_that_changed_and_could_not_be_copied_is_not_recorded_and_looked_at_again() {
+    let world = world_of(3);
+    world.backup().await;
+    world.sim.put(BACKUP, "0001", "2");
+    let denied = Effect::status(403, "AccessDenied", "Access Denied");
+    let copy = Fault::on(Verb::CopyObject).key("0001").always();
+    world.sim.fault(copy, denied);
+
+    let failed = world.backup().await;
+    world.sim.clear_faults();
+    let recorded = Stored::of(&world).rows();
+    let last = world.backup().await;
+
+    assert_eq!(counts(&failed), [3, 0, 2, 0, 0, 1]);
+    let keys: Vec<&str> = recorded.iter().map(|(key, _, _)| key.as_str()).collect();
+    assert_eq!(keys, ["0000", "0002"], "of 0001 nothing is known");
+    assert_eq!(counts(&last), [3, 1, 2, 0, 0, 0]);
+    assert_recorded(&world);
+}
+
+/// Runs of which the last ones are undone by who writes `latest.json`.
+async fn set_back() -> World {
+    let world = world_of(2);
+    world.backup().await;
+    let first = Stored::of(&world).get(LATEST).to_vec();
+    for n in 0..3 {
+        world.put("changing", &n.to_string());
+        world.backup().await;
+    }
+    let key = Stored::of(&world).key(LATEST);
+    world.sim.put(BACKUP, &key, first);
+    world
+}
+
+#[tokio::test]
+async fn a_history_that_was_set_back_is_named() {
+    let world = set_back().await;
+
+    let plan = world.run(json!({"operation": "plan"})).await;
+    let result = world.backup().await;
+    let next = world.backup().await;
+
+    for told in [problem(&plan), problem(&result)] {
+        let said = "is later than what snapshots/latest.json names; ";
+        assert!(told.contains(said), "{told:?}");
+        assert!(told.contains("was stopped before its snapshot became the last one"));
+    }
+    assert_eq!(result["status"], "complete");
+    assert_eq!(snapshot(&next)["problem"], Value::Null);
+    assert_recorded(&world);
+}
+
+#[tokio::test]
+async fn a_history_whose_last_name_was_deleted_is_named() {
+    let world = set_back().await;
+    let key = Stored::of(&world).key(LATEST);
+    world.sim.delete(BACKUP, &key);
+
+    let result = world.backup().await;
+
+    let told = problem(&result);
+    assert!(told.contains("is later than what "), "{told:?}");
+    assert_recorded(&world);
+}
+
+#[tokio::test]
+async fn the_look_for_a_later_index_is_one_request_that_no_result_counts() {
+    let world = world_of(2);
+    world.backup().await;
+    world.sim.ledger().clear();
+
+    let result = world.backup().await;
+
+    let listed = world.sim.ledger().of(Verb::ListObjectsV2).len() as u64;
+    assert_eq!(count(&result["requests"], "list") + 1, listed);
+}
+
+#[tokio::test]
+async fn each_result_tells_the_digest_of_its_snapshot() {
+    let world = world_of(2);
+
+    let first = world.backup().await;
+    let second = world.backup().await;
+
+    let index = Stored::of(&world).index();
+    assert_eq!(
+        index.previous.unwrap().sha256.to_string(),
+        snapshot(&first)["sha256"]
+    );
+    let stored = Stored::of(&world);
+    let latest = Latest::parse(stored.get(LATEST), &stored.job).unwrap();
+    assert_eq!(latest.index.sha256.to_string(), snapshot(&second)["sha256"]);
+}
+
+/// A snapshot that the first version wrote: three objects in parts, whose copies have other `ETag`s, so that
+/// nothing but a snapshot proves them.
+fn world_of_format_1() -> World {
+    let world = World::new();
+    let at = UNIX_EPOCH + Duration::from_secs(1_767_323_045);
+    for (seed, key) in (1..).zip(["a.bin", "b.bin", "c.bin"]) {
+        let content = Content::generated(seed, 6 << 20);
+        let parts = [5 << 20, 1 << 20];
+        let object = Put::new(content.clone()).parts(&parts).modified(at);
+        world.put_object(key, object);
+        world.sim.put(BACKUP, key, content);
+    }
+    let files: [(&str, &[u8]); 3] = [
+        (
+            "latest.json",
+            include_bytes!("../golden/snapshot-format-1/latest.json"),
+        ),
+        (
+            "2026-11-27T05-03-54Z-3739.json",
+            include_bytes!("../golden/snapshot-format-1/2026-11-27T05-03-54Z-3739.json"),
+        ),
+        (
+            "segments/b97a36714ed51390877e01c7efc5c810d7dfa591cb03191a39e01bb4e0f99001.parquet",
+            include_bytes!(
+                "../golden/snapshot-format-1/segments/b97a36714ed51390877e01c7efc5c810d7dfa591cb03191a39e01bb4e0f99001.parquet"
+            ),
+        ),
+    ];
+    for (name, bytes) in files {
+        let key = format!(".s3-backup/primary-8b78bc9b0da96ff7/snapshots/{name}");
+        world.sim.put(BACKUP, &key, bytes.to_vec());
+    }
+    world
+}
+
+#[tokio::test]
+async fn a_snapshot_of_format_1_is_read_and_not_written_anew_at_once() {
+    let world = world_of_format_1();
+
+    let first = world.backup().await;
+    let index = Stored::of(&world).index();
+    world.put("b.bin", "new");
+    let second = world.backup().await;
+    world.backup().await;
+    let quiet = world.backup().await;
+
+    assert_eq!(counts(&first), [3, 0, 3, 0, 0, 0]);
+    assert_eq!(snapshot(&first)["problem"], Value::Null);
+    assert_eq!(snapshot(&first)["segments_written"], 0);
+    assert_eq!((index.format, index.segments.len()), (2, 1));
+    assert_eq!(counts(&second), [3, 1, 2, 0, 0, 0]);
+    assert_eq!(snapshot(&second)["segments_written"], 1);
+    assert_eq!(snapshot(&quiet)["segments_written"], 0);
+    assert_recorded(&world);
+}
+
+#[tokio::test]
+async fn a_newer_format_of_the_index_is_named() {
+    let world = world_of(4);
+    world.backup().await;
+    let stored = Stored::of(&world);
+    let index = stored.index();
+    let newer = Index { format: 3, ..index };
+    let (bytes, link) = newer.encode().unwrap();
+    world.sim.put(BACKUP, &stored.key(&link.key), bytes);
+    let latest = Latest::new(stored.job.clone(), link);
+    let latest = latest.encode().unwrap();
+    world.sim.put(BACKUP, &stored.key(LATEST), latest);
+
+    assert_survived(&world, "has format 3; this version reads up to 2").await;
 }
 
 #[tokio::test]
