@@ -4,6 +4,7 @@
 //! destination, with one bound on what is in flight. Nothing is collected. Only what stops a run from
 //! starting is an error; the rest is in the report.
 
+mod continuation;
 mod course;
 mod destination;
 mod marking;
@@ -15,6 +16,7 @@ use futures::StreamExt;
 
 pub use opening::StartError;
 
+use continuation::Opened;
 use course::{Course, tell};
 use destination::{DestinationRun, Destinations, Unusable};
 use opening::open_source;
@@ -73,16 +75,32 @@ async fn work(
     destinations: Destinations<DestinationRun>,
     mut watch: impl FnMut(&Report),
 ) -> Result<Ended, StartError> {
-    let destinations = destinations.some_usable()?;
-    let ended = match plan.stage() {
-        Stage::Mark => Box::pin(marking::go_on(plan, destinations, &mut watch)).await,
+    let mut destinations = destinations.some_usable()?;
+    let (plan, uses) = match continuation::open(plan, &destinations.usable).await? {
+        Opened::Run(plan, uses) => (plan, uses),
+        Opened::Answered(ended) => return Ok(*ended),
+    };
+    for run in &mut destinations.usable {
+        if let Some(leg) = plan.legs.get(run.number) {
+            run.leg.clone_from(leg);
+        }
+    }
+    let runs = destinations.usable.clone();
+    let end = match plan.stage() {
+        Stage::Mark => Box::pin(marking::go_on(&plan, destinations, &mut watch)).await,
         Stage::Copy => {
-            let runs = destinations.usable.clone();
-            let course = copy(plan, destinations, &mut watch).await?;
-            Box::pin(marking::finish(plan, &runs, course, &mut watch)).await
+            let course = match copy(&plan, destinations, &mut watch).await {
+                Ok(course) => course,
+                Err(error) => {
+                    continuation::give_back(uses).await;
+                    return Err(error);
+                }
+            };
+            Box::pin(marking::finish(&plan, &runs, course, &mut watch)).await
         }
     };
-    Ok(Box::pin(nothing::warn(plan, source, ended)).await)
+    let ended = continuation::close(&plan, &runs, uses, end).await;
+    Ok(Box::pin(nothing::warn(&plan, source, ended)).await)
 }
 
 /// Copies what is new or changed, to all destinations side by side.

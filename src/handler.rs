@@ -46,7 +46,7 @@ impl HandlerError {
     pub fn error_type(&self) -> &'static str {
         match self {
             Self::Config(_) => "ConfigError",
-            Self::Request(_) => "RequestError",
+            Self::Request(_) | Self::Start(StartError::Request { .. }) => "RequestError",
             Self::Start(StartError::Source { .. }) => "SourceError",
             Self::Start(StartError::Destination { .. }) => "DestinationError",
             Self::Start(StartError::AlreadyRunning { .. }) => "AlreadyRunning",

@@ -4,15 +4,15 @@
 
 use crate::config::{AccountId, Config, CopyRules, Destination, MaxDeletions, Prices};
 pub use crate::event::Intent;
-use crate::event::{
-    Asked, BackupRequest, ContinueRequest, Deletions, Depth, Mode, PARTS, RequestError, SoFar,
-    VerifyRequest,
-};
+use crate::event::{BackupRequest, Deletions, Depth, Mode, PARTS, RequestError, VerifyRequest};
 use crate::filter::Filter;
 use crate::model::{
-    BucketName, Census, Deadline, Job, Key, KeyRange, Location, Prefix, RecordLink, Share,
-    Timestamp,
+    Census, Deadline, Job, Key, KeyRange, Location, Prefix, RecordLink, Share, StateLink, Timestamp,
 };
+
+mod resume;
+
+pub use resume::resume;
 
 /// A run, decided in full.
 #[derive(Clone, Debug)]
@@ -37,6 +37,10 @@ pub struct Plan {
     pub marking: Option<Marking>,
     /// Whether it looks at all that is configured.
     pub is_whole: bool,
+    /// The run that it goes on with, if that has left its state.
+    pub continues: Option<String>,
+    /// The first of all the runs that were gone on with, once their state was read.
+    pub first_run: Option<String>,
     /// What requests and storage cost.
     pub prices: Prices,
 }
@@ -69,6 +73,8 @@ pub struct Leg {
     pub ranges: Vec<KeyRange>,
     /// Whether it goes on where a run has stopped.
     pub is_continued: bool,
+    /// The state that this run has left.
+    pub state: Option<StateLink>,
     /// The record of what that run has done.
     pub record: Option<RecordLink>,
     /// What was counted before the run was stopped.
@@ -86,6 +92,8 @@ pub struct Marking {
     pub confirm: Option<String>,
     /// Where the run begins.
     pub stage: Stage,
+    /// Why nothing may be marked although it was asked for.
+    pub postponed: Option<String>,
 }
 
 /// The two parts of a run that marks deletions.
@@ -190,6 +198,8 @@ pub fn make(
         },
         intent: request.intent,
         check: None,
+        continues: None,
+        first_run: None,
         marking: marking(request, config)?,
         prices: config.prices.clone(),
     })
@@ -207,6 +217,7 @@ fn marking(request: &BackupRequest, config: &Config) -> Result<Option<Marking>, 
             limits: config.max_deletions,
             confirm,
             stage: Stage::Copy,
+            postponed: None,
         })),
     }
 }
@@ -248,76 +259,6 @@ pub fn verify(
     })
 }
 
-/// Makes the plan of a run that goes on where another one has stopped.
-///
-/// # Errors
-/// When the cursor reaches beyond what is configured.
-pub fn resume(
-    request: &ContinueRequest,
-    config: &Config,
-    run: Run,
-    deadline: Option<Deadline>,
-) -> Result<Plan, RequestError> {
-    let mut plan = match &request.request {
-        Asked::Backup(asked) => make(asked, config, run, deadline)?,
-        Asked::Verify(asked) => verify(asked, config, run, deadline)?,
-    };
-    for leg in &mut plan.legs {
-        let name = &leg.destination.location.bucket;
-        let mut records = request.records.iter();
-        leg.record = records.find(|record| record.destination == *name).cloned();
-        leg.is_continued = true;
-        leg.ranges.clear();
-    }
-    for range in &request.ranges {
-        fits("ranges", range.keys.longest_key())?;
-        let leg = leg_of(&mut plan.legs, &range.destination)?;
-        leg.ranges.push(range.keys.clone());
-    }
-    let known = known(&mut plan, request.so_far.as_ref())?;
-    plan.legs
-        .retain(|leg| !leg.ranges.is_empty() || known.contains(&leg.destination.location.bucket));
-    // Who does not know what was counted before must not mark anything.
-    let all_known = plan
-        .legs
-        .iter()
-        .all(|leg| known.contains(&leg.destination.location.bucket));
-    plan.marking = plan.marking.filter(|_| all_known);
-    Ok(plan)
-}
-
-/// Tells the legs what is known of deletions. The destinations of which something is.
-fn known(plan: &mut Plan, so_far: Option<&SoFar>) -> Result<Vec<BucketName>, RequestError> {
-    let (Some(marking), Some(so_far)) = (&mut plan.marking, so_far) else {
-        return Ok(Vec::new());
-    };
-    let mut known = Vec::new();
-    match so_far {
-        SoFar::Counted(rows) => {
-            for row in rows {
-                leg_of(&mut plan.legs, &row.destination)?.counted = row.census;
-                known.push(row.destination.clone());
-            }
-        }
-        SoFar::Agreed(rows) => {
-            marking.stage = Stage::Mark;
-            for row in rows {
-                leg_of(&mut plan.legs, &row.destination)?.agreed = row.most;
-                known.push(row.destination.clone());
-            }
-        }
-    }
-    Ok(known)
-}
-
-fn leg_of<'a>(legs: &'a mut [Leg], destination: &BucketName) -> Result<&'a mut Leg, RequestError> {
-    let mut legs = legs.iter_mut();
-    legs.find(|leg| leg.destination.location.bucket == *destination)
-        .ok_or_else(|| RequestError::UnknownDestination {
-            destination: destination.to_string(),
-        })
-}
-
 impl Leg {
     fn whole(source: &Location, destination: &Destination) -> Self {
         Self {
@@ -325,6 +266,7 @@ impl Leg {
             job: Job::new(source, &destination.placement),
             ranges: vec![KeyRange::all()],
             is_continued: false,
+            state: None,
             record: None,
             counted: Census::default(),
             agreed: 0,
@@ -359,7 +301,6 @@ fn fits(field: &'static str, bytes: usize) -> Result<(), RequestError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BucketName, Range, Start};
 
     fn config(source: &str) -> Config {
         let vars = [("SOURCE_BUCKET", source), ("DESTINATION_BUCKET", "backup")];
@@ -368,16 +309,6 @@ mod tests {
 
     fn run() -> Run {
         Run::begin(Timestamp::from_millis(1_795_226_400_000), 0x7f3a)
-    }
-
-    fn left_after(destination: &str, key: &str) -> Range {
-        Range {
-            destination: BucketName::new(destination).unwrap(),
-            keys: KeyRange {
-                start: Start::After(Key::new(key)),
-                until: None,
-            },
-        }
     }
 
     #[test]
@@ -460,32 +391,5 @@ mod tests {
         for plan in [plan(true), plan(false)] {
             assert!(!plan.is_recorded() && plan.marking.is_none());
         }
-    }
-
-    #[test]
-    fn a_continuation_has_the_legs_that_are_left() {
-        let vars = [
-            ("SOURCE_BUCKET", "primary"),
-            ("DESTINATION_BUCKET", "one,two"),
-        ];
-        let config = Config::from_vars(vars.map(|(n, v)| (n.to_owned(), v.to_owned()))).unwrap();
-        let going_on = |name: &str| ContinueRequest {
-            request: Asked::Backup(BackupRequest::default()),
-            ranges: ["k", "m"].map(|key| left_after(name, key)).to_vec(),
-            records: Vec::new(),
-            so_far: None,
-        };
-
-        let plan = resume(&going_on("two"), &config, run(), None).unwrap();
-        let unknown = resume(&going_on("three"), &config, run(), None).unwrap_err();
-
-        assert_eq!(plan.legs.len(), 1);
-        assert_eq!(plan.legs[0].ranges.len(), 2);
-        assert_eq!(plan.legs[0].destination.location.to_string(), "two");
-        assert!(
-            unknown
-                .to_string()
-                .contains("bucket three, which is not in DESTINATION_BUCKET")
-        );
     }
 }

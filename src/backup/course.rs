@@ -9,11 +9,11 @@ use super::marking;
 use crate::copy::{Done, Outcome};
 use crate::history::History;
 use crate::list::Territory;
-use crate::model::{Cursor, Key, KeyRange};
+use crate::model::{Key, KeyRange};
 use crate::plan::{Leg, Plan};
 use crate::record::{Book, Closing, Counts, Kept, Store};
 use crate::report::Report;
-use crate::resume::{self, Progress};
+use crate::resume::{self, Progress, Remainder};
 
 /// How far a run has come with all destinations.
 pub(super) struct Course {
@@ -135,37 +135,32 @@ impl Course {
             .await
     }
 
-    /// Everything is done or given up: what is left goes into the cursor, and what is not into snapshots.
-    pub async fn close(mut self, plan: &Plan) -> (Self, Option<Cursor>) {
-        let mut cursor = self.cursor(plan);
+    /// Everything is done or given up: what is not left goes into snapshots.
+    pub async fn close(mut self, plan: &Plan) -> (Self, Option<Remainder>) {
+        let mut rest = self.remainder(plan);
         for (number, (leg, trail)) in plan.legs.iter().zip(&mut self.trails).enumerate() {
-            let destination = &leg.destination.location.bucket;
-            let left = cursor.as_ref().map(|cursor| cursor.left_of(destination));
+            let own = rest.as_mut().and_then(|rest| rest.legs.get_mut(number));
+            let left = own.as_ref().map(|own| own.ranges());
             let totals = self.report.totals_of(number);
             let counts = Counts {
                 copied: totals.copied,
                 errors: totals.errors,
             };
             let left = left.unwrap_or_default();
-            let is_left = !left.is_empty();
             let Some(kept) = trail.close(plan, leg, &left, counts).await else {
-                // What an earlier invocation has recorded is still the record of what is left.
-                if let (Some(cursor), true) = (&mut cursor, is_left) {
-                    cursor.records.extend(leg.record.clone());
-                }
                 continue;
             };
-            if let (Some(cursor), Some(link)) = (&mut cursor, kept.link.clone()) {
-                cursor.records.push(link);
+            if let Some(own) = own {
+                own.record.clone_from(&kept.link);
             }
             self.report = self.report.with_snapshot(number, kept.note);
         }
-        (self, cursor)
+        (self, rest)
     }
 
     /// What is left.
-    pub fn cursor(&self, plan: &Plan) -> Option<Cursor> {
-        resume::cursor(plan, self.trails.iter().map(|trail| &trail.progress))
+    pub fn remainder(&self, plan: &Plan) -> Option<Remainder> {
+        resume::remainder(plan, self.trails.iter().map(|trail| &trail.progress))
     }
 }
 

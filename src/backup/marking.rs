@@ -11,7 +11,6 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
 use tokio::time::timeout_at;
 
-use super::Ended;
 use super::course::{Course, Trail, tell};
 use super::destination::{DestinationRun, Destinations, Unusable};
 use super::pass::Pass;
@@ -23,7 +22,7 @@ use crate::list::Territory;
 use crate::model::{Census, Key, KeyRange};
 use crate::plan::{Intent, Leg, Plan, Stage};
 use crate::report::{Deletions, Report};
-use crate::resume::Progress;
+use crate::resume::{Progress, Remainder};
 use crate::s3::{Bucket, Operation, Versioning};
 
 /// Keys that are kept in mind for each destination: a megabyte at most, and enough for all but a few
@@ -45,10 +44,10 @@ pub(super) async fn finish(
     runs: &[DestinationRun],
     course: Course,
     watch: &mut impl FnMut(&Report),
-) -> Ended {
-    let (Course { report, trails }, cursor) = course.close(plan).await;
+) -> (Report, Option<Remainder>) {
+    let (Course { report, trails }, rest) = course.close(plan).await;
     let Some(marking) = &plan.marking else {
-        return Ended { report, cursor };
+        return (report, rest);
     };
     let counted = counted(plan, &trails);
     let told = told(&counted, &trails);
@@ -58,14 +57,16 @@ pub(super) async fn finish(
         )
     } else if trails.iter().any(|trail| trail.progress.is_broken()) {
         Some("a listing broke off, so nobody knows what is gone; the next run looks again")
-    } else if cursor.is_some() {
+    } else if let Some(why) = &marking.postponed {
+        Some(why.as_str())
+    } else if rest.is_some() {
         Some("not everything was counted yet")
     } else {
         None
     };
     if let Some(why) = postponed {
         let report = report.with_deletions(told.postponed(why));
-        return Ended { report, cursor };
+        return (report, rest);
     }
     let destinations: Vec<Bucket> = runs.iter().map(|run| run.destination.clone()).collect();
     let decided = deletions::decide(plan, marking, &destinations, &counted);
@@ -75,12 +76,12 @@ pub(super) async fn finish(
     {
         Decision::Hold(hold) => {
             let report = held(report, plan, told, hold);
-            Ended { report, cursor }
+            (report, rest)
         }
         Decision::Mark => {
             let report = report.with_deletions(told);
             match plan.intent {
-                Intent::DryRun | Intent::Plan => Ended { report, cursor },
+                Intent::DryRun | Intent::Plan => (report, rest),
                 Intent::Copy => {
                     let plan = agreed(plan, &counted);
                     let known = trails.into_iter().map(|trail| trail.gone).collect();
@@ -100,12 +101,17 @@ pub(super) async fn go_on(
     plan: &Plan,
     destinations: Destinations<DestinationRun>,
     watch: &mut impl FnMut(&Report),
-) -> Ended {
+) -> (Report, Option<Remainder>) {
     let told = Deletions {
         due: plan.legs.iter().map(|leg| leg.agreed).sum(),
         ..Deletions::default()
     };
-    let report = destinations.told(Report::begin(plan)).with_deletions(told);
+    let report = destinations.told(Report::begin(plan));
+    let postponed = plan.marking.as_ref();
+    if let Some(why) = postponed.and_then(|marking| marking.postponed.as_deref()) {
+        return (report.with_deletions(told.postponed(why)), None);
+    }
+    let report = report.with_deletions(told);
     mark(plan, destinations, report, Vec::new(), watch).await
 }
 
@@ -171,7 +177,8 @@ fn agreed(plan: &Plan, counted: &[Census]) -> Plan {
         };
     }
     if let Some(marking) = &mut plan.marking {
-        marking.stage = Stage::Mark;
+        // Whoever has been let through need not ask again.
+        (marking.stage, marking.confirm) = (Stage::Mark, None);
     }
     plan
 }
@@ -183,7 +190,7 @@ async fn mark(
     report: Report,
     known: Vec<BTreeSet<Key>>,
     watch: &mut impl FnMut(&Report),
-) -> Ended {
+) -> (Report, Option<Remainder>) {
     let mut trails = Vec::new();
     let mut outcomes = Vec::new();
     for run in destinations.usable {
@@ -199,11 +206,8 @@ async fn mark(
     let outcomes = outcomes.into_iter().chain(unusable);
     let course = Course::begin(plan, report, trails.into_iter());
     let course = course.follow(plan, outcomes, watch).await;
-    let cursor = course.cursor(plan);
-    Ended {
-        report: course.report,
-        cursor,
-    }
+    let rest = course.remainder(plan);
+    (course.report, rest)
 }
 
 /// Marks what is gone from one destination: these keys, or what listings find.

@@ -28,9 +28,20 @@ pub enum StartError {
         /// Which one, and what to do.
         problem: String,
     },
+    /// What was asked for cannot be done: a cursor whose state is lost, or of something else.
+    #[error("{problem}")]
+    Request {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
 }
 
 impl StartError {
+    pub(super) fn request(problem: &str) -> Self {
+        let problem = problem.to_owned();
+        Self::Request { problem }
+    }
+
     pub(super) fn source(error: &S3Error) -> Self {
         let problem = format!("{error}; {}", error.advice());
         Self::Source { problem }

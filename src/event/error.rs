@@ -62,6 +62,34 @@ pub enum RequestError {
         /// Its format, as JSON.
         found: String,
     },
+    /// A cursor of another source.
+    #[error(
+        "the cursor is of source {found}, and this function backs up {configured}; start a new run with {{}}"
+    )]
+    OtherSource {
+        /// The source's bucket, as the cursor names it.
+        found: String,
+        /// The one of the configuration.
+        configured: String,
+    },
+    /// A cursor whose state is not that of this job.
+    #[error(
+        "the cursor refers to {found} in bucket {destination}, and the state of this job would be {expected}: \
+         it is of another source, prefix or destination prefix; start a new run with {{}}"
+    )]
+    OtherJob {
+        /// The destination's bucket.
+        destination: String,
+        /// The key of the state, as the cursor names it.
+        found: String,
+        /// The key that it would have.
+        expected: String,
+    },
+    /// A cursor that leaves nothing.
+    #[error(
+        "the cursor names no range and no state, so that nothing is left; start a new run with {{}}"
+    )]
+    NothingLeft,
     /// A cursor of a destination that is not configured.
     #[error(
         "the cursor goes on with bucket {destination}, which is not in DESTINATION_BUCKET; start a new run with {{}}"

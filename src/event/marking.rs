@@ -1,19 +1,19 @@
-//! What a cursor says of deletions: a run that goes on must not count twice, nor mark more than was
-//! agreed on.
+//! What a cursor that holds ranges says of deletions: a run that goes on must not count twice.
 
 use serde_json::{Map, Value};
 
 use super::RequestError;
 use super::field::bad_value;
-use crate::model::{Agreed, BucketName, Census, Counted};
+use crate::model::{BucketName, Census, Counted};
 
 /// How far a run that marks deletions has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SoFar {
     /// It was copying, and has counted this.
     Counted(Vec<Counted>),
-    /// It was marking, and may mark that many more.
-    Agreed(Vec<Agreed>),
+    /// It was marking. How many it still might mark, an earlier version said in the cursor itself,
+    /// which proves nothing.
+    Marking,
 }
 
 /// Reads it from the fields of a cursor; none if it says nothing.
@@ -23,7 +23,7 @@ pub fn so_far(fields: &Map<String, Value>) -> Result<Option<SoFar>, RequestError
         (Some(rows), None) => {
             rows_of("counted", rows, counted).map(|rows| Some(SoFar::Counted(rows)))
         }
-        (None, Some(rows)) => rows_of("agreed", rows, agreed).map(|rows| Some(SoFar::Agreed(rows))),
+        (None, Some(rows)) => rows_of("agreed", rows, agreed).map(|_| Some(SoFar::Marking)),
         (Some(_), Some(rows)) => Err(bad_value("agreed", rows, "nothing beside \"counted\"")),
     }
 }
@@ -50,11 +50,8 @@ fn counted(row: &Value) -> Option<Counted> {
     })
 }
 
-fn agreed(row: &Value) -> Option<Agreed> {
-    Some(Agreed {
-        destination: destination(row)?,
-        most: row.get("most")?.as_u64()?,
-    })
+fn agreed(row: &Value) -> Option<(BucketName, u64)> {
+    Some((destination(row)?, row.get("most")?.as_u64()?))
 }
 
 fn destination(row: &Value) -> Option<BucketName> {
@@ -73,28 +70,22 @@ mod tests {
 
     #[test]
     fn what_a_cursor_says_is_read_back() {
-        let destination = BucketName::new("one").unwrap();
-        let census = Census {
-            source: 3,
-            backup: 2,
-            gone: 1,
-        };
         let counted = Counted {
-            destination: destination.clone(),
-            census,
-        };
-        let agreed = Agreed {
-            destination,
-            most: 7,
+            destination: BucketName::new("one").unwrap(),
+            census: Census {
+                source: 3,
+                backup: 2,
+                gone: 1,
+            },
         };
 
         let nothing = read(&json!({"mode": "full"}));
         let counting = read(&json!({"counted": [counted]}));
-        let marking = read(&json!({"agreed": [agreed]}));
+        let marking = read(&json!({"agreed": [{"destination": "one", "most": 7}]}));
 
         assert_eq!(nothing, Ok(None));
         assert_eq!(counting, Ok(Some(SoFar::Counted(vec![counted]))));
-        assert_eq!(marking, Ok(Some(SoFar::Agreed(vec![agreed]))));
+        assert_eq!(marking, Ok(Some(SoFar::Marking)));
     }
 
     #[test]

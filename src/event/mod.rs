@@ -14,7 +14,7 @@ mod marking;
 mod verify;
 
 pub use backup::{BackupRequest, Deletions, Intent, Mode};
-pub use cursor::{Asked, ContinueRequest};
+pub use cursor::{Asked, ContinueRequest, Rest};
 pub use error::RequestError;
 pub use marking::SoFar;
 pub use verify::{Depth, PARTS, SAMPLES, VerifyRequest, parts_of_sample};
@@ -74,7 +74,46 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::{Key, KeyRange, Prefix, Start};
+    use crate::model::{Key, KeyRange, Prefix, Range, Start, StateLink};
+
+    fn ranges_of(rest: Rest) -> Vec<Range> {
+        match rest {
+            Rest::Ranges { ranges, .. } => ranges,
+            Rest::States { .. } => panic!("{rest:?} holds no ranges"),
+        }
+    }
+
+    #[test]
+    fn a_reference_is_read_back() {
+        let link = json!({"destination": "one", "run_id": "r-1", "key": "k", "sha256": "0"});
+        let payload = json!({"operation": "continue", "cursor": {"format": 3, "run_id": "r-1",
+            "source": "primary", "prefix": "a/", "mode": "full", "deletions": "mark", "stage": "copy",
+            "states": [link]}});
+
+        let Ok(Request::Continue(request)) = parse(&payload) else {
+            panic!("{payload} is no continuation");
+        };
+
+        let asked = BackupRequest {
+            prefix: Some(Prefix::new("a/")),
+            mode: Some(Mode::Full),
+            deletions: Some(Deletions::Mark),
+            ..BackupRequest::default()
+        };
+        assert_eq!(request.request, Asked::Backup(asked));
+        let link = StateLink {
+            destination: "one".to_owned(),
+            run_id: "r-1".to_owned(),
+            key: "k".to_owned(),
+            sha256: "0".to_owned(),
+        };
+        let rest = Rest::States {
+            run_id: "r-1".to_owned(),
+            source: "primary".to_owned(),
+            links: vec![link],
+        };
+        assert_eq!(request.rest, rest);
+    }
 
     #[test]
     fn every_field_of_a_request_is_read() {
@@ -104,8 +143,8 @@ mod tests {
             panic!("{payload} is no continuation");
         };
 
-        let starts: Vec<_> = request
-            .ranges
+        let ranges = ranges_of(request.rest);
+        let starts: Vec<_> = ranges
             .iter()
             .map(|range| range.keys.start.clone())
             .collect();
@@ -114,8 +153,8 @@ mod tests {
             starts,
             [after, Start::At(Key::new("a/c")), Start::Beginning]
         );
-        assert_eq!(request.ranges[0].keys.until, Some(Key::new("a/k")));
-        assert_eq!(request.ranges[1].keys.until, None);
+        assert_eq!(ranges[0].keys.until, Some(Key::new("a/k")));
+        assert_eq!(ranges[1].keys.until, None);
         let asked = BackupRequest {
             prefix: Some(Prefix::new("a/")),
             mode: Some(Mode::Full),
@@ -139,9 +178,10 @@ mod tests {
         };
         let continued = ContinueRequest {
             request: Asked::Backup(request.clone()),
-            ranges: Vec::new(),
-            records: Vec::new(),
-            so_far: None,
+            rest: Rest::Ranges {
+                ranges: Vec::new(),
+                so_far: None,
+            },
         };
         assert_eq!(parse(&asked), Ok(Request::Backup(request)));
         assert_eq!(parse(&cursor), Ok(Request::Continue(continued)));
@@ -161,7 +201,7 @@ mod tests {
             start: Start::After(Key::new("a")),
             until: None,
         };
-        assert_eq!(request.ranges[0].keys, keys);
+        assert_eq!(ranges_of(request.rest)[0].keys, keys);
     }
 
     #[test]
@@ -172,8 +212,16 @@ mod tests {
                 "field \"cursor\" is null; allowed: the cursor of a result",
             ),
             (
-                json!({"operation": "continue", "cursor": {"format": 3}}),
-                "the cursor has format 3; this version reads 1 to 2: start a new run with {}",
+                json!({"operation": "continue", "cursor": {"format": 4}}),
+                "the cursor has format 4; this version reads 1 to 3: start a new run with {}",
+            ),
+            (
+                json!({"operation": "continue", "cursor": {"format": 3, "run_id": "../r", "states": []}}),
+                "field \"run_id\" is \"../r\"; allowed: the run_id of a result",
+            ),
+            (
+                json!({"operation": "continue", "cursor": {"format": 3, "run_id": "r", "states": []}}),
+                "field \"source\" is null; allowed: what the cursor of a result has",
             ),
             (
                 json!({"operation": "continue", "cursor": {"format": 1, "ranges": [{"after": "k"}]}}),

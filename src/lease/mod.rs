@@ -86,6 +86,11 @@ impl Leases {
 }
 
 impl Loss {
+    /// Whether the lease is lost already.
+    pub fn has_happened(&self) -> bool {
+        self.0.as_ref().is_some_and(|lost| *lost.borrow())
+    }
+
     /// Waits until the lease is lost; for ever if it is not.
     pub async fn happens(self) {
         if let Some(mut lost) = self.0

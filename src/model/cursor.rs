@@ -1,18 +1,68 @@
-//! Where a run stopped, and all that a later one needs to go on.
+//! Where a run stopped, and how a later one finds what it needs to go on.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{BucketName, Census, KeyRange};
 
-/// The format of a cursor that this version writes. It reads those before it too: in format 1 a range
-/// had no end.
-pub const CURSOR_FORMAT: u64 = 2;
+/// The format of a cursor that refers to state in the backup buckets.
+pub const CURSOR_FORMAT: u64 = 3;
 
-/// What is left of a run. Small, and harmless: lost, replayed or used twice, it only makes a run look
-/// at objects again.
+/// The format of a cursor that says itself what is left. In format 1 a range had no end.
+pub const RANGES_FORMAT: u64 = 2;
+
+/// What continues a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Cursor {
+#[serde(untagged)]
+pub enum Cursor {
+    /// Of a run that writes: what is left is state in each backup bucket.
+    Reference(CursorReference),
+    /// Of a run that writes nothing, such as a plan: it has no state anywhere.
+    Ranges(CursorRanges),
+}
+
+/// Names a run and the digest of its state in each destination. It can be used once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CursorReference {
     /// [`CURSOR_FORMAT`].
+    pub format: u64,
+    /// The run that stopped.
+    pub run_id: String,
+    /// The source's bucket.
+    pub source: String,
+    /// Only keys that start with it.
+    pub prefix: String,
+    /// `incremental` or `full`.
+    pub mode: String,
+    /// How a verification was asked for; none of a backup run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verify: Option<VerifyWords>,
+    /// `keep` or `mark`; none of a verification.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletions: Option<String>,
+    /// `copy` or `mark`: what the run was doing.
+    pub stage: String,
+    /// The state of each destination that is not done.
+    pub states: Vec<StateLink>,
+}
+
+/// The state of a run in one destination, bound by its digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateLink {
+    /// The destination's bucket.
+    pub destination: String,
+    /// The run that has left it.
+    pub run_id: String,
+    /// Its key in that bucket.
+    pub key: String,
+    /// The digest of its bytes.
+    pub sha256: String,
+}
+
+/// What is left of a run that writes nothing. Whoever changes it can make such a run look at other
+/// objects, and no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CursorRanges {
+    /// [`RANGES_FORMAT`].
     pub format: u64,
     /// Only keys that start with it.
     pub prefix: String,
@@ -26,52 +76,30 @@ pub struct Cursor {
     /// How a verification was asked for; none of a backup run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verify: Option<VerifyWords>,
-    /// What a run has to remember that marks deletions; none of others, and of one that must not mark
-    /// any more.
+    /// What was counted for deletions; none of a run that marks none, or does not know any more.
     #[serde(flatten)]
     pub marking: Option<Marking>,
     /// The ranges of keys that are left.
     pub ranges: Vec<Range>,
-    /// Where the records of what is done are, for the snapshots at the end.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub records: Vec<RecordLink>,
-}
-
-impl Cursor {
-    /// The ranges of one destination.
-    pub fn left_of(&self, destination: &BucketName) -> Vec<KeyRange> {
-        let ranges = self.ranges.iter();
-        let of_it = ranges.filter(|range| range.destination == *destination);
-        of_it.map(|range| range.keys.clone()).collect()
-    }
 }
 
 /// The record of what a run has done for one destination so far. Without it the run ends without a
 /// snapshot, and is complete all the same.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordLink {
-    /// The destination's bucket.
-    pub destination: BucketName,
     /// Its key, below the state of the job.
     pub key: String,
     /// The digest of its bytes.
     pub sha256: String,
 }
 
-/// What a run has to remember that marks deletions.
+/// What was counted for deletions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "deletions", rename = "mark")]
 pub struct Marking {
-    /// The run that was held and is confirmed by this one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub confirm: Option<String>,
-    /// While objects are copied: what was counted so far, for each destination. Listings that broke off
-    /// are not among it: a run that saw one forgets all of this.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// For each destination. Listings that broke off are not among it: a run that saw one forgets all
+    /// of this.
     pub counted: Vec<Counted>,
-    /// While deletions are marked: how many still may be, for each destination.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub agreed: Vec<Agreed>,
 }
 
 /// What was counted for one destination.
@@ -84,18 +112,9 @@ pub struct Counted {
     pub census: Census,
 }
 
-/// How many deletions the brake has let through for one destination.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Agreed {
-    /// The destination's bucket.
-    pub destination: BucketName,
-    /// So many at most.
-    pub most: u64,
-}
-
 /// A verification in the words of its request. Its part of a sample is said, for the next one may fall on
 /// another day.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifyWords {
     /// Whether objects are compared one by one.
     pub deep: bool,
@@ -125,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_small_json() {
+    fn a_cursor_of_ranges_is_small_json() {
         let range = |start, until: Option<&str>| Range {
             destination: BucketName::new("backup").unwrap(),
             keys: KeyRange {
@@ -133,11 +152,11 @@ mod tests {
                 until: until.map(Key::new),
             },
         };
-        let cursor = Cursor {
-            format: CURSOR_FORMAT,
+        let cursor = Cursor::Ranges(CursorRanges {
+            format: RANGES_FORMAT,
             prefix: String::new(),
             mode: "incremental",
-            dry_run: false,
+            dry_run: true,
             plan: false,
             verify: None,
             marking: None,
@@ -146,15 +165,43 @@ mod tests {
                 range(Start::After(Key::new("a")), Some("b")),
                 range(Start::At(Key::new("b")), None),
             ],
-            records: Vec::new(),
-        };
+        });
 
         let json = serde_json::to_string(&cursor).unwrap();
 
         assert_eq!(
             json,
-            "{\"format\":2,\"prefix\":\"\",\"mode\":\"incremental\",\"dry_run\":false,\"ranges\":[{\"destination\":\"backup\"},\
+            "{\"format\":2,\"prefix\":\"\",\"mode\":\"incremental\",\"dry_run\":true,\"ranges\":[{\"destination\":\"backup\"},\
              {\"destination\":\"backup\",\"after\":\"a\",\"until\":\"b\"},{\"destination\":\"backup\",\"at\":\"b\"}]}"
+        );
+    }
+
+    #[test]
+    fn a_reference_is_small_json() {
+        let cursor = Cursor::Reference(CursorReference {
+            format: CURSOR_FORMAT,
+            run_id: "2026-11-21T02-00-00Z-7f3a".to_owned(),
+            source: "primary".to_owned(),
+            prefix: String::new(),
+            mode: "incremental".to_owned(),
+            verify: None,
+            deletions: Some("mark".to_owned()),
+            stage: "copy".to_owned(),
+            states: vec![StateLink {
+                destination: "backup".to_owned(),
+                run_id: "2026-11-21T02-00-00Z-7f3a".to_owned(),
+                key: ".s3-backup/job/runs/2026-11-21T02-00-00Z-7f3a/state.json".to_owned(),
+                sha256: "00".to_owned(),
+            }],
+        });
+
+        let json = serde_json::to_string(&cursor).unwrap();
+
+        assert_eq!(
+            json,
+            "{\"format\":3,\"run_id\":\"2026-11-21T02-00-00Z-7f3a\",\"source\":\"primary\",\"prefix\":\"\",\
+             \"mode\":\"incremental\",\"deletions\":\"mark\",\"stage\":\"copy\",\"states\":[{\"destination\":\
+             \"backup\",\"run_id\":\"2026-11-21T02-00-00Z-7f3a\",\"key\":\".s3-backup/job/runs/2026-11-21T02-00-00Z-7f3a/state.json\",\"sha256\":\"00\"}]}"
         );
     }
 }

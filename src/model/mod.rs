@@ -17,7 +17,10 @@ mod time;
 mod verdict;
 
 pub use census::Census;
-pub use cursor::{Agreed, CURSOR_FORMAT, Counted, Cursor, Marking, Range, RecordLink, VerifyWords};
+pub use cursor::{
+    CURSOR_FORMAT, Counted, Cursor, CursorRanges, CursorReference, Marking, RANGES_FORMAT, Range,
+    RecordLink, StateLink, VerifyWords,
+};
 pub use deadline::Deadline;
 pub use glob::Glob;
 pub use inspection::{Checksums, Inspection};

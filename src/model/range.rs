@@ -56,6 +56,48 @@ impl KeyRange {
     pub fn admits(&self, key: &Key) -> bool {
         self.start.admits(key.as_str()) && self.until.as_ref().is_none_or(|until| key <= until)
     }
+
+    /// The same keys in ranges that are in order and have no key in common.
+    pub fn disjoint(ranges: Vec<Self>) -> Vec<Self> {
+        let mut ranges: Vec<Self> = ranges
+            .into_iter()
+            .filter(|range| !range.is_empty())
+            .collect();
+        ranges.sort_by(|one, other| one.start.order().cmp(&other.start.order()));
+        let mut disjoint: Vec<Self> = Vec::new();
+        for range in ranges {
+            match disjoint.last_mut() {
+                Some(last) if last.reaches_into(&range) => last.extend_to(range.until),
+                Some(_) | None => disjoint.push(range),
+            }
+        }
+        disjoint
+    }
+
+    /// Whether no key can be in it.
+    fn is_empty(&self) -> bool {
+        let until = self.until.as_ref();
+        until.is_some_and(|until| !self.start.admits(until.as_str()))
+    }
+
+    /// Whether it and one that begins later may have a key in common.
+    fn reaches_into(&self, later: &Self) -> bool {
+        let Some(until) = &self.until else {
+            return true;
+        };
+        match &later.start {
+            Start::Beginning => true,
+            Start::At(first) => first <= until,
+            Start::After(last) => last < until,
+        }
+    }
+
+    fn extend_to(&mut self, other: Option<Key>) {
+        self.until = match (self.until.take(), other) {
+            (Some(one), Some(other)) => Some(one.max(other)),
+            (None, _) | (_, None) => None,
+        };
+    }
 }
 
 /// Where a range of keys begins.
@@ -86,6 +128,11 @@ impl Start {
             Self::Beginning => None,
             Self::After(key) | Self::At(key) => Some(key),
         }
+    }
+
+    /// By it the earlier one of two starts comes first.
+    fn order(&self) -> (Option<&Key>, bool) {
+        (self.key(), matches!(self, Self::After(_)))
     }
 
     /// A key to list after so that no key of the range is missed, though some before it may come
@@ -120,6 +167,28 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn ranges_that_overlap_become_disjoint_and_keep_their_keys(
+            ranges in proptest::collection::vec((0..3_u8, "[a-d]{0,2}", proptest::option::of("[a-d]{0,2}")), 0..6),
+            keys in proptest::collection::vec("[a-e]{0,3}", 30),
+        ) {
+            let ranges: Vec<KeyRange> = ranges.into_iter().map(|(kind, key, until)| KeyRange {
+                start: match kind {
+                    0 => Start::Beginning,
+                    1 => Start::At(Key::new(key)),
+                    _ => Start::After(Key::new(key)),
+                },
+                until: until.map(Key::new),
+            }).collect();
+
+            let disjoint = KeyRange::disjoint(ranges.clone());
+
+            for key in keys.into_iter().map(Key::new) {
+                let among = |ranges: &[KeyRange]| ranges.iter().filter(|range| range.admits(&key)).count();
+                prop_assert_eq!(among(&disjoint), among(&ranges).min(1), "{}", key);
+            }
+        }
+
         #[test]
         fn no_key_of_a_range_is_missed(first: String, key: String) {
             let key = Key::new(key);

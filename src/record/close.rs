@@ -99,7 +99,10 @@ impl Book {
         if closing.broken {
             return Err("a listing broke off".to_owned());
         }
-        let part = store.begun(closing).await?.with(segments, closing.counts)?;
+        let part = store
+            .begun(history, closing)
+            .await?
+            .with(segments, closing.counts)?;
         if closing.left.is_empty() {
             store.write_index(part, history, closing).await
         } else {
@@ -110,15 +113,17 @@ impl Book {
 
 impl Store {
     /// What the invocations before this one have recorded.
-    async fn begun(&self, closing: Closing<'_>) -> Result<Part, String> {
+    async fn begun(&self, history: &History, closing: Closing<'_>) -> Result<Part, String> {
         let Closing { run, leg, .. } = closing;
         let job = self.job.name();
+        let last = history.last();
+        let previous = last.map(|(_, link)| link.clone());
         if !leg.is_continued {
             let origin = Origin {
                 run_id: run.id.clone(),
                 started_at: run.started,
             };
-            return Ok(Part::begin(job, origin));
+            return Ok(Part::begin(job, origin, previous));
         }
         let link = leg.record.as_ref();
         let link = link.ok_or("the cursor does not name the record of the run so far")?;
@@ -126,7 +131,13 @@ impl Store {
         let read = self.bucket.read_state_up_to(&key, MOST_INDEX_BYTES).await;
         let state = read.map_err(|error| error.to_string())?.state;
         let state = state.ok_or_else(|| format!("{} is missing", link.key))?;
-        Part::parse(&state.body, link, job, &leg.ranges)
+        let part = Part::parse(&state.body, link, job, &leg.ranges)?;
+        match last {
+            Some((index, _)) if part.previous != previous => {
+                Err(format!("run {} has written a snapshot since", index.run_id))
+            }
+            _ => Ok(part),
+        }
     }
 
     async fn write_part(&self, part: Part, closing: Closing<'_>) -> Result<Kept, String> {
@@ -139,7 +150,6 @@ impl Store {
         self.write(&key, &bytes, &Condition::Always).await?;
         Ok(Kept {
             link: Some(RecordLink {
-                destination: closing.leg.destination.location.bucket.clone(),
                 sha256: Digest::of(&bytes).to_string(),
                 key,
             }),

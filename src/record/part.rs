@@ -8,10 +8,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{KeyRange, RecordLink, Timestamp};
-use crate::snapshot::{Digest, SegmentEntry, Totals};
+use crate::snapshot::{Digest, Link, SegmentEntry, Totals};
 
 /// The format that this version writes, and the one that it reads.
-pub const PART_FORMAT: u64 = 1;
+pub const PART_FORMAT: u64 = 2;
 
 /// A run's beginning, which its last invocation tells of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub struct Part {
     pub job: String,
     /// Where the run began.
     pub origin: Origin,
+    /// The last snapshot when it began: over another one it writes none.
+    pub previous: Option<Link>,
     /// The keys that are left.
     pub left: Vec<KeyRange>,
     /// The segments of all invocations so far, in the order of their keys.
@@ -41,11 +43,12 @@ pub struct Part {
 
 impl Part {
     /// The beginning of a run: nothing is recorded yet.
-    pub fn begin(job: &str, origin: Origin) -> Self {
+    pub fn begin(job: &str, origin: Origin, previous: Option<Link>) -> Self {
         Self {
             format: PART_FORMAT,
             job: job.to_owned(),
             origin,
+            previous,
             left: Vec::new(),
             segments: Vec::new(),
             totals: Totals::default(),
@@ -126,7 +129,7 @@ pub struct Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BucketName, Key, Start};
+    use crate::model::{Key, Start};
 
     fn range(after: &str) -> KeyRange {
         KeyRange {
@@ -151,7 +154,7 @@ mod tests {
             run_id: "run".to_owned(),
             started_at: Timestamp::from_millis(0),
         };
-        Part::begin("job", origin)
+        Part::begin("job", origin, None)
     }
 
     #[test]
@@ -195,7 +198,6 @@ mod tests {
         };
         let bytes = serde_json::to_vec(&part).unwrap();
         let link = RecordLink {
-            destination: BucketName::new("backup").unwrap(),
             key: "snapshots/parts/run.json".to_owned(),
             sha256: Digest::of(&bytes).to_string(),
         };

@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::verified::{self, VerifiedBlock, VerifiedCounts};
-use super::{Deletions, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals, Warning};
+use super::{
+    Continued, Deletions, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals, Warning,
+};
 use crate::copy::Failure;
 use crate::model::{BucketName, Cursor, Timestamp};
 use crate::plan::Intent;
@@ -27,6 +29,8 @@ pub struct Summary {
     plan: Option<PlanPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deletions: Option<Deletions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    already_continued: Option<Continued>,
     failures: Vec<FailureRow>,
     failures_omitted: u64,
     warnings: Vec<Warning>,
@@ -103,18 +107,37 @@ struct DestinationRow {
     verified: Option<VerifiedCounts>,
 }
 
+impl Status {
+    /// Its name, as the result has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Incomplete => "incomplete",
+            Self::Held => "held",
+        }
+    }
+}
+
 impl Report {
-    /// The result of a run that ended at that time, sent those requests and left that to a later one.
-    pub fn finish(&self, ended: Timestamp, requests: Requests, cursor: Option<Cursor>) -> Summary {
+    /// How a run ends that leaves that to a later one.
+    pub fn status(&self, cursor: Option<&Cursor>) -> Status {
         let totals = self.totals();
-        let status = match (totals.errors + totals.verified.wrong(), &cursor) {
+        match (totals.errors + totals.verified.wrong(), cursor) {
             (0, None) if self.held().is_some() => Status::Held,
             (0, None) => Status::Complete,
             _ => Status::Incomplete,
-        };
+        }
+    }
+
+    /// The one sentence that says it all.
+    pub fn sentence(&self, cursor: Option<&Cursor>) -> String {
+        if let Some(continued) = &self.continued {
+            return continued.sentence();
+        }
+        let totals = self.totals();
         let mut message = match self.check {
             Some(check) => verified::message(check, &totals, cursor.is_none()),
-            None => self.message(status, &totals),
+            None => self.message(self.status(cursor), &totals),
         };
         for warning in self.warnings.as_slice() {
             if warning.code.is_told_in_message() {
@@ -140,6 +163,14 @@ impl Report {
                 "; stopped by the deadline, the cursor continues it"
             });
         }
+        message
+    }
+
+    /// The result of a run that ended at that time, sent those requests and left that to a later one.
+    pub fn finish(&self, ended: Timestamp, requests: Requests, cursor: Option<Cursor>) -> Summary {
+        let totals = self.totals();
+        let status = self.status(cursor.as_ref());
+        let message = self.sentence(cursor.as_ref());
         Summary {
             status_code: match status {
                 Status::Complete => 200,
@@ -158,6 +189,7 @@ impl Report {
                 outlook.part(requests.list, self.rates, left)
             }),
             deletions: self.deletions.clone(),
+            already_continued: self.continued.as_deref().cloned(),
             failures: self.failures.kept.iter().map(FailureRow::new).collect(),
             failures_omitted: self.failures.omitted,
             warnings: self.warnings.as_slice().to_vec(),

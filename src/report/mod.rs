@@ -3,6 +3,7 @@
 //! The law, per destination and in total: found = copied + unchanged + skipped + vanished + errors.
 //! A listing that breaks off counts as one found and one error: the part that nobody saw.
 
+mod continued;
 mod deletions;
 mod hint;
 mod json;
@@ -12,6 +13,7 @@ mod storage;
 mod verified;
 mod warning;
 
+pub use continued::Continued;
 pub use deletions::Deletions;
 pub use hint::level_of;
 pub use json::{Status, Summary};
@@ -55,6 +57,7 @@ pub struct Report {
     unusable: Vec<BucketName>,
     lease_lost: bool,
     deletions: Option<Deletions>,
+    continued: Option<Box<Continued>>,
     rates: Rates,
     /// What is foreseen, if this is a plan.
     outlook: Option<Box<Outlook>>,
@@ -140,6 +143,7 @@ impl Report {
             rates: Rates::of(&plan.prices, &plan.scope.copies),
             outlook: (plan.intent == Intent::Plan).then(|| Box::new(Outlook::new(&plan.prices))),
             deletions: None,
+            continued: None,
         }
     }
 
@@ -220,6 +224,18 @@ impl Report {
     pub fn with_deletions(self, deletions: Deletions) -> Self {
         let deletions = Some(deletions);
         Self { deletions, ..self }
+    }
+
+    /// The report of a request to go on whose cursor was used already.
+    #[must_use]
+    pub fn continued(self, continued: Continued) -> Self {
+        let continued = Some(Box::new(continued));
+        Self { continued, ..self }
+    }
+
+    /// The run to confirm for what is held to be marked all the same.
+    pub fn to_confirm(&self) -> Option<String> {
+        self.deletions.as_ref()?.confirm.clone()
     }
 
     /// Why the run is held; none if it is not. Neither a dry run nor a plan is: they only

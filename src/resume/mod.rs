@@ -1,18 +1,20 @@
-//! What is left of a run that the deadline stopped, as a cursor for the next one.
+//! What is left of a run that the deadline stopped, for the next one to go on with.
 
 mod frontier;
+mod state;
 
 use std::collections::BTreeMap;
 
 pub use frontier::Frontier;
+pub use state::{RunEnd, RunState, Successor};
 
 use crate::copy::Outcome;
 use crate::list::Territory;
 use crate::model::{
-    Agreed, CURSOR_FORMAT, Census, Counted, Cursor, Key, KeyRange, Marking, Range, Share,
+    Census, Counted, CursorRanges, Key, KeyRange, Marking, RANGES_FORMAT, Range, RecordLink, Share,
     VerifyWords,
 };
-use crate::plan::{self, Check, Intent, Leg, Plan, Stage};
+use crate::plan::{Check, Intent, Plan, Stage};
 
 /// What a cursor's ranges may take as JSON, in bytes: a result has 200 KiB in all, most of them for
 /// failures.
@@ -30,6 +32,13 @@ pub struct Progress {
 /// A range of keys that is left, and what was counted of those between it and the one before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Left {
+    keys: KeyRange,
+    counted: Census,
+}
+
+/// The same of any destination, in a cursor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Row {
     range: Range,
     counted: Census,
 }
@@ -81,18 +90,13 @@ impl Progress {
     }
 
     /// The ranges of keys that are left, in their order, and what was counted behind the last one.
-    fn left(&self, leg: &Leg) -> (Vec<Left>, Census) {
-        let destination = &leg.destination.location.bucket;
+    fn left(&self) -> (Vec<Left>, Census) {
         let mut counted = Census::default();
         let mut left = Vec::new();
         for (keys, here) in self.pieces() {
             counted += here;
             if let Some(keys) = keys {
-                let range = Range {
-                    destination: destination.clone(),
-                    keys,
-                };
-                left.push(Left { range, counted });
+                left.push(Left { keys, counted });
                 counted = Census::default();
             }
         }
@@ -100,65 +104,133 @@ impl Progress {
     }
 }
 
-/// The cursor that continues a plan whose legs have come so far; none if all are done.
-pub fn cursor<'a>(plan: &Plan, progress: impl Iterator<Item = &'a Progress>) -> Option<Cursor> {
+/// What is left of a run, for each of its legs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remainder {
+    /// In the order of the plan's legs.
+    pub legs: Vec<LegRemainder>,
+}
+
+/// What is left of one leg. Of one that is done there are no ranges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegRemainder {
+    left: Vec<Left>,
+    /// What was counted before the run and behind the last range.
+    beside: Census,
+    /// What the run was doing.
+    pub stage: Stage,
+    /// While objects are copied, what was counted of all that is not left; none if nobody knows, or needs
+    /// to.
+    pub counted: Option<Census>,
+    /// While deletions are marked, how many still may be.
+    pub agreed: Option<u64>,
+    /// What was recorded.
+    pub record: Option<RecordLink>,
+}
+
+impl Remainder {
+    /// Of a plan of which nothing is left where it could write.
+    pub fn nothing(plan: &Plan) -> Self {
+        let done = LegRemainder {
+            stage: plan.stage(),
+            agreed: (plan.stage() == Stage::Mark).then_some(0),
+            ..LegRemainder::default()
+        };
+        Self {
+            legs: vec![done; plan.legs.len()],
+        }
+    }
+}
+
+impl Default for LegRemainder {
+    fn default() -> Self {
+        Self {
+            left: Vec::new(),
+            beside: Census::default(),
+            stage: Stage::Copy,
+            counted: None,
+            agreed: None,
+            record: None,
+        }
+    }
+}
+
+impl LegRemainder {
+    /// The keys that are left.
+    pub fn ranges(&self) -> Vec<KeyRange> {
+        self.left.iter().map(|left| left.keys.clone()).collect()
+    }
+
+    /// Whether there is nothing that a later run has to do or to know.
+    pub fn is_done(&self) -> bool {
+        self.left.is_empty() && self.counted.is_none() && self.agreed.is_none()
+    }
+}
+
+/// What is left of a plan whose legs have come so far; none if all are done.
+pub fn remainder<'a>(
+    plan: &Plan,
+    progress: impl Iterator<Item = &'a Progress>,
+) -> Option<Remainder> {
     let progress: Vec<&Progress> = progress.collect();
-    let legs = plan.legs.iter().zip(&progress);
-    let (left, behind): (Vec<_>, Vec<_>) = legs.map(|(leg, progress)| progress.left(leg)).unzip();
-    let left = fitting(left.into_iter().flatten().collect());
-    (!left.is_empty()).then(|| Cursor {
-        format: CURSOR_FORMAT,
+    let marking = plan.marking.as_ref();
+    let marking = marking.filter(|marking| marking.postponed.is_none());
+    let is_broken = progress.iter().any(|progress| progress.is_broken());
+    let counts = marking.is_some() && plan.stage() == Stage::Copy && !is_broken;
+    let marks = marking.is_some() && plan.stage() == Stage::Mark;
+    let legs = plan.legs.iter().zip(&progress).map(|(leg, progress)| {
+        let (left, behind) = progress.left();
+        LegRemainder {
+            left,
+            beside: leg.counted + behind,
+            stage: plan.stage(),
+            counted: counts.then(|| leg.counted + progress.counted()),
+            agreed: marks.then(|| leg.agreed.saturating_sub(progress.marked)),
+            record: None,
+        }
+    });
+    let legs: Vec<LegRemainder> = legs.collect();
+    let is_left = legs.iter().any(|leg| !leg.left.is_empty());
+    is_left.then_some(Remainder { legs })
+}
+
+/// The cursor of a run that writes nothing: it holds itself what is left.
+pub fn ranges_cursor(plan: &Plan, rest: &Remainder) -> CursorRanges {
+    let rows = plan.legs.iter().zip(&rest.legs).flat_map(|(leg, rest)| {
+        let destination = &leg.destination.location.bucket;
+        rest.left.iter().map(|left| Row {
+            range: Range {
+                destination: destination.clone(),
+                keys: left.keys.clone(),
+            },
+            counted: left.counted,
+        })
+    });
+    let rows = fitting(rows.collect());
+    let knows = rest.legs.iter().all(|leg| leg.counted.is_some());
+    let counted = plan.legs.iter().zip(&rest.legs).map(|(leg, rest)| {
+        let destination = leg.destination.location.bucket.clone();
+        let own = rows
+            .iter()
+            .filter(|row| row.range.destination == destination);
+        let between: Census = own.map(|row| row.counted).sum();
+        Counted {
+            destination,
+            census: rest.beside + between,
+        }
+    });
+    CursorRanges {
+        format: RANGES_FORMAT,
         prefix: plan.source.prefix.as_str().to_owned(),
         mode: plan.scope.mode.name(),
         dry_run: plan.intent != Intent::Copy,
         plan: plan.intent == Intent::Plan,
         verify: plan.check.map(words),
-        marking: plan
-            .marking
-            .as_ref()
-            .and_then(|marking| so_far(marking, &plan.legs, &progress, &left, &behind)),
-        ranges: left.into_iter().map(|left| left.range).collect(),
-        records: Vec::new(),
-    })
-}
-
-/// How far deletions have come; none if a listing broke off while they were counted.
-fn so_far(
-    marking: &plan::Marking,
-    legs: &[Leg],
-    progress: &[&Progress],
-    left: &[Left],
-    behind: &[Census],
-) -> Option<Marking> {
-    let name = |leg: &Leg| leg.destination.location.bucket.clone();
-    let (mut counted, mut agreed) = (Vec::new(), Vec::new());
-    match marking.stage {
-        Stage::Copy if progress.iter().any(|progress| progress.is_broken()) => return None,
-        Stage::Copy => counted.extend(legs.iter().zip(behind).map(|(leg, behind)| {
-            let destination = name(leg);
-            let own = left
-                .iter()
-                .filter(|left| left.range.destination == destination);
-            let between: Census = own.map(|left| left.counted).sum();
-            Counted {
-                destination,
-                census: leg.counted + between + *behind,
-            }
-        })),
-        Stage::Mark => agreed.extend(legs.iter().zip(progress).map(|(leg, progress)| Agreed {
-            destination: name(leg),
-            most: leg.agreed.saturating_sub(progress.marked),
-        })),
+        marking: knows.then(|| Marking {
+            counted: counted.collect(),
+        }),
+        ranges: rows.into_iter().map(|row| row.range).collect(),
     }
-    Some(Marking {
-        // Who has been let through need not ask again.
-        confirm: match marking.stage {
-            Stage::Copy => marking.confirm.clone(),
-            Stage::Mark => None,
-        },
-        counted,
-        agreed,
-    })
 }
 
 /// A verification in the words of its request.
@@ -174,42 +246,28 @@ fn words(check: Check) -> VerifyWords {
 
 /// Ranges side by side become one until all of them fit: what lies between them is looked at again,
 /// which costs requests and harms nothing, and counted again.
-fn fitting(mut left: Vec<Left>) -> Vec<Left> {
-    let bytes = |left: &[Left]| {
-        let ranges: Vec<&Range> = left.iter().map(|left| &left.range).collect();
+fn fitting(mut rows: Vec<Row>) -> Vec<Row> {
+    let bytes = |rows: &[Row]| {
+        let ranges: Vec<&Range> = rows.iter().map(|row| &row.range).collect();
         serde_json::to_string(&ranges).map_or(0, |json| json.len())
     };
-    while bytes(&left) > MOST_BYTES {
-        let neighbours = left
+    while bytes(&rows) > MOST_BYTES {
+        let neighbours = rows
             .windows(2)
             .position(|pair| pair[0].range.destination == pair[1].range.destination);
         let Some(first) = neighbours else {
             break;
         };
-        let second = left.remove(first + 1);
-        left[first].range.keys.until = second.range.keys.until;
+        let second = rows.remove(first + 1);
+        rows[first].range.keys.until = second.range.keys.until;
     }
-    left
+    rows
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-    use crate::event::BackupRequest;
-    use crate::model::{BucketName, Start, Timestamp};
-    use crate::plan::Run;
-
-    fn leg(destination: &str) -> Leg {
-        let vars = [
-            ("SOURCE_BUCKET", "primary"),
-            ("DESTINATION_BUCKET", destination),
-        ];
-        let config = Config::from_vars(vars.map(|(n, v)| (n.to_owned(), v.to_owned()))).unwrap();
-        let run = Run::begin(Timestamp::from_millis(0), 0);
-        let plan = plan::make(&BackupRequest::default(), &config, run, None);
-        plan.unwrap().legs.remove(0)
-    }
+    use crate::model::{BucketName, Start};
 
     fn counted(gone: u64) -> Census {
         Census {
@@ -247,15 +305,16 @@ mod tests {
         progress.pass(0, None, &Outcome::End, counted(1));
         progress.pass(2, Some(Key::new("e")), &unchanged, counted(2));
 
-        let (left, behind) = progress.left(&leg("any"));
+        let (left, behind) = progress.left();
         let expected = [
             (range("any", "b", Some("d")), counted(1)),
             (range("any", "e", None), counted(2)),
         ];
-        assert_eq!(
-            left,
-            expected.map(|(range, counted)| Left { range, counted })
-        );
+        let expected = expected.map(|(range, counted)| Left {
+            keys: range.keys,
+            counted,
+        });
+        assert_eq!(left, expected);
         assert_eq!(behind, Census::default());
         assert_eq!(progress.counted(), counted(3));
     }
@@ -269,8 +328,8 @@ mod tests {
         progress.pass(0, Some(Key::new("b")), &Outcome::GivenUp, counted(1));
         progress.pass(0, None, &Outcome::End, counted(2));
 
-        let (left, behind) = progress.left(&leg("any"));
-        assert_eq!(left[0].range.keys.start, Start::At(Key::new("b")));
+        let (left, behind) = progress.left();
+        assert_eq!(left[0].keys.start, Start::At(Key::new("b")));
         assert_eq!((left[0].counted, behind), (counted(1), Census::default()));
     }
 
@@ -279,7 +338,7 @@ mod tests {
         let key = |n: usize| format!("{n:02}{}", "\u{1}".repeat(1000));
         let rows = (0..20).map(|n| range("one", &key(2 * n), Some(&key(2 * n + 1))));
         let ranges: Vec<Range> = rows.chain([range("two", "a", None)]).collect();
-        let left = ranges.iter().cloned().map(|range| Left {
+        let left = ranges.iter().cloned().map(|range| Row {
             range,
             counted: counted(1),
         });

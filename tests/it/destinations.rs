@@ -1,10 +1,13 @@
 //! Several destinations: what is wrong with one of them is an error of that one, and the others are
 //! backed up.
 
+use std::time::Duration;
+
 use s3_sim::{BucketOptions, Effect, Fault, Verb, Versioning};
 use serde_json::{Value, json};
 
 use crate::lease;
+use crate::resume::within;
 use crate::world::{BACKUP, PRIMARY, World, assert_adds_up, count, counts};
 
 const SECOND: &str = "second";
@@ -202,33 +205,49 @@ async fn a_plan_and_a_verification_go_on_without_it_too() {
     }
 }
 
+/// Stops a run of both before it has copied anything; its cursor.
+async fn stopped(world: &World, verb: Verb) -> Value {
+    world.sim.fault(Fault::on(verb), Effect::Stall);
+    let result = within(world, Duration::from_secs(2), &json!({})).await;
+    world.sim.clear_faults();
+    assert_eq!(
+        result["cursor"]["states"].as_array().unwrap().len(),
+        2,
+        "{result}"
+    );
+    result["cursor"].clone()
+}
+
 #[tokio::test]
 async fn a_continued_one_that_cannot_be_used_stays_in_the_cursor() {
     let world = world();
-    let record =
-        json!({"destination": SECOND, "key": "snapshots/parts/r.json", "sha256": "0".repeat(64)});
-    let range = json!({"destination": SECOND, "after": "a"});
-    let cursor = json!({"format": 2, "prefix": "", "mode": "incremental", "dry_run": false,
-        "ranges": [{"destination": BACKUP, "after": "b"}, range], "records": [record]});
+    let cursor = stopped(&world, Verb::CopyObject).await;
     let request = |cursor: &Value| json!({"operation": "continue", "cursor": cursor});
     let versioning = Fault::on(Verb::GetBucketVersioning).bucket(SECOND);
     world.sim.fault(versioning, denied());
 
     let without = world.run(request(&cursor)).await;
-    let alone = world.invoke(request(&without["cursor"])).await;
+    let again = world.run(request(&cursor)).await;
     world.sim.clear_faults();
     let with = world.run(request(&without["cursor"])).await;
 
     assert_eq!(without["status"], "incomplete");
-    assert_eq!(without["cursor"]["ranges"], json!([range]));
-    assert_eq!(without["cursor"]["records"], json!([record]));
+    let left = &without["cursor"]["states"];
+    assert_eq!(left[1], cursor["states"][1], "it was not used: {left}");
     let message = without["message"].as_str().unwrap();
     let end = "; bucket second could not be used; the cursor continues what is left";
     assert!(message.ends_with(end), "{message}");
-    assert_eq!(alone.unwrap_err().error_type(), "DestinationError");
+    assert_eq!(again["cursor"], without["cursor"], "{again}");
     assert_eq!(with["status"], "complete");
-    assert_eq!(world.keys(BACKUP), ["c"]);
-    assert_eq!(world.keys(SECOND), ["b", "c"]);
+    assert_eq!(world.keys(BACKUP), ["a", "b", "c"]);
+    assert_eq!(world.keys(SECOND), ["a", "b", "c"]);
+    let snapshots = [&without["destinations"][0], &with["destinations"][1]];
+    assert!(
+        snapshots
+            .iter()
+            .all(|row| row["snapshot"]["key"].is_string()),
+        "{without} {with}"
+    );
 }
 
 #[tokio::test]
@@ -254,10 +273,8 @@ async fn what_was_agreed_for_one_that_cannot_be_used_is_still_agreed() {
     let world = world().with("BACKUP_DELETIONS", "mark");
     world.backup().await;
     world.sim.delete(PRIMARY, "a");
-    let agreed = [BACKUP, SECOND].map(|name| json!({"destination": name, "most": 1}));
-    let ranges = [BACKUP, SECOND].map(|name| json!({"destination": name}));
-    let cursor = json!({"format": 2, "prefix": "", "mode": "incremental", "dry_run": false,
-        "deletions": "mark", "agreed": agreed, "ranges": ranges});
+    let cursor = stopped(&world, Verb::HeadObject).await;
+    assert_eq!(cursor["stage"], "mark");
     let request = |cursor: &Value| json!({"operation": "continue", "cursor": cursor});
     let versioning = Fault::on(Verb::GetBucketVersioning).bucket(SECOND);
     world.sim.fault(versioning, denied());
@@ -268,7 +285,6 @@ async fn what_was_agreed_for_one_that_cannot_be_used_is_still_agreed() {
 
     assert_eq!(count(&without, "objects_marked_deleted"), 1, "{without}");
     assert_eq!(count(&without, "errors"), 1);
-    assert_eq!(without["cursor"]["ranges"], json!([ranges[1]]));
     assert_eq!(count(&with, "objects_marked_deleted"), 1, "{with}");
     assert_eq!(world.keys(SECOND), ["b", "c"]);
 }

@@ -534,7 +534,11 @@ async fn a_lost_lease_stops_its_own_destination_only() {
         (&other["objects_copied"], &other["errors"]),
         (&json!(30), &json!(0))
     );
-    assert_eq!(result["cursor"]["ranges"].as_array().unwrap().len(), 1);
+    let states = result["cursor"]["states"].as_array().unwrap();
+    assert_eq!(
+        (states.len(), &states[0]["destination"]),
+        (1, &json!(BACKUP))
+    );
     assert!(world.equal() < 25, "{}", world.equal());
     assert_eq!(lease(&world, "second")["run_id"], result["run_id"]);
 }

@@ -5,6 +5,7 @@ mod cli;
 mod connections;
 mod contract;
 mod copies;
+mod cursors;
 mod deletions;
 mod destinations;
 mod faults;
