@@ -3,7 +3,6 @@
 //! An error is only what kept a run from starting: Lambda counts it, so that alarms ring. What went
 //! wrong with single objects is in the result.
 
-use std::io::Write;
 use std::num::NonZero;
 use std::time::{Duration, Instant, SystemTime};
 use std::{io, thread};
@@ -203,8 +202,7 @@ fn deadline(context: &Context) -> Option<Deadline> {
 /// The result as a line of its own, so that filters and queries of the log see its fields.
 fn log_result(summary: &Summary) {
     match summary.to_json() {
-        // A log that cannot be written must not lose the answer.
-        Ok(result) => drop(writeln!(io::stdout(), "{result}")),
+        Ok(result) => println!("{result}"),
         Err(error) => tracing::error!(%error, "cannot write the result as JSON"),
     }
 }

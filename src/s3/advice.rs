@@ -1,6 +1,41 @@
-//! What to do about a call to S3 that failed.
+//! What to do about an error of S3, by its cause, its code and its message.
+//!
+//! The words of AWS's messages are from its guide to troubleshooting access denied errors.
 
 use super::error::{Cause, Operation, S3Error};
+
+impl Operation {
+    /// The permissions that the call needs, for an S3 that does not name the missing one.
+    fn permissions(self) -> &'static str {
+        match self {
+            Self::ListObjectsV2 | Self::HeadBucket => "s3:ListBucket",
+            Self::GetBucketVersioning => "s3:GetBucketVersioning",
+            Self::HeadObject => {
+                "s3:GetObject and s3:ListBucket, and kms:Decrypt on its KMS key, if any,"
+            }
+            Self::GetObjectTagging => "s3:GetObjectTagging",
+            Self::AbortMultipartUpload => "s3:AbortMultipartUpload",
+            Self::GetObject => {
+                "s3:GetObject and s3:ListBucket on the destination, \
+                 and kms:Decrypt on its KMS key, if any,"
+            }
+            Self::DeleteObject => "s3:DeleteObject on the destination",
+            Self::PutObject => {
+                "s3:PutObject and s3:GetObject on the destination, \
+                 and kms:GenerateDataKey on its KMS key, if any,"
+            }
+            Self::CreateMultipartUpload | Self::CompleteMultipartUpload => {
+                "s3:PutObject and s3:PutObjectTagging on the destination, \
+                 and kms:Decrypt and kms:GenerateDataKey on its KMS key, if any,"
+            }
+            Self::CopyObject | Self::UploadPartCopy => {
+                "s3:GetObject and s3:GetObjectTagging on the source, \
+                 s3:PutObject and s3:PutObjectTagging on the destination, \
+                 and kms:Decrypt and kms:GenerateDataKey on KMS keys in use,"
+            }
+        }
+    }
+}
 
 impl S3Error {
     /// Whether an object may well be there, but not to be read: a lifecycle has archived it, or the KMS key
@@ -23,35 +58,8 @@ impl S3Error {
 
     /// What to do about it, as a sentence to follow the error.
     pub fn advice(&self) -> String {
-        let owner = "and check the expected owner, if one is configured";
         match self.cause {
-            Cause::Denied if self.operation == Operation::GetObject => match self.missing_action() {
-                Some((action, _)) if action.starts_with("kms:") => format!(
-                    "grant {action} on the KMS key that it was written under to the role that runs the \
-                     backup: name a key that BACKUP_KMS_KEY_ID named before in FormerKmsKeyArns of the stack"
-                ),
-                Some((action, _)) => format!("grant {action} to the role that runs the backup"),
-                None => format!(
-                    "grant {} to the role that runs the backup, {owner}",
-                    self.operation.permissions()
-                ),
-            },
-            Cause::Denied => match self.missing_action() {
-                // Of a key that it may not see, KMS says "the resource associated with this
-                // ciphertext".
-                Some((action, None)) if action.starts_with("kms:") => format!(
-                    "grant {action} on the object's KMS key, which s3api head-object names, \
-                     to the role that runs the backup"
-                ),
-                Some((action, None)) => format!("grant {action} to the role that runs the backup"),
-                Some((action, Some(resource))) => {
-                    format!("grant {action} on {resource} to the role that runs the backup")
-                }
-                None => format!(
-                    "grant {} to the role that runs the backup, {owner}",
-                    self.operation.permissions()
-                ),
-            },
+            Cause::Denied => self.advice_on_denial(),
             Cause::Missing => "none needed if it was deleted".to_owned(),
             Cause::NoBucket => format!("create the bucket {} or correct its name", self.bucket),
             Cause::NoUpload => "run again; if it stays, look for who aborts uploads".to_owned(),
@@ -85,8 +93,12 @@ impl S3Error {
             Cause::ServerError | Cause::TimedOut | Cause::Network | Cause::Unreadable => {
                 "run again; if it stays, give AWS support the request id".to_owned()
             }
-            Cause::OtherRegion => "set AWS_REGION to the region of the bucket".to_owned(),
-            Cause::Credentials => "check the credentials and their expiry".to_owned(),
+            Cause::OtherRegion => match &self.reply.region {
+                Some(region) => format!("set AWS_REGION to {region}, the region of the bucket"),
+                None => "set AWS_REGION to the region of the bucket".to_owned(),
+            },
+            Cause::Credentials => self.advice_on_credentials().to_owned(),
+            Cause::ClockSkew => self.advice_on_clocks(),
             Cause::NotSent => "check the credentials, AWS_REGION and AWS_ENDPOINT_URL".to_owned(),
             Cause::OutOfTime => "continue the run with its cursor".to_owned(),
             Cause::TooLarge => {
@@ -96,9 +108,115 @@ impl S3Error {
         }
     }
 
+    fn code(&self) -> &str {
+        self.reply.code.as_deref().unwrap_or_default()
+    }
+
+    fn message(&self) -> &str {
+        self.reply.message.as_deref().unwrap_or_default()
+    }
+
+    fn advice_on_denial(&self) -> String {
+        let message = self.message().to_ascii_lowercase();
+        match self.code() {
+            "AllAccessDisabled" => {
+                return "ask AWS support: all access to it has been disabled, and no grant can help"
+                    .to_owned();
+            }
+            "AccountProblem" | "NotSignedUp" => {
+                return "look after the AWS account: S3 does not serve it, and no grant can help"
+                    .to_owned();
+            }
+            _ if message.contains("requester pays") || message.contains("requester-pays") => {
+                return "the bucket is requester-pays, which is not supported: use credentials of the \
+                        account that owns it"
+                    .to_owned();
+            }
+            _ => {}
+        }
+        let Some((action, resource)) = self.missing_action() else {
+            return self.advice_on_bare_denial();
+        };
+        if let Some(advice) = Objection::of(self.message()).and_then(|it| it.advice(action)) {
+            let encryption = it_may_demand_encryption(self.message(), action);
+            return advice + encryption;
+        }
+        if action.starts_with("kms:") && self.operation == Operation::GetObject {
+            return format!(
+                "grant {action} on the KMS key that it was written under to the role that runs the \
+                 backup: name a key that BACKUP_KMS_KEY_ID named before in FormerKmsKeyArns of the stack"
+            );
+        }
+        let on = match resource.filter(|_| self.operation != Operation::GetObject) {
+            Some(resource) => format!(" on {resource}"),
+            // Of a key that it may not see, KMS says "the resource associated with this ciphertext".
+            None if action.starts_with("kms:") => {
+                " on the object's KMS key, which s3api head-object names,".to_owned()
+            }
+            None => String::new(),
+        };
+        format!("grant {action}{on} to the role that runs the backup")
+    }
+
+    /// S3 says no more than "Access Denied" to another account, and where a parameter is missing.
+    fn advice_on_bare_denial(&self) -> String {
+        let grant = format!(
+            "grant {} to the role that runs the backup, and check the expected owner, if one is \
+             configured",
+            self.operation.permissions()
+        );
+        let more = match self.operation {
+            Operation::ListObjectsV2
+            | Operation::HeadBucket
+            | Operation::HeadObject
+            | Operation::GetObject => {
+                "; a requester-pays bucket of another account is not supported"
+            }
+            Operation::CopyObject
+            | Operation::UploadPartCopy
+            | Operation::CreateMultipartUpload
+            | Operation::PutObject => {
+                "; a bucket policy that demands an encryption header may want BACKUP_KMS_KEY_ID"
+            }
+            _ => "",
+        };
+        grant + more
+    }
+
+    fn advice_on_credentials(&self) -> &'static str {
+        match self.code() {
+            "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => {
+                "get new credentials, for these have expired; for a profile of IAM Identity Center \
+                 with aws sso login"
+            }
+            "InvalidAccessKeyId" => {
+                "check AWS_ACCESS_KEY_ID or the profile, for S3 does not know the key; \
+                 a key that begins with ASIA needs its AWS_SESSION_TOKEN"
+            }
+            "SignatureDoesNotMatch" => {
+                "check AWS_SECRET_ACCESS_KEY or the profile, for the secret is not the key's; \
+                 a proxy that changes requests has the same effect"
+            }
+            "InvalidToken" => {
+                "check AWS_SESSION_TOKEN, which is malformed or another key's; unset it for a \
+                 permanent key; a region that must be opted in to takes tokens of its own STS only"
+            }
+            _ => "check the credentials and their expiry",
+        }
+    }
+
+    fn advice_on_clocks(&self) -> String {
+        match &self.reply.clocks {
+            Some((ours, theirs)) => {
+                format!("set the clock of this machine: it says {ours}, and S3 says {theirs}")
+            }
+            None => "set the clock of this machine".to_owned(),
+        }
+    }
+
     fn advice_by_code(&self) -> String {
-        let message = self.reply.message.as_deref().unwrap_or_default();
-        let code = self.reply.code.as_deref().unwrap_or_default();
+        let message = self.message();
+        let code = self.code();
         // S3 has no code for it: the message alone tells an object of a customer's key.
         let customers_key = ["encryption parameters", "form of Server Side Encryption"];
         if customers_key.iter().any(|hint| message.contains(hint)) {
@@ -109,6 +227,14 @@ impl S3Error {
             "rewrite its metadata without control characters".to_owned()
         } else if self.is_of_kms_key() && self.operation == Operation::GetObject {
             "enable the KMS key that it was written under; without it the object is lost".to_owned()
+        } else if code == "KMS.NotFoundException" {
+            "correct BACKUP_KMS_KEY_ID or the bucket's default key: there is none of that name in \
+             its region; an alias of another account has to be an ARN"
+                .to_owned()
+        } else if code == "KMS.KMSInvalidStateException" || code == "KMS.InvalidStateException" {
+            "cancel the deletion of the KMS key or wait until it is ready, or name another one in \
+             BACKUP_KMS_KEY_ID"
+                .to_owned()
         } else if self.is_of_kms_key() {
             "enable the KMS key, or name another one in BACKUP_KMS_KEY_ID".to_owned()
         } else if code == "KeyTooLongError" {
@@ -129,5 +255,74 @@ impl S3Error {
             .map(|word| word.trim_matches(['"', ',', '.']))
             .find(|word| word.starts_with("arn:") && word.contains(":kms:"));
         Some((action, resource))
+    }
+}
+
+/// Which policy stands in the way, in AWS's words at the end of its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Objection<'a> {
+    /// "with an explicit deny in a service control policy"
+    Denied(&'a str),
+    /// "because no permissions boundary allows the s3:GetObject action"
+    NotAllowed(&'a str),
+}
+
+impl<'a> Objection<'a> {
+    fn of(message: &'a str) -> Option<Self> {
+        if let Some((_, policy)) = message.split_once("explicit deny in a") {
+            return Some(Self::Denied(policy.trim_start_matches('n').trim()));
+        }
+        let (_, policy) = message.split_once("because no ")?;
+        let (policy, _) = policy.split_once(" allows")?;
+        Some(Self::NotAllowed(policy))
+    }
+
+    /// None for the role's own policies, which a grant changes.
+    fn advice(self, action: &str) -> Option<String> {
+        let (Self::Denied(policy) | Self::NotAllowed(policy)) = self;
+        let place = match policy {
+            _ if policy.starts_with("identity-based policy") => return None,
+            _ if policy.starts_with("resource-based policy") && action.starts_with("kms:") => {
+                "the KMS key's own policy (resource-based policy)"
+            }
+            _ if policy.starts_with("resource-based policy") => {
+                "the bucket's own policy (resource-based policy)"
+            }
+            _ if policy.starts_with("permissions boundary") => "the role's permissions boundary",
+            _ if policy.starts_with("session policy") => "the session policy of the assumed role",
+            _ if policy.starts_with("VPC endpoint policy") => {
+                "the VPC endpoint policy of the network"
+            }
+            _ if policy.starts_with("service control policy") => {
+                "a service control policy of the organization"
+            }
+            _ if policy.starts_with("resource control policy") => {
+                "a resource control policy of the organization"
+            }
+            _ => policy,
+        };
+        // AWS names the policy for those who may know it.
+        let arn = policy
+            .split_whitespace()
+            .find(|word| word.starts_with("arn:"));
+        let arn = arn.map_or_else(String::new, |arn| format!(", {arn}"));
+        Some(match self {
+            Self::Denied(_) => format!(
+                "{place}{arn} denies {action}, and no grant to the role can help: exempt the role \
+                 there"
+            ),
+            Self::NotAllowed(_) => {
+                format!("allow {action} in {place}{arn}; a grant to the role alone cannot help")
+            }
+        })
+    }
+}
+
+/// A bucket policy that denies writes often denies those without an encryption header only.
+fn it_may_demand_encryption(message: &str, action: &str) -> &'static str {
+    if message.contains("resource-based policy") && action.starts_with("s3:Put") {
+        "; if it demands an encryption header, set BACKUP_KMS_KEY_ID"
+    } else {
+        ""
     }
 }

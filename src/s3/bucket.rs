@@ -7,8 +7,12 @@ use aws_sdk_s3::types::BucketVersioningStatus;
 use super::client::{Clients, Connections};
 use super::error::{Cause, Operation, S3Error};
 use super::pace::Paces;
+use super::reason::{self, Reason};
 use crate::config::AccountId;
 use crate::model::BucketName;
+
+/// A bucket is asked for at home, where it is, and once more when a refusal has passed.
+const MOST_ASKED: u32 = 3;
 
 /// A bucket that was found.
 #[derive(Clone, Debug)]
@@ -52,13 +56,14 @@ impl Connections {
         })
     }
 
-    /// Asks the home region; a bucket of another one is answered by a redirect that names it, and
-    /// is asked there once more, for the redirect does not say whether it may be used.
+    /// Asks the home region. S3 names the region of a bucket that is elsewhere, by a redirect or a
+    /// refusal, and is asked there once more, for neither says whether the bucket may be used.
     async fn region_of(&self, name: &BucketName, owner: Option<&str>) -> Result<String, S3Error> {
         let mut region = self.home();
-        for _ in 0..2 {
-            let sent = self
-                .clients(&region)
+        let mut asked_why = false;
+        for _ in 0..MOST_ASKED {
+            let clients = self.clients(&region);
+            let sent = clients
                 .repeatable
                 .head_bucket()
                 .bucket(name.as_str())
@@ -68,17 +73,27 @@ impl Connections {
             let Err(error) = sent else {
                 return Ok(region);
             };
-            let named = error
-                .raw_response()
-                .and_then(|raw| raw.headers().get("x-amz-bucket-region"))
-                .filter(|named| *named != region)
-                .map(str::to_owned);
             let mut found = S3Error::from_sdk(Operation::HeadBucket, name, &error);
             if found.cause == Cause::Missing {
                 found.cause = Cause::NoBucket;
             }
-            match named {
-                Some(other) if found.cause == Cause::OtherRegion => region = other,
+            if found
+                .reply
+                .region
+                .as_ref()
+                .is_none_or(|named| *named == region)
+                && reason::is_untold(&error)
+                && !asked_why
+            {
+                asked_why = true;
+                match reason::of_bucket(&clients, name, owner).await {
+                    Reason::Gone => continue,
+                    Reason::Told(told) => found = told,
+                    Reason::Unknown => {}
+                }
+            }
+            match &found.reply.region {
+                Some(other) if *other != region => region.clone_from(other),
                 _ => return Err(found),
             }
         }

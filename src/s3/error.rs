@@ -1,6 +1,6 @@
 //! One error for every call to S3, sorted by one classifier into causes that a run can act on.
 //!
-//! The text names the object, the cause and what S3 said; `advice` says what to do next.
+//! The text names the object, the cause and what S3 said; [`S3Error::advice`] says what to do next.
 
 use std::error::Error;
 use std::fmt;
@@ -63,37 +63,6 @@ impl Operation {
         }
     }
 
-    /// The permissions that the call needs, for an S3 that does not name the missing one.
-    pub(super) fn permissions(self) -> &'static str {
-        match self {
-            Self::ListObjectsV2 | Self::HeadBucket => "s3:ListBucket",
-            Self::GetBucketVersioning => "s3:GetBucketVersioning",
-            Self::HeadObject => {
-                "s3:GetObject and s3:ListBucket, and kms:Decrypt on its KMS key, if any,"
-            }
-            Self::GetObjectTagging => "s3:GetObjectTagging",
-            Self::AbortMultipartUpload => "s3:AbortMultipartUpload",
-            Self::GetObject => {
-                "s3:GetObject and s3:ListBucket on the destination, \
-                 and kms:Decrypt on its KMS key, if any,"
-            }
-            Self::DeleteObject => "s3:DeleteObject on the destination",
-            Self::PutObject => {
-                "s3:PutObject and s3:GetObject on the destination, \
-                 and kms:GenerateDataKey on its KMS key, if any,"
-            }
-            Self::CreateMultipartUpload | Self::CompleteMultipartUpload => {
-                "s3:PutObject and s3:PutObjectTagging on the destination, \
-                 and kms:Decrypt and kms:GenerateDataKey on its KMS key, if any,"
-            }
-            Self::CopyObject | Self::UploadPartCopy => {
-                "s3:GetObject and s3:GetObjectTagging on the source, \
-                 s3:PutObject and s3:PutObjectTagging on the destination, \
-                 and kms:Decrypt and kms:GenerateDataKey on KMS keys in use,"
-            }
-        }
-    }
-
     fn verb(self) -> &'static str {
         match self {
             Self::ListObjectsV2 => "list",
@@ -146,6 +115,8 @@ pub enum Cause {
     OtherRegion,
     /// Credentials that S3 does not take, or not any more.
     Credentials,
+    /// The clocks of this machine and of S3 differ by more than a quarter of an hour.
+    ClockSkew,
     /// It could not be sent at all: no credentials, or no usable endpoint.
     NotSent,
     /// It was not done when the run had to stop.
@@ -182,6 +153,7 @@ impl Cause {
             Self::Unreadable => "the answer cannot be trusted",
             Self::OtherRegion => "the bucket is in another region",
             Self::Credentials => "no valid credentials",
+            Self::ClockSkew => "this machine's clock differs from S3's",
             Self::NotSent => "the request could not be sent",
             Self::OutOfTime => "the run had to stop",
             Self::TooLarge => "the object is too large",
@@ -214,6 +186,10 @@ pub struct Reply {
     pub message: Option<String>,
     /// The id by which AWS support finds the request.
     pub request_id: Option<String>,
+    /// The region of the bucket, if S3 names it.
+    pub region: Option<String>,
+    /// The time of the request and the time of S3, if S3 says that they differ.
+    pub clocks: Option<(String, String)>,
 }
 
 impl S3Error {
@@ -299,11 +275,9 @@ where
 /// By S3's code where there is one; a reply to HEAD has none, only a status.
 pub(super) fn by_code(code: &str, status: u16) -> Cause {
     match code {
-        "AccessDenied"
-        | "AllAccessDisabled"
-        | "AccountProblem"
-        | "Forbidden"
-        | "SignatureDoesNotMatch" => Cause::Denied,
+        "AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "NotSignedUp" | "Forbidden" => {
+            Cause::Denied
+        }
         "NoSuchKey" | "NoSuchVersion" => Cause::Missing,
         "NoSuchBucket" => Cause::NoBucket,
         "NoSuchUpload" => Cause::NoUpload,
@@ -318,10 +292,17 @@ pub(super) fn by_code(code: &str, status: u16) -> Cause {
         | "TooManyRequestsException" => Cause::TooBusy,
         "InternalError" | "OperationAborted" | "ConditionalRequestConflict" => Cause::ServerError,
         "RequestTimeout" => Cause::TimedOut,
-        "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed" => {
-            Cause::OtherRegion
-        }
-        "ExpiredToken" | "InvalidAccessKeyId" | "InvalidToken" => Cause::Credentials,
+        "PermanentRedirect"
+        | "TemporaryRedirect"
+        | "AuthorizationHeaderMalformed"
+        | "IllegalLocationConstraintException" => Cause::OtherRegion,
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "TokenRefreshRequired"
+        | "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "InvalidToken" => Cause::Credentials,
+        "RequestTimeTooSkewed" | "RequestExpired" => Cause::ClockSkew,
         _ => by_status(status),
     }
 }
@@ -365,7 +346,23 @@ where
         request_id: raw
             .and_then(|raw| raw.headers().get("x-amz-request-id"))
             .map(str::to_owned),
+        region: raw.and_then(told_region),
+        clocks: raw.and_then(|raw| element(raw, "RequestTime").zip(element(raw, "ServerTime"))),
     }
+}
+
+/// The region of a bucket, by the header of AWS or by the document.
+pub(super) fn told_region(raw: &HttpResponse) -> Option<String> {
+    let header = raw.headers().get("x-amz-bucket-region");
+    header.map(str::to_owned).or_else(|| element(raw, "Region"))
+}
+
+/// The text of an element of S3's error document, which has no nested ones.
+fn element(raw: &HttpResponse, name: &str) -> Option<String> {
+    let document = std::str::from_utf8(raw.body().bytes()?).ok()?;
+    let (_, after) = document.split_once(&format!("<{name}>"))?;
+    let (text, _) = after.split_once('<')?;
+    Some(one_line(text.to_owned()))
 }
 
 /// A message without line breaks: proxies answer with pages, and libraries with paragraphs.

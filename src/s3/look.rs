@@ -1,7 +1,9 @@
 //! What an object is now: a look at it, at its properties, its parts and its tags.
 
-use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::head_object::builders::HeadObjectFluentBuilder;
+use aws_sdk_s3::operation::head_object::{HeadObjectError, HeadObjectOutput};
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType, ServerSideEncryption};
 
 use super::blank;
@@ -9,6 +11,7 @@ use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
 use super::page::Row;
 use super::read::believe;
+use super::reason::{self, Reason};
 use super::write::full_checksum;
 use crate::model::{
     ChecksumAlgorithm, Checksums, ETag, Inspection, Key, Object, Properties, StorageClass,
@@ -137,8 +140,28 @@ impl Bucket {
     async fn look(
         &self,
         key: &Key,
-        ask: impl FnOnce(HeadObjectFluentBuilder) -> HeadObjectFluentBuilder,
+        ask: impl Fn(HeadObjectFluentBuilder) -> HeadObjectFluentBuilder,
     ) -> Result<HeadObjectOutput, S3Error> {
+        let error = match self.look_once(key, &ask).await {
+            Err(error) if reason::is_untold(&error) => error,
+            sent => return sent.map_err(|error| self.not_seen(key, &error)),
+        };
+        match self.reason_of(key).await {
+            Reason::Gone => {
+                let sent = self.look_once(key, &ask).await;
+                sent.map_err(|error| self.not_seen(key, &error))
+            }
+            // That it is gone must not follow from a refusal.
+            Reason::Told(told) if told.cause != Cause::Missing => Err(told),
+            Reason::Told(_) | Reason::Unknown => Err(self.not_seen(key, &error)),
+        }
+    }
+
+    async fn look_once(
+        &self,
+        key: &Key,
+        ask: impl Fn(HeadObjectFluentBuilder) -> HeadObjectFluentBuilder,
+    ) -> Result<HeadObjectOutput, SdkError<HeadObjectError, HttpResponse>> {
         let placed = key.clone();
         let call = self
             .clients
@@ -152,9 +175,10 @@ impl Bucket {
             .mutate_request(move |request| blank::restore(request, &placed))
             .send()
             .await
-            .map_err(|error| {
-                S3Error::from_sdk(Operation::HeadObject, &self.name, &error).about(key)
-            })
+    }
+
+    fn not_seen(&self, key: &Key, error: &SdkError<HeadObjectError, HttpResponse>) -> S3Error {
+        S3Error::from_sdk(Operation::HeadObject, &self.name, error).about(key)
     }
 
     fn row(&self, key: &Key, reply: &HeadObjectOutput) -> Result<Object, S3Error> {

@@ -17,6 +17,7 @@ mod pace;
 mod page;
 mod proxy;
 mod read;
+mod reason;
 mod send_again;
 mod state;
 mod state_list;

@@ -14,7 +14,8 @@ pub fn run(world: &World, arguments: &[&str]) -> Output {
     run_in(world, arguments, &[])
 }
 
-fn run_in(world: &World, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+/// The same, with these variables.
+pub fn run_in(world: &World, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     world.sim.clock().advance(Duration::from_secs(2));
     Command::new(env!("CARGO_BIN_EXE_s3-backup"))
         .args(arguments)
@@ -33,7 +34,8 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-const RUN: [&str; 5] = ["run", "--source", PRIMARY, "--destination", BACKUP];
+/// A run.
+pub const RUN: [&str; 5] = ["run", "--source", PRIMARY, "--destination", BACKUP];
 
 const PLAN: [&str; 5] = ["plan", "--source", PRIMARY, "--destination", BACKUP];
 

@@ -24,6 +24,7 @@ mod pace;
 mod plan;
 mod policy;
 mod proofs;
+mod reasons;
 mod refusals;
 mod resume;
 mod scale;

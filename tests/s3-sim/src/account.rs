@@ -15,7 +15,7 @@ use crate::reply::{Refusal, Reply};
 use crate::stamp::Stamp;
 use crate::store::Store;
 use crate::verb::Verb;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(crate) struct Account {
     pub ledger: Ledger,
     pub pace: Pace,
     pub page_max: usize,
+    /// Whether requests must be dated as the clock shows.
+    pub checks_clocks: AtomicBool,
     store: Mutex<Store>,
     policy: Mutex<Policy>,
     requests: AtomicU64,
@@ -38,6 +40,7 @@ impl Account {
             ledger: Ledger::new(),
             pace,
             page_max,
+            checks_clocks: AtomicBool::new(false),
             store: Mutex::default(),
             policy: Mutex::default(),
             requests: AtomicU64::new(1),
@@ -90,6 +93,9 @@ impl Account {
     }
 
     fn admit(&self, store: &Store, call: &Call) -> Result<Vec<Action>, Refusal> {
+        if self.checks_clocks.load(Ordering::Relaxed) {
+            check_clock(call, self.now())?;
+        }
         if !matches!(call.verb, Verb::CreateBucket | Verb::Unknown) {
             let options = &store.bucket(&call.bucket)?.options;
             check_region(call, &options.region)?;
@@ -130,8 +136,45 @@ impl Account {
     }
 }
 
+/// Requests are good for a quarter of an hour.
+const SKEW_MAX: u64 = 15 * 60;
+
+fn check_clock(call: &Call, now: Stamp) -> Result<(), Refusal> {
+    let told = call.header("x-amz-date").unwrap_or_default();
+    match Stamp::parse_basic(told) {
+        Some(dated) if dated.seconds_from(now) > SKEW_MAX => {
+            let message =
+                "The difference between the request time and the current time is too large.";
+            Err(Refusal::new(403, "RequestTimeTooSkewed", message)
+                .telling("RequestTime", told)
+                .telling("ServerTime", now.iso())
+                .telling("MaxAllowedSkewMilliseconds", (SKEW_MAX * 1_000).to_string()))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Regions that an account must opt in to. They do not know the signatures of others, and say so
+/// instead of redirecting.
+const OPT_IN_REGIONS: [&str; 5] = [
+    "af-south-1",
+    "ap-east-1",
+    "eu-south-1",
+    "il-central-1",
+    "me-south-1",
+];
+
 fn check_region(call: &Call, region: &str) -> Result<(), Refusal> {
     match &call.signer {
+        Some(signer) if signer.region != *region && OPT_IN_REGIONS.contains(&region) => {
+            let message = format!(
+                "The authorization header is malformed; the region '{}' is wrong; expecting \
+                 '{region}'",
+                signer.region
+            );
+            Err(Refusal::new(400, "AuthorizationHeaderMalformed", message)
+                .telling("Region", region))
+        }
         Some(signer) if signer.region != *region => Err(Refusal::new(
             301,
             "PermanentRedirect",

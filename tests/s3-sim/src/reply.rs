@@ -62,6 +62,8 @@ pub(crate) struct Refusal {
     pub code: String,
     pub message: String,
     pub headers: Vec<(&'static str, String)>,
+    /// More of the document, behind code and message.
+    pub elements: Vec<(&'static str, String)>,
 }
 
 impl Refusal {
@@ -71,7 +73,13 @@ impl Refusal {
             code: code.to_owned(),
             message: message.into(),
             headers: Vec::new(),
+            elements: Vec::new(),
         }
+    }
+
+    pub(crate) fn telling(mut self, element: &'static str, text: impl Into<String>) -> Refusal {
+        self.elements.push((element, text.into()));
+        self
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Refusal {
@@ -149,6 +157,9 @@ impl Refusal {
         let mut document = Document::error();
         document.text("Code", &self.code);
         document.text("Message", &self.message);
+        for (name, text) in &self.elements {
+            document.text(name, text);
+        }
         document.text("RequestId", request_id);
         document.text("HostId", host_id);
         document.finish()

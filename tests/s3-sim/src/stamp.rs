@@ -68,6 +68,19 @@ impl Stamp {
         Some(Stamp(days * 86_400 + hour * 3_600 + minute * 60 + second))
     }
 
+    /// Reads the spelling of `x-amz-date`: `20261121T020000Z`.
+    pub(crate) fn parse_basic(text: &str) -> Option<Stamp> {
+        let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+        let days = days_from_civil(number(0, 4)?, number(4, 6)?, number(6, 8)?);
+        let (hour, minute, second) = (number(9, 11)?, number(11, 13)?, number(13, 15)?);
+        Some(Stamp(days * 86_400 + hour * 3_600 + minute * 60 + second))
+    }
+
+    /// So many seconds lie between the two.
+    pub(crate) fn seconds_from(self, other: Stamp) -> u64 {
+        self.0.abs_diff(other.0)
+    }
+
     fn time(self) -> (i64, i64, i64) {
         let seconds = self.0.rem_euclid(86_400);
         (seconds / 3_600, seconds / 60 % 60, seconds % 60)
