@@ -73,4 +73,5 @@ pub mod backup;
 
 pub mod handler;
 
+#[cfg(feature = "cli")]
 pub mod cli;

@@ -4,13 +4,12 @@
 
 use clap::Args;
 
-use super::{Exit, refuse};
+use super::{Exit, connect, refuse};
 use crate::backup::StartError;
 use crate::config::{Config, ConfigError, DESTINATION_BUCKET, SOURCE_BUCKET};
 use crate::handler;
 use crate::history::History;
 use crate::model::{BucketName, Job, Location};
-use crate::s3::Connections;
 
 /// The settings that tell one job from another.
 #[derive(Debug, Args)]
@@ -42,7 +41,7 @@ impl JobArguments {
     /// How to end: the settings are wrong, or a destination cannot be reached. It has been said why.
     pub async fn places(&self) -> Result<Vec<Place>, Exit> {
         let config = self.config().map_err(|error| refuse(&error.into()))?;
-        let connections = Connections::from_env().await;
+        let connections = connect(&handler::environment()).await?;
         let mut places = Vec::new();
         for to in config.destinations {
             let name = to.location.bucket;

@@ -24,7 +24,7 @@ use crate::event::{BackupRequest, Intent, Request};
 use crate::handler::{self, Handler, HandlerError};
 use crate::model::Prefix;
 use crate::report::{Status, Summary};
-use crate::s3::Connections;
+use crate::s3::{Connections, profile_problem};
 
 use verify::VerifyArguments;
 
@@ -296,7 +296,11 @@ async fn run(settings: Vec<(String, String)>, request: &Request, json: bool) -> 
     if let Err(error) = Config::from_vars(vars.iter().cloned()) {
         return refuse(&error.into());
     }
-    let handler = Handler::new(Connections::from_env().await, vars);
+    let connections = match connect(&vars).await {
+        Ok(connections) => connections,
+        Err(exit) => return exit,
+    };
+    let handler = Handler::new(connections, vars);
     outlive_terminal();
     let mut progress = show::Progress::on_terminal();
     let result = handler
@@ -307,6 +311,18 @@ async fn run(settings: Vec<(String, String)>, request: &Request, json: bool) -> 
         Ok(summary) => finish(&summary, json),
         Err(error) => refuse(&error),
     }
+}
+
+/// The way to S3, with the profile that is asked for.
+async fn connect(vars: &[(String, String)]) -> Result<Connections, Exit> {
+    let profile = vars.iter().find(|(name, _)| name == "AWS_PROFILE");
+    if let Some((_, name)) = profile
+        && let Some(problem) = profile_problem(name).await
+    {
+        show::error(&problem);
+        return Err(Exit::Usage);
+    }
+    Ok(Connections::from_env().await)
 }
 
 /// Lets the run go on when its terminal goes away: a connection that breaks in the middle of the night

@@ -99,6 +99,9 @@ impl S3Error {
             },
             Cause::Credentials => self.advice_on_credentials().to_owned(),
             Cause::ClockSkew => self.advice_on_clocks(),
+            Cause::NotSent if self.message().to_ascii_lowercase().contains("sso") => {
+                "sign in with aws sso login, and check the profile".to_owned()
+            }
             Cause::NotSent => "check the credentials, AWS_REGION and AWS_ENDPOINT_URL".to_owned(),
             Cause::OutOfTime => "continue the run with its cursor".to_owned(),
             Cause::TooLarge => {

@@ -15,6 +15,8 @@ mod mark;
 mod no_reply;
 mod pace;
 mod page;
+#[cfg(feature = "cli")]
+mod profile;
 mod proxy;
 mod read;
 mod reason;
@@ -32,6 +34,8 @@ pub use error::{Cause, Operation, Reply, S3Error};
 pub use guard::Requests;
 pub use no_reply::ConnectFailure;
 pub use pace::Paces;
+#[cfg(feature = "cli")]
+pub use profile::profile_problem;
 pub use read::{Page, PageStart};
 pub use state::{Condition, Contents, Listed, Reading, State};
 pub use upload::Upload;

@@ -24,6 +24,7 @@ mod pace;
 mod plan;
 mod policy;
 mod proofs;
+mod profiles;
 mod reasons;
 mod refusals;
 mod resume;
