@@ -2,7 +2,9 @@
 import type { CfnParameterProps } from 'aws-cdk-lib';
 import { DEFAULT_SCHEDULE } from './schedule.ts';
 
-const BUCKET_NAME_OR_EMPTY = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
+const NEW_BUCKET_NAME_OR_EMPTY = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
+/** Buckets of us-east-1 older than 2018 have upper case, underscores and up to 255 characters. */
+const EXISTING_BUCKET_NAME_OR_EMPTY = '^$|^[A-Za-z0-9._-]{3,255}$';
 const KEY_ARNS_OR_EMPTY = '^$|^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[^,]+(,arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[^,]+)*$';
 const KEY_ARN_OR_EMPTY = '^$|^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$';
 
@@ -26,10 +28,10 @@ const CODE = {
 
 const BUCKETS = {
   SourceBucket: optional('Existing bucket to back up. Empty: a new one is created.', {
-    allowedPattern: BUCKET_NAME_OR_EMPTY,
+    allowedPattern: EXISTING_BUCKET_NAME_OR_EMPTY,
   }),
   BackupBucket: optional('Name of the new bucket for the backups. Empty: generated.', {
-    allowedPattern: BUCKET_NAME_OR_EMPTY,
+    allowedPattern: NEW_BUCKET_NAME_OR_EMPTY,
   }),
   SourceKmsKeyArn: optional('ARN of the KMS key that encrypts the bucket to back up, if there is one.', {
     allowedPattern: KEY_ARN_OR_EMPTY,

@@ -47,6 +47,19 @@ test('no account has to be bootstrapped', () => {
   });
 });
 
+test('an existing source may have a name of before 2018, a new bucket may not', () => {
+  const allows = (parameter: string, name: string) => new RegExp(template.Parameters[parameter].AllowedPattern).test(name);
+
+  for (const name of ['ABCD_Central_1', 'a.b-c', 'x'.repeat(255), '']) {
+    assert.ok(allows('SourceBucket', name), name);
+  }
+  for (const name of ['a', 'a/b', 's3://a', 'a b', 'x'.repeat(256)]) {
+    assert.ok(!allows('SourceBucket', name), name);
+  }
+  assert.ok(!allows('BackupBucket', 'ABCD_Central_1'));
+  assert.ok(allows('BackupBucket', 'backup.of-abcd'));
+});
+
 test('by default it runs at 2 AM UTC, on x86_64, with 512 MB', () => {
   const defaults = Object.fromEntries(Object.entries<any>(template.Parameters).map(([name, { Default }]) => [name, Default]));
 
