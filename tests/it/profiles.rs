@@ -64,17 +64,8 @@ impl Home {
 
 /// The access keys that requests were signed with.
 fn signers(world: &World) -> Vec<String> {
-    let mut signers: Vec<String> = world
-        .sim
-        .ledger()
-        .entries()
-        .iter()
-        .map(|entry| {
-            let header = entry.header("authorization").unwrap_or_default();
-            let (_, after) = header.split_once("Credential=").unwrap_or_default();
-            after.split('/').next().unwrap_or_default().to_owned()
-        })
-        .collect();
+    let sent = world.sim.ledger().entries();
+    let mut signers: Vec<String> = sent.iter().map(|sent| sent.access_key.clone()).collect();
     signers.sort();
     signers.dedup();
     signers

@@ -48,6 +48,8 @@ pub struct Entry {
     pub query: Vec<(String, String)>,
     /// Request headers: all but those of signing and transport.
     pub headers: Vec<(String, String)>,
+    /// The access key that signed it.
+    pub access_key: String,
 }
 
 impl Entry {
@@ -250,8 +252,10 @@ fn entry_of(call: &Call, at: SystemTime, wordy: bool) -> Entry {
         actions: Vec::new(),
         query: Vec::new(),
         headers: Vec::new(),
+        access_key: String::new(),
     };
     if wordy {
+        entry.access_key = call.access_key().to_owned();
         entry.bucket.clone_from(&call.bucket);
         entry.key.clone_from(&call.key);
         entry.query = call.query.clone().into_pairs();
