@@ -48,12 +48,12 @@ export interface BackupOptions {
    */
   readonly mode?: Setting;
   /**
-   * So many deletions are marked without being confirmed, even if they are more than `maxDeletionsPercent`.
+   * A run with more deletions is held until it is confirmed, but never with ten or fewer.
    * @default - 100
    */
   readonly maxDeletions?: Setting;
   /**
-   * So much of the backup, in percent, is marked without being confirmed, even if it is more than `maxDeletions`.
+   * A run that deletes more of the backup, in percent, is held until it is confirmed, but never with ten or fewer.
    * @default - 10
    */
   readonly maxDeletionsPercent?: Setting;

@@ -62,10 +62,10 @@ const OPTIONS = {
     type: 'String', default: 'keep', allowedValues: ['keep', 'mark'],
     description: '"mark" puts a delete marker into the backup for what is gone from the source. Its versions stay.',
   },
-  MaxDeletions: optional('So many deletions are marked without being confirmed. Empty: 100.', {
+  MaxDeletions: optional('A run with more deletions is held until it is confirmed, but never with ten or fewer. Empty: 100.', {
     allowedPattern: '^[0-9]{0,18}$',
   }),
-  MaxDeletionsPercent: optional('So much of the backup is marked without being confirmed, in percent. Empty: 10.', {
+  MaxDeletionsPercent: optional('A run that deletes more of the backup, in percent, is held until it is confirmed. Empty: 10.', {
     allowedPattern: '^$|^[0-9]{1,2}$|^100$',
   }),
   MaxConcurrency: optional('Upper bound of copies in flight. Empty: derived from the memory.', {

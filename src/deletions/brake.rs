@@ -7,6 +7,10 @@
 use crate::config::MaxDeletions;
 use crate::model::{BucketName, Census};
 
+/// So few deletions are never held, whatever the limits: a bucket with little in it changes by large
+/// shares.
+const NEVER_HELD: u64 = 10;
+
 /// What the brake says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -34,7 +38,7 @@ pub fn judge(counted: &[(BucketName, Census)], limits: MaxDeletions) -> Verdict 
         None => Verdict::Free,
         Some((bucket, census)) => Verdict::Confirm(format!(
             "{} of the {} objects in bucket {bucket} ({} %) are gone from the source, more than \
-             BACKUP_MAX_DELETIONS = {} and BACKUP_MAX_DELETIONS_PERCENT = {}",
+             BACKUP_MAX_DELETIONS = {} or BACKUP_MAX_DELETIONS_PERCENT = {}",
             census.gone,
             census.backup,
             percent(census),
@@ -44,10 +48,12 @@ pub fn judge(counted: &[(BucketName, Census)], limits: MaxDeletions) -> Verdict 
     }
 }
 
-/// Whether both limits are exceeded: few objects are no harm, and neither is a small part of many.
+/// Whether either limit is exceeded, by more than a few objects: a small part of many can be a great
+/// loss, and so can all of a few.
 fn exceeds(census: &Census, limits: MaxDeletions) -> bool {
     let share = u128::from(census.gone) * 100;
-    census.gone > limits.count && share > u128::from(limits.percent) * u128::from(census.backup)
+    let is_large = share > u128::from(limits.percent) * u128::from(census.backup);
+    census.gone > NEVER_HELD && (census.gone > limits.count || is_large)
 }
 
 /// The share of the backup that is gone, in percent, to the tenth.
@@ -68,6 +74,7 @@ mod tests {
             source,
             backup,
             gone,
+            ..Census::default()
         };
         (BucketName::new(bucket).unwrap(), census)
     }
@@ -79,20 +86,22 @@ mod tests {
     }
 
     #[test]
-    fn holds_only_what_exceeds_both_limits() {
+    fn holds_what_exceeds_either_limit_and_never_a_few() {
         let default = (100, 10);
         let cases = [
             (0, 0, default, true),
             (1000, 100, default, true),
-            (1000, 101, default, false),
-            (1010, 101, default, true),
-            (1009, 101, default, false),
-            (100, 99, default, true),
-            (1, 1, (0, 0), false),
-            (1000, 1, (0, 0), false),
-            (1000, 999, (0, 100), true),
-            (u64::MAX, u64::MAX / 10, default, true),
-            (u64::MAX, u64::MAX / 10 + 2, default, false),
+            (1_000_000, 101, default, false),
+            (999, 100, default, false),
+            (10, 10, default, true),
+            (11, 11, default, false),
+            (1, 1, (0, 0), true),
+            (1000, 10, (0, 0), true),
+            (1000, 11, (0, 100), false),
+            (1000, 11, (1000, 1), false),
+            (1000, 999, (1000, 100), true),
+            (u64::MAX, u64::MAX / 10, (u64::MAX, 10), true),
+            (u64::MAX, u64::MAX / 10 + 2, (u64::MAX, 10), false),
         ];
 
         for (backup, gone, limits, free) in cases {
@@ -122,7 +131,7 @@ mod tests {
         let verdict = judge(&[counted("backup", 5, 1009, 101)], MaxDeletions::default());
 
         let why = "101 of the 1009 objects in bucket backup (10 %) are gone from the source, more \
-                   than BACKUP_MAX_DELETIONS = 100 and BACKUP_MAX_DELETIONS_PERCENT = 10";
+                   than BACKUP_MAX_DELETIONS = 100 or BACKUP_MAX_DELETIONS_PERCENT = 10";
         assert_eq!(verdict, Verdict::Confirm(why.to_owned()));
     }
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::record::Record;
-use crate::model::{ETag, Key};
+use crate::model::{Census, ETag, Key, Prefix};
 use crate::s3::{Bucket, Cause, Condition, Contents, Operation, S3Error};
 
 /// Where it lies, and how it is written.
@@ -29,16 +29,26 @@ impl Place {
     ///
     /// # Errors
     /// Why S3 refused: then nothing can be confirmed.
-    pub async fn hold(&self, run_id: &str, deletions: u64) -> Result<(), S3Error> {
-        let record = Record::held(run_id, deletions, SystemTime::now().into());
+    pub async fn hold(
+        &self,
+        run_id: &str,
+        prefix: &Prefix,
+        counted: &Census,
+    ) -> Result<(), S3Error> {
+        let record = Record::held(run_id, prefix, counted, SystemTime::now().into());
         self.write(&record, &Condition::Always).await
     }
 
-    /// Whether naming that run confirms so many deletions here.
+    /// Whether naming that run confirms what was counted here below that prefix.
     ///
     /// # Errors
     /// Why it does not, in words.
-    pub async fn confirmation(&self, named: &str, due: u64) -> Result<Confirmation, String> {
+    pub async fn confirmation(
+        &self,
+        named: &str,
+        prefix: &Prefix,
+        counted: &Census,
+    ) -> Result<Confirmation, String> {
         let (key, name) = (&self.key, self.bucket.name());
         let reading = self.bucket.read_state(key).await.map_err(|error| {
             let advice = error.advice();
@@ -48,8 +58,8 @@ impl Place {
             return Err(format!("no run of this job was held in bucket {name}"));
         };
         let record = Record::read(&state.body)
-            .ok_or_else(|| format!("{key} of bucket {name} is damaged or of a later version"))?;
-        match record.objection(named, due) {
+            .map_err(|problem| format!("{key} of bucket {name} {problem}"))?;
+        match record.objection(named, prefix, counted) {
             Some(objection) => Err(format!("{objection} (bucket {name})")),
             None => Ok(Confirmation {
                 record,

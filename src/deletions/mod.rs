@@ -102,7 +102,8 @@ async fn confirm(
 ) -> Result<(), String> {
     let mut good: Vec<(&Place, Confirmation)> = Vec::new();
     for (place, census) in places.iter().zip(counted) {
-        good.push((place, place.confirmation(run_id, census.gone).await?));
+        let confirmation = place.confirmation(run_id, &plan.source.prefix, census);
+        good.push((place, confirmation.await?));
     }
     if plan.intent != Intent::Copy {
         return Ok(());
@@ -117,7 +118,7 @@ async fn confirm(
 async fn remember(plan: &Plan, places: &[Place], counted: &[Census]) -> Vec<(usize, Failure)> {
     let mut failures = Vec::new();
     for (number, (place, census)) in places.iter().zip(counted).enumerate() {
-        if let Err(error) = place.hold(&plan.run.id, census.gone).await {
+        if let Err(error) = place.hold(&plan.run.id, &plan.source.prefix, census).await {
             failures.push((number, Failure::from(error)));
         }
     }

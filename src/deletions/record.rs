@@ -1,12 +1,13 @@
-//! What `held.json` says: which run was held last, and with how many deletions. A confirmation is good
-//! for that run, for no more than that many, and once.
+//! What `held.json` says: which run was held last, over which prefix, and the digest of the keys that it
+//! would have marked. A confirmation is good for that run, that prefix and those keys, and once.
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Timestamp;
+use crate::model::{Census, KeySet, Prefix, Timestamp};
 
-/// The format that this version writes, and the one that it reads. Fields may be added to it.
-const FORMAT: u64 = 1;
+/// The format that this version writes, and the one that it reads. Fields may be added to it. Format 1
+/// did not say which keys were held, so that it confirms nothing.
+const FORMAT: u64 = 2;
 
 /// A run that was held, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,8 +15,12 @@ pub struct Record {
     format: u64,
     /// The run.
     pub run_id: String,
+    /// The keys that it looked at begin with it.
+    prefix: String,
     /// How many deletions were held.
     pub deletions: u64,
+    /// Which keys those were.
+    keys: KeySet,
     /// When.
     held_at: Timestamp,
     /// The run that has confirmed it.
@@ -24,11 +29,13 @@ pub struct Record {
 
 impl Record {
     /// A run that is held now.
-    pub fn held(run_id: &str, deletions: u64, now: Timestamp) -> Self {
+    pub fn held(run_id: &str, prefix: &Prefix, counted: &Census, now: Timestamp) -> Self {
         Self {
             format: FORMAT,
             run_id: run_id.to_owned(),
-            deletions,
+            prefix: prefix.as_str().to_owned(),
+            deletions: counted.gone,
+            keys: counted.gone_keys,
             held_at: now,
             confirmed_by: None,
         }
@@ -43,20 +50,34 @@ impl Record {
         }
     }
 
-    /// Why it is not confirmed by naming that run, with so many deletions due now; none if it is.
-    pub fn objection(&self, named: &str, due: u64) -> Option<String> {
+    /// Why it is not confirmed by naming that run, for what was counted below that prefix now; none if
+    /// it is.
+    pub fn objection(&self, named: &str, prefix: &Prefix, counted: &Census) -> Option<String> {
         let Self {
             run_id, deletions, ..
         } = self;
+        let (due, asked) = (counted.gone, prefix.as_str());
         if named != run_id {
             return Some(format!("the last run that was held is {run_id}"));
         }
-        match &self.confirmed_by {
-            Some(other) => Some(format!("it was confirmed already, by run {other}")),
-            None if due > *deletions => Some(format!(
+        if let Some(other) = &self.confirmed_by {
+            return Some(format!("it was confirmed already, by run {other}"));
+        }
+        if asked != self.prefix {
+            return Some(format!(
+                "it was held over prefix {:?}, and this run is over {asked:?}",
+                self.prefix
+            ));
+        }
+        match due {
+            0 => None,
+            _ if due > *deletions => Some(format!(
                 "it was held with {deletions} deletions, and {due} are due now"
             )),
-            None => None,
+            _ if counted.gone_keys != self.keys => Some(format!(
+                "it was held with {deletions} deletions, and the {due} that are due now are not the same keys"
+            )),
+            _ => None,
         }
     }
 
@@ -68,65 +89,137 @@ impl Record {
         serde_json::to_vec_pretty(self)
     }
 
-    /// Reads the stored form; none if it is damaged or of another format.
-    pub fn read(json: &[u8]) -> Option<Self> {
-        let record: Self = serde_json::from_slice(json).ok()?;
-        (record.format == FORMAT).then_some(record)
+    /// Reads the stored form.
+    ///
+    /// # Errors
+    /// Why it confirms nothing, in words that follow its key.
+    pub fn read(json: &[u8]) -> Result<Self, &'static str> {
+        const DAMAGED: &str = "is damaged or of a later version";
+        let head: Head = serde_json::from_slice(json).map_err(|_| DAMAGED)?;
+        match head.format {
+            FORMAT => serde_json::from_slice(json).map_err(|_| DAMAGED),
+            0..FORMAT => Err("is of an earlier version, which did not say which keys were held"),
+            _ => Err(DAMAGED),
+        }
     }
+}
+
+/// Only this is the same in every format.
+#[derive(Deserialize)]
+struct Head {
+    format: u64,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Key;
+
+    fn counted(keys: &[&str]) -> Census {
+        let one = |key: &&str| Census {
+            gone: 1,
+            gone_keys: KeySet::of(&Key::new(*key)),
+            ..Census::default()
+        };
+        keys.iter().map(one).sum()
+    }
 
     fn record() -> Record {
-        Record::held("r1", 150, Timestamp::from_millis(1_795_226_400_000))
+        let now = Timestamp::from_millis(1_795_226_400_000);
+        Record::held("r1", &Prefix::new("a/"), &counted(&["a/1", "a/2"]), now)
     }
 
     #[test]
     fn it_is_small_json_that_people_can_read() {
         let json = String::from_utf8(record().to_json().unwrap()).unwrap();
 
-        assert_eq!(
-            json,
-            r#"{
-  "format": 1,
+        let keys = counted(&["a/2", "a/1"]).gone_keys;
+        let expected = format!(
+            r#"{{
+  "format": 2,
   "run_id": "r1",
-  "deletions": 150,
+  "prefix": "a/",
+  "deletions": 2,
+  "keys": "{keys}",
   "held_at": "2026-11-21T02:00:00Z",
   "confirmed_by": null
-}"#
+}}"#
         );
-        assert_eq!(Record::read(json.as_bytes()), Some(record()));
+        assert_eq!(json, expected);
+        assert_eq!(Record::read(json.as_bytes()), Ok(record()));
     }
 
     #[test]
-    fn it_is_confirmed_by_its_name_for_no_more_than_was_held_and_once() {
+    fn it_is_confirmed_by_its_name_for_the_keys_that_were_held_and_once() {
         let used = record().confirmed("r2");
+        let same = counted(&["a/1", "a/2"]);
 
-        assert_eq!(record().objection("r1", 150), None);
-        assert_eq!(record().objection("r1", 0), None);
-        for (record, named, due, why) in [
-            (record(), "r0", 1, "the last run that was held is r1"),
+        let objection = |record: Record, named: &str, prefix: &str, counted: &Census| {
+            record.objection(named, &Prefix::new(prefix), counted)
+        };
+        assert_eq!(objection(record(), "r1", "a/", &same), None);
+        assert_eq!(objection(record(), "r1", "a/", &Census::default()), None);
+        let (more, others, fewer) = (["a/1", "a/2", "a/3"], ["a/1", "a/3"], ["a/1"]);
+        for (record, named, prefix, keys, why) in [
+            (
+                record(),
+                "r0",
+                "a/",
+                &fewer[..],
+                "the last run that was held is r1",
+            ),
             (
                 record(),
                 "r1",
-                151,
-                "it was held with 150 deletions, and 151 are due now",
+                "a/",
+                &more[..],
+                "it was held with 2 deletions, and 3 are due now",
             ),
-            (used, "r1", 1, "it was confirmed already, by run r2"),
+            (
+                record(),
+                "r1",
+                "a/",
+                &others[..],
+                "it was held with 2 deletions, and the 2 that are due now are not the same keys",
+            ),
+            (
+                record(),
+                "r1",
+                "a/",
+                &fewer[..],
+                "it was held with 2 deletions, and the 1 that are due now are not the same keys",
+            ),
+            (
+                record(),
+                "r1",
+                "",
+                &["a/1", "a/2"],
+                "it was held over prefix \"a/\", and this run is over \"\"",
+            ),
+            (
+                used,
+                "r1",
+                "a/",
+                &fewer[..],
+                "it was confirmed already, by run r2",
+            ),
         ] {
-            assert_eq!(record.objection(named, due).as_deref(), Some(why));
+            let objection = objection(record, named, prefix, &counted(keys));
+            assert_eq!(objection.as_deref(), Some(why));
         }
     }
 
     #[test]
     fn what_is_damaged_or_of_another_format_confirms_nothing() {
         let newer = String::from_utf8(record().to_json().unwrap()).unwrap();
-        let newer = newer.replace("\"format\": 1", "\"format\": 2");
+        let newer = newer.replace("\"format\": 2", "\"format\": 3");
+        let older = r#"{"format":1,"run_id":"r1","deletions":150,"held_at":"2026-11-21T02:00:00Z","confirmed_by":null}"#;
 
-        for body in ["", "{", "{\"format\":1}", &newer] {
-            assert_eq!(Record::read(body.as_bytes()), None, "{body}");
+        for body in ["", "{", "{\"format\":2}", &newer] {
+            let why = Record::read(body.as_bytes()).unwrap_err();
+            assert_eq!(why, "is damaged or of a later version", "{body}");
         }
+        let why = Record::read(older.as_bytes()).unwrap_err();
+        assert!(why.starts_with("is of an earlier version"), "{why}");
     }
 }

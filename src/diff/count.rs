@@ -1,7 +1,7 @@
 //! What an action tells of how much there is on both sides, for the brake on deletions.
 
 use super::{Action, SkipReason};
-use crate::model::Census;
+use crate::model::{Census, KeySet};
 
 /// What one action adds to what was counted. What the filter does not admit counts for nothing, so
 /// that it can neither be marked nor make deletions look few.
@@ -20,10 +20,15 @@ pub fn count(action: &Action) -> Census {
         Action::Orphan(_) => (0, 1, 1),
         Action::Ignore(_) | Action::Break(_) | Action::End => (0, 0, 0),
     };
+    let gone_keys = match action {
+        Action::Orphan(backup) => KeySet::of(&backup.key),
+        _ => KeySet::default(),
+    };
     Census {
         source,
         backup,
         gone,
+        gone_keys,
     }
 }
 
@@ -75,7 +80,9 @@ mod tests {
                 source,
                 backup,
                 gone,
+                gone_keys,
             } = count(&action);
+            assert_eq!(gone == 0, gone_keys == KeySet::default());
 
             assert_eq!([source, backup, gone], expected, "{action:?}");
         }

@@ -46,6 +46,7 @@ fn counted(row: &Value) -> Option<Counted> {
             source: row.get("source")?.as_u64()?,
             backup: row.get("backup")?.as_u64()?,
             gone: row.get("gone")?.as_u64()?,
+            ..Census::default()
         },
     })
 }
@@ -76,6 +77,7 @@ mod tests {
                 source: 3,
                 backup: 2,
                 gone: 1,
+                ..Census::default()
             },
         };
 

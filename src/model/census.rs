@@ -4,6 +4,8 @@ use std::ops::{Add, AddAssign};
 
 use serde::{Deserialize, Serialize};
 
+use super::KeySet;
+
 /// Objects of both sides that the filter admits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Census {
@@ -13,6 +15,9 @@ pub struct Census {
     pub backup: u64,
     /// Those of the backup that are gone from the source.
     pub gone: u64,
+    /// Which those are.
+    #[serde(default)]
+    pub gone_keys: KeySet,
 }
 
 impl Census {
@@ -23,6 +28,11 @@ impl Census {
             source: self.source.max(other.source),
             backup: self.backup.max(other.backup),
             gone: self.gone.max(other.gone),
+            gone_keys: if other.gone > self.gone {
+                other.gone_keys
+            } else {
+                self.gone_keys
+            },
         }
     }
 }
@@ -35,6 +45,7 @@ impl Add for Census {
             source: self.source.saturating_add(other.source),
             backup: self.backup.saturating_add(other.backup),
             gone: self.gone.saturating_add(other.gone),
+            gone_keys: self.gone_keys.and(other.gone_keys),
         }
     }
 }

@@ -190,11 +190,11 @@ fn a_plan_counts_with_the_price_table_of_a_file() {
 #[test]
 fn held_deletions_exit_with_3_and_are_confirmed_by_a_flag() {
     let world = World::new();
-    for n in 0..10 {
+    for n in 10..30 {
         world.put(&format!("{n}\n"), "1");
     }
     run(&world, &RUN);
-    for n in 0..5 {
+    for n in 10..25 {
         world.sim.delete(PRIMARY, &format!("{n}\n"));
     }
     let none = [("BACKUP_MAX_DELETIONS", "0")];
@@ -207,9 +207,10 @@ fn held_deletions_exit_with_3_and_are_confirmed_by_a_flag() {
     let confirmed = run_in(&world, &confirm, &none);
 
     assert_eq!(held.status.code(), Some(3), "{held:?}");
-    let begin = "Backup held: 5 objects, 0 copied, 5 unchanged; 5 deletions are held: 5 of the 10 ";
+    let begin =
+        "Backup held: 5 objects, 0 copied, 5 unchanged; 15 deletions are held: 15 of the 20 ";
     assert!(stdout.starts_with(begin), "{stdout}");
-    assert!(stdout.contains("\n  gone         0\\u{a}\n"), "{stdout}");
+    assert!(stdout.contains("\n  gone         10\\u{a}\n"), "{stdout}");
     assert_eq!(confirmed.status.code(), Some(0), "{confirmed:?}");
     assert_eq!(world.keys(BACKUP).len(), 5);
 }

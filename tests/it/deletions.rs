@@ -21,7 +21,8 @@ async fn marking(objects: usize) -> World {
 async fn marking_in_pages(objects: usize) -> World {
     let world = World::around(Sim::builder().page_size_max(5).start())
         .with("BACKUP_DELETIONS", "mark")
-        .with("BACKUP_MAX_DELETIONS", "1000000");
+        .with("BACKUP_MAX_DELETIONS", "1000000")
+        .with("BACKUP_MAX_DELETIONS_PERCENT", "100");
     backed_up(world, objects).await
 }
 
@@ -321,16 +322,18 @@ async fn nothing_is_marked_once_the_lease_is_lost() {
 }
 
 #[tokio::test]
-async fn the_brake_holds_only_beyond_both_limits() {
+async fn the_brake_holds_beyond_either_limit_and_never_a_few() {
     // Objects, those that are gone, and the limits: 100 and 10 % unless they are set.
     let cases = [
-        (1010, 101, None, true),
-        (1009, 101, None, false),
-        (150, 100, None, true),
-        (10, 3, Some(("2", "30")), true),
-        (10, 3, Some(("3", "29")), true),
-        (10, 3, Some(("2", "29")), false),
-        (10, 9, Some(("0", "100")), true),
+        (1010, 101, None, false),
+        (1000, 100, None, true),
+        (999, 100, None, false),
+        (20, 10, None, true),
+        (20, 11, None, false),
+        (40, 12, Some(("11", "30")), false),
+        (40, 12, Some(("12", "29")), false),
+        (40, 12, Some(("12", "30")), true),
+        (11, 10, Some(("0", "0")), true),
     ];
     for (objects, gone, limits, free) in cases {
         let mut world = World::new().with("BACKUP_DELETIONS", "mark");
@@ -371,7 +374,7 @@ async fn a_held_run_says_why_and_how_to_go_on_and_its_copies_stay() {
     let keys: Vec<String> = (0..100).map(key).collect();
     assert_eq!(deletions["keys"], json!(keys));
     let why = "150 of the 200 objects in bucket backup (75 %) are gone from the source, more than \
-               BACKUP_MAX_DELETIONS = 100 and BACKUP_MAX_DELETIONS_PERCENT = 10";
+               BACKUP_MAX_DELETIONS = 100 or BACKUP_MAX_DELETIONS_PERCENT = 10";
     assert_eq!(deletions["held"], why);
     assert_eq!(deletions["confirm"], result["run_id"]);
     let run_id = result["run_id"].as_str().unwrap();
@@ -461,6 +464,62 @@ async fn more_than_was_held_is_held_again() {
         "{why}"
     );
     assert_eq!(marked(&confirmed), 151);
+}
+
+#[tokio::test]
+async fn a_confirmation_is_good_for_the_prefix_that_was_held() {
+    let world = World::new().with("BACKUP_DELETIONS", "mark");
+    for n in 0..150 {
+        world.put(&format!("a/{n:04}"), "1");
+        world.put(&format!("b/{n:04}"), "1");
+    }
+    world.put("a/stays", "1");
+    world.put("b/stays", "1");
+    world.backup().await;
+    for n in 0..150 {
+        world.sim.delete(PRIMARY, &format!("a/{n:04}"));
+    }
+    let held = world.run(json!({"prefix": "a/"})).await;
+    assert_eq!(held["status"], "held");
+    // The deletions of a/ were a mistake, and are undone. Those of b/ were never looked at.
+    for n in 0..150 {
+        world.put(&format!("a/{n:04}"), "1");
+        world.sim.delete(PRIMARY, &format!("b/{n:04}"));
+    }
+    world.sim.ledger().clear();
+    let confirming =
+        |prefix: &str| json!({"deletions": "mark", "confirm": held["run_id"], "prefix": prefix});
+
+    let other = world.run(confirming("b/")).await;
+
+    assert_eq!((&other["status"], markers(&world)), (&json!("held"), 0));
+    let why = other["deletions"]["held"].as_str().unwrap();
+    let part = "it was held over prefix \"a/\", and this run is over \"b/\" (bucket backup)";
+    assert!(why.ends_with(part), "{why}");
+}
+
+#[tokio::test]
+async fn a_confirmation_is_good_for_the_keys_that_were_held() {
+    let world = marking(300).await;
+    delete(&world, 150);
+    let held = world.backup().await;
+    // As many as were held, and others.
+    world.put(&key(0), "1");
+    world.sim.delete(PRIMARY, &key(200));
+
+    let others = world.run(confirming(&held)).await;
+    let confirmed = world.run(confirming(&others)).await;
+
+    assert_eq!((&others["status"], marked(&others)), (&json!("held"), 0));
+    let why = others["deletions"]["held"].as_str().unwrap();
+    assert!(
+        why.ends_with("are not the same keys (bucket backup)"),
+        "{why}"
+    );
+    assert_eq!(
+        (&confirmed["status"], marked(&confirmed)),
+        (&json!("complete"), 150)
+    );
 }
 
 #[tokio::test]
@@ -655,7 +714,10 @@ async fn a_plan_tells_what_would_be_marked_and_marks_nothing() {
 
 #[tokio::test]
 async fn more_than_are_kept_in_mind_are_found_by_a_second_listing() {
-    let world = marking(1500).await.with("BACKUP_MAX_DELETIONS", "2000");
+    let world = marking(1500)
+        .await
+        .with("BACKUP_MAX_DELETIONS", "2000")
+        .with("BACKUP_MAX_DELETIONS_PERCENT", "100");
     delete(&world, 1200);
 
     let result = world.backup().await;
@@ -669,7 +731,10 @@ async fn more_than_are_kept_in_mind_are_found_by_a_second_listing() {
 
 #[tokio::test]
 async fn not_more_is_marked_than_was_counted() {
-    let world = marking(1500).await.with("BACKUP_MAX_DELETIONS", "2000");
+    let world = marking(1500)
+        .await
+        .with("BACKUP_MAX_DELETIONS", "2000")
+        .with("BACKUP_MAX_DELETIONS_PERCENT", "100");
     delete(&world, 1200);
     // While the markers are placed, somebody goes on to delete.
     let meanwhile = Effect::before(|sim| {
@@ -689,7 +754,10 @@ async fn not_more_is_marked_than_was_counted() {
 
 #[tokio::test]
 async fn a_second_listing_that_breaks_off_is_an_error_and_marks_nothing_wrong() {
-    let world = marking(1500).await.with("BACKUP_MAX_DELETIONS", "2000");
+    let world = marking(1500)
+        .await
+        .with("BACKUP_MAX_DELETIONS", "2000")
+        .with("BACKUP_MAX_DELETIONS_PERCENT", "100");
     delete(&world, 1200);
     // The first listing of the source takes one page, the second begins with the next.
     let second = Fault::on(Verb::ListObjectsV2).bucket(PRIMARY).nth(2);
@@ -724,8 +792,8 @@ async fn each_destination_is_marked_for_itself_and_one_that_is_held_holds_all() 
         .with_bucket("second")
         .with("DESTINATION_BUCKET", "backup,second")
         .with("BACKUP_DELETIONS", "mark")
-        .with("BACKUP_MAX_DELETIONS", "2");
-    for n in 0..10 {
+        .with("BACKUP_MAX_DELETIONS", "20");
+    for n in 0..100 {
         world.put(&key(n), "1");
     }
     world.backup().await;
@@ -733,7 +801,7 @@ async fn each_destination_is_marked_for_itself_and_one_that_is_held_holds_all() 
     delete(&world, 1);
 
     let first = world.backup().await;
-    for n in 0..5 {
+    for n in 0..20 {
         world.sim.put("second", &format!("stray {n}"), "1");
     }
     delete(&world, 2);
@@ -747,11 +815,11 @@ async fn each_destination_is_marked_for_itself_and_one_that_is_held_holds_all() 
     assert_eq!(held["status"], "held");
     let why = held["deletions"]["held"].as_str().unwrap();
     assert!(
-        why.starts_with("6 of the 14 objects in bucket second (42.9 %)"),
+        why.starts_with("21 of the 119 objects in bucket second (17.6 %)"),
         "{why}"
     );
     assert_eq!((marked(&held), untouched), (0, true));
-    assert_eq!(each(&confirmed), [1, 6]);
+    assert_eq!(each(&confirmed), [1, 21]);
     assert_eq!(world.keys(BACKUP), world.keys(PRIMARY));
     assert_eq!(world.keys("second"), world.keys(PRIMARY));
 }
@@ -790,7 +858,8 @@ async fn slow(objects: usize) -> World {
     let world = World::around(sim)
         .with("BACKUP_MAX_CONCURRENCY", "8")
         .with("BACKUP_DELETIONS", "mark")
-        .with("BACKUP_MAX_DELETIONS", "1000000");
+        .with("BACKUP_MAX_DELETIONS", "1000000")
+        .with("BACKUP_MAX_DELETIONS_PERCENT", "100");
     backed_up(world, objects).await
 }
 

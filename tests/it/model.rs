@@ -167,16 +167,16 @@ impl History {
                 "arn:aws:kms:us-east-1:111122223333:key/k1",
             ),
         };
-        let limited = |world: World, most: &str| {
+        let limited = |world: World, most: &str, percent: &str| {
             world
                 .with("BACKUP_DELETIONS", "mark")
                 .with("BACKUP_MAX_DELETIONS", most)
-                .with("BACKUP_MAX_DELETIONS_PERCENT", "0")
+                .with("BACKUP_MAX_DELETIONS_PERCENT", percent)
         };
         let world = match deletions {
             Deletions::Keep => world,
-            Deletions::Mark => limited(world, "1000"),
-            Deletions::MarkIfConfirmed => limited(world, "1"),
+            Deletions::Mark => limited(world, "1000", "100"),
+            Deletions::MarkIfConfirmed => limited(world, "1", "0"),
         };
         let versions = BTreeSet::new();
         Self {

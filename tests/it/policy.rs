@@ -73,6 +73,10 @@ async fn mark(world: World) -> World {
         .with("BACKUP_MAX_DELETIONS", "0");
     world.sim.delete(PRIMARY, "small");
     world.sim.delete(PRIMARY, "lost");
+    // Few are never held.
+    for n in 0..9 {
+        world.sim.put(BACKUP, &format!("gone {n}"), "1");
+    }
     let lost = Fault::on(Verb::DeleteObject).nth(1);
     world.sim.fault(lost, Effect::ResetAfterWork);
 
@@ -80,7 +84,7 @@ async fn mark(world: World) -> World {
     let confirm = json!({"confirm": held["deletions"]["confirm"]});
     let result = world.run(confirm).await;
 
-    assert_eq!(result["objects_marked_deleted"], 2, "{result}");
+    assert_eq!(result["objects_marked_deleted"], 11, "{result}");
     world
 }
 
