@@ -3,7 +3,7 @@
 //! Keys are found in several ranges at once, and a million of them are not kept in memory. The digest is
 //! the sum of the SHA-256 of each key, modulo 2^256.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};

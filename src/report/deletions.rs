@@ -45,6 +45,13 @@ impl Deletions {
         self
     }
 
+    /// Leaves a quarter of the keys out; false if none is named.
+    pub(super) fn is_cut(&mut self) -> bool {
+        let last = self.keys.len().div_ceil(4);
+        self.keys.truncate(self.keys.len() - last);
+        last > 0
+    }
+
     /// What the message says of them: what is not done that was asked for, and how to go on.
     pub(super) fn clauses(&self, intent: Intent) -> Vec<String> {
         let due = self.due;

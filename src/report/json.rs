@@ -1,11 +1,11 @@
 //! The JSON that people and scripts read. Fields are added, never renamed; a golden file holds it.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::verified::{self, VerifiedBlock, VerifiedCounts};
+use super::ending::Status;
+use super::verified::{VerifiedBlock, VerifiedCounts};
 use super::{
     Continued, Deletions, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals, Warning,
 };
@@ -20,43 +20,31 @@ pub struct Summary {
     #[serde(rename = "statusCode")]
     status_code: u16,
     status: Status,
-    message: String,
+    pub(super) message: String,
     #[serde(flatten)]
     counts: Counts,
     #[serde(flatten)]
     due: Option<Due>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<PlanPart>,
+    pub(super) plan: Option<PlanPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    deletions: Option<Deletions>,
+    pub(super) deletions: Option<Deletions>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    already_continued: Option<Continued>,
-    failures: Vec<FailureRow>,
-    failures_omitted: u64,
+    pub(super) already_continued: Option<Continued>,
+    pub(super) failures: Vec<FailureRow>,
+    pub(super) failures_omitted: u64,
     warnings: Vec<Warning>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    verified: Option<VerifiedBlock>,
+    pub(super) verified: Option<VerifiedBlock>,
     requests: RequestCounts,
     estimated_cost_usd: f64,
     source: String,
-    destinations: Vec<DestinationRow>,
+    pub(super) destinations: Vec<DestinationRow>,
     run_id: String,
     started_at: Timestamp,
     timestamp: Timestamp,
     duration_seconds: f64,
     cursor: Option<Cursor>,
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Everything that should be in the backup is.
-    Complete,
-    /// Something is not, or nobody knows. It wins over [`Held`](Self::Held).
-    Incomplete,
-    /// Everything is, but deletions wait for somebody to look at them.
-    Held,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -80,7 +68,7 @@ struct Due {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct FailureRow {
+pub(super) struct FailureRow {
     key: Option<String>,
     destination: String,
     operation: &'static str,
@@ -98,80 +86,22 @@ pub(super) struct RequestCounts {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct DestinationRow {
+pub(super) struct DestinationRow {
     bucket: String,
     #[serde(flatten)]
     counts: Counts,
-    snapshot: Option<SnapshotNote>,
+    pub(super) snapshot: Option<SnapshotNote>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verified: Option<VerifiedCounts>,
 }
 
-impl Status {
-    /// Its name, as the result has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Incomplete => "incomplete",
-            Self::Held => "held",
-        }
-    }
-}
-
 impl Report {
-    /// How a run ends that leaves that to a later one.
-    pub fn status(&self, cursor: Option<&Cursor>) -> Status {
-        let totals = self.totals();
-        match (totals.errors + totals.verified.wrong(), cursor) {
-            (0, None) if self.held().is_some() => Status::Held,
-            (0, None) => Status::Complete,
-            _ => Status::Incomplete,
-        }
-    }
-
-    /// The one sentence that says it all.
-    pub fn sentence(&self, cursor: Option<&Cursor>) -> String {
-        if let Some(continued) = &self.continued {
-            return continued.sentence();
-        }
-        let totals = self.totals();
-        let mut message = match self.check {
-            Some(check) => verified::message(check, &totals, cursor.is_none()),
-            None => self.message(self.status(cursor), &totals),
-        };
-        for warning in self.warnings.as_slice() {
-            if warning.code.is_told_in_message() {
-                let _ = write!(message, "; {}", warning.message);
-            }
-        }
-        for clause in self
-            .deletions
-            .iter()
-            .flat_map(|some| some.clauses(self.intent))
-        {
-            let _ = write!(message, "; {clause}");
-        }
-        for bucket in &self.unusable {
-            let _ = write!(message, "; bucket {bucket} could not be used");
-        }
-        if cursor.is_some() {
-            message.push_str(if self.lease_lost {
-                "; stopped because its lease was lost, the cursor continues it"
-            } else if self.lacks_destinations() {
-                "; the cursor continues what is left"
-            } else {
-                "; stopped by the deadline, the cursor continues it"
-            });
-        }
-        message
-    }
-
     /// The result of a run that ended at that time, sent those requests and left that to a later one.
     pub fn finish(&self, ended: Timestamp, requests: Requests, cursor: Option<Cursor>) -> Summary {
         let totals = self.totals();
         let status = self.status(cursor.as_ref());
         let message = self.sentence(cursor.as_ref());
-        Summary {
+        let summary = Summary {
             status_code: match status {
                 Status::Complete => 200,
                 Status::Incomplete | Status::Held => 500,
@@ -213,53 +143,8 @@ impl Report {
             timestamp: ended,
             duration_seconds: seconds(ended.since(self.run.started)),
             cursor,
-        }
-    }
-
-    /// One sentence that says it all: "Backed up 5 objects: 3 copied, 2 unchanged".
-    fn message(&self, status: Status, totals: &Totals) -> String {
-        let lead = match (self.intent, status) {
-            (Intent::DryRun, _) => "Dry run over",
-            (Intent::Plan, _) => "Plan for",
-            (Intent::Copy, Status::Complete) => "Backed up",
-            (Intent::Copy, Status::Incomplete) => "Backup incomplete:",
-            (Intent::Copy, Status::Held) => "Backup held:",
         };
-        let noun = if totals.found == 1 {
-            "object"
-        } else {
-            "objects"
-        };
-        let separator = match (self.intent, status) {
-            (Intent::Copy, Status::Incomplete | Status::Held) => ",",
-            (Intent::DryRun | Intent::Plan, _) | (Intent::Copy, Status::Complete) => ":",
-        };
-        let parts = match self.intent {
-            Intent::Copy => vec![format!("{} copied", totals.copied)],
-            Intent::DryRun | Intent::Plan => vec![format!("{} to copy", totals.due)],
-        };
-        let others = [
-            (totals.unchanged, "unchanged"),
-            (totals.skipped - totals.due, "skipped"),
-            (totals.vanished, "vanished"),
-            (totals.marked, "marked deleted"),
-            (
-                totals.errors,
-                if totals.errors == 1 {
-                    "error"
-                } else {
-                    "errors"
-                },
-            ),
-        ];
-        let others = others.into_iter().filter(|(count, _)| *count > 0);
-        let others = others.map(|(count, what)| format!("{count} {what}"));
-        let parts: Vec<String> = parts.into_iter().chain(others).collect();
-        format!(
-            "{lead} {} {noun}{separator} {}",
-            totals.found,
-            parts.join(", ")
-        )
+        summary.fitting()
     }
 }
 
@@ -508,5 +393,50 @@ mod tests {
             summary.failures.len() as u64 + summary.failures_omitted,
             200
         );
+    }
+
+    #[test]
+    fn the_result_of_ten_destinations_and_a_cursor_of_the_worst_keys_stays_small_too() {
+        let worst = "\u{1}".repeat(1024);
+        let names: Vec<String> = (0..10).map(|n| format!("backup-{n}")).collect();
+        let failing = || Outcome::Failed {
+            listed: 0,
+            failure: failure(Some(&worst)),
+        };
+        let report = (0..100).fold(report(&names.join(",")), |report, _| {
+            report.with(0, failing())
+        });
+        let key = |end: &str| crate::model::Key::new(format!("{worst}{end}"));
+        let ranges = names.iter().map(|name| crate::model::Range {
+            destination: BucketName::new(name).unwrap(),
+            keys: crate::model::KeyRange {
+                start: crate::model::Start::After(key("a")),
+                until: Some(key("b")),
+            },
+        });
+        let cursor = Cursor::Ranges(crate::model::CursorRanges {
+            format: crate::model::RANGES_FORMAT,
+            prefix: worst.clone(),
+            mode: "incremental",
+            dry_run: true,
+            plan: true,
+            verify: None,
+            marking: None,
+            ranges: ranges.collect(),
+        });
+        let requests = Requests {
+            list: 2,
+            copy: 3,
+            head: 0,
+        };
+
+        let summary = report.finish(Timestamp::from_millis(ENDED), requests, Some(cursor));
+
+        assert!(summary.to_json().unwrap().len() < 200 * 1024);
+        assert_eq!(
+            summary.failures.len() as u64 + summary.failures_omitted,
+            100
+        );
+        assert!(!summary.failures.is_empty());
     }
 }

@@ -5,6 +5,8 @@
 
 mod continued;
 mod deletions;
+mod ending;
+mod fit;
 mod hint;
 mod json;
 mod plan;
@@ -15,8 +17,9 @@ mod warning;
 
 pub use continued::Continued;
 pub use deletions::Deletions;
+pub use ending::Status;
 pub use hint::level_of;
-pub use json::{Status, Summary};
+pub use json::Summary;
 pub use plan::{Amount, PlanPart};
 pub use storage::ClassRow;
 pub use verified::{Verified, VerifiedBlock};
@@ -36,6 +39,8 @@ use crate::plan::{Check, Intent, Plan, Run};
 
 /// Failures that a report keeps, at most.
 const MOST_FAILURES: usize = 100;
+/// Characters of what a failure says, at most: S3 may say anything.
+const MOST_MESSAGE_CHARS: usize = 2_000;
 /// What their JSON may take, with that of the objects of a plan, or of the backups that are not as they should be. Lambda delivers 256 KiB to asynchronous destinations, and keys of
 /// control characters grow sixfold.
 const MOST_LIST_BYTES: usize = 150 * 1024;
@@ -338,7 +343,11 @@ impl Totals {
 }
 
 impl Failures {
-    fn add(&mut self, destination: &BucketName, failure: Failure) {
+    fn add(&mut self, destination: &BucketName, mut failure: Failure) {
+        if let Some((end, _)) = failure.message.char_indices().nth(MOST_MESSAGE_CHARS) {
+            failure.message.truncate(end);
+            failure.message.push_str("...");
+        }
         let size = json::size(destination, &failure);
         if self.kept.len() < MOST_FAILURES && self.bytes + size <= MOST_LIST_BYTES {
             self.bytes += size;

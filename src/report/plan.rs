@@ -71,6 +71,16 @@ struct ObjectRow {
     destination: String,
 }
 
+impl PlanPart {
+    /// Leaves a quarter of the objects out; false if none is named.
+    pub(super) fn is_cut(&mut self) -> bool {
+        let last = self.objects.len().div_ceil(4);
+        self.objects.truncate(self.objects.len() - last);
+        self.objects_omitted += last as u64;
+        last > 0
+    }
+}
+
 impl Amount {
     fn add(&mut self, bytes: u64) {
         self.objects += 1;

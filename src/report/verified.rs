@@ -203,6 +203,14 @@ impl FindingRow {
 }
 
 impl VerifiedBlock {
+    /// Leaves a quarter of the objects out; false if none is named.
+    pub(super) fn is_cut(&mut self) -> bool {
+        let last = self.objects.len().div_ceil(4);
+        self.objects.truncate(self.objects.len() - last);
+        self.objects_omitted += last as u64;
+        last > 0
+    }
+
     pub(super) fn new(check: Check, counts: Verified, findings: &Findings) -> Self {
         let sample = check.deep.filter(|share| !share.is_whole());
         let rows = [&findings.wrong, &findings.hints].into_iter();

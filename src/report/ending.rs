@@ -1,0 +1,127 @@
+//! How a run ended: its status, and the one sentence that says it all.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::{Report, Totals, verified};
+use crate::model::Cursor;
+use crate::plan::Intent;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Everything that should be in the backup is.
+    Complete,
+    /// Something is not, or nobody knows. It wins over [`Held`](Self::Held).
+    Incomplete,
+    /// Everything is, but deletions wait for somebody to look at them.
+    Held,
+}
+
+impl Status {
+    /// Its name, as the result has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Incomplete => "incomplete",
+            Self::Held => "held",
+        }
+    }
+}
+
+impl Report {
+    /// How a run ends that leaves that to a later one.
+    pub fn status(&self, cursor: Option<&Cursor>) -> Status {
+        let totals = self.totals();
+        match (totals.errors + totals.verified.wrong(), cursor) {
+            (0, None) if self.held().is_some() => Status::Held,
+            (0, None) => Status::Complete,
+            _ => Status::Incomplete,
+        }
+    }
+
+    /// The one sentence that says it all.
+    pub fn sentence(&self, cursor: Option<&Cursor>) -> String {
+        if let Some(continued) = &self.continued {
+            return continued.sentence();
+        }
+        let totals = self.totals();
+        let mut message = match self.check {
+            Some(check) => verified::message(check, &totals, cursor.is_none()),
+            None => self.message(self.status(cursor), &totals),
+        };
+        for warning in self.warnings.as_slice() {
+            if warning.code.is_told_in_message() {
+                let _ = write!(message, "; {}", warning.message);
+            }
+        }
+        for clause in self
+            .deletions
+            .iter()
+            .flat_map(|some| some.clauses(self.intent))
+        {
+            let _ = write!(message, "; {clause}");
+        }
+        for bucket in &self.unusable {
+            let _ = write!(message, "; bucket {bucket} could not be used");
+        }
+        if cursor.is_some() {
+            message.push_str(if self.lease_lost {
+                "; stopped because its lease was lost, the cursor continues it"
+            } else if self.lacks_destinations() {
+                "; the cursor continues what is left"
+            } else {
+                "; stopped by the deadline, the cursor continues it"
+            });
+        }
+        message
+    }
+
+    /// One sentence that says it all: "Backed up 5 objects: 3 copied, 2 unchanged".
+    fn message(&self, status: Status, totals: &Totals) -> String {
+        let lead = match (self.intent, status) {
+            (Intent::DryRun, _) => "Dry run over",
+            (Intent::Plan, _) => "Plan for",
+            (Intent::Copy, Status::Complete) => "Backed up",
+            (Intent::Copy, Status::Incomplete) => "Backup incomplete:",
+            (Intent::Copy, Status::Held) => "Backup held:",
+        };
+        let noun = if totals.found == 1 {
+            "object"
+        } else {
+            "objects"
+        };
+        let separator = match (self.intent, status) {
+            (Intent::Copy, Status::Incomplete | Status::Held) => ",",
+            (Intent::DryRun | Intent::Plan, _) | (Intent::Copy, Status::Complete) => ":",
+        };
+        let parts = match self.intent {
+            Intent::Copy => vec![format!("{} copied", totals.copied)],
+            Intent::DryRun | Intent::Plan => vec![format!("{} to copy", totals.due)],
+        };
+        let others = [
+            (totals.unchanged, "unchanged"),
+            (totals.skipped - totals.due, "skipped"),
+            (totals.vanished, "vanished"),
+            (totals.marked, "marked deleted"),
+            (
+                totals.errors,
+                if totals.errors == 1 {
+                    "error"
+                } else {
+                    "errors"
+                },
+            ),
+        ];
+        let others = others.into_iter().filter(|(count, _)| *count > 0);
+        let others = others.map(|(count, what)| format!("{count} {what}"));
+        let parts: Vec<String> = parts.into_iter().chain(others).collect();
+        format!(
+            "{lead} {} {noun}{separator} {}",
+            totals.found,
+            parts.join(", ")
+        )
+    }
+}
