@@ -17,8 +17,8 @@ Examples:
   s3-backup verify --source primary --destination backup --deep --repair
   s3-backup verify --source primary --destination backup --json | jq .verified
 
-Two listings cost $0.01 for a million objects; --deep costs $1.60 more. With --sample 1/30 every day,
-each object is compared once in thirty days.
+Two listings cost $0.01 for a million objects; --deep costs $1.60 more. With --sample 1/30
+every day, each object is compared once in thirty days.
 
 Exit codes: 0 nothing is missing or different, 1 could not run, 2 wrong usage,
 3 ran, and something is missing, different or not known because of an error";

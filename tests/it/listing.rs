@@ -46,7 +46,9 @@ async fn a_token_that_repeats_breaks_the_listing_off() {
             message.contains("but where the page itself began"),
             "{message}"
         );
-        assert_eq!(strikes.count(), 4);
+        // The look for a later snapshot meets the page as well.
+        let of_history = u64::from(bucket == BACKUP);
+        assert_eq!(strikes.count(), 4 + of_history);
     }
 }
 
