@@ -149,6 +149,8 @@ pub enum Effect {
     CloseAfterWork,
     /// No answer until the simulator ends, work not done.
     Stall,
+    /// No answer until the simulator ends, work done.
+    StallAfterWork,
     /// Work done, headers sent, the body never comes.
     StallAfterHeaders,
     /// 200 with an error of this code in the body, work not done.
@@ -179,6 +181,8 @@ pub enum Effect {
     NotEncoded,
     /// A 200 with this body, work not done.
     Body(String),
+    /// Work done, and this header on the answer, beside one of the same name.
+    Header(String, Vec<u8>),
     /// Late by so much; combines with other effects.
     Slow(Duration),
     /// Something happens before the work; combines with other effects.
@@ -215,6 +219,7 @@ impl Effect {
             Effect::CloseWithoutReply,
             Effect::CloseAfterWork,
             Effect::Stall,
+            Effect::StallAfterWork,
             Effect::StallAfterHeaders,
             Effect::OkWithErrorBody("InternalError".to_owned()),
             Effect::OkWithErrorBodyAfterWork("InternalError".to_owned()),

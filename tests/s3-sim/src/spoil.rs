@@ -45,6 +45,8 @@ pub(crate) fn instead(effect: &Effect, verb: Verb) -> Option<Delivery> {
         }
         Effect::ResetAfterWork
         | Effect::CloseAfterWork
+        | Effect::StallAfterWork
+        | Effect::Header(..)
         | Effect::StallAfterHeaders
         | Effect::OkWithErrorBodyAfterWork(_)
         | Effect::EmptyBodyAfterWork
@@ -70,6 +72,8 @@ pub(crate) fn spoil(effect: &Effect, verb: Verb, reply: Reply) -> Delivery {
     match effect {
         Effect::ResetAfterWork => Delivery::Reset,
         Effect::CloseAfterWork => Delivery::Closed,
+        Effect::StallAfterWork => Delivery::Never,
+        Effect::Header(name, value) => Delivery::Whole(with_header(reply, name, value)),
         Effect::OkWithErrorBodyAfterWork(code) => error_within(code, verb),
         Effect::StallAfterHeaders if has_body => Delivery::HeadersOnly(reply),
         Effect::EmptyBodyAfterWork if has_body => Delivery::Whole(cut(reply, 0)),
@@ -117,6 +121,15 @@ fn error_within(code: &str, verb: Verb) -> Delivery {
     } else {
         Delivery::Refused(refusal)
     }
+}
+
+fn with_header(mut reply: Reply, name: &str, value: &[u8]) -> Reply {
+    let name = hyper::header::HeaderName::from_bytes(name.as_bytes());
+    let value = hyper::header::HeaderValue::from_bytes(value);
+    if let (Ok(name), Ok(value)) = (name, value) {
+        reply.headers.append(name, value);
+    }
+    reply
 }
 
 fn body_length(reply: &Reply) -> u64 {
