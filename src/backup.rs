@@ -12,7 +12,9 @@ mod nothing;
 mod opening;
 mod pass;
 
-use futures::StreamExt;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
+use futures::{FutureExt, StreamExt};
 
 pub use opening::StartError;
 
@@ -58,14 +60,24 @@ pub async fn run(
     connections: &Connections,
     watch: impl FnMut(&Report),
 ) -> Result<Ended, StartError> {
-    let paces = connections.paces(plan.limits.max_concurrency);
-    let source = open_source(plan, connections).await?.paced(&paces);
+    let limits = plan.limits;
+    let connections = connections.for_run(limits.max_concurrency, limits.deadline);
+    let source = open_source(plan, &connections).await?;
     let mut leases = Leases::default();
-    let destinations = Destinations::open(plan, connections, &source, &paces, &mut leases).await;
+    let destinations = Destinations::open(plan, &connections, &source, &mut leases).await;
     let work = Box::pin(work(plan, &source, destinations, watch));
-    let ended = leases.keep(work).await;
+    // Whatever happens in it, the lease does not keep the next run out.
+    let ended = AssertUnwindSafe(leases.keep(work)).catch_unwind().await;
     let lost = leases.release().await;
-    ended.map(|ended| lost.into_iter().fold(ended, Ended::without_lease))
+    let ended = ended.unwrap_or_else(|panic| resume_unwind(panic));
+    let was_interrupted = connections.limit().is_interrupted();
+    ended.map(|ended| {
+        let ended = Ended {
+            report: ended.report.interrupted(was_interrupted),
+            ..ended
+        };
+        lost.into_iter().fold(ended, Ended::without_lease)
+    })
 }
 
 /// The run itself, while its leases are kept.

@@ -108,6 +108,11 @@ impl Handler {
         Self { connections, vars }
     }
 
+    /// Tells all runs to stop now and to be gone after that time. What is left is in their cursors.
+    pub fn interrupt(&self, time: Duration) {
+        self.connections.interrupt(time);
+    }
+
     /// Answers an invocation, and stops before Lambda would.
     ///
     /// # Errors
@@ -166,7 +171,8 @@ impl Handler {
             Some(_) => "verification begins",
         };
         tracing::info!(run = plan.run.id, source = %plan.source, "{begins}");
-        Ok(backup::run(&plan, &self.connections, watch).await?)
+        // It is large, and the stack of a thread is not.
+        Ok(Box::pin(backup::run(&plan, &self.connections, watch)).await?)
     }
 
     /// Where a run of this handler goes on: its function, or its process.

@@ -184,6 +184,21 @@ fn tasks_are_spawned_only_where_listings_read_ahead() {
 }
 
 #[test]
+fn every_call_to_s3_ends_at_the_time_limit_of_the_run() {
+    // There the limit is, the error that it is turned into, and calls that are limited several at a time.
+    let limited = ["s3/bucket.rs", "s3/error.rs", "s3/look.rs", "s3/reason.rs"];
+    for source in sources() {
+        if limited.iter().any(|file| source.path.ends_with(file)) {
+            continue;
+        }
+        for line in source.code() {
+            let unlimited = line.starts_with(".send()") || line.contains("S3Error::from_sdk");
+            assert!(!unlimited, "{:?}: {line}", source.path);
+        }
+    }
+}
+
+#[test]
 fn every_file_says_why_it_exists() {
     for source in sources() {
         assert!(source.whole.starts_with("//!"), "{:?}", source.path);

@@ -11,7 +11,7 @@ use super::Ended;
 use super::destination::DestinationRun;
 use super::opening::StartError;
 use crate::copy::{Failure, Outcome};
-use crate::model::{Cursor, CursorReference, ETag, Key, StateLink};
+use crate::model::{Cursor, CursorReference, ETag, Key, Phase, StateLink};
 use crate::plan::{Intent, Plan, Stage};
 use crate::report::{Continued, Deletions, Report};
 use crate::resume::{self, Remainder, RunEnd, RunState, Successor};
@@ -436,6 +436,7 @@ async fn write(
         content_type: "application/json",
         kms_key,
     };
+    let bucket = bucket.in_phase(Phase::Cursor);
     let written = bucket.write_state(key, contents, condition).await;
     written.map(|written| written.etag)
 }

@@ -8,13 +8,12 @@ use futures::future;
 use futures::stream::{self, BoxStream};
 
 use super::opening::{StartError, open_destination};
-use super::pass::time_to_stop;
 use crate::copy::{Done, Failure, Outcome, Settled};
 use crate::lease::{Leases, Loss, Refusal};
 use crate::model::Census;
 use crate::plan::{Leg, Plan};
 use crate::report::Report;
-use crate::s3::{Bucket, Connections, Paces, S3Error};
+use crate::s3::{Bucket, RunConnections, S3Error};
 
 /// One destination that the run can use.
 #[derive(Clone)]
@@ -30,11 +29,11 @@ pub(super) struct DestinationRun {
 
 impl DestinationRun {
     /// Comes to its end when nothing more may be begun: after the deadline, and without the lease.
-    pub fn stop(&self, plan: &Plan) -> impl Future<Output = ()> + use<> {
-        let (deadline, loss) = (plan.limits.deadline, self.loss.clone());
+    pub fn stop(&self) -> impl Future<Output = ()> + use<> {
+        let (limit, loss) = (self.destination.limit().clone(), self.loss.clone());
         async move {
             tokio::select! {
-                () = time_to_stop(deadline) => {}
+                () = limit.stopped() => {}
                 () = loss.happens() => {}
             }
         }
@@ -99,13 +98,11 @@ pub(super) struct Destinations<T> {
 }
 
 impl Destinations<DestinationRun> {
-    /// Opens the destinations of a plan and takes the leases on them. Requests to them are on the budgets
-    /// of the run.
+    /// Opens the destinations of a plan and takes the leases on them.
     pub async fn open(
         plan: &Plan,
-        connections: &Connections,
+        connections: &RunConnections<'_>,
         source: &Bucket,
-        paces: &Paces,
         leases: &mut Leases,
     ) -> Self {
         let opened = plan
@@ -119,7 +116,7 @@ impl Destinations<DestinationRun> {
         };
         for (number, (leg, opened)) in plan.legs.iter().zip(opened).enumerate() {
             let bucket = match opened {
-                Ok(bucket) => bucket.paced(paces),
+                Ok(bucket) => bucket,
                 Err(unusable) => {
                     destinations.unusable.push((number, unusable));
                     continue;

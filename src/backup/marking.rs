@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
-use tokio::time::timeout_at;
 
 use super::course::{Course, Trail, tell};
 use super::destination::{DestinationRun, Destinations, Unusable};
@@ -23,7 +22,7 @@ use crate::model::{Census, Key, KeyRange};
 use crate::plan::{Intent, Leg, Plan, Stage};
 use crate::report::{Deletions, Report};
 use crate::resume::{Progress, Remainder};
-use crate::s3::{Bucket, Operation, Versioning};
+use crate::s3::{Bucket, Cause, Operation, Versioning};
 
 /// Keys that are kept in mind for each destination: a megabyte at most, and enough for all but a few
 /// nights.
@@ -70,10 +69,7 @@ pub(super) async fn finish(
     }
     let destinations: Vec<Bucket> = runs.iter().map(|run| run.destination.clone()).collect();
     let decided = deletions::decide(plan, marking, &destinations, &counted);
-    match Box::pin(in_time(plan, decided))
-        .await
-        .unwrap_or_else(too_late)
-    {
+    match Box::pin(decided).await {
         Decision::Hold(hold) => {
             let report = held(report, plan, told, hold);
             (report, rest)
@@ -113,22 +109,6 @@ pub(super) async fn go_on(
     }
     let report = report.with_deletions(told);
     mark(plan, destinations, report, Vec::new(), watch).await
-}
-
-/// What comes of it before the run has to give up.
-pub(super) async fn in_time<T>(plan: &Plan, work: impl Future<Output = T>) -> Option<T> {
-    match plan.limits.deadline {
-        Some(deadline) => timeout_at(deadline.give_up_at.into(), work).await.ok(),
-        None => Some(work.await),
-    }
-}
-
-fn too_late() -> Decision {
-    Decision::Hold(Hold {
-        why: "the run had to stop before it was decided on them".to_owned(),
-        can_be_confirmed: false,
-        failures: Vec::new(),
-    })
 }
 
 /// What was counted for each destination, before the run was stopped and since.
@@ -218,7 +198,7 @@ async fn mark_in(
 ) -> (Trail, BoxStream<'static, Done>) {
     let leg = &run.leg;
     let all = || Progress::of(Territory::new(leg.ranges.clone()));
-    match (keeps_versions(plan, leg, &run.destination).await, known) {
+    match (keeps_versions(leg, &run.destination).await, known) {
         (None, _) => (Trail::of(all()), stream::empty().boxed()),
         (Some(Err(failure)), _) => {
             let nothing = Progress::of(Territory::new(Vec::new()));
@@ -313,9 +293,8 @@ fn outcomes_of<S: Stream<Item = Step> + Send + 'static>(
         source: run.source.clone(),
         destination: run.destination.clone(),
         placement: run.leg.destination.placement.clone(),
-        deadline: plan.limits.deadline,
     };
-    let stop = run.stop(plan);
+    let stop = run.stop();
     steps
         .take_until(Box::pin(stop))
         .map(move |step| {
@@ -335,12 +314,11 @@ fn outcomes_of<S: Stream<Item = Step> + Send + 'static>(
 
 /// A marker in a bucket that does not keep versions any more would destroy what it hides. None if the
 /// run has to stop before that is known.
-async fn keeps_versions(plan: &Plan, leg: &Leg, bucket: &Bucket) -> Option<Result<(), Failure>> {
+async fn keeps_versions(leg: &Leg, bucket: &Bucket) -> Option<Result<(), Failure>> {
     if leg.agreed == 0 {
         return Some(Ok(()));
     }
-    let answer = in_time(plan, bucket.versioning()).await?;
-    Some(match answer {
+    Some(match bucket.versioning().await {
         Ok(Versioning::Enabled) => Ok(()),
         Ok(Versioning::Suspended | Versioning::Off) => Err(Failure {
             key: None,
@@ -353,6 +331,7 @@ async fn keeps_versions(plan: &Plan, leg: &Leg, bucket: &Bucket) -> Option<Resul
             advice: "enable versioning with s3api put-bucket-versioning".to_owned(),
             request_id: None,
         }),
+        Err(error) if error.cause == Cause::OutOfTime => return None,
         Err(error) => Err(error.into()),
     })
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::Ended;
-use super::marking::in_time;
 use crate::model::Key;
 use crate::plan::Plan;
 use crate::report::{Warning, level_of};
@@ -42,12 +41,11 @@ async fn names(plan: &Plan, source: &Bucket) -> Option<Vec<String>> {
         return None;
     }
     let level = level_of(&plan.source.prefix);
-    let names = in_time(plan, timeout(TO_LOOK, source.names(&level)));
-    names.await?.ok()?.ok()
+    timeout(TO_LOOK, source.names(&level)).await.ok()?.ok()
 }
 
 async fn first_keys(plan: &Plan, source: &Bucket) -> Option<Vec<Key>> {
     let page = source.page(&plan.source.prefix, &PageStart::Beginning);
-    let page = in_time(plan, timeout(TO_LOOK, page)).await?.ok()?.ok()?;
+    let page = timeout(TO_LOOK, page).await.ok()?.ok()?;
     Some(page.objects.into_iter().map(|object| object.key).collect())
 }

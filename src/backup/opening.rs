@@ -5,7 +5,7 @@ use crate::config::Destination;
 use crate::copy::Failure;
 use crate::model::BucketName;
 use crate::plan::Plan;
-use crate::s3::{Bucket, Connections, Operation, S3Error, Versioning};
+use crate::s3::{Bucket, Operation, RunConnections, S3Error, Versioning};
 
 /// Why a run could not start. Nothing was copied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +56,7 @@ impl StartError {
 /// The source, if it can be listed in order.
 pub(super) async fn open_source(
     plan: &Plan,
-    connections: &Connections,
+    connections: &RunConnections<'_>,
 ) -> Result<Bucket, StartError> {
     let name = &plan.source.bucket;
     if name.is_directory_bucket() {
@@ -76,7 +76,7 @@ pub(super) async fn open_source(
 pub(super) async fn open_destination(
     plan: &Plan,
     destination: &Destination,
-    connections: &Connections,
+    connections: &RunConnections<'_>,
 ) -> Result<Bucket, Unusable> {
     let name = &destination.location.bucket;
     if *name == plan.source.bucket {

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt, future, stream};
-use tokio::time::sleep_until;
+use futures::{Stream, StreamExt, stream};
 
 use super::course::Trail;
 use super::destination::DestinationRun;
@@ -12,7 +11,7 @@ use crate::copy::{Batch, Copier, Done};
 use crate::diff::{self, Policy};
 use crate::history::History;
 use crate::list::{self, Listing, MOST_AT_ONCE, Section, Sides, Territory};
-use crate::model::{Deadline, KeyRange, Placement};
+use crate::model::{KeyRange, Phase, Placement};
 use crate::plan::Plan;
 use crate::record::{Book, Store};
 use crate::resume::Progress;
@@ -51,7 +50,7 @@ impl Pass {
             sections: stream::iter(first).chain(pass.sections).boxed(),
             book: is_recorded.then(|| {
                 let store = Store {
-                    bucket: destination,
+                    bucket: destination.in_phase(Phase::Record),
                     job,
                     kms_key: plan.scope.copies.kms_key.clone(),
                 };
@@ -96,7 +95,7 @@ impl Pass {
     /// What becomes of each object. After the deadline nothing is begun any more, nor without the lease.
     pub fn outcomes(self, plan: &Plan) -> impl Stream<Item = Done> + use<> {
         let copier = self.copier(plan);
-        let stop = self.run.stop(plan);
+        let stop = self.run.stop();
         let in_flight = plan.limits.max_concurrency;
         if let Some(check) = plan.check {
             let verifier = Verifier::new(copier, check, plan.scope.filter.clone());
@@ -118,7 +117,6 @@ impl Pass {
             rules: plan.scope.copies.clone(),
             // Half of the budget at most, so that one large object leaves room for the others.
             parts_at_once: (plan.limits.max_concurrency / 2).max(1),
-            deadline: plan.limits.deadline,
         }
     }
 
@@ -134,13 +132,6 @@ impl Pass {
             let actions = diff::actions(section, Arc::clone(&policy));
             actions.map(move |actions| (piece, actions)).boxed()
         })
-    }
-}
-
-pub(super) async fn time_to_stop(deadline: Option<Deadline>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline.stop_at.into()).await,
-        None => future::pending().await,
     }
 }
 

@@ -13,10 +13,11 @@ use futures::future::BoxFuture;
 use futures::stream::{BoxStream, FuturesUnordered};
 use futures::{FutureExt, Stream, StreamExt, stream};
 
-use super::{Copier, Forecast, Outcome, Settled, settle};
+use super::{Copier, Forecast, Outcome, Settled, guarded, settle};
 use crate::diff::{self, Action};
 use crate::model::{Census, Key};
 use crate::plan::Intent;
+use crate::s3::Operation;
 
 /// What became of one key of a piece.
 #[derive(Clone, Debug)]
@@ -156,17 +157,26 @@ impl Flight {
         self.counted += diff::count(&action);
         let counted = self.counted;
         let intent = self.intent;
+        let listed = match &action {
+            Action::Copy { object, .. } => object.size,
+            _ => 0,
+        };
         async move {
-            let (settled, forecast) = match intent {
-                Intent::Copy => (copier.apply(action).await, None),
-                Intent::DryRun => (copier.preview(action).await, None),
-                Intent::Plan => {
-                    let settled = copier.preview(action.clone()).await;
-                    let due = matches!(settled.outcome, Outcome::Due { .. });
-                    let forecast = Forecast::of(&action, due, &copier.rules);
-                    (settled, Some(Box::new(forecast)))
+            let work = async {
+                match intent {
+                    Intent::Copy => (copier.apply(action).await, None),
+                    Intent::DryRun => (copier.preview(action).await, None),
+                    Intent::Plan => {
+                        let settled = copier.preview(action.clone()).await;
+                        let due = matches!(settled.outcome, Outcome::Due { .. });
+                        let forecast = Forecast::of(&action, due, &copier.rules);
+                        (settled, Some(Box::new(forecast)))
+                    }
                 }
             };
+            let work = guarded(Operation::CopyObject, given_up.key.as_ref(), work).await;
+            let (settled, forecast) =
+                work.unwrap_or_else(|failure| (Outcome::Failed { listed, failure }.into(), None));
             match settled.outcome {
                 Outcome::GivenUp => Done {
                     settled,

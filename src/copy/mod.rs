@@ -3,6 +3,7 @@
 
 mod flight;
 mod forecast;
+mod guard;
 mod multipart;
 mod parts;
 mod rounds;
@@ -10,10 +11,11 @@ mod single;
 
 pub use flight::{Batch, Done};
 pub use forecast::{Forecast, Foreseen};
+pub use guard::guarded;
 
 use crate::config::CopyRules;
 use crate::diff::{Action, Proof, Refusal, SkipReason};
-use crate::model::{Compared, Deadline, Key, Object, Placement};
+use crate::model::{Compared, Key, Object, Placement};
 use crate::s3::{Bucket, Cause, Operation, S3Error, Target};
 use crate::snapshot::{Recorded, Row, Stored};
 
@@ -115,8 +117,6 @@ pub struct Copier {
     pub rules: CopyRules,
     /// Parts of one object that are in flight at once, at most.
     pub parts_at_once: usize,
-    /// When the run has to stop.
-    pub deadline: Option<Deadline>,
 }
 
 impl Copier {
@@ -165,7 +165,7 @@ impl Copier {
         };
         if object.size > parts::MOST_BYTES {
             let error = self.too_large(&object);
-            return Resolved::Settled(failed(&object, error.into()).into());
+            return Resolved::Settled(stopped_by(&object, error).into());
         }
         match self.has_wanted_tags(&object).await {
             Ok(true) => Resolved::Copy {
@@ -177,7 +177,7 @@ impl Copier {
                 let (listed, reason) = (object.size, SkipReason::OtherTags);
                 Resolved::Settled(Outcome::Skipped { listed, reason }.into())
             }
-            Err(error) => Resolved::Settled(failed(&object, error.into()).into()),
+            Err(error) => Resolved::Settled(stopped_by(&object, error).into()),
         }
     }
 
@@ -303,6 +303,14 @@ fn recorded(object: Object, proof: Proof) -> (Key, Option<Recorded>) {
         },
     };
     (key, Some(Recorded::New(Box::new(row))))
+}
+
+/// The outcome of an object that an error has stopped: it failed, or the run has to stop.
+pub fn stopped_by(object: &Object, error: S3Error) -> Outcome {
+    match error.cause {
+        Cause::OutOfTime => Outcome::GivenUp,
+        _ => failed(object, error.into()),
+    }
 }
 
 /// The outcome of an object with which something went wrong.

@@ -8,7 +8,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::{StreamExt, stream};
-use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Copier;
 use super::parts::{Layout, SourceParts, whole_etag};
@@ -51,15 +50,14 @@ impl Copier {
             .destination
             .begin_upload(&properties, &tags, target)
             .await?;
-        let parts = self.in_time(object, self.copy_parts(object, &upload, layout));
-        let finished = match parts.await {
+        let finished = match self.copy_parts(object, &upload, layout).await {
             Ok(parts) => {
                 let copied = Copied {
                     parts: &parts,
                     properties: &properties,
                     backup,
                 };
-                self.in_time(object, self.complete(&upload, copied)).await
+                self.complete(&upload, copied).await
             }
             Err(error) => Err(error),
         };
@@ -107,10 +105,6 @@ impl Copier {
             if stopped.load(Ordering::Relaxed) {
                 return None;
             }
-            if self.has_to_stop() {
-                stopped.store(true, Ordering::Relaxed);
-                return Some(Err(self.out_of_time(object)));
-            }
             let copied = self.copy_part(object, upload, part).await;
             if copied.is_err() {
                 stopped.store(true, Ordering::Relaxed);
@@ -136,7 +130,7 @@ impl Copier {
                 .await;
             match copied {
                 Err(error) if error.cause == Cause::Unreadable && attempt < ATTEMPTS => {
-                    sleep(self.destination.backoff() * attempt).await;
+                    self.destination.back_off(attempt).await;
                     attempt += 1;
                 }
                 settled => return settled,
@@ -170,7 +164,7 @@ impl Copier {
             if gone_in_doubt {
                 return Err(error);
             }
-            sleep(self.destination.backoff() * attempt).await;
+            self.destination.back_off(attempt).await;
             doubt = Some(error);
         }
         Err(doubt.unwrap_or_else(|| self.changed(&properties.object)))
@@ -196,31 +190,6 @@ impl Copier {
         if let Err(error) = self.destination.abort_upload(upload).await {
             tracing::warn!(%error, advice = error.advice(), "an upload was left unfinished");
         }
-    }
-
-    /// The work, unless it is not done when everything has to be given up.
-    async fn in_time<T>(
-        &self,
-        object: &Object,
-        work: impl Future<Output = Result<T, S3Error>>,
-    ) -> Result<T, S3Error> {
-        let Some(deadline) = self.deadline else {
-            return work.await;
-        };
-        timeout_at(deadline.give_up_at.into(), work)
-            .await
-            .unwrap_or_else(|_| Err(self.out_of_time(object)))
-    }
-
-    fn has_to_stop(&self) -> bool {
-        self.deadline
-            .is_some_and(|deadline| Instant::now() >= deadline.stop_at.into())
-    }
-
-    fn out_of_time(&self, object: &Object) -> S3Error {
-        let message = "what was begun is given up, to be continued".to_owned();
-        let (operation, cause) = (Operation::UploadPartCopy, Cause::OutOfTime);
-        S3Error::ours(operation, self.destination.name(), cause, message).about(&object.key)
     }
 
     fn changed(&self, object: &Object) -> S3Error {

@@ -4,9 +4,7 @@
 //! looked into before they are believed: an object that changed meanwhile, one that is gone, and a
 //! copy that may or may not have been made because no answer came.
 
-use tokio::time::{sleep, timeout_at};
-
-use super::{Copier, Outcome, Settled, failed};
+use super::{Copier, Outcome, Settled, stopped_by};
 use crate::model::Object;
 use crate::s3::{Cause, S3Error, Written};
 use crate::snapshot::{Recorded, Row};
@@ -23,32 +21,20 @@ enum Round {
 }
 
 impl Copier {
-    /// Copies an object that was listed, over a backup that was listed. What is copied in parts sees to
-    /// the deadline itself, for it has something to abort.
+    /// Copies an object that was listed, over a backup that was listed.
     pub(super) async fn copy(&self, listed: Object, backup: Option<Object>) -> Settled {
-        let in_parts = self.rules.cut(listed.size);
-        let work = self.in_rounds(listed, backup);
-        match self.deadline {
-            Some(deadline) if !in_parts => timeout_at(deadline.give_up_at.into(), work)
-                .await
-                .unwrap_or(Outcome::GivenUp.into()),
-            _ => work.await,
-        }
-    }
-
-    async fn in_rounds(&self, listed: Object, backup: Option<Object>) -> Settled {
         let mut object = listed.clone();
         let mut round = 1;
         loop {
             match self.round(&listed, object, backup.as_ref()).await {
                 Round::Done(outcome) => return outcome,
                 Round::Again(_, error) if round == ROUNDS => {
-                    return failed(&listed, error.into()).into();
+                    return stopped_by(&listed, error).into();
                 }
                 Round::Again(now, error) => {
                     tracing::debug!(key = %listed.key, round, %error, "copied once more");
                     if error.cause.leaves_doubt() {
-                        sleep(self.destination.backoff() * round).await;
+                        self.destination.back_off(round).await;
                     }
                     object = now;
                     round += 1;
@@ -70,12 +56,11 @@ impl Copier {
         };
         match error.cause {
             Cause::ChangedMeanwhile | Cause::Missing => self.look_at_source(listed, error).await,
-            Cause::OutOfTime => Round::Done(Outcome::GivenUp.into()),
             // A copy in parts has looked for itself, and given up what it had begun.
             cause if cause.leaves_doubt() && !in_parts => {
                 self.look_at_backup(listed, object, backup, error).await
             }
-            _ => Round::Done(failed(listed, error.into()).into()),
+            _ => Round::Done(stopped_by(listed, error).into()),
         }
     }
 
@@ -87,7 +72,7 @@ impl Copier {
                 let listed = listed.size;
                 Round::Done(Outcome::Vanished { listed }.into())
             }
-            Err(error) => Round::Done(failed(listed, error.into()).into()),
+            Err(error) => Round::Done(stopped_by(listed, error).into()),
         }
     }
 
@@ -111,7 +96,7 @@ impl Copier {
                 Round::Done(self.confirmed(listed, &object, written))
             }
             Ok(_) => Round::Again(object, error),
-            Err(looking) => Round::Done(failed(listed, looking.about(&listed.key).into()).into()),
+            Err(looking) => Round::Done(stopped_by(listed, looking.about(&listed.key)).into()),
         }
     }
 

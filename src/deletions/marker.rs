@@ -3,11 +3,9 @@
 //! A listing is old by the time that it is acted on. An object that is there again is left alone; so
 //! is one of which S3 does not tell.
 
-use tokio::time::timeout_at;
-
-use crate::copy::{Failure, Outcome};
-use crate::model::{Deadline, Key, Placement};
-use crate::s3::{Bucket, S3Error};
+use crate::copy::{self, Failure, Outcome};
+use crate::model::{Key, Placement};
+use crate::s3::{Bucket, Cause, Operation, S3Error};
 
 /// Marks what is gone, for one destination.
 #[derive(Clone, Debug)]
@@ -18,8 +16,6 @@ pub struct Marker {
     pub destination: Bucket,
     /// Where in it.
     pub placement: Placement,
-    /// When the run has to stop.
-    pub deadline: Option<Deadline>,
 }
 
 impl Marker {
@@ -27,32 +23,31 @@ impl Marker {
     /// an outcome of that object.
     pub async fn mark(&self, key: &Key) -> Outcome {
         let work = self.look_and_mark(key);
-        match self.deadline {
-            Some(deadline) => timeout_at(deadline.give_up_at.into(), work)
-                .await
-                .unwrap_or(Outcome::GivenUp),
-            None => work.await,
-        }
+        let marked = copy::guarded(Operation::DeleteObject, Some(key), work).await;
+        marked.unwrap_or_else(|failure| Outcome::Failed { listed: 0, failure })
     }
 
     async fn look_and_mark(&self, key: &Key) -> Outcome {
         match self.source.head(key).await {
             Ok(Some(_)) => return Outcome::Kept,
             Ok(None) => {}
-            Err(error) => return failed(error),
+            Err(error) => return stopped_by(error),
         }
         let backup = self.placement.backup_key(key);
         match self.destination.mark_deleted(&backup).await {
             Ok(()) => Outcome::Marked,
-            Err(error) => failed(error.about(key)),
+            Err(error) => stopped_by(error.about(key)),
         }
     }
 }
 
 /// It was not found in the source, so there are no bytes to count.
-fn failed(error: S3Error) -> Outcome {
-    Outcome::Failed {
-        listed: 0,
-        failure: Failure::from(error),
+fn stopped_by(error: S3Error) -> Outcome {
+    match error.cause {
+        Cause::OutOfTime => Outcome::GivenUp,
+        _ => Outcome::Failed {
+            listed: 0,
+            failure: Failure::from(error),
+        },
     }
 }

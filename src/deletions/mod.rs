@@ -19,7 +19,7 @@ use hold::{Confirmation, Place};
 use crate::copy::Failure;
 use crate::model::{BucketName, Census};
 use crate::plan::{Intent, Marking, Plan};
-use crate::s3::Bucket;
+use crate::s3::{Bucket, Cause};
 
 /// What comes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,13 +72,13 @@ pub async fn decide(
             }
         }
     };
-    let failures = match plan.intent {
+    let (remembered, failures) = match plan.intent {
         Intent::Copy => remember(plan, &places, counted).await,
-        Intent::DryRun | Intent::Plan => Vec::new(),
+        Intent::DryRun | Intent::Plan => (false, Vec::new()),
     };
     Decision::Hold(Hold {
         why,
-        can_be_confirmed: plan.intent == Intent::Copy && failures.is_empty(),
+        can_be_confirmed: remembered,
         failures,
     })
 }
@@ -114,13 +114,23 @@ async fn confirm(
     Ok(())
 }
 
-/// Remembers in each destination that the run was held, for it to be confirmed.
-async fn remember(plan: &Plan, places: &[Place], counted: &[Census]) -> Vec<(usize, Failure)> {
+/// Remembers in each destination that the run was held, for it to be confirmed. Whether it is, in all of
+/// them, and what went wrong; that the run has to stop is no error.
+async fn remember(
+    plan: &Plan,
+    places: &[Place],
+    counted: &[Census],
+) -> (bool, Vec<(usize, Failure)>) {
+    let mut remembered = true;
     let mut failures = Vec::new();
     for (number, (place, census)) in places.iter().zip(counted).enumerate() {
-        if let Err(error) = place.hold(&plan.run.id, &plan.source.prefix, census).await {
+        let Err(error) = place.hold(&plan.run.id, &plan.source.prefix, census).await else {
+            continue;
+        };
+        remembered = false;
+        if error.cause != Cause::OutOfTime {
             failures.push((number, Failure::from(error)));
         }
     }
-    failures
+    (remembered, failures)
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::record::{Finding, Record, judge, judge_unread};
 use crate::copy::Failure;
-use crate::model::{ETag, Key, Timestamp};
+use crate::model::{ETag, Key, Phase, Timestamp};
 use crate::plan::Run;
 use crate::s3::{Bucket, Cause, Condition, Contents, Operation, S3Error};
 
@@ -95,7 +95,14 @@ impl Place {
                 Err(error) if error.cause == Cause::ChangedMeanwhile && round < ROUNDS => {
                     round += 1;
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    if error.cause.leaves_doubt() || error.cause == Cause::OutOfTime {
+                        // It may have been written all the same, and would keep others out.
+                        let unknown = ETag::new("");
+                        Lease::new(self, record, unknown, written).release().await;
+                    }
+                    return Err(error.into());
+                }
             }
         }
     }
@@ -164,6 +171,10 @@ impl Place {
 
 impl Lease {
     fn new(place: Place, record: Record, etag: ETag, written: Instant) -> Self {
+        let place = Place {
+            bucket: place.bucket.in_phase(Phase::Lease),
+            ..place
+        };
         Self {
             place,
             record,

@@ -171,7 +171,7 @@ impl Pages {
             match self.fetch(start).await {
                 Err(error) if error.cause == Cause::Unreadable && attempt < ATTEMPTS => {
                     tracing::warn!(bucket = %self.bucket.name(), attempt, %error, "a page of the listing is fetched again");
-                    tokio::time::sleep(self.bucket.backoff() * attempt).await;
+                    self.bucket.back_off(attempt).await;
                     attempt += 1;
                 }
                 page => return page,

@@ -22,7 +22,7 @@ pub use cursor::{
     CURSOR_FORMAT, Counted, Cursor, CursorRanges, CursorReference, Marking, RANGES_FORMAT, Range,
     RecordLink, StateLink, VerifyWords,
 };
-pub use deadline::Deadline;
+pub use deadline::{Deadline, Phase};
 pub use glob::Glob;
 pub use inspection::{Checksums, Inspection};
 pub use job::Job;

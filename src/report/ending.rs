@@ -70,6 +70,8 @@ impl Report {
         if cursor.is_some() {
             message.push_str(if self.lease_lost {
                 "; stopped because its lease was lost, the cursor continues it"
+            } else if self.interrupted {
+                "; stopped by a signal, the cursor continues it"
             } else if self.lacks_destinations() {
                 "; the cursor continues what is left"
             } else {

@@ -61,6 +61,7 @@ pub struct Report {
     /// The destinations that could not be used.
     unusable: Vec<BucketName>,
     lease_lost: bool,
+    interrupted: bool,
     deletions: Option<Deletions>,
     continued: Option<Box<Continued>>,
     rates: Rates,
@@ -145,6 +146,7 @@ impl Report {
             findings: Findings::default(),
             unusable: Vec::new(),
             lease_lost: false,
+            interrupted: false,
             rates: Rates::of(&plan.prices, &plan.scope.copies),
             outlook: (plan.intent == Intent::Plan).then(|| Box::new(Outlook::new(&plan.prices))),
             deletions: None,
@@ -186,6 +188,15 @@ impl Report {
         Self {
             lease_lost: true,
             ..self.with(destination, Outcome::Broken(failure))
+        }
+    }
+
+    /// The report of a run that was told to stop, if it was.
+    #[must_use]
+    pub fn interrupted(self, interrupted: bool) -> Self {
+        Self {
+            interrupted,
+            ..self
         }
     }
 

@@ -84,6 +84,10 @@ impl S3Error {
                 "write https:// in AWS_ENDPOINT_URL if the server expects TLS, or correct its port"
                     .to_owned()
             }
+            Cause::Unreadable if self.has_a_header_that_is_no_text() => {
+                "write the object's headers anew in UTF-8, or exclude it with BACKUP_EXCLUDE"
+                    .to_owned()
+            }
             Cause::ServerError | Cause::TimedOut | Cause::Network | Cause::Unreadable
                 if self.reply.request_id.is_none() =>
             {
@@ -103,12 +107,19 @@ impl S3Error {
                 "sign in with aws sso login, and check the profile".to_owned()
             }
             Cause::NotSent => "check the credentials, AWS_REGION and AWS_ENDPOINT_URL".to_owned(),
-            Cause::OutOfTime => "continue the run with its cursor".to_owned(),
+            Cause::OutOfTime => {
+                "continue the run with its cursor, or run it again if it has none".to_owned()
+            }
             Cause::TooLarge => {
                 "copy it by other means or exclude it with BACKUP_EXCLUDE".to_owned()
             }
             Cause::Rejected => self.advice_by_code(),
         }
+    }
+
+    fn has_a_header_that_is_no_text(&self) -> bool {
+        let message = self.message();
+        message.starts_with("header ") && message.ends_with(" is not UTF-8")
     }
 
     fn code(&self) -> &str {

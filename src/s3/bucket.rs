@@ -1,15 +1,20 @@
 //! A bucket that was found: its name, its region, who must own it, and the clients to reach it by.
 
+use std::error::Error;
 use std::time::Duration;
 
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::BucketVersioningStatus;
+use tokio::time::sleep;
 
-use super::client::{Clients, Connections};
+use super::client::{Clients, Connections, RunConnections};
 use super::error::{Cause, Operation, S3Error};
 use super::pace::Paces;
 use super::reason::{self, Reason};
+use super::time_limit::TimeLimit;
 use crate::config::AccountId;
-use crate::model::BucketName;
+use crate::model::{BucketName, Phase};
 
 /// A bucket is asked for at home, where it is, and once more when a refusal has passed.
 const MOST_ASKED: u32 = 3;
@@ -22,6 +27,7 @@ pub struct Bucket {
     pub(super) clients: Clients,
     pub(super) patience: super::Patience,
     pub(super) paces: Paces,
+    pub(super) limit: TimeLimit,
 }
 
 /// Whether a bucket keeps versions.
@@ -33,6 +39,27 @@ pub enum Versioning {
     Suspended,
     /// It never did.
     Off,
+}
+
+impl RunConnections<'_> {
+    /// Finds a bucket and the region it is in. All calls to it are on the run's budgets and within its time.
+    ///
+    /// # Errors
+    /// When it does not exist, may not be listed, or is not `owner`'s.
+    pub async fn bucket(
+        &self,
+        name: &BucketName,
+        owner: Option<&AccountId>,
+    ) -> Result<Bucket, S3Error> {
+        let found = self.connections.bucket(name, owner);
+        let found = self.limit.bound(found).await;
+        let bucket = found.unwrap_or_else(|| Err(out_of_time(Operation::HeadBucket, name)))?;
+        Ok(Bucket {
+            paces: self.paces.clone(),
+            limit: self.limit.clone(),
+            ..bucket
+        })
+    }
 }
 
 impl Connections {
@@ -53,6 +80,7 @@ impl Connections {
             clients: self.clients(&region),
             patience: self.patience(),
             paces: self.paces(1),
+            limit: TimeLimit::none(),
         })
     }
 
@@ -113,16 +141,40 @@ impl Bucket {
         &self.name
     }
 
-    /// The bucket, with requests to it on these budgets.
+    /// The bucket, for calls of that phase of a run.
     #[must_use]
-    pub fn paced(self, paces: &Paces) -> Self {
-        let paces = paces.clone();
-        Self { paces, ..self }
+    pub fn in_phase(&self, phase: Phase) -> Self {
+        Self {
+            limit: self.limit.in_phase(phase),
+            ..self.clone()
+        }
     }
 
-    /// The longest first wait before a call is tried again.
-    pub fn backoff(&self) -> Duration {
-        self.patience.backoff
+    /// When calls to it end.
+    pub fn limit(&self) -> &TimeLimit {
+        &self.limit
+    }
+
+    /// Waits before a call is made for another time, the longer the more often it was made.
+    pub async fn back_off(&self, attempts: u32) {
+        self.limit
+            .bound(sleep(self.patience.backoff * attempts))
+            .await;
+    }
+
+    /// Sends a call and waits for its answer, as long as the run may.
+    pub(super) async fn send<T, E>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, S3Error>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        match self.limit.bound(call).await {
+            Some(sent) => sent.map_err(|error| S3Error::from_sdk(operation, &self.name, &error)),
+            None => Err(out_of_time(operation, &self.name)),
+        }
     }
 
     /// How long a lease on a job of this bucket lasts.
@@ -135,21 +187,24 @@ impl Bucket {
     /// # Errors
     /// When S3 does not tell.
     pub async fn versioning(&self) -> Result<Versioning, S3Error> {
-        let reply = self
+        let call = self
             .clients
             .repeatable
             .get_bucket_versioning()
             .bucket(self.name.as_str())
-            .set_expected_bucket_owner(self.owner.clone())
-            .send()
-            .await
-            .map_err(|error| {
-                S3Error::from_sdk(Operation::GetBucketVersioning, &self.name, &error)
-            })?;
+            .set_expected_bucket_owner(self.owner.clone());
+        let reply = self
+            .send(Operation::GetBucketVersioning, call.send())
+            .await?;
         Ok(match reply.status() {
             Some(BucketVersioningStatus::Enabled) => Versioning::Enabled,
             Some(_) => Versioning::Suspended,
             None => Versioning::Off,
         })
     }
+}
+
+pub(super) fn out_of_time(operation: Operation, bucket: &BucketName) -> S3Error {
+    let message = "no answer came in its time".to_owned();
+    S3Error::ours(operation, bucket, Cause::OutOfTime, message)
 }

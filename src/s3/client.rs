@@ -20,9 +20,12 @@ use super::descriptors::DescriptorBudget;
 use super::door::Network;
 use super::endpoint::{self, Endpoint};
 use super::guard::{Requests, Tally, WholeReplies};
+use super::headers::TextHeaders;
 use super::pace::Paces;
 use super::proxy::Proxies;
 use super::send_again::{Contact, SendAgain};
+use super::time_limit::{Interruption, TimeLimit};
+use crate::model::Deadline;
 
 /// How long a connection may take, with its TLS handshake. A lost packet of its first three is sent again
 /// after one and three seconds.
@@ -93,6 +96,22 @@ pub struct Connections {
     /// For what is read in bulk. Made when it is first needed, for it takes a millisecond.
     bulk: OnceLock<SharedHttpClient>,
     by_region: Mutex<BTreeMap<String, Clients>>,
+    interruption: Interruption,
+}
+
+/// The way to S3 of one run: within its time, and on budgets of its own.
+#[derive(Debug)]
+pub struct RunConnections<'a> {
+    pub(super) connections: &'a Connections,
+    pub(super) paces: Paces,
+    pub(super) limit: TimeLimit,
+}
+
+impl RunConnections<'_> {
+    /// When all calls of the run end.
+    pub fn limit(&self) -> &TimeLimit {
+        &self.limit
+    }
 }
 
 /// The clients for a region. They differ in what they send again by themselves, and in their connections.
@@ -139,6 +158,7 @@ impl Connections {
             budget: DescriptorBudget::UNBOUNDED,
             bulk: OnceLock::new(),
             by_region: Mutex::default(),
+            interruption: Interruption::default(),
         }
     }
 
@@ -147,8 +167,21 @@ impl Connections {
         self.tally.read()
     }
 
-    /// The budgets of one run, of so many copies at once at most.
-    pub fn paces(&self, most_copies: usize) -> Paces {
+    /// The way to S3 for one run, of so many copies at once at most, until its deadline.
+    pub fn for_run(&self, most_copies: usize, deadline: Option<Deadline>) -> RunConnections<'_> {
+        RunConnections {
+            connections: self,
+            paces: self.paces(most_copies),
+            limit: TimeLimit::new(deadline, &self.interruption),
+        }
+    }
+
+    /// Tells all runs to stop now, those that begin later as well, and to be gone after that time.
+    pub fn interrupt(&self, time: Duration) {
+        self.interruption.interrupt(time);
+    }
+
+    pub(super) fn paces(&self, most_copies: usize) -> Paces {
         let budget = self.budget;
         Paces::new(most_copies.min(budget.copies), budget.pages, &self.tally)
     }
@@ -215,6 +248,7 @@ impl Connections {
             .interceptor(send_again.contact.clone())
             .retry_classifier(send_again)
             .timeout_config(self.patience.timeouts())
+            .interceptor(TextHeaders)
             .interceptor(WholeReplies)
             .interceptor(self.tally.clone())
     }

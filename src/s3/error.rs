@@ -9,6 +9,7 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use super::guard::CutShort;
+use super::headers::NotText;
 use super::no_reply::{ConnectFailure, NoReply, NoReplyReason};
 use crate::model::{BucketName, Key};
 
@@ -384,7 +385,7 @@ where
     }
     let mut cause: &dyn Error = error;
     while let Some(source) = cause.source() {
-        if source.is::<CutShort>() {
+        if source.is::<CutShort>() || source.is::<NotText>() {
             return source.to_string();
         }
         cause = source;

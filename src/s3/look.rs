@@ -7,7 +7,7 @@ use aws_sdk_s3::operation::head_object::{HeadObjectError, HeadObjectOutput};
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType, ServerSideEncryption};
 
 use super::blank;
-use super::bucket::Bucket;
+use super::bucket::{Bucket, out_of_time};
 use super::error::{Cause, Operation, S3Error};
 use super::page::Row;
 use super::read::believe;
@@ -117,7 +117,7 @@ impl Bucket {
     /// Why S3 refused.
     pub async fn tags(&self, key: &Key) -> Result<Tags, S3Error> {
         let placed = key.clone();
-        let reply = self
+        let call = self
             .clients
             .repeatable
             .get_object_tagging()
@@ -125,19 +125,28 @@ impl Bucket {
             .key(blank::sendable(key))
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
-            .mutate_request(move |request| blank::restore(request, &placed))
-            .send()
+            .mutate_request(move |request| blank::restore(request, &placed));
+        let reply = self
+            .send(Operation::GetObjectTagging, call.send())
             .await
-            .map_err(|error| {
-                S3Error::from_sdk(Operation::GetObjectTagging, &self.name, &error).about(key)
-            })?;
+            .map_err(|error| error.about(key))?;
         let pairs = reply.tag_set().iter();
         Ok(Tags::new(
             pairs.map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
         ))
     }
 
+    /// Both the look and the question why it was refused end at the time limit.
     async fn look(
+        &self,
+        key: &Key,
+        ask: impl Fn(HeadObjectFluentBuilder) -> HeadObjectFluentBuilder,
+    ) -> Result<HeadObjectOutput, S3Error> {
+        let looked = self.limit.bound(self.look_and_ask_why(key, ask)).await;
+        looked.unwrap_or_else(|| Err(out_of_time(Operation::HeadObject, &self.name).about(key)))
+    }
+
+    async fn look_and_ask_why(
         &self,
         key: &Key,
         ask: impl Fn(HeadObjectFluentBuilder) -> HeadObjectFluentBuilder,

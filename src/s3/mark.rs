@@ -4,8 +4,6 @@
 //! It never names a version. Of a bucket that keeps versions that can only add a marker, and the
 //! permission that it needs, `s3:DeleteObject`, allows no more.
 
-use tokio::time::sleep;
-
 use super::blank;
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
@@ -35,7 +33,7 @@ impl Bucket {
                 Some(_) if round == ROUNDS => return Err(error),
                 Some(_) => {
                     tracing::debug!(%key, round, %error, "marked once more");
-                    sleep(self.backoff() * round).await;
+                    self.back_off(round).await;
                     round += 1;
                 }
             }
@@ -43,10 +41,10 @@ impl Bucket {
     }
 
     async fn delete(&self, key: &Key) -> Result<(), S3Error> {
-        let _place = self.paces.copies.place().await;
         let operation = Operation::DeleteObject;
+        let _place = self.paces.copies.place().await;
         let placed = key.clone();
-        let reply = self
+        let call = self
             .clients
             .unrepeatable
             .delete_object()
@@ -54,10 +52,11 @@ impl Bucket {
             .key(blank::sendable(key))
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
-            .mutate_request(move |request| blank::restore(request, &placed))
-            .send()
+            .mutate_request(move |request| blank::restore(request, &placed));
+        let reply = self
+            .send(operation, call.send())
             .await
-            .map_err(|error| S3Error::from_sdk(operation, &self.name, &error).about(key))?;
+            .map_err(|error| error.about(key))?;
         if reply.delete_marker() == Some(true) {
             return Ok(());
         }

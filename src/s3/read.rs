@@ -78,7 +78,8 @@ impl Bucket {
         };
         let _place = self.paces.listings.place().await;
         let reader = PageReader::default();
-        self.clients
+        let call = self
+            .clients
             .bulk
             .list_objects_v2()
             .bucket(self.name.as_str())
@@ -90,10 +91,8 @@ impl Bucket {
             .encoding_type(EncodingType::Url)
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
-            .interceptor(reader.clone())
-            .send()
-            .await
-            .map_err(|error| S3Error::from_sdk(Operation::ListObjectsV2, &self.name, &error))?;
+            .interceptor(reader.clone());
+        self.send(Operation::ListObjectsV2, call.send()).await?;
         let said = reader
             .take()
             .unwrap_or_else(|| Err("the reply holds no page".to_owned()));

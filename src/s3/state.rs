@@ -14,9 +14,9 @@ use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
 use aws_sdk_s3::types::StorageClass;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, out_of_time};
 use super::error::{Cause, Operation, S3Error};
 use super::write::{Written, encryption};
 use crate::model::{ETag, Key, Timestamp, VersionId};
@@ -103,7 +103,7 @@ impl Bucket {
             match self.get(key, most).await {
                 // The SDK tries a request again, but not a body.
                 Err(error) if error.cause == Cause::Unreadable && attempt < ROUNDS => {
-                    sleep(self.backoff() * attempt).await;
+                    self.back_off(attempt).await;
                     attempt += 1;
                 }
                 read => return read,
@@ -119,7 +119,7 @@ impl Bucket {
     pub async fn list_one_state(&self, key: &Key) -> Result<Listed, S3Error> {
         let operation = Operation::ListObjectsV2;
         let date = ReplyDate::default();
-        let reply = self
+        let call = self
             .clients
             .repeatable
             .list_objects_v2()
@@ -128,10 +128,11 @@ impl Bucket {
             .max_keys(1)
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
-            .interceptor(date.clone())
-            .send()
+            .interceptor(date.clone());
+        let reply = self
+            .send(operation, call.send())
             .await
-            .map_err(|error| S3Error::from_sdk(operation, &self.name, &error).about(key))?;
+            .map_err(|error| error.about(key))?;
         let found = reply.contents().iter().find_map(|object| {
             let modified = object.last_modified()?.to_millis().ok()?;
             let is_it = object.key() == Some(key.as_str());
@@ -187,7 +188,7 @@ impl Bucket {
                 }
                 Ok(_) if in_doubt && round < ROUNDS => {
                     tracing::debug!(%key, round, %error, "written once more");
-                    sleep(self.backoff() * round).await;
+                    self.back_off(round).await;
                     round += 1;
                 }
                 Ok(_) | Err(_) => return Err(error),
@@ -198,7 +199,7 @@ impl Bucket {
     async fn get(&self, key: &Key, most: u64) -> Result<Reading, S3Error> {
         let operation = Operation::GetObject;
         let date = ReplyDate::default();
-        let sent = self
+        let call = self
             .clients
             .bulk
             .get_object()
@@ -206,10 +207,11 @@ impl Bucket {
             .key(key.as_str())
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
-            .interceptor(date.clone())
-            .send()
+            .interceptor(date.clone());
+        let sent = self
+            .send(operation, call.send())
             .await
-            .map_err(|error| S3Error::from_sdk(operation, &self.name, &error).about(key));
+            .map_err(|error| error.about(key));
         let reply = match sent {
             Err(error) if error.cause == Cause::Missing => None,
             sent => Some(sent?),
@@ -217,9 +219,12 @@ impl Bucket {
         let at = date.read();
         let state = match reply {
             None => None,
-            Some(reply) => Some(self.whole(reply, most).await.map_err(|doubt| {
-                S3Error::ours(operation, &self.name, Cause::Unreadable, doubt).about(key)
-            })?),
+            Some(reply) => match self.limit.bound(self.whole(reply, most)).await {
+                Some(whole) => Some(whole.map_err(|doubt| {
+                    S3Error::ours(operation, &self.name, Cause::Unreadable, doubt).about(key)
+                })?),
+                None => return Err(out_of_time(operation, &self.name).about(key)),
+            },
         };
         Ok(Reading { state, at })
     }
@@ -262,7 +267,7 @@ impl Bucket {
             Condition::Create => (Some("*".to_owned()), None),
             Condition::Replace(etag) => (None, Some(etag.quoted())),
         };
-        let reply = self
+        let call = self
             .clients
             .unrepeatable
             .put_object()
@@ -277,12 +282,11 @@ impl Bucket {
             .set_server_side_encryption(algorithm)
             .set_ssekms_key_id(kms_key)
             .set_expected_bucket_owner(self.owner.clone())
-            .body(ByteStream::from(contents.body.to_vec()))
-            .send()
+            .body(ByteStream::from(contents.body.to_vec()));
+        let reply = self
+            .send(operation, call.send())
             .await
-            .map_err(|error| {
-                refusal(S3Error::from_sdk(operation, &self.name, &error), condition).about(key)
-            })?;
+            .map_err(|error| refusal(error, condition).about(key))?;
         let Some(etag) = reply.e_tag() else {
             let doubt = "success was reported without an ETag".to_owned();
             let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);

@@ -29,7 +29,8 @@ impl Bucket {
             in_levels: false,
         };
         let reader = PageReader::default();
-        self.clients
+        let call = self
+            .clients
             .bulk
             .list_objects_v2()
             .bucket(self.name.as_str())
@@ -40,10 +41,8 @@ impl Bucket {
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
             .interceptor(reader.clone())
-            .interceptor(OwnState)
-            .send()
-            .await
-            .map_err(|error| S3Error::from_sdk(operation, &self.name, &error))?;
+            .interceptor(OwnState);
+        self.send(operation, call.send()).await?;
         let said = reader
             .take()
             .unwrap_or_else(|| Err("the reply holds no page".to_owned()));

@@ -9,11 +9,11 @@ use aws_sdk_s3::types::{
 };
 
 use super::blank;
-use super::bucket::Bucket;
+use super::bucket::{Bucket, out_of_time};
 use super::error::{Cause, Operation, S3Error};
 use super::write::{Target, Written, encryption};
 use crate::model::{
-    Checksum, ChecksumAlgorithm, ETag, Key, Object, Part, Properties, Tags, VersionId,
+    Checksum, ChecksumAlgorithm, ETag, Key, Object, Part, Phase, Properties, Tags, VersionId,
 };
 
 /// A multi-part copy that was begun and has to be completed or aborted.
@@ -43,7 +43,7 @@ impl Bucket {
         let placed = target.key.clone();
         let expires = headers.expires;
         let operation = Operation::CreateMultipartUpload;
-        let reply = self
+        let call = self
             .clients
             .repeatable
             .create_multipart_upload()
@@ -71,10 +71,13 @@ impl Bucket {
                 if let Some(expires) = &expires {
                     request.headers_mut().insert("expires", expires.clone());
                 }
-            })
-            .send()
+            });
+        // An upload whose id nobody learns cannot be aborted.
+        let reply = self
+            .in_phase(Phase::BeginUpload)
+            .send(operation, call.send())
             .await
-            .map_err(|error| S3Error::from_sdk(operation, &self.name, &error).about(about))?;
+            .map_err(|error| error.about(about))?;
         let Some(id) = reply.upload_id() else {
             let doubt = "the reply names no upload".to_owned();
             let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
@@ -99,14 +102,18 @@ impl Bucket {
         upload: &Upload,
         part: Part,
     ) -> Result<ETag, S3Error> {
-        let _place = self.paces.copies.place().await;
         let operation = Operation::UploadPartCopy;
+        let _place = self.paces.copies.place().await;
+        // A part is work that is begun anew, unlike the rest of a small copy.
+        if self.limit.has_stopped() {
+            return Err(out_of_time(operation, &self.name).about(&object.key));
+        }
         let number = i32::try_from(part.number).unwrap_or(i32::MAX);
         let placed = upload.key.clone();
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(self.patience.for_copy(part.size()))
             .build();
-        let reply = self
+        let call = self
             .clients
             .repeatable
             .upload_part_copy()
@@ -121,10 +128,11 @@ impl Bucket {
             .set_expected_source_bucket_owner(source.owner.clone())
             .customize()
             .mutate_request(move |request| blank::restore(request, &placed))
-            .config_override(Config::builder().timeout_config(timeouts))
-            .send()
+            .config_override(Config::builder().timeout_config(timeouts));
+        let reply = self
+            .send(operation, call.send())
             .await
-            .map_err(|error| S3Error::from_sdk(operation, &self.name, &error).about(&object.key))?;
+            .map_err(|error| error.about(&object.key))?;
         let etag = reply.copy_part_result().and_then(|result| result.e_tag());
         etag.map(ETag::new).ok_or_else(|| {
             let doubt = "success was reported without a result".to_owned();
@@ -153,7 +161,7 @@ impl Bucket {
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(self.patience.for_completion())
             .build();
-        let reply = self
+        let call = self
             .clients
             .unrepeatable
             .complete_multipart_upload()
@@ -169,12 +177,11 @@ impl Bucket {
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
             .mutate_request(move |request| blank::restore(request, &placed))
-            .config_override(Config::builder().timeout_config(timeouts))
-            .send()
+            .config_override(Config::builder().timeout_config(timeouts));
+        let reply = self
+            .send(operation, call.send())
             .await
-            .map_err(|error| {
-                S3Error::from_sdk(operation, &self.name, &error).about(&upload.about)
-            })?;
+            .map_err(|error| error.about(&upload.about))?;
         let Some(etag) = reply.e_tag() else {
             let doubt = "success was reported without a result".to_owned();
             let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
@@ -193,7 +200,7 @@ impl Bucket {
     /// Why S3 refused; that there is no such upload any more is no error.
     pub async fn abort_upload(&self, upload: &Upload) -> Result<(), S3Error> {
         let placed = upload.key.clone();
-        let sent = self
+        let call = self
             .clients
             .repeatable
             .abort_multipart_upload()
@@ -202,16 +209,16 @@ impl Bucket {
             .upload_id(&upload.id)
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
-            .mutate_request(move |request| blank::restore(request, &placed))
-            .send()
+            .mutate_request(move |request| blank::restore(request, &placed));
+        let sent = self
+            .in_phase(Phase::AbortUpload)
+            .send(Operation::AbortMultipartUpload, call.send())
             .await;
-        let Err(error) = sent else {
-            return Ok(());
-        };
-        let error = S3Error::from_sdk(Operation::AbortMultipartUpload, &self.name, &error);
-        match error.cause {
-            Cause::Missing | Cause::NoUpload => Ok(()),
-            _ => Err(error.about(&upload.about)),
+        match sent {
+            Err(error) if !matches!(error.cause, Cause::Missing | Cause::NoUpload) => {
+                Err(error.about(&upload.about))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -70,6 +70,7 @@ impl Bucket {
         object: &Object,
         target: Target<'_>,
     ) -> Result<Written, S3Error> {
+        let operation = Operation::CopyObject;
         let _place = self.paces.copies.place().await;
         let (algorithm, kms_key) = encryption(target.kms_key);
         let placed = target.key.clone();
@@ -98,11 +99,10 @@ impl Bucket {
             let timeouts = TimeoutConfig::builder().operation_attempt_timeout(limit);
             call = call.config_override(Config::builder().timeout_config(timeouts.build()));
         }
-        let operation = Operation::CopyObject;
-        let reply = call
-            .send()
+        let reply = self
+            .send(operation, call.send())
             .await
-            .map_err(|error| S3Error::from_sdk(operation, &self.name, &error).about(&object.key))?;
+            .map_err(|error| error.about(&object.key))?;
         // A success without a result is none: S3 may send 200 before it copies.
         let result = reply.copy_object_result();
         let etag = result.and_then(|result| result.e_tag());

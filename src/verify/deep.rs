@@ -4,7 +4,7 @@
 use futures::future;
 
 use super::compare::{self, Content};
-use crate::copy::{Copier, Failure, Outcome, failed};
+use crate::copy::{Copier, Failure, Outcome, failed, stopped_by};
 use crate::model::{ContentProof, Doubt, Inspection, Key, Object, Property, Tags, Verdict};
 use crate::s3::{Cause, S3Error};
 use crate::snapshot::Stored;
@@ -56,7 +56,10 @@ impl Pair<'_> {
             Err(Obstacle::Vanished) => Err(Outcome::Vanished {
                 listed: self.object.size,
             }),
-            Err(Obstacle::Source(error)) => Err(failed(self.object, error.into())),
+            Err(Obstacle::Source(error)) => Err(stopped_by(self.object, error)),
+            Err(Obstacle::Backup(error)) if error.cause == Cause::OutOfTime => {
+                Err(Outcome::GivenUp)
+            }
             Err(Obstacle::Backup(error)) => {
                 let bucket = self.copier.destination.name();
                 let failure = Failure::from(error.about(&self.object.key));

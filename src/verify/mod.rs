@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt, stream};
-use tokio::time::timeout_at;
 
 use crate::copy::{self, Copier, Done, Outcome, Settled};
 use crate::diff::{self, Action, Joined, Known, Page, Reason, Refusal, SkipReason};
@@ -20,7 +19,7 @@ use crate::filter::Filter;
 use crate::list::Section;
 use crate::model::{Census, Compared, Key, Object, Verdict};
 use crate::plan::Check;
-use crate::s3::S3Error;
+use crate::s3::{Operation, S3Error};
 use crate::snapshot::Stored;
 
 use deep::Pair;
@@ -134,7 +133,16 @@ impl Verifier {
                 recorded: evidence.recorded,
                 verdict,
             };
-            let work = async move { self.examine(listed, deep).await };
+            let about = key.clone();
+            let work = async move {
+                let size = listed.object.size;
+                let examined = self.examine(listed, deep);
+                let examined = copy::guarded(Operation::HeadObject, Some(&about), examined).await;
+                examined.unwrap_or_else(|failure| Outcome::Failed {
+                    listed: size,
+                    failure,
+                })
+            };
             return Step::Work(key, work.boxed());
         }
         told(&object, verdict)
@@ -159,11 +167,9 @@ impl Verifier {
             mut verdict,
         } = listed;
         if deep {
-            let compared = self.compare(&object, recorded.as_ref());
-            verdict = match self.in_time(compared).await {
-                Some(Ok(verdict)) => verdict,
-                Some(Err(outcome)) => return outcome,
-                None => return Outcome::GivenUp,
+            verdict = match self.compare(&object, recorded.as_ref()).await {
+                Ok(verdict) => verdict,
+                Err(outcome) => return outcome,
             };
         }
         let compared = Compared {
@@ -186,8 +192,7 @@ impl Verifier {
         let treated = if self.check.repair && compared.verdict.is_wrong() {
             self.copier.apply(copy).await.outcome
         } else {
-            let preview = self.in_time(self.copier.preview(copy)).await;
-            preview.map_or(Outcome::GivenUp, |settled| settled.outcome)
+            self.copier.preview(copy).await.outcome
         };
         match treated {
             Outcome::Copied { copied, .. } => Outcome::Verified(Compared {
@@ -212,14 +217,6 @@ impl Verifier {
             recorded,
         };
         pair.compare().await
-    }
-
-    /// The work, unless it is not done when everything has to be given up.
-    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        match self.copier.deadline {
-            Some(deadline) => timeout_at(deadline.give_up_at.into(), work).await.ok(),
-            None => Some(work.await),
-        }
     }
 }
 

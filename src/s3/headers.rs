@@ -1,0 +1,37 @@
+//! An interceptor on every call: it refuses replies with a header that is not UTF-8.
+//!
+//! Whoever writes an object chooses its headers. The SDK panics over such an `Expires`, and takes any other
+//! such header for one that is not there: a copy in parts would lose it without a word.
+
+use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+
+/// A reply with a header that is not UTF-8.
+#[derive(Debug, thiserror::Error)]
+#[error("header {0} is not UTF-8")]
+pub(super) struct NotText(String);
+
+/// Refuses headers that are not UTF-8.
+#[derive(Debug)]
+pub(super) struct TextHeaders;
+
+impl Intercept for TextHeaders {
+    fn name(&self) -> &'static str {
+        "TextHeaders"
+    }
+
+    // The earliest look at a reply: the SDK's own interceptors read its headers at the next one.
+    fn read_after_transmit(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let mut headers = context.response().headers().iter_bytes();
+        match headers.find(|(_, value)| std::str::from_utf8(value).is_err()) {
+            Some((name, _)) => Err(NotText(name.to_owned()).into()),
+            None => Ok(()),
+        }
+    }
+}
