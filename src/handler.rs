@@ -3,6 +3,9 @@
 //! An error is only what kept a run from starting: Lambda counts it, so that alarms ring. What went
 //! wrong with single objects is in the result.
 
+pub mod log;
+mod signals;
+
 use std::num::NonZero;
 use std::time::{Duration, Instant, SystemTime};
 use std::{io, thread};

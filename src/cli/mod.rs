@@ -22,7 +22,7 @@ use crate::config::{
 };
 use crate::event::{BackupRequest, Intent, Request};
 use crate::handler::{self, Handler, HandlerError};
-use crate::model::Prefix;
+use crate::model::{Prefix, steers};
 use crate::report::{Status, Summary};
 use crate::s3::{Connections, profile_problem};
 
@@ -257,7 +257,7 @@ pub async fn main() -> Exit {
 /// Prints the help that was asked for, or what is wrong with the arguments.
 fn usage(error: &clap::Error) -> Exit {
     let asked = !error.use_stderr();
-    let strange = env::args_os().any(|argument| argument.to_string_lossy().contains(show::steers));
+    let strange = env::args_os().any(|argument| argument.to_string_lossy().contains(steers));
     let printed = if asked || !strange {
         error.print()
     } else {
@@ -303,9 +303,8 @@ async fn run(settings: Vec<(String, String)>, request: &Request, json: bool) -> 
     let handler = Handler::new(connections, vars);
     outlive_terminal();
     let mut progress = show::Progress::on_terminal();
-    let result = handler
-        .answer(request, None, |report| progress.update(report))
-        .await;
+    let answer = handler.answer(request, None, |report| progress.update(report));
+    let result = handler.until_interrupted(answer, show::stderr_line).await;
     progress.clear();
     match result {
         Ok(summary) => finish(&summary, json),
@@ -340,7 +339,7 @@ fn finish(summary: &Summary, json: bool) -> Exit {
         Status::Incomplete | Status::Held => Exit::Incomplete,
     };
     let text = if json {
-        summary.to_json().map(|json| show::printable_json(&json))
+        summary.to_json()
     } else {
         Ok(show::summary(summary))
     };

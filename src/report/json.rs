@@ -10,7 +10,7 @@ use super::{
     Continued, Deletions, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals, Warning,
 };
 use crate::copy::Failure;
-use crate::model::{BucketName, Cursor, Timestamp};
+use crate::model::{BucketName, Cursor, Timestamp, printable_json};
 use crate::plan::Intent;
 use crate::s3::Requests;
 
@@ -180,7 +180,9 @@ impl Summary {
     /// # Errors
     /// Never, as far as anybody knows: all of it can be written as JSON.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(self)
+        // JSON escapes what would end the line, and not what would turn it around or steer a terminal.
+        let json = serde_json::to_string(self)?;
+        Ok(printable_json(&json).into_owned())
     }
 
     /// What a verification has found.

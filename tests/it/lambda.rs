@@ -8,11 +8,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use s3_sim::Verb;
+use s3_sim::{Effect, Fault, Verb};
 use serde_json::{Value, json};
 
-use crate::lease;
 use crate::world::{BACKUP, PRIMARY, World, counts};
+use crate::{lease, signals};
 
 /// The time that the function has, as its timeout says.
 const TIME: Duration = Duration::from_secs(2);
@@ -48,9 +48,9 @@ impl Function {
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
             .envs(vars.iter().copied())
             .stdout(Stdio::piped())
-            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
             .spawn()
             .unwrap();
         Self { process, posted }
@@ -60,12 +60,18 @@ impl Function {
         self.posted.recv_timeout(BOUND).unwrap()
     }
 
-    /// The lines that it has logged, after which it is no more.
-    fn log(mut self) -> Vec<Value> {
+    /// What it has logged, after which it is no more.
+    fn text_log(mut self) -> String {
         self.process.kill().unwrap();
         let mut text = String::new();
         let stdout = self.process.stdout.as_mut().unwrap();
         stdout.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    /// The lines that it has logged, after which it is no more.
+    fn log(self) -> Vec<Value> {
+        let text = self.text_log();
         let parsed = text.lines().map(serde_json::from_str);
         parsed.collect::<Result<_, _>>().unwrap()
     }
@@ -98,6 +104,59 @@ impl Drop for Function {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A key that would forge the line of a result, and turn the rest of its own line around.
+const FORGED: &str = "a\n{\"statusCode\":200,\"status\":\"complete\"}\n\u{1b}[2J\u{202e}\u{2028}";
+
+#[test]
+fn a_key_cannot_forge_a_line_of_the_log() {
+    let world = World::new();
+    world.put(FORGED, "1");
+    let denied = Effect::status(403, "AccessDenied", "Access Denied");
+    world.sim.fault(Fault::on(Verb::CopyObject), denied);
+    let vars = [("SOURCE_BUCKET", PRIMARY), ("DESTINATION_BUCKET", BACKUP)];
+    for format in ["Text", "JSON"] {
+        let vars = [vars[0], vars[1], ("AWS_LAMBDA_LOG_FORMAT", format)];
+
+        let function = Function::start(&world, &vars, vec!["{}".to_owned()]);
+        let result = function.response();
+        let text = function.text_log();
+
+        assert_eq!(result["failures"][0]["key"], FORGED);
+        let results = text
+            .lines()
+            .filter(|line| line.starts_with("{\"statusCode\""));
+        assert_eq!(results.count(), 1, "{text}");
+        let warnings = text.lines().filter(|line| line.contains("WARN"));
+        assert_eq!(warnings.count(), 1, "{text}");
+        let shown = text.chars().filter(|c| *c != '\n');
+        assert_eq!(shown.filter(|c| c.is_control()).count(), 0, "{text:?}");
+        assert!(!text.contains(['\u{202e}', '\u{2028}']), "{text:?}");
+    }
+}
+
+#[test]
+fn a_sigterm_ends_a_run_with_its_result_and_gives_the_lease_back() {
+    let world = World::new();
+    world.put("k", "1");
+    let stalls = world.sim.fault(Fault::on(Verb::CopyObject), Effect::Stall);
+    let vars = [("SOURCE_BUCKET", PRIMARY), ("DESTINATION_BUCKET", BACKUP)];
+    let mut function = Function::start(&world, &vars, vec!["{}".to_owned()]);
+    while stalls.count() == 0 {
+        thread::sleep(Duration::from_millis(2));
+    }
+
+    signals::send("-TERM", &function.process);
+    let result = function.response();
+    let ended = function.process.wait().unwrap();
+
+    assert_eq!(result["status"], "incomplete");
+    assert!(!result["cursor"].is_null());
+    assert!(ended.success(), "{ended}");
+    world.sim.clear_faults();
+    let second = Function::start(&world, &vars, vec!["{}".to_owned()]);
+    assert_eq!(second.response()["status"], "complete");
 }
 
 /// Hands out the payloads and takes what is posted; after the last one, polls wait.

@@ -33,6 +33,7 @@ mod resume;
 mod scale;
 mod sections;
 mod settings;
+mod signals;
 mod snapshots;
 mod state;
 mod terminal;
