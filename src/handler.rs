@@ -6,6 +6,7 @@
 pub mod log;
 mod signals;
 
+use std::io::Write;
 use std::num::NonZero;
 use std::time::{Duration, Instant, SystemTime};
 use std::{io, thread};
@@ -211,7 +212,8 @@ fn deadline(context: &Context) -> Option<Deadline> {
 /// The result as a line of its own, so that filters and queries of the log see its fields.
 fn log_result(summary: &Summary) {
     match summary.to_json() {
-        Ok(result) => println!("{result}"),
+        // A log that cannot be written must not lose the answer.
+        Ok(result) => drop(writeln!(io::stdout(), "{result}")),
         Err(error) => tracing::error!(%error, "cannot write the result as JSON"),
     }
 }
