@@ -8,12 +8,15 @@ use crate::model::{Key, Object};
 /// Checks that the objects ascend, and begin after `last`.
 ///
 /// # Errors
-/// The key that does not come after the one before it, in words.
+/// The two keys, and the rule of S3 that they break, in words.
 pub fn ascends(last: Option<&Key>, objects: &[Object]) -> Result<(), String> {
     let mut before = last;
     for object in objects {
-        if before.is_some_and(|before| *before >= object.key) {
-            return Err(format!("the listing went backwards at key {}", object.key));
+        if let Some(before) = before.filter(|before| **before >= object.key) {
+            return Err(format!(
+                "key {} is listed after {before}, and S3 lists each key once, in the order of UTF-8 bytes",
+                object.key
+            ));
         }
         before = Some(&object.key);
     }
@@ -51,5 +54,15 @@ mod tests {
         for (last, keys, passes) in cases {
             assert_eq!(ascends(last, &objects(keys)).is_ok(), passes, "{keys:?}");
         }
+    }
+
+    #[test]
+    fn both_keys_and_the_rule_are_told() {
+        let told = ascends(None, &objects(&["data/", "data 2.txt"])).unwrap_err();
+
+        assert_eq!(
+            told,
+            "key data 2.txt is listed after data/, and S3 lists each key once, in the order of UTF-8 bytes"
+        );
     }
 }

@@ -139,7 +139,9 @@ pub(super) fn parse(body: &[u8]) -> Result<Reply, Doubt> {
             Ok(Reply::Page(page))
         }
         "Error" => elements.refusal().map(Reply::Refusal),
-        _ => Err("the reply holds no page".to_owned()),
+        other => Err(format!(
+            "the reply is a {other}, and S3 answers with a ListBucketResult"
+        )),
     }
 }
 

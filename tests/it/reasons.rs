@@ -438,3 +438,33 @@ async fn an_object_under_a_customers_key_is_recognised_by_a_look_too() {
     let advice = result["failures"][0]["advice"].as_str().unwrap();
     assert_told(advice, &["customer-provided key (SSE-C)"]);
 }
+
+#[tokio::test]
+async fn a_store_that_lists_out_of_order_is_told_which_rule_of_s3_it_breaks() {
+    let world = world();
+    world.put("a", "1");
+    let listings = Fault::on(Verb::ListObjectsV2).bucket(PRIMARY);
+    world.sim.fault(listings, Effect::KeysOutOfOrder);
+
+    let text = refusal(&world).await;
+
+    let rule = "key a is listed after k, and S3 lists each key once, in the order of UTF-8 bytes";
+    assert_told(&text, &["cannot list bucket primary: ", rule]);
+}
+
+#[tokio::test]
+async fn a_store_that_answers_with_another_document_is_told_what_it_is() {
+    let world = world();
+    let other = "<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>";
+    let listings = Fault::on(Verb::ListObjectsV2).bucket(PRIMARY);
+    world.sim.fault(listings, Effect::Body(other.to_owned()));
+
+    let text = refusal(&world).await;
+
+    let parts = [
+        "cannot list bucket primary: ",
+        "ListAllMyBucketsResult",
+        "ListBucketResult",
+    ];
+    assert_told(&text, &parts);
+}
