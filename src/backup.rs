@@ -26,10 +26,11 @@ use pass::{Pass, Unlisted};
 
 use crate::copy::{Failure, Outcome};
 use crate::lease::Leases;
-use crate::model::Cursor;
+use crate::model::{BucketName, Cursor};
 use crate::plan::{Plan, Stage};
 use crate::report::Report;
-use crate::s3::{Bucket, Connections};
+use crate::resume::Remainder;
+use crate::s3::{Bucket, Connections, Operation};
 
 /// A run that has ended.
 #[derive(Clone, Debug)]
@@ -51,6 +52,35 @@ impl Ended {
     }
 }
 
+/// The report of a run that was stopped because S3 refused its credentials: one error for what nobody saw of
+/// each destination that has something left.
+fn without_credentials(plan: &Plan, report: Report, rest: Option<&Remainder>) -> Report {
+    let legs = plan.legs.iter().enumerate();
+    let left = legs.filter(|(number, _)| {
+        let own = rest.and_then(|rest| rest.legs.get(*number));
+        own.is_some_and(|own| !own.ranges().is_empty())
+    });
+    left.fold(report, |report, (number, leg)| {
+        let outcome = Outcome::Broken(refused_credentials(&leg.destination.location.bucket));
+        tell(&outcome);
+        report.with(number, outcome)
+    })
+}
+
+fn refused_credentials(bucket: &BucketName) -> Failure {
+    Failure {
+        key: None,
+        operation: Operation::ListObjectsV2.name(),
+        code: Some("CredentialsRefused".to_owned()),
+        message: format!(
+            "the backup to {bucket} was stopped: S3 refuses the credentials, also after they were asked \
+             for again"
+        ),
+        advice: "renew the credentials and continue the run with its cursor".to_owned(),
+        request_id: None,
+    }
+}
+
 /// Runs a plan, to its end or to its deadline. `watch` sees the report after each object.
 ///
 /// # Errors
@@ -60,6 +90,7 @@ pub async fn run(
     connections: &Connections,
     watch: impl FnMut(&Report),
 ) -> Result<Ended, StartError> {
+    connections.begin_run();
     let limits = plan.limits;
     let connections = connections.for_run(limits.max_concurrency, limits.deadline);
     let source = open_source(plan, &connections).await?;
@@ -111,7 +142,11 @@ async fn work(
             Box::pin(marking::finish(&plan, &runs, course, &mut watch)).await
         }
     };
-    let ended = continuation::close(&plan, &runs, uses, end).await;
+    let (mut report, rest) = end;
+    if source.credentials_are_refused() {
+        report = without_credentials(&plan, report, rest.as_ref());
+    }
+    let ended = continuation::close(&plan, &runs, uses, (report, rest)).await;
     Ok(Box::pin(nothing::warn(&plan, source, ended)).await)
 }
 

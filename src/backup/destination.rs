@@ -28,13 +28,16 @@ pub(super) struct DestinationRun {
 }
 
 impl DestinationRun {
-    /// Comes to its end when nothing more may be begun: after the deadline, and without the lease.
+    /// Comes to its end when nothing more may be begun: after the deadline, without the lease, and without
+    /// credentials that S3 takes.
     pub fn stop(&self) -> impl Future<Output = ()> + use<> {
         let (limit, loss) = (self.destination.limit().clone(), self.loss.clone());
+        let refused = self.source.credentials_refused();
         async move {
             tokio::select! {
                 () = limit.stopped() => {}
                 () = loss.happens() => {}
+                () = refused => {}
             }
         }
     }

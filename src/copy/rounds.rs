@@ -56,6 +56,10 @@ impl Copier {
         };
         match error.cause {
             Cause::ChangedMeanwhile | Cause::Missing => self.look_at_source(listed, error).await,
+            // Without credentials the run stops; the object is left to the next one, as at the deadline.
+            Cause::Credentials if self.source.credentials_are_refused() => {
+                Round::Done(Outcome::GivenUp.into())
+            }
             // A copy in parts has looked for itself, and given up what it had begun.
             cause if cause.leaves_doubt() && !in_parts => {
                 self.look_at_backup(listed, object, backup, error).await

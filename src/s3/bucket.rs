@@ -9,6 +9,7 @@ use aws_sdk_s3::types::BucketVersioningStatus;
 use tokio::time::sleep;
 
 use super::client::{Clients, Connections, RunConnections};
+use super::credentials::RenewedCredentials;
 use super::error::{Cause, Operation, S3Error};
 use super::pace::Paces;
 use super::reason::{self, Reason};
@@ -28,6 +29,7 @@ pub struct Bucket {
     pub(super) patience: super::Patience,
     pub(super) paces: Paces,
     pub(super) limit: TimeLimit,
+    credentials: RenewedCredentials,
 }
 
 /// Whether a bucket keeps versions.
@@ -81,6 +83,7 @@ impl Connections {
             patience: self.patience(),
             paces: self.paces(1),
             limit: TimeLimit::none(),
+            credentials: self.credentials(),
         })
     }
 
@@ -175,6 +178,16 @@ impl Bucket {
             Some(sent) => sent.map_err(|error| S3Error::from_sdk(operation, &self.name, &error)),
             None => Err(out_of_time(operation, &self.name)),
         }
+    }
+
+    /// Whether S3 has refused the credentials, and those that were asked for then.
+    pub fn credentials_are_refused(&self) -> bool {
+        self.credentials.are_refused()
+    }
+
+    /// Waits until S3 has refused the credentials, and those that were asked for then.
+    pub fn credentials_refused(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.credentials.refused()
     }
 
     /// How long a lease on a job of this bucket lasts.

@@ -16,6 +16,7 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Region};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+use super::credentials::RenewedCredentials;
 use super::descriptors::DescriptorBudget;
 use super::door::Network;
 use super::endpoint::{self, Endpoint};
@@ -91,6 +92,7 @@ pub struct Connections {
     patience: Patience,
     tally: Tally,
     network: Network,
+    credentials: RenewedCredentials,
     endpoint: Endpoint,
     budget: DescriptorBudget,
     /// For what is read in bulk. Made when it is first needed, for it takes a millisecond.
@@ -155,6 +157,7 @@ impl Connections {
             patience,
             tally: Tally::default(),
             network: Network::default(),
+            credentials: RenewedCredentials::default(),
             budget: DescriptorBudget::UNBOUNDED,
             bulk: OnceLock::new(),
             by_region: Mutex::default(),
@@ -199,6 +202,15 @@ impl Connections {
         fitting
     }
 
+    /// Begins a run: credentials that were refused in an earlier one may be taken now.
+    pub fn begin_run(&self) {
+        self.credentials.hope();
+    }
+
+    pub(super) fn credentials(&self) -> RenewedCredentials {
+        self.credentials.clone()
+    }
+
     pub(super) fn patience(&self) -> Patience {
         self.patience
     }
@@ -219,7 +231,13 @@ impl Connections {
             let contact = Contact::default();
             let config = |in_doubt| {
                 let contact = contact.clone();
-                self.config(region, SendAgain { in_doubt, contact })
+                let credentials = self.credentials.clone();
+                let send_again = SendAgain {
+                    in_doubt,
+                    contact,
+                    credentials,
+                };
+                self.config(region, send_again)
             };
             let bulk = self.bulk.get_or_init(|| self.network.client()).clone();
             Clients {
@@ -246,6 +264,8 @@ impl Connections {
             .retry_config(self.patience.retries())
             .retry_partition(bucket_without_bottom)
             .interceptor(send_again.contact.clone())
+            .identity_cache(self.credentials.clone())
+            .interceptor(self.credentials.clone())
             .retry_classifier(send_again)
             .timeout_config(self.patience.timeouts())
             .interceptor(TextHeaders)

@@ -5,6 +5,7 @@ mod advice;
 mod blank;
 mod bucket;
 mod client;
+mod credentials;
 mod descriptors;
 mod door;
 mod endpoint;

@@ -19,6 +19,7 @@ use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriority;
 
+use super::credentials::RenewedCredentials;
 use super::error::{Cause, by_code};
 use super::no_reply::{NoReply, NoReplyReason};
 
@@ -32,6 +33,7 @@ pub(super) struct SendAgain {
     /// Whether it is sent again when it may have been carried out.
     pub in_doubt: bool,
     pub contact: Contact,
+    pub credentials: RenewedCredentials,
 }
 
 impl ClassifyRetry for SendAgain {
@@ -52,6 +54,12 @@ impl ClassifyRetry for SendAgain {
         match context.response().map(|reply| (reply, cause_of(reply))) {
             Some((_, Cause::TooBusy)) => RetryAction::throttling_error(),
             Some((_, Cause::ServerError)) => RetryAction::transient_error(),
+            // With those that have been asked for meanwhile.
+            Some((reply, Cause::Credentials))
+                if refuses_credentials(reply) && !self.credentials.are_refused() =>
+            {
+                RetryAction::transient_error()
+            }
             // Two writers met, whatever the store calls it.
             Some((reply, _)) if reply.status().as_u16() == 409 => RetryAction::transient_error(),
             Some(_) | None => RetryAction::NoActionIndicated,
@@ -70,13 +78,21 @@ impl ClassifyRetry for SendAgain {
 
 /// The cause of a refusal, as the error of the call will name it.
 fn cause_of(reply: &HttpResponse) -> Cause {
+    by_code(code_of(reply), reply.status().as_u16())
+}
+
+/// Whether S3 takes the credentials for no request. A signature that does not match may be about this one: some
+/// stores sign odd keys in their own way.
+pub(super) fn refuses_credentials(reply: &HttpResponse) -> bool {
+    cause_of(reply) == Cause::Credentials && code_of(reply) != "SignatureDoesNotMatch"
+}
+
+fn code_of(reply: &HttpResponse) -> &str {
     let body = reply.body().bytes().unwrap_or_default();
     let text = str::from_utf8(body).unwrap_or_default();
-    let code = text
-        .split_once("<Code>")
+    text.split_once("<Code>")
         .and_then(|(_, rest)| rest.split_once("</Code>"))
-        .map_or("", |(code, _)| code);
-    by_code(code, reply.status().as_u16())
+        .map_or("", |(code, _)| code)
 }
 
 impl SendAgain {

@@ -5,6 +5,7 @@ mod cli;
 mod connections;
 mod contract;
 mod copies;
+mod credentials;
 mod cursors;
 mod deadline;
 mod deletions;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use s3_sim::{Sim, Verb};
+use s3_sim::{Class, Sim, Verb};
 use tempfile::TempDir;
 
 use crate::cli::text;
@@ -372,7 +372,9 @@ fn endpoints_of_aws_follow_region_dual_stack_and_fips() {
 #[test]
 fn few_file_descriptors_slow_a_run_down_and_no_more() {
     for limit in [64, 128] {
-        let world = world(Sim::start(), 300);
+        let latency = Duration::from_millis(50);
+        let sim = Sim::builder().latency(Class::Copy, latency).start();
+        let world = world(sim, 600);
         let endpoint = world.sim.endpoint();
         let mut limited = Command::new("sh");
         let program = command(&[]);

@@ -21,6 +21,7 @@ pub struct Fault {
     verb: Option<Verb>,
     bucket: Option<String>,
     key: Option<String>,
+    access_key: Option<String>,
     when: When,
 }
 
@@ -48,6 +49,7 @@ impl Fault {
             verb: None,
             bucket: None,
             key: None,
+            access_key: None,
             when: When::Always,
         }
     }
@@ -61,6 +63,12 @@ impl Fault {
     /// Only if the call is about this key.
     pub fn key(mut self, key: &str) -> Fault {
         self.key = Some(key.to_owned());
+        self
+    }
+
+    /// Only if the call is signed with this access key.
+    pub fn access_key(mut self, access_key: &str) -> Fault {
+        self.access_key = Some(access_key.to_owned());
         self
     }
 
@@ -94,10 +102,14 @@ impl Fault {
         self
     }
 
-    fn matches(&self, verb: Verb, bucket: &str, key: &str) -> bool {
+    fn matches(&self, verb: Verb, bucket: &str, key: &str, access_key: &str) -> bool {
         self.verb.is_none_or(|own| own == verb)
             && self.bucket.as_deref().is_none_or(|own| own == bucket)
             && self.key.as_deref().is_none_or(|own| own == key)
+            && self
+                .access_key
+                .as_deref()
+                .is_none_or(|own| own == access_key)
     }
 }
 
@@ -304,10 +316,16 @@ impl Faults {
     }
 
     /// What strikes this call: all that combines, and the first that does not.
-    pub(crate) fn striking(&self, verb: Verb, bucket: &str, key: &str) -> Vec<Effect> {
+    pub(crate) fn striking(
+        &self,
+        verb: Verb,
+        bucket: &str,
+        key: &str,
+        access_key: &str,
+    ) -> Vec<Effect> {
         let mut striking: Vec<Effect> = Vec::new();
         for rule in self.rules().iter_mut() {
-            if !rule.fault.matches(verb, bucket, key) {
+            if !rule.fault.matches(verb, bucket, key, access_key) {
                 continue;
             }
             rule.seen += 1;
@@ -333,7 +351,7 @@ mod tests {
         let faults = Faults::default();
         faults.add(fault, Effect::SlowDown);
         (1..=calls)
-            .filter(|_| !faults.striking(Verb::CopyObject, "b", "k").is_empty())
+            .filter(|_| !faults.striking(Verb::CopyObject, "b", "k", "a").is_empty())
             .collect()
     }
 
@@ -357,7 +375,7 @@ mod tests {
         let second = faults.add(Fault::on_any(), Effect::InternalError);
         let slow = faults.add(Fault::on_any(), Effect::Slow(Duration::ZERO));
 
-        let striking = faults.striking(Verb::CopyObject, "b", "k");
+        let striking = faults.striking(Verb::CopyObject, "b", "k", "a");
 
         assert_eq!(striking.len(), 2);
         assert_eq!((first.count(), second.count(), slow.count()), (1, 0, 1));
