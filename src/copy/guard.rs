@@ -45,8 +45,8 @@ mod tests {
     async fn a_panic_is_an_error_that_names_the_object() {
         let key = Key::new("a");
         let panics = async {
-            let none: Option<u8> = None;
-            none.unwrap()
+            let text: Result<u8, _> = "x".parse();
+            text.unwrap()
         };
 
         let failure = guarded(Operation::CopyObject, Some(&key), panics).await;

@@ -166,17 +166,25 @@ impl Bucket {
     }
 
     /// Sends a call and waits for its answer, as long as the run may.
-    pub(super) async fn send<T, E>(
-        &self,
+    ///
+    /// A call of the SDK is a future of tens of kilobytes. It is boxed here, before anything holds it.
+    pub(super) fn send<'a, T, E>(
+        &'a self,
         operation: Operation,
-        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Result<T, S3Error>
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'a,
+    ) -> impl Future<Output = Result<T, S3Error>> + Send + 'a
     where
-        E: ProvideErrorMetadata + Error + 'static,
+        T: Send + 'a,
+        E: ProvideErrorMetadata + Error + Send + 'static,
     {
-        match self.limit.bound(call).await {
-            Some(sent) => sent.map_err(|error| S3Error::from_sdk(operation, &self.name, &error)),
-            None => Err(out_of_time(operation, &self.name)),
+        let call = Box::pin(call);
+        async move {
+            match self.limit.bound(call).await {
+                Some(sent) => {
+                    sent.map_err(|error| S3Error::from_sdk(operation, &self.name, &error))
+                }
+                None => Err(out_of_time(operation, &self.name)),
+            }
         }
     }
 

@@ -60,6 +60,13 @@ impl Default for RenewedCredentials {
     }
 }
 
+impl Cached {
+    fn renew(&mut self) {
+        self.generation += 1;
+        self.cache = IdentityCache::lazy().build();
+    }
+}
+
 impl RenewedCredentials {
     /// Whether there is no hope any more.
     pub fn are_refused(&self) -> bool {
@@ -71,7 +78,7 @@ impl RenewedCredentials {
         let mut is_refused = self.0.is_refused.subscribe();
         async move {
             if is_refused.wait_for(|refused| *refused).await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }
@@ -79,7 +86,7 @@ impl RenewedCredentials {
     /// Hopes again, at the beginning of a run.
     pub fn hope(&self) {
         if self.are_refused() {
-            self.renew(&mut self.cached());
+            self.cached().renew();
             self.0.is_refused.send_replace(false);
         }
         self.0.is_on_trial.store(false, Ordering::Relaxed);
@@ -96,14 +103,9 @@ impl RenewedCredentials {
             self.0.is_refused.send_replace(true);
         } else {
             tracing::warn!("S3 refuses the credentials: they are asked for again");
-            self.renew(&mut cached);
+            cached.renew();
             self.0.is_on_trial.store(true, Ordering::Relaxed);
         }
-    }
-
-    fn renew(&self, cached: &mut Cached) {
-        cached.generation += 1;
-        cached.cache = IdentityCache::lazy().build();
     }
 
     fn cached(&self) -> MutexGuard<'_, Cached> {

@@ -122,7 +122,7 @@ impl TimeLimit {
             let told = async {
                 // An error says that nobody is left to interrupt.
                 let Some(Ok(())) =
-                    OptionFuture::from(interruption.as_mut().map(|told| told.changed())).await
+                    OptionFuture::from(interruption.as_mut().map(watch::Receiver::changed)).await
                 else {
                     return std::future::pending().await;
                 };

@@ -136,7 +136,7 @@ impl Verifier {
             let about = key.clone();
             let work = async move {
                 let size = listed.object.size;
-                let examined = self.examine(listed, deep);
+                let examined = Box::pin(self.examine(listed, deep));
                 let examined = copy::guarded(Operation::HeadObject, Some(&about), examined).await;
                 examined.unwrap_or_else(|failure| Outcome::Failed {
                     listed: size,

@@ -312,9 +312,10 @@ impl Case {
         // Who could not give the lease back in time keeps others out until it ends.
         world.let_leases_end();
         // Other tags show in no listing.
-        let again = match request["operation"] == "verify" {
-            true => request,
-            false => json!({}),
+        let again = if request["operation"] == "verify" {
+            request
+        } else {
+            json!({})
         };
         let next = world.run(again).await;
         assert_eq!(next["status"], "complete", "{name}: {next}");

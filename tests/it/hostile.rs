@@ -85,7 +85,8 @@ async fn a_header_that_is_not_utf8_is_the_error_of_its_object_and_is_named() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_header_of_any_reply_stops_a_run() {
-    let values: [&[u8]; 4] = [b"\x80", b"\xff\xfe", b"", &[b'a'; 64 * 1024]];
+    let long = vec![b'a'; 64 * 1024];
+    let values: [&[u8]; 4] = [b"\x80", b"\xff\xfe", b"", &long];
     for verb in [
         Verb::HeadObject,
         Verb::CopyObject,
