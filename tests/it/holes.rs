@@ -333,6 +333,25 @@ async fn two_uploads_of_the_same_parts_begun_in_one_second_are_told_apart_by_a_d
 }
 
 #[tokio::test]
+async fn two_versions_of_one_second_with_the_same_bytes_are_told_apart_by_a_deep_verification() {
+    let world = versioned(World::new());
+    world.sim.clock().freeze();
+    world.put_object("k", red(plain("same")));
+    world.put_object("k", blue(plain("same")));
+    world.backup().await;
+    let newer = world.sim.current(PRIMARY, "k").unwrap().version_id;
+    world.sim.delete_version(PRIMARY, "k", &newer);
+
+    assert_nothing_to_do(&world).await;
+
+    assert_eq!(differs_deeply_in(&world, "metadata").await, 1);
+    world
+        .run(json!({"operation": "verify", "deep": true, "repair": true}))
+        .await;
+    assert_eq!(color(&world), "red");
+}
+
+#[tokio::test]
 async fn a_rewrite_of_metadata_alone_is_seen() {
     let world = world_of([("k", kms("same").meta("color", "red"))]).await;
 
