@@ -4,11 +4,11 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help check lint test bench conformance demo stop package cli clean
+.PHONY: help check lint test histories bench conformance demo stop package cli clean
 
 # Processor of the function: x86_64 or arm64.
 ARCH ?= x86_64
-export ARCH DATA KEEP CASES HUGE SMALL REPEAT RIVALS RIVAL_SECONDS
+export ARCH DATA KEEP HISTORIES CASES HUGE SMALL REPEAT RIVALS RIVAL_SECONDS
 
 help: ## List the targets
 	@echo "usage: make TARGET"
@@ -24,6 +24,9 @@ lint: ## Spelling, shell scripts, documentation of the code, the template
 
 test: ## Everything that CI runs, with the time of each part
 	@scripts/test
+
+histories: ## Random histories against the model of tests/it/model; HISTORIES=20000 plays so many of each kind
+	@scripts/histories
 
 bench: ## CPU, memory, time and requests on a simulator; CASES=names, HUGE=1, RIVALS=1: see docs/performance.md
 	@scripts/bench

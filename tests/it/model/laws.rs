@@ -1,0 +1,210 @@
+//! The laws: what must hold after whatever has happened.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use s3_backup::handler::HandlerError;
+use s3_sim::Sim;
+use serde_json::Value;
+
+use super::history::History;
+use super::setting::Deletions;
+use crate::world::{BACKUP, STATE, assert_adds_up, count};
+
+/// What is in flight at once at the most.
+const IN_FLIGHT: usize = 4;
+
+/// What the model knows of a run that it judges.
+#[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says what else the laws may expect"
+)]
+pub struct Run {
+    pub job: usize,
+    pub prefix: &'static str,
+    /// Nothing is believed of what is there: all is copied, or compared one by one.
+    pub is_full: bool,
+    pub is_repair: bool,
+    /// It goes on where another one has stopped.
+    pub goes_on: bool,
+    /// It goes on by ranges that somebody has made up: nobody knows what it looks at.
+    pub is_of_other_ranges: bool,
+    /// Calls fail: it may do without its snapshot.
+    pub is_doubtful: bool,
+    /// The bucket stops keeping versions meanwhile.
+    pub is_unversioned: bool,
+    /// Keys that may have changed after it has passed them.
+    pub touched: BTreeSet<&'static str>,
+}
+
+impl Run {
+    pub fn of(job: usize) -> Self {
+        Self {
+            job,
+            ..Self::default()
+        }
+    }
+}
+
+/// A version in the backup bucket. One that is `null` may be written over: then it is another one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    key: String,
+    id: String,
+    is_marker: bool,
+    etag: String,
+    modified: SystemTime,
+    metadata: Vec<(String, String)>,
+}
+
+/// All versions in the backup bucket but the program's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bucket(BTreeSet<Version>);
+
+impl Bucket {
+    pub fn of(sim: &Sim) -> Self {
+        let versions = sim.all_versions(BACKUP).into_iter();
+        let versions = versions.filter(|version| !version.key.starts_with(STATE));
+        let versions = versions.map(|version| Version {
+            key: version.key,
+            id: version.version_id,
+            is_marker: version.is_delete_marker,
+            etag: version.etag,
+            modified: version.last_modified,
+            metadata: version.metadata.into_iter().collect(),
+        });
+        Self(versions.collect())
+    }
+
+    /// No version disappears; but for so many that are `null`, in a bucket that did not keep versions for a while.
+    pub fn assert_keeps_versions(&self, sim: &Sim, most: usize) -> Self {
+        let now = Self::of(sim);
+        let lost: Vec<_> = self.0.difference(&now.0).collect();
+        let excused = lost.len() <= most && lost.iter().all(|version| version.id == "null");
+        assert!(excused, "versions are gone: {lost:#?}");
+        now
+    }
+}
+
+impl History {
+    /// Judges what a run has done and what it says.
+    pub fn judge(&mut self, run: &Run, answer: &Result<Value, HandlerError>) {
+        let before = std::mem::take(&mut self.bucket);
+        self.bucket = before.clone();
+        let now = self.judge_keeping(run);
+        if answer.is_err() {
+            assert_eq!(
+                before, now,
+                "what could not start has done something: {answer:?}"
+            );
+        }
+        let mut without_version = now.0.difference(&before.0).filter(|new| new.id == "null");
+        if let (Some(version), Ok(result)) = (without_version.next(), answer) {
+            assert_ne!(result["status"], "complete", "{version:?}: {result}");
+            assert!(
+                result.to_string().contains("NotVersioned"),
+                "{version:?}: {result}"
+            );
+        }
+        self.bucket = now;
+        if let Ok(result) = answer {
+            if run.is_repair {
+                assert_verification_adds_up(result);
+            } else {
+                assert_adds_up(result);
+                self.assert_counts_are_true(run, result);
+            }
+            self.assert_complete_if_it_says_so(run, result);
+        }
+    }
+
+    /// Judges what a run has done, whatever it says.
+    pub fn judge_keeping(&self, run: &Run) -> Bucket {
+        let (job, sim) = (&self.jobs[run.job], &self.world.sim);
+        let most = if run.is_unversioned { IN_FLIGHT } else { 0 };
+        let now = self.bucket.assert_keeps_versions(sim, most);
+        for new in now.0.difference(&self.bucket.0) {
+            let key = new.key.strip_prefix(job.place);
+            let key = key.unwrap_or_else(|| panic!("{new:?} is of another job"));
+            if new.is_marker && !run.touched.contains(key) {
+                assert!(
+                    job.object(sim, key).is_none(),
+                    "{key:?} lives, and is marked"
+                );
+                assert_ne!(self.deletions, Deletions::Keep, "{key:?} is marked");
+            }
+        }
+        now
+    }
+
+    /// No more is told to be in the backup than is there.
+    fn assert_counts_are_true(&self, run: &Run, result: &Value) {
+        if run.goes_on {
+            return;
+        }
+        let (job, sim) = (&self.jobs[run.job], &self.world.sim);
+        let keys = job.keys(sim, run.prefix);
+        let there = keys.iter().filter(|key| {
+            run.touched.contains(key.as_str())
+                || job.is_backed_up(sim, key)
+                || self.limits.excuses(job, sim, key)
+        });
+        let there = there.count() + run.touched.len();
+        let good = count(result, "objects_copied") + count(result, "objects_unchanged");
+        assert!(good <= there as u64, "{good} of {there}: {result}");
+    }
+
+    /// Everything is in the backup and in sight, and nothing else is if what is gone is marked.
+    fn assert_complete_if_it_says_so(&self, run: &Run, result: &Value) {
+        let did_nothing = !result["already_continued"].is_null();
+        if result["status"] != "complete" || did_nothing || run.is_of_other_ranges {
+            return;
+        }
+        let (job, sim) = (&self.jobs[run.job], &self.world.sim);
+        let untouched = |keys: Vec<String>| -> Vec<String> {
+            let keys = keys.into_iter();
+            keys.filter(|key| !run.touched.contains(key.as_str()))
+                .collect()
+        };
+        let undecided = &result["verified"]["cannot_tell"];
+        let believes = !run.is_full || undecided.as_u64().is_some_and(|number| number > 0);
+        for key in untouched(job.keys(sim, run.prefix)) {
+            let excused = believes && self.limits.excuses(job, sim, &key);
+            assert!(
+                excused || job.is_backed_up(sim, &key),
+                "{key:?} is not in the backup as it is: {:#?} {:#?} {:#?} {result}",
+                job.object(sim, &key),
+                job.backup(sim, &key),
+                job.rows(sim).get(&key),
+            );
+        }
+        // A run that goes on by an old cursor marks nothing, and says nothing of deletions.
+        if !result["deletions"].is_null() && !run.goes_on {
+            assert_eq!(
+                untouched(job.backed_up_keys(sim, run.prefix)),
+                untouched(job.keys(sim, run.prefix)),
+                "{result}"
+            );
+        }
+    }
+}
+
+/// The law of a verification.
+fn assert_verification_adds_up(result: &Value) {
+    let verified = ["equal", "different", "missing", "cannot_tell"];
+    let others = ["objects_skipped", "objects_vanished", "errors"];
+    let verified: u64 = verified
+        .iter()
+        .map(|name| count(&result["verified"], name))
+        .sum();
+    let others: u64 = others.iter().map(|name| count(result, name)).sum();
+    assert_eq!(
+        count(result, "objects_found"),
+        verified + others,
+        "{result}"
+    );
+    let done = count(result, "errors") == 0 && result["cursor"].is_null();
+    let right = count(&result["verified"], "wrong") == 0;
+    assert_eq!(result["status"] == "complete", done && right, "{result}");
+}

@@ -1,0 +1,94 @@
+//! A model judges the product: random histories of two jobs, of whose sources versions come and go, with
+//! faults, cursors that come again, machines that sleep and a bucket that forgets versions; then the laws. A
+//! counter-example that was found stays as a named test.
+
+mod cursors;
+mod history;
+mod job;
+mod laws;
+mod limits;
+mod setting;
+mod step;
+mod suspended;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use history::History;
+use setting::{Copies, Deletions, Setting};
+use step::{Change, Step, step};
+
+fn copies() -> impl Strategy<Value = Copies> {
+    proptest::sample::select(vec![Copies::InParts, Copies::Flattened, Copies::UnderKms])
+}
+
+fn replay(setting: Setting, steps: Vec<Step>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut history = History::begin(setting);
+        for step in steps {
+            history.follow(step).await;
+        }
+        history.assert_converges().await;
+    });
+}
+
+#[test]
+fn a_run_that_has_no_time_at_all_still_has_a_result() {
+    let stop = Step::Stop {
+        job: 0,
+        time: Duration::ZERO,
+        go_on: true,
+    };
+    let change = Change::Put {
+        key: 0,
+        body: 1,
+        color: 0,
+        begun: 0,
+    };
+    let put = Step::Change { job: 0, change };
+
+    for deletions in [Deletions::Keep, Deletions::Mark] {
+        let setting = Setting {
+            copies: Copies::InParts,
+            deletions,
+            second_job: false,
+            old_backups: false,
+        };
+        replay(setting, vec![put.clone(), stop.clone()]);
+    }
+}
+
+/// Enough for every day; `make histories HISTORIES=20000` looks further.
+fn histories() -> u32 {
+    let asked = std::env::var("HISTORIES").ok();
+    asked.and_then(|number| number.parse().ok()).unwrap_or(50)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: histories(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_history_ends_with_everything_in_the_backup(
+        copies in copies(),
+        (second_job, old_backups) in any::<(bool, bool)>(),
+        steps in proptest::collection::vec(step(), 1..25),
+    ) {
+        let deletions = Deletions::Keep;
+        replay(Setting { copies, deletions, second_job, old_backups }, steps);
+    }
+
+    #[test]
+    fn every_history_ends_with_everything_in_sight_and_nothing_else(
+        copies in copies(),
+        (second_job, old_backups, confirmed) in any::<(bool, bool, bool)>(),
+        steps in proptest::collection::vec(step(), 1..25),
+    ) {
+        let deletions = if confirmed { Deletions::MarkIfConfirmed } else { Deletions::Mark };
+        replay(Setting { copies, deletions, second_job, old_backups }, steps);
+    }
+}
