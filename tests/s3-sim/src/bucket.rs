@@ -23,6 +23,18 @@ pub enum Versioning {
     Suspended,
 }
 
+/// What a server makes of conditions on the target of CopyObject, CompleteMultipartUpload and
+/// DeleteObject. PutObject obeys them always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TargetConditions {
+    /// As S3 does: 412, or 404 where `If-Match` meets nothing.
+    Obeyed,
+    /// Without a word.
+    Ignored,
+    /// 501 NotImplemented, work not done.
+    Refused,
+}
+
 /// Settings of a bucket.
 #[derive(Clone, Debug)]
 pub struct BucketOptions {
@@ -38,6 +50,8 @@ pub struct BucketOptions {
     pub population: Option<Population>,
     /// Whether HEAD and GET tell how many tags an object has. AWS does; some other servers do not.
     pub tells_tag_counts: bool,
+    /// What becomes of conditions on the target of a copy, a completion or a delete.
+    pub target_conditions: TargetConditions,
 }
 
 impl Default for BucketOptions {
@@ -49,6 +63,7 @@ impl Default for BucketOptions {
             default_encryption: Encryption::SseS3,
             population: None,
             tells_tag_counts: true,
+            target_conditions: TargetConditions::Obeyed,
         }
     }
 }

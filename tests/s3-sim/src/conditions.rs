@@ -1,6 +1,7 @@
 //! If-Match and its relatives: on what is read, on the source of a copy, on
 //! what is about to be overwritten.
 
+use crate::bucket::{Bucket, TargetConditions};
 use crate::call::Call;
 use crate::reply::Refusal;
 use crate::stamp::Stamp;
@@ -52,10 +53,25 @@ pub(crate) fn of_source(call: &Call, version: &Version, etag: ETag) -> Result<()
     }
 }
 
+/// For what a copy, a completion or a delete would replace, as far as the bucket's server knows them.
+pub(crate) fn of_target(call: &Call, bucket: &Bucket) -> Result<(), Refusal> {
+    let is_conditional = ["if-match", "if-none-match"]
+        .iter()
+        .any(|header| call.header(header).is_some());
+    match bucket.options.target_conditions {
+        TargetConditions::Obeyed => of_destination(call, bucket.current(&call.key).as_ref()),
+        TargetConditions::Refused if is_conditional => Err(Refusal::not_implemented()),
+        TargetConditions::Refused | TargetConditions::Ignored => Ok(()),
+    }
+}
+
 /// For what a write would replace.
 pub(crate) fn of_destination(call: &Call, current: Option<&Stored>) -> Result<(), Refusal> {
-    if call.header("if-none-match").is_some() && current.is_some() {
-        return Err(Refusal::precondition_failed());
+    match (call.header("if-none-match"), current) {
+        (None, _) | (Some("*"), None) => {}
+        (Some("*"), Some(_)) => return Err(Refusal::precondition_failed()),
+        // S3 knows no other one on a write.
+        (Some(_), _) => return Err(Refusal::not_implemented()),
     }
     match (call.header("if-match"), current) {
         (None, _) => Ok(()),

@@ -64,7 +64,7 @@ mod xml;
 mod tests;
 
 pub use backdoor::Backdoor;
-pub use bucket::{BucketOptions, Versioning};
+pub use bucket::{BucketOptions, TargetConditions, Versioning};
 pub use clock::Clock;
 pub use compare::Difference;
 pub use content::Content;

@@ -124,6 +124,14 @@ impl Refusal {
         )
     }
 
+    pub(crate) fn not_implemented() -> Refusal {
+        Refusal::new(
+            501,
+            "NotImplemented",
+            "A header you provided implies functionality that is not implemented",
+        )
+    }
+
     pub(crate) fn invalid_argument(message: impl Into<String>) -> Refusal {
         Refusal::new(400, "InvalidArgument", message)
     }

@@ -25,7 +25,7 @@ pub(super) fn copy_object(scene: &mut Scene<'_>) -> Result<Reply, Refusal> {
     let call = scene.call;
     let source = source::find(scene)?;
     let bucket = scene.bucket()?;
-    conditions::of_destination(call, bucket.current(&call.key).as_ref())?;
+    conditions::of_target(call, bucket)?;
     if source.stored.size() > COPY_MAX {
         return Err(source::too_large());
     }

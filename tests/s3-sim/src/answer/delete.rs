@@ -2,6 +2,7 @@
 
 use super::{Scene, version_id};
 use crate::bucket::Versioning;
+use crate::conditions;
 use crate::reply::{Refusal, Reply};
 use crate::version::VersionId;
 
@@ -10,6 +11,7 @@ pub(super) fn delete_object(scene: &mut Scene<'_>) -> Result<Reply, Refusal> {
     if let Some(id) = version_id(call.version())? {
         return erase(scene, id);
     }
+    conditions::of_target(call, scene.bucket()?)?;
     let fresh = scene.store.fresh_version();
     let bucket = scene.store.bucket_mut(&call.bucket)?;
     match bucket.options.versioning {

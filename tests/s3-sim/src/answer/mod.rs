@@ -60,11 +60,7 @@ pub(crate) fn answer(scene: &mut Scene<'_>) -> Result<Reply, Refusal> {
         Verb::ListParts => parts::list_parts(scene),
         Verb::CompleteMultipartUpload => upload::complete_multipart_upload(scene),
         Verb::AbortMultipartUpload => upload::abort_multipart_upload(scene),
-        Verb::Unknown => Err(Refusal::new(
-            501,
-            "NotImplemented",
-            "A header you provided implies functionality that is not implemented",
-        )),
+        Verb::Unknown => Err(Refusal::not_implemented()),
     }
 }
 

@@ -92,7 +92,7 @@ pub(super) fn complete_multipart_upload(scene: &mut Scene<'_>) -> Result<Reply, 
     let parts = chosen_parts(&body, upload)?;
     let stored = assembled(upload, &parts);
     check_totals(call, upload, &stored)?;
-    conditions::of_destination(call, bucket.current(&call.key).as_ref())?;
+    conditions::of_target(call, bucket)?;
     let initiated = upload.initiated;
     let upload_id = upload_id(call).to_owned();
     let id = scene.store_object(initiated, stored.clone())?;

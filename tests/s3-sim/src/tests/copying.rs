@@ -1,7 +1,7 @@
 //! CopyObject: what travels, what does not, and when it is refused.
 
 use super::client::{copy, send, stage};
-use crate::{BucketOptions, Content, Encryption, Put, Sim};
+use crate::{BucketOptions, Content, Encryption, Put, Sim, TargetConditions};
 use std::time::Duration;
 
 #[test]
@@ -211,4 +211,46 @@ fn owners_are_checked_on_both_sides() {
 
     assert_eq!((right.status, wrong.status, head.status), (200, 403, 403));
     assert_eq!(head.header("x-amz-bucket-region"), "us-east-1");
+}
+
+#[test]
+fn conditions_on_the_target_are_obeyed_ignored_or_refused() {
+    let sim = stage();
+    sim.put("primary", "a", "new");
+    sim.put("backup", "a", "old");
+    let old = sim.current("backup", "a").unwrap().etag;
+    let none: (&str, &str) = ("if-none-match", "*");
+    let another = ("if-match", "\"00000000000000000000000000000000\"");
+    let status = |condition| copy(&sim, "primary/a", "/backup/a", &[condition]).status;
+    let set = |server| {
+        sim.change_options("backup", |options| options.target_conditions = server);
+    };
+
+    assert_eq!([none, another].map(status), [412, 412]);
+    let nothing = copy(&sim, "primary/a", "/backup/b", &[another]);
+    assert_eq!((nothing.status, nothing.element("Code")), (404, "NoSuchKey"));
+    assert_eq!(copy(&sim, "primary/a", "/backup/b", &[none]).status, 200);
+    assert_eq!(status(("if-match", &old)), 200);
+    set(TargetConditions::Refused);
+    assert_eq!([none, another].map(status), [501, 501]);
+    assert_eq!(copy(&sim, "primary/a", "/backup/a", &[]).status, 200);
+    set(TargetConditions::Ignored);
+    assert_eq!([none, another].map(status), [200, 200]);
+}
+
+#[test]
+fn a_marker_may_be_bound_to_what_it_hides() {
+    let sim = stage();
+    sim.put("backup", "a", "1");
+    let etag = sim.current("backup", "a").unwrap().etag;
+    let delete = |key: &str, etag: &str| {
+        let line = format!("DELETE /backup/{key}");
+        send(&sim, &line, &[("if-match", etag)], b"").status
+    };
+
+    assert_eq!(delete("a", "\"other\""), 412);
+    assert_eq!(delete("b", &etag), 404);
+    assert_eq!(delete("a", &etag), 204);
+    assert_eq!(delete("a", &etag), 404, "there is a marker now");
+    assert_eq!(sim.versions("backup", "a").len(), 2);
 }
