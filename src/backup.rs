@@ -30,7 +30,7 @@ use crate::model::{BucketName, Cursor};
 use crate::plan::{Plan, Stage};
 use crate::report::Report;
 use crate::resume::Remainder;
-use crate::s3::{Bucket, Connections, Operation};
+use crate::s3::{Bucket, Connections, Operation, Stop};
 
 /// A run that has ended.
 #[derive(Clone, Debug)]
@@ -42,11 +42,11 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// The same, of a run that has lost its lease on a destination.
-    fn without_lease(self, (number, failure): (usize, Failure)) -> Self {
+    /// The same, of a run that has stopped at a destination.
+    fn stopped(self, (number, stop, failure): (usize, Stop, Failure)) -> Self {
         tell(&Outcome::Broken(failure.clone()));
         Self {
-            report: self.report.lost_lease(number, failure),
+            report: self.report.stopped(number, stop, failure),
             ..self
         }
     }
@@ -96,18 +96,27 @@ pub async fn run(
     let source = open_source(plan, &connections).await?;
     let mut leases = Leases::default();
     let destinations = Destinations::open(plan, &connections, &source, &mut leases).await;
-    let work = Box::pin(work(plan, &source, destinations, watch));
+    let server = destinations
+        .usable
+        .first()
+        .map(|run| run.destination.clone());
+    let work = Box::pin(async {
+        destinations.probe(plan).await;
+        work(plan, &source, destinations, watch).await
+    });
     // Whatever happens in it, the lease does not keep the next run out.
     let ended = AssertUnwindSafe(leases.keep(work)).catch_unwind().await;
-    let lost = leases.release().await;
+    let stops = leases.release().await;
     let ended = ended.unwrap_or_else(|panic| resume_unwind(panic));
     let was_interrupted = connections.limit().is_interrupted();
+    let warning = server.and_then(|server| opening::server_warning(plan, &server));
     ended.map(|ended| {
+        let report = ended.report.interrupted(was_interrupted);
         let ended = Ended {
-            report: ended.report.interrupted(was_interrupted),
+            report: warning.into_iter().fold(report, Report::warning),
             ..ended
         };
-        lost.into_iter().fold(ended, Ended::without_lease)
+        stops.into_iter().fold(ended, Ended::stopped)
     })
 }
 

@@ -326,7 +326,9 @@ pub(super) async fn close(
         }
     };
     // Whoever has lost a lease may not know how the run ended.
-    let is_lost = runs.iter().any(|run| run.loss.has_happened());
+    let is_lost = runs
+        .iter()
+        .any(|run| run.destination.fence().stop().is_some());
     let status = report.status(cursor.as_ref()).name();
     let end = RunEnd {
         at: SystemTime::now().into(),

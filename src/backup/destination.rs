@@ -3,17 +3,23 @@
 //! A destination that is out of order is an error of that destination, and the others are backed up. Only
 //! if none is left the run does not start.
 
+use std::time::Duration;
+
 use futures::StreamExt;
 use futures::future;
 use futures::stream::{self, BoxStream};
+use tokio::time::timeout;
 
 use super::opening::{StartError, open_destination};
 use crate::copy::{Done, Failure, Outcome, Settled};
-use crate::lease::{Leases, Loss, Refusal};
+use crate::lease::{Leases, Refusal};
 use crate::model::Census;
-use crate::plan::{Leg, Plan};
+use crate::plan::{Intent, Leg, Plan};
 use crate::report::Report;
 use crate::s3::{Bucket, RunConnections, S3Error};
+
+/// How long asking a server may take.
+const TO_ASK: Duration = Duration::from_secs(5);
 
 /// One destination that the run can use.
 #[derive(Clone)]
@@ -23,20 +29,19 @@ pub(super) struct DestinationRun {
     pub leg: Leg,
     pub source: Bucket,
     pub destination: Bucket,
-    /// Hears of it when the lease is lost.
-    pub loss: Loss,
 }
 
 impl DestinationRun {
-    /// Comes to its end when nothing more may be begun: after the deadline, without the lease, and without
-    /// credentials that S3 takes.
+    /// Comes to its end when nothing more may be begun: after the deadline, when nothing more may be written to
+    /// the destination, and without credentials that S3 takes.
     pub fn stop(&self) -> impl Future<Output = ()> + use<> {
-        let (limit, loss) = (self.destination.limit().clone(), self.loss.clone());
+        let limit = self.destination.limit().clone();
+        let fence = self.destination.fence().clone();
         let refused = self.source.credentials_refused();
         async move {
             tokio::select! {
                 () = limit.stopped() => {}
-                () = loss.happens() => {}
+                () = fence.closed() => {}
                 () = refused => {}
             }
         }
@@ -126,17 +131,30 @@ impl Destinations<DestinationRun> {
                 }
             };
             match leases.take(plan, number, &bucket).await {
-                Ok(loss) => destinations.usable.push(DestinationRun {
+                Ok(()) => destinations.usable.push(DestinationRun {
                     number,
                     leg: leg.clone(),
                     source: source.clone(),
                     destination: bucket,
-                    loss,
                 }),
                 Err(refusal) => destinations.unusable.push((number, refusal.into())),
             }
         }
         destinations
+    }
+
+    /// Asks the server whether it obeys conditions on the target of a copy, if that is not known and the
+    /// plan writes. The lease, which lies there, is what is asked with.
+    pub async fn probe(&self, plan: &Plan) {
+        if plan.intent != Intent::Copy {
+            return;
+        }
+        for run in &self.usable {
+            let job = &run.leg.job;
+            let (own, target) = (job.key("lease.json"), job.key("target-conditions"));
+            // No answer says nothing, as any error but one.
+            let _ = timeout(TO_ASK, run.destination.probe_conditions(&own, &target)).await;
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! more than that nobody keeps a list: both sides are listed again, and not more is marked than the
 //! brake was asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
@@ -13,16 +13,16 @@ use futures::{Stream, StreamExt, stream};
 use super::course::{Course, Trail, tell};
 use super::destination::{DestinationRun, Destinations, Unusable};
 use super::pass::Pass;
-use crate::copy::{Batch, Done, Failure, Outcome, Settled};
+use crate::copy::{Batch, Done, Outcome, Settled};
 use crate::deletions::{self, Decision, Hold, Marker};
 use crate::diff::Action;
 use crate::history::History;
 use crate::list::Territory;
 use crate::model::{Census, Key, KeyRange};
-use crate::plan::{Intent, Leg, Plan, Stage};
+use crate::plan::{Intent, Plan, Stage};
 use crate::report::{Deletions, Report};
 use crate::resume::{Progress, Remainder};
-use crate::s3::{Bucket, Cause, Operation, Versioning};
+use crate::s3::Bucket;
 
 /// Keys that are kept in mind for each destination: a megabyte at most, and enough for all but a few
 /// nights.
@@ -178,7 +178,7 @@ async fn mark(
         // The plan of what is left says how many may be marked, and where.
         let leg = plan.legs.get(run.number).unwrap_or(&run.leg).clone();
         let known = known.filter(|known| known.len() as u64 == leg.agreed);
-        let (trail, own) = mark_in(plan, &DestinationRun { leg, ..run }, known).await;
+        let (trail, own) = mark_in(plan, &DestinationRun { leg, ..run }, known);
         trails.push((run.number, trail));
         outcomes.push((run.number, own));
     }
@@ -191,33 +191,23 @@ async fn mark(
 }
 
 /// Marks what is gone from one destination: these keys, or what listings find.
-async fn mark_in(
+fn mark_in(
     plan: &Plan,
     run: &DestinationRun,
     known: Option<&BTreeSet<Key>>,
 ) -> (Trail, BoxStream<'static, Done>) {
     let leg = &run.leg;
     let all = || Progress::of(Territory::new(leg.ranges.clone()));
-    match (keeps_versions(leg, &run.destination).await, known) {
-        (None, _) => (Trail::of(all()), stream::empty().boxed()),
-        (Some(Err(failure)), _) => {
-            let nothing = Progress::of(Territory::new(Vec::new()));
-            let broken = settled(0, None, Outcome::Broken(failure));
-            (Trail::of(nothing), stream::iter([broken]).boxed())
-        }
-        (Some(Ok(())), Some(known)) => {
-            let outcomes = outcomes_of(plan, run, in_mind(known));
-            (Trail::of(all()), outcomes.boxed())
-        }
-        (Some(Ok(())), None) => {
-            // What is gone is gone, whatever the last snapshot says of it.
-            let history = History::none(run.destination.clone(), leg.job.clone());
-            let pass = Pass::open(plan, run.clone(), history, leg.ranges.clone());
-            let trail = pass.trail();
-            let steps = listed(pass.batches(plan), leg.agreed);
-            (trail, outcomes_of(plan, run, steps).boxed())
-        }
+    if let Some(known) = known {
+        let outcomes = outcomes_of(plan, run, in_mind(known));
+        return (Trail::of(all()), outcomes.boxed());
     }
+    // What is gone is gone, whatever the last snapshot says of it.
+    let history = History::none(run.destination.clone(), leg.job.clone());
+    let pass = Pass::open(plan, run.clone(), history, leg.ranges.clone());
+    let trail = pass.trail();
+    let steps = listed(pass.batches(plan), leg.agreed);
+    (trail, outcomes_of(plan, run, steps).boxed())
 }
 
 /// What is done about a key: it is marked, or it is already known what became of it.
@@ -283,55 +273,47 @@ fn settled(piece: usize, key: Option<Key>, outcome: Outcome) -> Done {
     }
 }
 
-/// What becomes of each step. When it is time to stop nothing more is begun.
+/// What becomes of each step, a batch at a time. When it is time to stop nothing more is begun.
 fn outcomes_of<S: Stream<Item = Step> + Send + 'static>(
     plan: &Plan,
     run: &DestinationRun,
     steps: S,
 ) -> impl Stream<Item = Done> + use<S> {
+    let at_once = plan.limits.max_concurrency.max(1);
     let marker = Marker {
         source: run.source.clone(),
         destination: run.destination.clone(),
         placement: run.leg.destination.placement.clone(),
+        at_once,
     };
     let stop = run.stop();
     steps
         .take_until(Box::pin(stop))
-        .map(move |step| {
+        .ready_chunks(at_once)
+        .then(move |steps| {
             let marker = marker.clone();
-            async move {
-                match step {
-                    Step::Done(done) => *done,
-                    Step::Mark { piece, key } => {
-                        let outcome = marker.mark(&key).await;
-                        settled(piece, Some(key), outcome)
-                    }
-                }
-            }
+            async move { stream::iter(batch(&marker, steps).await) }
         })
-        .buffer_unordered(plan.limits.max_concurrency)
+        .flatten()
 }
 
-/// A marker in a bucket that does not keep versions any more would destroy what it hides. None if the
-/// run has to stop before that is known.
-async fn keeps_versions(leg: &Leg, bucket: &Bucket) -> Option<Result<(), Failure>> {
-    if leg.agreed == 0 {
-        return Some(Ok(()));
+/// What becomes of a batch. Ends of pieces are told after what stands before them.
+async fn batch(marker: &Marker, steps: Vec<Step>) -> Vec<Done> {
+    let mut pieces = BTreeMap::new();
+    let mut done = Vec::new();
+    for step in steps {
+        match step {
+            Step::Done(step) => done.push(*step),
+            Step::Mark { piece, key } => {
+                pieces.insert(key, piece);
+            }
+        }
     }
-    Some(match bucket.versioning().await {
-        Ok(Versioning::Enabled) => Ok(()),
-        Ok(Versioning::Suspended | Versioning::Off) => Err(Failure {
-            key: None,
-            operation: Operation::GetBucketVersioning.name(),
-            code: Some("NotVersioned".to_owned()),
-            message: format!(
-                "bucket {} does not keep versions any more: nothing was marked as deleted in it",
-                bucket.name()
-            ),
-            advice: "enable versioning with s3api put-bucket-versioning".to_owned(),
-            request_id: None,
-        }),
-        Err(error) if error.cause == Cause::OutOfTime => return None,
-        Err(error) => Err(error.into()),
-    })
+    let keys = pieces.keys().cloned().collect();
+    let outcomes = marker.mark_all(keys).await.into_iter();
+    let outcomes = outcomes.filter_map(|(key, outcome)| {
+        let piece = pieces.remove(&key)?;
+        Some(settled(piece, Some(key), outcome))
+    });
+    outcomes.chain(done).collect()
 }

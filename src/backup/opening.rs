@@ -4,8 +4,9 @@ use super::destination::Unusable;
 use crate::config::Destination;
 use crate::copy::Failure;
 use crate::model::BucketName;
-use crate::plan::Plan;
-use crate::s3::{Bucket, Operation, RunConnections, S3Error, Versioning};
+use crate::plan::{Intent, Plan};
+use crate::report::{Warning, WarningCode};
+use crate::s3::{Bucket, Obedience, Operation, RunConnections, S3Error, Versioning};
 
 /// Why a run could not start. Nothing was copied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,5 +126,29 @@ fn unsafe_destination(name: &BucketName, code: &str, problem: &str, advice: &str
         message: format!("bucket {name} {problem}"),
         advice: advice.to_owned(),
         request_id: None,
+    })
+}
+
+/// What was found out about the server of a destination; none if it obeys.
+pub(super) fn server_warning(plan: &Plan, destination: &Bucket) -> Option<Warning> {
+    let seen = match destination.obedience() {
+        _ if plan.intent != Intent::Copy => return None,
+        Obedience::Obeys => return None,
+        Obedience::Ignores => {
+            "ignores conditions on the target of a copy (If-Match, If-None-Match)"
+        }
+        Obedience::Refuses => {
+            "refuses conditions on the target of a copy (If-Match, If-None-Match), which are left out"
+        }
+    };
+    Some(Warning {
+        code: WarningCode::NoTargetConditions,
+        bucket: None,
+        objects: 0,
+        message: format!(
+            "the server of bucket {} {seen}: a run that was suspended may put an older copy on top of \
+             a newer one, of which both are kept; do not let two runs overlap",
+            destination.name()
+        ),
     })
 }

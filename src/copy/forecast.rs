@@ -108,9 +108,10 @@ fn requests(object: &Object, rules: &CopyRules) -> (u64, u64) {
         count,
     });
     let parts = Layout::new(object.size, source).count();
-    // The upload is begun and completed; properties and tags are looked up, and the source's parts.
+    // The upload is begun and completed; properties are looked up before and after, tags, and the source's
+    // parts.
     let layout = u64::from(object.etag.is_multipart());
-    (parts + 2, 2 + layout)
+    (parts + 2, 3 + layout)
 }
 
 #[cfg(test)]
@@ -161,16 +162,16 @@ mod tests {
             ("redirect asked for", 1, "e", all, (1, 1)),
             ("by its tags", 1, "e", with_tags(), (1, 1)),
             ("at the threshold", GIB, "e", CopyRules::default(), (1, 0)),
-            ("in one part", GIB + 1, "e", CopyRules::default(), (7, 2)),
-            ("in 135", GIB + 1, "e-135", CopyRules::default(), (137, 3)),
+            ("in one part", GIB + 1, "e", CopyRules::default(), (7, 3)),
+            ("in 135", GIB + 1, "e-135", CopyRules::default(), (137, 4)),
             (
                 "in too many",
                 GIB + 1,
                 "e-1000",
                 CopyRules::default(),
-                (7, 3),
+                (7, 4),
             ),
-            ("large, by its tags", GIB + 1, "e", with_tags(), (7, 3)),
+            ("large, by its tags", GIB + 1, "e", with_tags(), (7, 4)),
         ];
 
         for (name, size, etag, rules, (copy, head)) in cases {

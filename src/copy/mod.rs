@@ -16,7 +16,7 @@ pub use guard::guarded;
 use crate::config::CopyRules;
 use crate::diff::{Action, Proof, Refusal, SkipReason};
 use crate::model::{Compared, Key, Object, Placement};
-use crate::s3::{Bucket, Cause, Operation, S3Error, Target};
+use crate::s3::{Bucket, Cause, Condition, Operation, S3Error, Target};
 use crate::snapshot::{Recorded, Row, Stored};
 
 /// What became of one object.
@@ -200,12 +200,14 @@ impl Copier {
         key: &'a Key,
         object: &'a Object,
         website_redirect: Option<&'a str>,
+        condition: &'a Condition,
     ) -> Target<'a> {
         Target {
             key,
             class: self.rules.storage_class.class_of(object),
             kms_key: self.rules.kms_key.as_deref(),
             website_redirect,
+            condition,
         }
     }
 
@@ -308,7 +310,7 @@ fn recorded(object: Object, proof: Proof) -> (Key, Option<Recorded>) {
 /// The outcome of an object that an error has stopped: it failed, or the run has to stop.
 pub fn stopped_by(object: &Object, error: S3Error) -> Outcome {
     match error.cause {
-        Cause::OutOfTime => Outcome::GivenUp,
+        Cause::OutOfTime | Cause::Stopped => Outcome::GivenUp,
         _ => failed(object, error.into()),
     }
 }

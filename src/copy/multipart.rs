@@ -1,6 +1,7 @@
 //! A large object, copied in parts side by side, whole or not at all.
 //!
-//! One look at the source tells what has to be carried by hand, one more how it is cut. The parts
+//! One look at the source tells what has to be carried by hand, one more how it is cut, and a last one,
+//! before the parts are put together, that all of this was of one and the same object. The parts
 //! share the budget of all copies. Whatever goes wrong, the upload is aborted before the error is
 //! handed on, and parts in flight are waited for first, which could survive it; only the deadline
 //! does not wait.
@@ -12,8 +13,8 @@ use futures::{StreamExt, stream};
 use super::Copier;
 use super::parts::{Layout, SourceParts, whole_etag};
 use super::rounds::is_later;
-use crate::model::{ETag, Object, Part, Properties};
-use crate::s3::{Cause, MAX_COPY, Operation, S3Error, Upload, Written};
+use crate::model::{ETag, Inspection, Object, Part, Properties};
+use crate::s3::{Cause, Condition, CurrentVersion, MAX_COPY, Operation, S3Error, Upload, Written};
 
 /// An upload whose parts are all there.
 #[derive(Clone, Copy)]
@@ -35,29 +36,37 @@ impl Copier {
         object: &Object,
         backup: Option<&Object>,
     ) -> Result<Written, S3Error> {
-        let properties = self.source.properties(&object.key).await?;
+        let seen = self.source.inspect(&object.key).await?;
+        let properties = &seen.properties;
         if properties.object.etag != object.etag {
             return Err(self.changed(object));
         }
         if properties.hidden_metadata > 0 {
-            return self.copy_with_hidden_metadata(object, &properties).await;
+            return self
+                .copy_with_hidden_metadata(object, backup, properties)
+                .await;
         }
         let layout = self.layout(object).await?;
         let tags = self.source.tags(&object.key).await?;
         let key = self.placement.backup_key(&object.key);
-        let target = self.target(&key, object, properties.website_redirect.as_deref());
+        let redirect = properties.website_redirect.as_deref();
+        // It is the completion that writes, and is bound to what lies there.
+        let target = self.target(&key, object, redirect, &Condition::Always);
         let upload = self
             .destination
-            .begin_upload(&properties, &tags, target)
+            .begin_upload(properties, &tags, target)
             .await?;
         let finished = match self.copy_parts(object, &upload, layout).await {
             Ok(parts) => {
                 let copied = Copied {
                     parts: &parts,
-                    properties: &properties,
+                    properties,
                     backup,
                 };
-                self.complete(&upload, copied).await
+                match self.assert_unchanged(&seen).await {
+                    Ok(()) => self.complete(&upload, copied).await,
+                    Err(error) => Err(error),
+                }
             }
             Err(error) => Err(error),
         };
@@ -67,14 +76,28 @@ impl Copier {
         finished
     }
 
+    /// Headers and tags were read one after the other, and the parts are bound to an `ETag` that metadata
+    /// have no part in: only if the object is still what it was then do all of them belong together.
+    async fn assert_unchanged(&self, seen: &Inspection) -> Result<(), S3Error> {
+        let object = &seen.properties.object;
+        let now = self.source.inspect(&object.key).await?;
+        if now == *seen {
+            Ok(())
+        } else {
+            Err(self.changed(object))
+        }
+    }
+
     /// Metadata that S3 does not show cannot be carried by hand, but travels with a copy in one call.
     async fn copy_with_hidden_metadata(
         &self,
         object: &Object,
+        backup: Option<&Object>,
         properties: &Properties,
     ) -> Result<Written, S3Error> {
         if object.size <= MAX_COPY {
-            return self.copy_at_once(object).await;
+            let redirect = properties.website_redirect.as_deref();
+            return self.copy_with_redirect(object, backup, redirect).await;
         }
         let hidden = properties.hidden_metadata;
         let message = format!("S3 hides {hidden} items of its metadata, which would be lost");
@@ -142,26 +165,34 @@ impl Copier {
     /// `ETag` that only these parts make; if not, it is asked for again.
     async fn complete(&self, upload: &Upload, copied: Copied<'_>) -> Result<Written, S3Error> {
         let Copied {
-            parts, properties, ..
+            parts,
+            properties,
+            backup,
         } = copied;
+        let condition = Condition::of(backup);
         let mut doubt = None;
         for attempt in 1..=ATTEMPTS {
             let completed = self
                 .destination
-                .complete_upload(upload, parts, properties)
+                .complete_upload(upload, parts, properties, &condition)
                 .await;
             let error = match completed {
                 Ok(written) => return Ok(written),
                 Err(error) => error,
             };
-            let gone_in_doubt = error.cause == Cause::NoUpload && doubt.is_some();
-            if !error.cause.leaves_doubt() && !gone_in_doubt {
+            // A completion whose answer was lost may be what a second one now meets.
+            let is_own = doubt.is_some()
+                && matches!(
+                    error.cause,
+                    Cause::NoUpload | Cause::ChangedMeanwhile | Cause::Missing
+                );
+            if !error.cause.leaves_doubt() && !is_own {
                 return Err(error);
             }
             if let Some(written) = self.completed(copied).await? {
                 return Ok(written);
             }
-            if gone_in_doubt {
+            if is_own {
                 return Err(error);
             }
             self.destination.back_off(attempt).await;
@@ -173,16 +204,16 @@ impl Copier {
     async fn completed(&self, copied: Copied<'_>) -> Result<Option<Written>, S3Error> {
         let object = &copied.properties.object;
         let key = self.placement.backup_key(&object.key);
-        let now = self.destination.head(&key).await?;
+        let now = self.destination.current(&key).await?;
         let etag = whole_etag(copied.parts);
-        let written = now.filter(|now| {
+        let written = now.filter(|CurrentVersion { object: now, .. }| {
             let is_copy = now.size == object.size && Some(&now.etag) == etag.as_ref();
             is_copy && is_later(now, copied.backup)
         });
-        Ok(written.map(|now| Written {
-            modified: Some(now.last_modified),
-            ..Written::of(now.etag, None)
-        }))
+        let operation = Operation::CompleteMultipartUpload;
+        let found = written.map(|now| self.destination.found(operation, now));
+        let found = found.transpose();
+        found.map_err(|error| error.about(&object.key))
     }
 
     /// What cannot be aborted is left to the bucket's lifecycle, which aborts after seven days.

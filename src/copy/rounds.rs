@@ -1,32 +1,49 @@
 //! One object is copied, and looked at again, until it is certain what became of it.
 //!
-//! A copy is bound to the listed `ETag`, so what was compared is what is copied. Three things are
-//! looked into before they are believed: an object that changed meanwhile, one that is gone, and a
-//! copy that may or may not have been made because no answer came.
+//! A copy is bound to the listed `ETag` of the object and to what was listed at its target, so what was
+//! compared is what is copied, over what it was compared with. Three things are looked into before they
+//! are believed: an object or a backup that changed meanwhile, one that is gone, and a copy that may or
+//! may not have been made because no answer came. A refusal does not say which side has changed; so both
+//! are looked at, and it is decided anew.
 
-use super::{Copier, Outcome, Settled, stopped_by};
+use futures::future;
+
+use super::{Copier, Outcome, Settled, recorded, stopped_by};
+use crate::diff::Proof;
 use crate::model::Object;
-use crate::s3::{Cause, S3Error, Written};
+use crate::s3::{Cause, Operation, S3Error, Written};
 use crate::snapshot::{Recorded, Row};
 
-/// Rounds of copying and looking. Each ends in certainty, unless the object changes again or the
+/// Rounds of copying and looking. Each ends in certainty, unless one of both sides changes again or the
 /// answer is lost again.
 const ROUNDS: u32 = 4;
+
+/// Both sides, as they were seen last.
+struct Seen {
+    object: Object,
+    backup: Option<Object>,
+    /// Whether a copy was sent whose answer was lost.
+    in_doubt: bool,
+}
 
 /// What is known after a round.
 enum Round {
     Done(Settled),
-    /// Once more, with the object as it is now.
-    Again(Object, S3Error),
+    /// Once more, with both sides as they are now.
+    Again(Seen, S3Error),
 }
 
 impl Copier {
     /// Copies an object that was listed, over a backup that was listed.
     pub(super) async fn copy(&self, listed: Object, backup: Option<Object>) -> Settled {
-        let mut object = listed.clone();
+        let mut seen = Seen {
+            object: listed.clone(),
+            backup,
+            in_doubt: false,
+        };
         let mut round = 1;
         loop {
-            match self.round(&listed, object, backup.as_ref()).await {
+            match self.round(&listed, seen).await {
                 Round::Done(outcome) => return outcome,
                 Round::Again(_, error) if round == ROUNDS => {
                     return stopped_by(&listed, error).into();
@@ -36,71 +53,111 @@ impl Copier {
                     if error.cause.leaves_doubt() {
                         self.destination.back_off(round).await;
                     }
-                    object = now;
+                    seen = now;
                     round += 1;
                 }
             }
         }
     }
 
-    async fn round(&self, listed: &Object, object: Object, backup: Option<&Object>) -> Round {
+    async fn round(&self, listed: &Object, seen: Seen) -> Round {
+        let Seen { object, backup, .. } = &seen;
         let in_parts = self.rules.cut(object.size);
         let copied = if in_parts {
-            self.copy_in_parts(&object, backup).await
+            self.copy_in_parts(object, backup.as_ref()).await
         } else {
-            self.copy_at_once(&object).await
+            self.copy_at_once(object, backup.as_ref()).await
         };
         let error = match copied {
-            Ok(written) => return Round::Done(self.confirmed(listed, &object, written)),
+            Ok(written) => return Round::Done(self.confirmed(listed, object, written)),
             Err(error) => error,
         };
         match error.cause {
-            Cause::ChangedMeanwhile | Cause::Missing => self.look_at_source(listed, error).await,
+            Cause::ChangedMeanwhile | Cause::Missing | Cause::NoUpload => {
+                self.look_at_both(listed, seen, error).await
+            }
             // Without credentials the run stops; the object is left to the next one, as at the deadline.
             Cause::Credentials if self.source.credentials_are_refused() => {
                 Round::Done(Outcome::GivenUp.into())
             }
             // A copy in parts has looked for itself, and given up what it had begun.
             cause if cause.leaves_doubt() && !in_parts => {
-                self.look_at_backup(listed, object, backup, error).await
+                self.look_at_backup(listed, seen, error).await
             }
             _ => Round::Done(stopped_by(listed, error).into()),
         }
     }
 
-    /// The object is not what was listed: is it another one now, or gone?
-    async fn look_at_source(&self, listed: &Object, error: S3Error) -> Round {
-        match self.source.head(&listed.key).await {
-            Ok(Some(now)) => Round::Again(now, error),
-            Ok(None) => {
+    /// Object or backup are not what they were: what are they now? The object may be gone, and the backup
+    /// may have become a good copy, by another run or by a copy of this one whose answer was lost.
+    async fn look_at_both(&self, listed: &Object, seen: Seen, error: S3Error) -> Round {
+        let key = self.placement.backup_key(&listed.key);
+        let (object, backup) = future::join(
+            self.source.head(&listed.key),
+            self.destination.current(&key),
+        )
+        .await;
+        let (object, backup) = match (object, backup) {
+            (Ok(Some(object)), Ok(backup)) => (object, backup),
+            (Ok(None), _) => {
                 let listed = listed.size;
-                Round::Done(Outcome::Vanished { listed }.into())
+                return Round::Done(Outcome::Vanished { listed }.into());
             }
-            Err(error) => Round::Done(stopped_by(listed, error).into()),
+            (Err(error), _) => return Round::Done(stopped_by(listed, error).into()),
+            (Ok(Some(_)), Err(error)) => {
+                return Round::Done(stopped_by(listed, error.about(&listed.key)).into());
+            }
+        };
+        match backup {
+            Some(now) if is_good_copy(&object, &now.object, seen.backup.as_ref()) => {
+                match self.destination.found(Operation::CopyObject, now.clone()) {
+                    Ok(written) if seen.in_doubt => {
+                        Round::Done(self.confirmed(listed, &object, written))
+                    }
+                    Ok(_) => Round::Done(unchanged(listed, object, now.object)),
+                    Err(error) => Round::Done(stopped_by(listed, error.about(&listed.key)).into()),
+                }
+            }
+            backup => {
+                let now = Seen {
+                    object,
+                    backup: backup.map(|now| now.object),
+                    ..seen
+                };
+                Round::Again(now, error)
+            }
         }
     }
 
     /// No answer came: is the copy there? It is if the backup now is what was to be copied and was
     /// not so before. An encrypted or flattened copy cannot be told this way and is made again,
     /// which costs a version and no data.
-    async fn look_at_backup(
-        &self,
-        listed: &Object,
-        object: Object,
-        backup: Option<&Object>,
-        error: S3Error,
-    ) -> Round {
+    async fn look_at_backup(&self, listed: &Object, seen: Seen, error: S3Error) -> Round {
+        let Seen { object, backup, .. } = seen;
         let key = self.placement.backup_key(&object.key);
-        match self.destination.head(&key).await {
-            Ok(Some(now)) if is_copy(&object, &now) && is_later(&now, backup) => {
-                let written = Written {
-                    modified: Some(now.last_modified),
-                    ..Written::of(now.etag, None)
-                };
-                Round::Done(self.confirmed(listed, &object, written))
+        let now = match self.destination.current(&key).await {
+            Ok(now) => now,
+            Err(looking) => {
+                return Round::Done(stopped_by(listed, looking.about(&listed.key)).into());
             }
-            Ok(_) => Round::Again(object, error),
-            Err(looking) => Round::Done(stopped_by(listed, looking.about(&listed.key)).into()),
+        };
+        match now {
+            Some(now)
+                if is_copy(&object, &now.object) && is_later(&now.object, backup.as_ref()) =>
+            {
+                match self.destination.found(Operation::CopyObject, now) {
+                    Ok(written) => Round::Done(self.confirmed(listed, &object, written)),
+                    Err(error) => Round::Done(stopped_by(listed, error.about(&listed.key)).into()),
+                }
+            }
+            now => {
+                let now = Seen {
+                    object,
+                    backup: now.map(|now| now.object),
+                    in_doubt: true,
+                };
+                Round::Again(now, error)
+            }
         }
     }
 
@@ -125,6 +182,23 @@ impl Copier {
             row: Some(Recorded::New(Box::new(row))),
         }
     }
+}
+
+/// The backup has become current while the object was to be copied.
+fn unchanged(listed: &Object, object: Object, backup: Object) -> Settled {
+    let (_, row) = recorded(object, Proof::Listed(Box::new(backup)));
+    let outcome = Outcome::Unchanged {
+        listed: listed.size,
+    };
+    Settled { outcome, row }
+}
+
+/// Whether a backup proves itself as in a comparison of listings without a snapshot, and is another one
+/// than was seen before.
+fn is_good_copy(object: &Object, now: &Object, before: Option<&Object>) -> bool {
+    let is_another = before
+        .is_none_or(|before| before.etag != now.etag || before.last_modified != now.last_modified);
+    is_another && is_copy(object, now) && now.last_modified > object.last_modified
 }
 
 fn is_copy(object: &Object, backup: &Object) -> bool {

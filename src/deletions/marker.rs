@@ -1,11 +1,20 @@
-//! One object that is gone: it is looked at once more in the source, and then it is marked.
+//! Objects that are gone, a batch at a time: backup and source are looked at once more, then the bucket's
+//! versioning, and then they are marked.
 //!
-//! A listing is old by the time that it is acted on. An object that is there again is left alone; so
-//! is one of which S3 does not tell.
+//! A listing is old by the time that it is acted on. The backup is looked at first and the source after
+//! it: so what the marker is bound to was there before the source was seen to have none, and no copy
+//! of an object that came back meanwhile is hidden. An object that is there again is left alone; so
+//! is one of which S3 does not tell. Where versioning was suspended a marker would destroy a backup from
+//! before it was enabled: those are marked one by one, each after a look of its own.
+
+use futures::{StreamExt, stream};
 
 use crate::copy::{self, Failure, Outcome};
-use crate::model::{Key, Placement};
+use crate::model::{ETag, Key, Placement};
 use crate::s3::{Bucket, Cause, Operation, S3Error};
+
+/// Rounds of looking and marking, where the backup is another one each time.
+const ROUNDS: u32 = 4;
 
 /// Marks what is gone, for one destination.
 #[derive(Clone, Debug)]
@@ -16,35 +25,142 @@ pub struct Marker {
     pub destination: Bucket,
     /// Where in it.
     pub placement: Placement,
+    /// Requests in flight, at most.
+    pub at_once: usize,
+}
+
+/// The backup of an object that is gone.
+#[derive(Clone, Debug)]
+struct Backup {
+    key: Key,
+    etag: ETag,
+    /// Where no versions are kept, a marker would destroy it.
+    is_unversioned: bool,
+}
+
+/// What a look at both sides has shown.
+enum Look {
+    Gone(Backup),
+    Done(Outcome),
 }
 
 impl Marker {
-    /// Marks the backup of a key, if the source has no such object. It never fails: what goes wrong is
-    /// an outcome of that object.
-    pub async fn mark(&self, key: &Key) -> Outcome {
-        let work = self.look_and_mark(key);
-        let marked = copy::guarded(Operation::DeleteObject, Some(key), work).await;
-        marked.unwrap_or_else(|failure| Outcome::Failed { listed: 0, failure })
+    /// Marks the backups of these keys, of which the source has no objects, and tells what became of each.
+    /// It never fails: what goes wrong is an outcome of that object.
+    pub async fn mark_all(&self, keys: Vec<Key>) -> Vec<(Key, Outcome)> {
+        let looks = stream::iter(keys).map(|key| async move {
+            let look = copy::guarded(Operation::HeadObject, Some(&key), self.look(&key)).await;
+            (
+                key,
+                look.unwrap_or_else(|failure| Look::Done(panicked(failure))),
+            )
+        });
+        let looks: Vec<(Key, Look)> = looks.buffered(self.at_once).collect().await;
+        let any = looks.iter().any(|(_, look)| matches!(look, Look::Gone(_)));
+        let versioned = if any {
+            self.destination.still_keeps_versions().await
+        } else {
+            Ok(true)
+        };
+        let mut alone = Vec::new();
+        let mut together = Vec::new();
+        let mut outcomes = Vec::new();
+        for (key, look) in looks {
+            match (look, &versioned) {
+                (Look::Done(outcome), _) => outcomes.push((key, outcome)),
+                (Look::Gone(_), Ok(false)) => outcomes.push((key, Outcome::GivenUp)),
+                (Look::Gone(_), Err(error)) => {
+                    let outcome = stopped_by(error.clone().about(&key));
+                    outcomes.push((key, outcome));
+                }
+                (Look::Gone(backup), Ok(true)) if backup.is_unversioned => {
+                    alone.push((key, backup));
+                }
+                (Look::Gone(backup), Ok(true)) => together.push((key, backup)),
+            }
+        }
+        let marks = stream::iter(together).map(|(key, backup)| async move {
+            let outcome = self.mark(&key, backup, true).await;
+            (key, outcome)
+        });
+        outcomes.extend(marks.buffered(self.at_once).collect::<Vec<_>>().await);
+        for (key, backup) in alone {
+            let outcome = self.mark(&key, backup, false).await;
+            outcomes.push((key, outcome));
+        }
+        outcomes
     }
 
-    async fn look_and_mark(&self, key: &Key) -> Outcome {
+    async fn look(&self, key: &Key) -> Look {
+        let backup_key = self.placement.backup_key(key);
+        let backup = match self.destination.current(&backup_key).await {
+            Ok(Some(backup)) => backup,
+            // Somebody else has hidden it.
+            Ok(None) => return Look::Done(Outcome::Kept),
+            Err(error) => return Look::Done(stopped_by(error.about(key))),
+        };
         match self.source.head(key).await {
-            Ok(Some(_)) => return Outcome::Kept,
-            Ok(None) => {}
-            Err(error) => return stopped_by(error),
-        }
-        let backup = self.placement.backup_key(key);
-        match self.destination.mark_deleted(&backup).await {
-            Ok(()) => Outcome::Marked,
-            Err(error) => stopped_by(error.about(key)),
+            Ok(None) => Look::Gone(Backup {
+                is_unversioned: backup.is_unversioned(),
+                etag: backup.object.etag,
+                key: backup_key,
+            }),
+            Ok(Some(_)) => Look::Done(Outcome::Kept),
+            Err(error) => Look::Done(stopped_by(error)),
         }
     }
+
+    async fn mark(&self, key: &Key, backup: Backup, versions_are_kept: bool) -> Outcome {
+        let work = self.mark_in_rounds(key, backup, versions_are_kept);
+        let marked = copy::guarded(Operation::DeleteObject, Some(key), work).await;
+        marked.unwrap_or_else(panicked)
+    }
+
+    /// Marks one, which is looked at again if it is not what it was. The bucket has to be known to keep
+    /// versions.
+    async fn mark_in_rounds(
+        &self,
+        key: &Key,
+        mut backup: Backup,
+        mut versions_are_kept: bool,
+    ) -> Outcome {
+        let mut round = 1;
+        loop {
+            if !versions_are_kept {
+                match self.destination.still_keeps_versions().await {
+                    Ok(true) => {}
+                    Ok(false) => return Outcome::GivenUp,
+                    Err(error) => return stopped_by(error.about(key)),
+                }
+            }
+            let marked = self.destination.mark_deleted(&backup.key, &backup.etag);
+            let error = match marked.await {
+                Ok(()) => return Outcome::Marked,
+                Err(error) => error.about(key),
+            };
+            match error.cause {
+                Cause::ChangedMeanwhile | Cause::Missing if round < ROUNDS => {}
+                _ => return stopped_by(error),
+            }
+            backup = match self.look(key).await {
+                Look::Gone(backup) => backup,
+                Look::Done(outcome) => return outcome,
+            };
+            versions_are_kept = false;
+            round += 1;
+        }
+    }
+}
+
+/// A fault of the program is the error of the object that it came to light with.
+fn panicked(failure: Failure) -> Outcome {
+    Outcome::Failed { listed: 0, failure }
 }
 
 /// It was not found in the source, so there are no bytes to count.
 fn stopped_by(error: S3Error) -> Outcome {
     match error.cause {
-        Cause::OutOfTime => Outcome::GivenUp,
+        Cause::OutOfTime | Cause::Stopped => Outcome::GivenUp,
         _ => Outcome::Failed {
             listed: 0,
             failure: Failure::from(error),

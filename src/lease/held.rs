@@ -3,18 +3,19 @@
 //! It is renewed three times in its time. A renewal that fails is tried again until a sixth of the
 //! time is left: then the lease counts as lost although nobody may have taken it, for whoever comes
 //! next has the right to. How long that is, is measured by this machine's steady clock from before
-//! each write, so the holder always gives up before S3's clock lets others in.
+//! each write, so the holder always gives up before S3's clock lets others in. A machine that was
+//! suspended has a clock that may have stood still: so writes to the bucket stand before its fence, which
+//! asks other clocks too, and has the lease renewed before it lets them pass.
 
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::record::{Finding, Record, judge, judge_unread};
 use crate::copy::Failure;
 use crate::model::{ETag, Key, Phase, Timestamp};
 use crate::plan::Run;
-use crate::s3::{Bucket, Cause, Condition, Contents, Operation, S3Error};
+use crate::s3::{Bucket, Cause, Condition, Contents, Moment, Operation, S3Error, Stop};
 
 /// Rounds of finding the lease as it is and writing it anew.
 const ROUNDS: u32 = 4;
@@ -55,9 +56,7 @@ pub struct Lease {
     record: Record,
     etag: ETag,
     /// When it was last written, for certain not later than that.
-    written: Instant,
-    /// Says so when it is lost.
-    lost: watch::Sender<bool>,
+    written: Moment,
     /// Why it is lost.
     loss: Option<Failure>,
 }
@@ -88,8 +87,11 @@ impl Place {
                 }
             };
             let record = Record::taken(run, fastrand::u64(..), SystemTime::now().into(), lasts);
-            let written = Instant::now();
+            let written = self.bucket.fence().now();
             match self.write(&record, &condition).await {
+                Ok(_) if self.bucket.fence().stop() == Some(Stop::NotVersioned) => {
+                    return Err(self.bucket.not_versioned(&self.key).into());
+                }
                 Ok(etag) => return Ok(Lease::new(self, record, etag, written)),
                 // Somebody was faster: who?
                 Err(error) if error.cause == Cause::ChangedMeanwhile && round < ROUNDS => {
@@ -170,37 +172,40 @@ impl Place {
 }
 
 impl Lease {
-    fn new(place: Place, record: Record, etag: ETag, written: Instant) -> Self {
+    /// A lease that was taken, in a bucket that keeps versions.
+    fn new(place: Place, record: Record, etag: ETag, written: Moment) -> Self {
         let place = Place {
             bucket: place.bucket.in_phase(Phase::Lease),
             ..place
         };
+        place.bucket.fence().renewed(written, may_write(&record));
         Self {
             place,
             record,
             etag,
             written,
-            lost: watch::Sender::new(false),
             loss: None,
         }
     }
 
-    /// Hears of it when the lease is lost.
-    pub fn loss(&self) -> watch::Receiver<bool> {
-        self.lost.subscribe()
-    }
-
-    /// Renews the lease again and again; ends when it is lost.
+    /// Renews the lease again and again, and at once if a write waits for it; ends when it is lost.
     pub async fn renew_until_lost(&mut self) {
         let lasts = self.record.lasts();
-        let mut next = self.written + lasts / 3;
+        let mut next = self.written.steady + lasts / 3;
         let mut trouble = "no answer in time".to_owned();
         loop {
-            sleep_until(next).await;
-            let last_moment = self.written + lasts * 5 / 6;
+            let is_due = tokio::select! {
+                () = sleep_until(next) => true,
+                () = self.place.bucket.fence().is_overdue() => false,
+            };
+            let mut last_moment = self.written.steady + may_write(&self.record);
+            if !is_due {
+                // Nothing is written meanwhile, and S3 tells whether somebody else has it.
+                last_moment = last_moment.max(Instant::now() + lasts / 6);
+            }
             let record = self.record.renewed(SystemTime::now().into());
             match timeout_at(last_moment, self.rewrite(record)).await {
-                Ok(Ok(())) => next = self.written + lasts / 3,
+                Ok(Ok(())) => next = self.written.steady + lasts / 3,
                 Ok(Err(Obstacle::Taken(by))) => return self.lose(&taken_by(by.as_ref())),
                 Ok(Err(Obstacle::S3(error))) => {
                     trouble = error.to_string();
@@ -212,11 +217,21 @@ impl Lease {
         }
     }
 
-    /// Gives the lease back. What went wrong meanwhile, if it was lost.
-    pub async fn release(mut self) -> Option<Failure> {
-        if self.loss.is_some() {
-            return self.loss;
+    /// Gives the lease back. Why nothing more was written to the bucket, if it came to that.
+    pub async fn release(mut self) -> Option<(Stop, Failure)> {
+        if self.loss.is_none() {
+            self.give_back().await;
         }
+        match (self.place.bucket.fence().stop(), self.loss) {
+            (_, Some(loss)) => Some((Stop::LeaseLost, loss)),
+            (Some(Stop::NotVersioned), None) => {
+                Some((Stop::NotVersioned, not_versioned(&self.place.bucket)))
+            }
+            (Some(Stop::LeaseLost) | None, None) => None,
+        }
+    }
+
+    async fn give_back(&mut self) {
         let record = self.record.released(SystemTime::now().into());
         match timeout(TO_RELEASE, self.rewrite(record)).await {
             Ok(Ok(())) => {}
@@ -224,7 +239,6 @@ impl Lease {
             Ok(Err(Obstacle::S3(error))) => self.stays(&error.to_string()),
             Err(_) => self.stays("no answer in time"),
         }
-        self.loss
     }
 
     /// Writes the lease anew over what was written last. A write that was given up may have been
@@ -232,10 +246,14 @@ impl Lease {
     async fn rewrite(&mut self, record: Record) -> Result<(), Obstacle> {
         let mut round = 1;
         loop {
-            let written = Instant::now();
+            let written = self.place.bucket.fence().now();
             let condition = Condition::Replace(self.etag.clone());
             let error = match self.place.write(&record, &condition).await {
                 Ok(etag) => {
+                    self.place
+                        .bucket
+                        .fence()
+                        .renewed(written, may_write(&record));
                     (self.record, self.etag, self.written) = (record, etag, written);
                     return Ok(());
                 }
@@ -268,7 +286,7 @@ impl Lease {
             request_id: None,
         };
         self.loss = Some(failure);
-        self.lost.send_replace(true);
+        self.place.bucket.fence().close(Stop::LeaseLost);
     }
 
     fn stays(&self, why: &str) {
@@ -284,6 +302,25 @@ fn already_running(message: String, advice: String) -> Failure {
         code: Some("AlreadyRunning".to_owned()),
         message,
         advice,
+        request_id: None,
+    }
+}
+
+/// How long after a lease was written its holder may write: a sixth of its time is left by then.
+fn may_write(record: &Record) -> Duration {
+    record.lasts() * 5 / 6
+}
+
+fn not_versioned(bucket: &Bucket) -> Failure {
+    let name = bucket.name();
+    Failure {
+        key: None,
+        operation: Operation::GetBucketVersioning.name(),
+        code: Some("NotVersioned".to_owned()),
+        message: format!("bucket {name} keeps no versions any more: nothing more is written to it"),
+        advice:
+            "enable versioning with s3api put-bucket-versioning, then continue the run or run again"
+                .to_owned(),
         request_id: None,
     }
 }

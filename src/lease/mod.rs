@@ -12,7 +12,6 @@ mod record;
 use std::convert::Infallible;
 
 use futures::future;
-use tokio::sync::watch;
 
 pub use held::Refusal;
 
@@ -20,16 +19,12 @@ use held::{Lease, Place};
 
 use crate::copy::Failure;
 use crate::plan::{Intent, Plan};
-use crate::s3::Bucket;
+use crate::s3::{Bucket, Stop};
 
 /// The leases of a run, with the numbers of their destinations. A dry run or a plan has none: it writes
 /// nothing.
 #[derive(Debug, Default)]
 pub struct Leases(Vec<(usize, Lease)>);
-
-/// Hears of it when a destination's lease is lost.
-#[derive(Clone, Debug)]
-pub struct Loss(Option<watch::Receiver<bool>>);
 
 impl Leases {
     /// Takes the lease on the destination of that number in the plan, if nobody has it.
@@ -41,13 +36,13 @@ impl Leases {
         plan: &Plan,
         number: usize,
         bucket: &Bucket,
-    ) -> Result<Loss, Refusal> {
+    ) -> Result<(), Refusal> {
         let leg = match plan.intent {
             Intent::Copy => plan.legs.get(number),
             Intent::DryRun | Intent::Plan => None,
         };
         let Some(leg) = leg else {
-            return Ok(Loss(None));
+            return Ok(());
         };
         let place = Place {
             bucket: bucket.clone(),
@@ -55,9 +50,8 @@ impl Leases {
             kms_key: plan.scope.copies.kms_key.clone(),
         };
         let lease = place.take(&plan.run).await?;
-        let loss = Loss(Some(lease.loss()));
         self.0.push((number, lease));
-        Ok(loss)
+        Ok(())
     }
 
     /// Renews the leases while the work goes on.
@@ -74,30 +68,13 @@ impl Leases {
         }
     }
 
-    /// Gives the leases back. For each that was lost the number of its destination, and how.
-    pub async fn release(self) -> Vec<(usize, Failure)> {
+    /// Gives the leases back. For each destination that nothing more was written to its number, and why.
+    pub async fn release(self) -> Vec<(usize, Stop, Failure)> {
         let released = self.0.into_iter().map(|(number, lease)| async move {
-            let loss = lease.release().await;
-            loss.map(|loss| (number, loss))
+            let stopped = lease.release().await;
+            stopped.map(|(stop, failure)| (number, stop, failure))
         });
-        let losses = future::join_all(released).await;
-        losses.into_iter().flatten().collect()
-    }
-}
-
-impl Loss {
-    /// Whether the lease is lost already.
-    pub fn has_happened(&self) -> bool {
-        self.0.as_ref().is_some_and(|lost| *lost.borrow())
-    }
-
-    /// Waits until the lease is lost; for ever if it is not.
-    pub async fn happens(self) {
-        if let Some(mut lost) = self.0
-            && lost.wait_for(|lost| *lost).await.is_ok()
-        {
-            return;
-        }
-        future::pending::<()>().await;
+        let stops = future::join_all(released).await;
+        stops.into_iter().flatten().collect()
     }
 }

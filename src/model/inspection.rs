@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Properties;
+use super::{Properties, VersionId};
 
 /// What a look at an object tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Inspection {
     pub etag_is_of_content: bool,
     /// How many tags it has; none if S3 does not say: it has none, or they may not be read.
     pub tags: Option<u32>,
+    /// Its version; none in a bucket that never kept any.
+    pub version: Option<VersionId>,
 }
 
 /// The checksums of an object.

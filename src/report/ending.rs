@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Report, Totals, verified};
 use crate::model::Cursor;
 use crate::plan::Intent;
+use crate::s3::Stop;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -68,14 +69,17 @@ impl Report {
             let _ = write!(message, "; bucket {bucket} could not be used");
         }
         if cursor.is_some() {
-            message.push_str(if self.lease_lost {
-                "; stopped because its lease was lost, the cursor continues it"
-            } else if self.interrupted {
-                "; stopped by a signal, the cursor continues it"
-            } else if self.lacks_destinations() {
-                "; the cursor continues what is left"
-            } else {
-                "; stopped by the deadline, the cursor continues it"
+            message.push_str(match self.stop {
+                Some(Stop::LeaseLost) => {
+                    "; stopped because its lease was lost, the cursor continues it"
+                }
+                Some(Stop::NotVersioned) => {
+                    "; stopped because a backup bucket keeps no versions any more, the cursor \
+                     continues it once it does"
+                }
+                None if self.interrupted => "; stopped by a signal, the cursor continues it",
+                None if self.lacks_destinations() => "; the cursor continues what is left",
+                None => "; stopped by the deadline, the cursor continues it",
             });
         }
         message

@@ -36,6 +36,7 @@ use crate::copy::{Failure, Forecast, Outcome};
 use crate::diff::SkipReason;
 use crate::model::{BucketName, Compared, Verdict};
 use crate::plan::{Check, Intent, Plan, Run};
+use crate::s3::Stop;
 
 /// Failures that a report keeps, at most.
 const MOST_FAILURES: usize = 100;
@@ -60,7 +61,7 @@ pub struct Report {
     findings: Findings,
     /// The destinations that could not be used.
     unusable: Vec<BucketName>,
-    lease_lost: bool,
+    stop: Option<Stop>,
     interrupted: bool,
     deletions: Option<Deletions>,
     continued: Option<Box<Continued>>,
@@ -145,7 +146,7 @@ impl Report {
             warnings: Warnings::default(),
             findings: Findings::default(),
             unusable: Vec::new(),
-            lease_lost: false,
+            stop: None,
             interrupted: false,
             rates: Rates::of(&plan.prices, &plan.scope.copies),
             outlook: (plan.intent == Intent::Plan).then(|| Box::new(Outlook::new(&plan.prices))),
@@ -181,12 +182,12 @@ impl Report {
         self
     }
 
-    /// The report of a run that has lost its lease on the destination of that number, and stopped
-    /// there: like a listing that broke off, it counts as one error for what nobody saw.
+    /// The report of a run that has stopped at the destination of that number: like a listing that broke
+    /// off, it counts as one error for what nobody saw.
     #[must_use]
-    pub fn lost_lease(self, destination: usize, failure: Failure) -> Self {
+    pub fn stopped(self, destination: usize, stop: Stop, failure: Failure) -> Self {
         Self {
-            lease_lost: true,
+            stop: self.stop.or(Some(stop)),
             ..self.with(destination, Outcome::Broken(failure))
         }
     }

@@ -30,6 +30,8 @@ pub enum WarningCode {
     NothingFound,
     /// The filter admits none of the objects of the source.
     NothingAdmitted,
+    /// The server does not obey conditions on what a copy replaces.
+    NoTargetConditions,
 }
 
 impl WarningCode {
@@ -37,6 +39,7 @@ impl WarningCode {
     pub fn is_told_in_message(self) -> bool {
         match self {
             Self::NothingFound | Self::NothingAdmitted => true,
+            Self::NoTargetConditions => false,
         }
     }
 }

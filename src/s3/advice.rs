@@ -110,6 +110,14 @@ impl S3Error {
             Cause::OutOfTime => {
                 "continue the run with its cursor, or run it again if it has none".to_owned()
             }
+            Cause::Stopped => {
+                "continue the run with its cursor, once its destination is in order".to_owned()
+            }
+            Cause::NotVersioned => format!(
+                "enable versioning of bucket {} with s3api put-bucket-versioning, then run again",
+                self.bucket
+            ),
+            Cause::NotSupported => "use a server that supports the call".to_owned(),
             Cause::TooLarge => {
                 "copy it by other means or exclude it with BACKUP_EXCLUDE".to_owned()
             }

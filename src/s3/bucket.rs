@@ -9,13 +9,20 @@ use aws_sdk_s3::types::BucketVersioningStatus;
 use tokio::time::sleep;
 
 use super::client::{Clients, Connections, RunConnections};
+use super::condition::{Obedience, Server};
 use super::credentials::RenewedCredentials;
 use super::error::{Cause, Operation, S3Error};
+use super::fence::{Fence, Stop};
+use super::look::CurrentVersion;
 use super::pace::Paces;
 use super::reason::{self, Reason};
 use super::time_limit::TimeLimit;
+use super::write::Written;
 use crate::config::AccountId;
-use crate::model::{BucketName, Phase};
+use crate::model::{BucketName, Key, Phase, VersionId};
+
+/// The version id of what was written while a bucket kept no versions.
+pub(super) const NO_VERSION: &str = "null";
 
 /// A bucket is asked for at home, where it is, and once more when a refusal has passed.
 const MOST_ASKED: u32 = 3;
@@ -30,6 +37,8 @@ pub struct Bucket {
     pub(super) paces: Paces,
     pub(super) limit: TimeLimit,
     credentials: RenewedCredentials,
+    pub(super) fence: Fence,
+    pub(super) server: Server,
 }
 
 /// Whether a bucket keeps versions.
@@ -84,6 +93,8 @@ impl Connections {
             paces: self.paces(1),
             limit: TimeLimit::none(),
             credentials: self.credentials(),
+            fence: self.fence(),
+            server: self.server(),
         })
     }
 
@@ -201,6 +212,79 @@ impl Bucket {
     /// How long a lease on a job of this bucket lasts.
     pub fn lease_time(&self) -> Duration {
         self.patience.lease
+    }
+
+    /// What stands before the writes to this bucket.
+    pub fn fence(&self) -> &Fence {
+        &self.fence
+    }
+
+    /// What was found out of its server: whether it obeys conditions on the target of a write.
+    pub fn obedience(&self) -> Obedience {
+        self.server.obedience()
+    }
+
+    /// Waits until a write may be sent.
+    pub(super) async fn admit_write(&self, operation: Operation) -> Result<(), S3Error> {
+        match self.limit.bound(self.fence.admit()).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) => {
+                let message = "nothing more is written to this destination".to_owned();
+                Err(S3Error::ours(
+                    operation,
+                    &self.name,
+                    Cause::Stopped,
+                    message,
+                ))
+            }
+            None => Err(out_of_time(operation, &self.name)),
+        }
+    }
+
+    /// The version that a write has made. Without one the bucket keeps no versions any more, and nothing
+    /// more is written to it.
+    pub(super) fn version_of_write(
+        &self,
+        operation: Operation,
+        told: Option<&str>,
+    ) -> Result<VersionId, S3Error> {
+        match told {
+            Some(id) if id != NO_VERSION => Ok(VersionId::new(id)),
+            Some(_) | None => {
+                self.fence.close(Stop::NotVersioned);
+                Err(S3Error::not_versioned(operation, &self.name))
+            }
+        }
+    }
+
+    /// What a write has made whose answer was lost, as it was found.
+    ///
+    /// # Errors
+    /// When it was made without a version: then nothing more is written to the bucket.
+    pub fn found(&self, operation: Operation, now: CurrentVersion) -> Result<Written, S3Error> {
+        let id = now.id.as_ref().map(VersionId::as_str);
+        let version = self.version_of_write(operation, id)?;
+        Ok(Written {
+            modified: Some(now.object.last_modified),
+            ..Written::of(now.object.etag, Some(version))
+        })
+    }
+
+    /// The error of an object that was written without a version.
+    pub fn not_versioned(&self, key: &Key) -> S3Error {
+        S3Error::not_versioned(Operation::PutObject, &self.name).about(key)
+    }
+
+    /// Whether the bucket still keeps versions. If not, nothing more is written to it.
+    ///
+    /// # Errors
+    /// When S3 does not tell.
+    pub async fn still_keeps_versions(&self) -> Result<bool, S3Error> {
+        let enabled = self.versioning().await? == Versioning::Enabled;
+        if !enabled {
+            self.fence.close(Stop::NotVersioned);
+        }
+        Ok(enabled)
     }
 
     /// Whether the bucket keeps versions.

@@ -16,10 +16,12 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Region};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+use super::condition::Server;
 use super::credentials::RenewedCredentials;
 use super::descriptors::DescriptorBudget;
 use super::door::Network;
 use super::endpoint::{self, Endpoint};
+use super::fence::{Fence, ServerClock};
 use super::guard::{Requests, Tally, WholeReplies};
 use super::headers::TextHeaders;
 use super::pace::Paces;
@@ -95,6 +97,8 @@ pub struct Connections {
     credentials: RenewedCredentials,
     endpoint: Endpoint,
     budget: DescriptorBudget,
+    clock: ServerClock,
+    server: Server,
     /// For what is read in bulk. Made when it is first needed, for it takes a millisecond.
     bulk: OnceLock<SharedHttpClient>,
     by_region: Mutex<BTreeMap<String, Clients>>,
@@ -142,11 +146,24 @@ impl Connections {
         if let Some(file) = endpoint::ca_bundle(&base) {
             network.trust_file(&file);
         }
-        Self {
+        let connections = Self {
             network,
             budget: DescriptorBudget::raised(),
             ..Self::new(base, Patience::default())
+        };
+        if connections.endpoint.url.is_some() {
+            connections.to_unknown_server()
+        } else {
+            connections
         }
+    }
+
+    /// To a server of which it is not known whether it obeys conditions on the target of a copy: the first
+    /// run that writes asks it. AWS does.
+    #[must_use]
+    pub fn to_unknown_server(self) -> Self {
+        self.server.is_to_be_asked();
+        self
     }
 
     /// From a configuration of the SDK.
@@ -159,6 +176,8 @@ impl Connections {
             network: Network::default(),
             credentials: RenewedCredentials::default(),
             budget: DescriptorBudget::UNBOUNDED,
+            clock: ServerClock::default(),
+            server: Server::default(),
             bulk: OnceLock::new(),
             by_region: Mutex::default(),
             interruption: Interruption::default(),
@@ -209,6 +228,15 @@ impl Connections {
 
     pub(super) fn credentials(&self) -> RenewedCredentials {
         self.credentials.clone()
+    }
+
+    /// A fence for one more bucket.
+    pub(super) fn fence(&self) -> Fence {
+        Fence::new(self.clock.clone())
+    }
+
+    pub(super) fn server(&self) -> Server {
+        self.server.clone()
     }
 
     pub(super) fn patience(&self) -> Patience {
@@ -271,5 +299,6 @@ impl Connections {
             .interceptor(TextHeaders)
             .interceptor(WholeReplies)
             .interceptor(self.tally.clone())
+            .interceptor(self.clock.clone())
     }
 }

@@ -122,6 +122,12 @@ pub enum Cause {
     NotSent,
     /// It was not done when the run had to stop.
     OutOfTime,
+    /// It was not sent, because nothing more may be written to that bucket.
+    Stopped,
+    /// It was carried out, and the bucket has made no version of it.
+    NotVersioned,
+    /// The server does not know what was asked for.
+    NotSupported,
     /// Larger than one copy can be.
     TooLarge,
     /// Refused for another reason, which S3's code and message tell.
@@ -157,6 +163,9 @@ impl Cause {
             Self::ClockSkew => "this machine's clock differs from S3's",
             Self::NotSent => "the request could not be sent",
             Self::OutOfTime => "the run had to stop",
+            Self::Stopped => "the run has stopped there",
+            Self::NotVersioned => "the bucket keeps no versions any more",
+            Self::NotSupported => "the server does not support it",
             Self::TooLarge => "the object is too large",
             Self::Rejected => "S3 refused",
         }
@@ -205,6 +214,20 @@ impl S3Error {
                 message: Some(message),
                 ..Reply::default()
             }),
+        }
+    }
+
+    /// A write that was carried out without making a version.
+    pub(super) fn not_versioned(operation: Operation, bucket: &BucketName) -> Self {
+        let message =
+            "it was written without a version, and what it replaced may be lost".to_owned();
+        let error = Self::ours(operation, bucket, Cause::NotVersioned, message);
+        Self {
+            reply: Box::new(Reply {
+                code: Some("NotVersioned".to_owned()),
+                ..*error.reply
+            }),
+            ..error
         }
     }
 
@@ -293,6 +316,7 @@ pub(super) fn by_code(code: &str, status: u16) -> Cause {
         | "TooManyRequestsException" => Cause::TooBusy,
         "InternalError" | "OperationAborted" | "ConditionalRequestConflict" => Cause::ServerError,
         "RequestTimeout" => Cause::TimedOut,
+        "NotImplemented" => Cause::NotSupported,
         "PermanentRedirect"
         | "TemporaryRedirect"
         | "AuthorizationHeaderMalformed"
@@ -316,7 +340,7 @@ fn by_status(status: u16) -> Cause {
         412 => Cause::ChangedMeanwhile,
         429 | 503 => Cause::TooBusy,
         // What a store does not implement, it does not implement a moment later.
-        501 => Cause::Rejected,
+        501 => Cause::NotSupported,
         500..=599 => Cause::ServerError,
         200..=299 => Cause::Unreadable,
         _ => Cause::Rejected,

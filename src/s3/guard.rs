@@ -15,6 +15,8 @@ use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
+use super::condition::NO_ETAG;
+
 /// A successful reply whose XML does not end where it began.
 #[derive(Debug, thiserror::Error)]
 #[error("the reply was cut short after {0} bytes")]
@@ -174,10 +176,13 @@ impl Intercept for Tally {
 
     fn read_before_transmit(
         &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        if context.request().headers().get("if-match") == Some(NO_ETAG) {
+            return Ok(());
+        }
         let counter = match cfg.load::<Metadata>().map(Metadata::name) {
             _ if cfg.load::<OwnState>().is_some() => return Ok(()),
             Some("ListObjectsV2") => &self.0.list,

@@ -7,7 +7,7 @@ use aws_sdk_s3::operation::head_object::{HeadObjectError, HeadObjectOutput};
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType, ServerSideEncryption};
 
 use super::blank;
-use super::bucket::{Bucket, out_of_time};
+use super::bucket::{Bucket, NO_VERSION, out_of_time};
 use super::error::{Cause, Operation, S3Error};
 use super::page::Row;
 use super::read::believe;
@@ -15,8 +15,24 @@ use super::reason::{self, Reason};
 use super::write::full_checksum;
 use crate::model::{
     ChecksumAlgorithm, Checksums, ETag, Inspection, Key, Object, Properties, StorageClass,
-    SystemHeaders, Tags, Timestamp,
+    SystemHeaders, Tags, Timestamp, VersionId,
 };
+
+/// An object as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurrentVersion {
+    /// What a listing would tell.
+    pub object: Object,
+    /// Its version; none in a bucket that never kept any.
+    pub id: Option<VersionId>,
+}
+
+impl CurrentVersion {
+    /// Whether it was written while the bucket kept no versions: the next such write destroys it.
+    pub fn is_unversioned(&self) -> bool {
+        self.id.as_ref().is_none_or(|id| id.as_str() == NO_VERSION)
+    }
+}
 
 impl Bucket {
     /// What an object of this bucket is now; none if there is no such object.
@@ -24,8 +40,20 @@ impl Bucket {
     /// # Errors
     /// Why S3 refused.
     pub async fn head(&self, key: &Key) -> Result<Option<Object>, S3Error> {
+        let current = self.current(key).await?;
+        Ok(current.map(|current| current.object))
+    }
+
+    /// The current version of an object of this bucket; none if there is no such object.
+    ///
+    /// # Errors
+    /// Why S3 refused.
+    pub async fn current(&self, key: &Key) -> Result<Option<CurrentVersion>, S3Error> {
         match self.look(key, |call| call).await {
-            Ok(reply) => self.row(key, &reply).map(Some),
+            Ok(reply) => Ok(Some(CurrentVersion {
+                object: self.row(key, &reply)?,
+                id: reply.version_id().map(VersionId::new),
+            })),
             Err(error) if error.cause == Cause::Missing => Ok(None),
             Err(error) => Err(error),
         }
@@ -52,6 +80,7 @@ impl Bucket {
             checksums: checksums(&reply),
             etag_is_of_content: has_etag_of_content(&reply),
             tags: reply.tag_count().map(i32::unsigned_abs),
+            version: reply.version_id().map(VersionId::new),
         })
     }
 

@@ -2,31 +2,42 @@
 //! that takes anything from sight.
 //!
 //! It never names a version. Of a bucket that keeps versions that can only add a marker, and the
-//! permission that it needs, `s3:DeleteObject`, allows no more.
+//! permission that it needs, `s3:DeleteObject`, allows no more. Where versioning is suspended it would
+//! destroy a version without an id; so versioning is looked at before, again after each answer that was
+//! lost, and every reply has to name the version of the marker.
 
 use super::blank;
 use super::bucket::Bucket;
+use super::condition::{Condition, is_refused};
 use super::error::{Cause, Operation, S3Error};
-use crate::model::Key;
+use crate::model::{ETag, Key};
 
 /// Rounds of marking and looking.
 const ROUNDS: u32 = 4;
 
 impl Bucket {
-    /// Marks an object of this bucket as deleted. If no answer comes, it is looked at before it is
-    /// marked again: a second marker would do no harm, but would be one too many.
+    /// Marks an object of this bucket as deleted, if it still is the one with that `ETag`. If no answer
+    /// comes, it is looked at before it is marked again: a second marker would do no harm, but would be
+    /// one too many.
     ///
     /// # Errors
-    /// Why S3 refused; a cause that [leaves doubt](Cause::leaves_doubt) when nobody knows.
-    pub async fn mark_deleted(&self, key: &Key) -> Result<(), S3Error> {
+    /// [`Cause::ChangedMeanwhile`] or [`Cause::Missing`] if it is another one or gone, otherwise why S3
+    /// refused; a cause that [leaves doubt](Cause::leaves_doubt) when nobody knows.
+    pub async fn mark_deleted(&self, key: &Key, seen: &ETag) -> Result<(), S3Error> {
+        let condition = Condition::Replace(seen.clone());
         let mut round = 1;
         loop {
-            let error = match self.delete(key).await {
+            let error = match self.delete(key, &condition).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
-            if !error.cause.leaves_doubt() {
+            // The marker whose answer was lost hides what a second one would be bound to.
+            let is_own = error.cause == Cause::Missing && round > 1;
+            if !error.cause.leaves_doubt() && !is_own {
                 return Err(error);
+            }
+            if !self.still_keeps_versions().await? {
+                return Err(S3Error::not_versioned(error.operation, &self.name).about(key));
             }
             match self.head(key).await? {
                 None => return Ok(()),
@@ -40,9 +51,22 @@ impl Bucket {
         }
     }
 
-    async fn delete(&self, key: &Key) -> Result<(), S3Error> {
+    async fn delete(&self, key: &Key, condition: &Condition) -> Result<(), S3Error> {
+        let condition = self.server.usable(condition);
+        let sent = self.send_delete(key, condition).await;
+        if !is_refused(&sent, condition) {
+            return sent;
+        }
+        let again = self.send_delete(key, &Condition::Always).await;
+        self.server.refused(&again);
+        again
+    }
+
+    async fn send_delete(&self, key: &Key, condition: &Condition) -> Result<(), S3Error> {
         let operation = Operation::DeleteObject;
         let _place = self.paces.copies.place().await;
+        self.admit_write(operation).await?;
+        let (_, if_match) = condition.headers();
         let placed = key.clone();
         let call = self
             .clients
@@ -50,6 +74,7 @@ impl Bucket {
             .delete_object()
             .bucket(self.name.as_str())
             .key(blank::sendable(key))
+            .set_if_match(if_match)
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
             .mutate_request(move |request| blank::restore(request, &placed));
@@ -57,12 +82,13 @@ impl Bucket {
             .send(operation, call.send())
             .await
             .map_err(|error| error.about(key))?;
+        self.version_of_write(operation, reply.version_id())
+            .map_err(|error| error.about(key))?;
         if reply.delete_marker() == Some(true) {
             return Ok(());
         }
-        let message =
-            "success was reported without a delete marker; does the bucket still keep versions?";
-        let error = S3Error::ours(operation, &self.name, Cause::Rejected, message.to_owned());
+        let message = "success was reported without a delete marker".to_owned();
+        let error = S3Error::ours(operation, &self.name, Cause::Rejected, message);
         Err(error.about(key))
     }
 }

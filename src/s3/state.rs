@@ -12,12 +12,14 @@ use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
+use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::StorageClass;
 use tokio::time::timeout;
 
 use super::bucket::{Bucket, out_of_time};
+use super::condition::Condition;
 use super::error::{Cause, Operation, S3Error};
+use super::fence;
 use super::write::{Written, encryption};
 use crate::model::{ETag, Key, Timestamp, VersionId};
 
@@ -59,17 +61,6 @@ pub struct Listed {
     pub state: Option<(ETag, Timestamp)>,
     /// When S3 answered, by the same clock.
     pub at: Timestamp,
-}
-
-/// What must hold for an object to be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// Nothing.
-    Always,
-    /// There is none of that key.
-    Create,
-    /// The one of that key is this one.
-    Replace(ETag),
 }
 
 /// What is written.
@@ -153,7 +144,8 @@ impl Bucket {
         })
     }
 
-    /// Writes an object of the program's own.
+    /// Writes an object of the program's own. If the reply shows that the bucket keeps no versions any
+    /// more, the fence of the bucket is closed.
     ///
     /// # Errors
     /// [`Cause::ChangedMeanwhile`] if the condition does not hold, otherwise why S3 refused; a cause
@@ -262,11 +254,7 @@ impl Bucket {
     ) -> Result<Written, S3Error> {
         let operation = Operation::PutObject;
         let (algorithm, kms_key) = encryption(contents.kms_key);
-        let (none_match, if_match) = match condition {
-            Condition::Always => (None, None),
-            Condition::Create => (Some("*".to_owned()), None),
-            Condition::Replace(etag) => (None, Some(etag.quoted())),
-        };
+        let (none_match, if_match) = condition.headers();
         let call = self
             .clients
             .unrepeatable
@@ -292,7 +280,8 @@ impl Bucket {
             let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
             return Err(error.about(key));
         };
-        let version = reply.version_id().map(VersionId::new);
+        // What was written is there all the same; nothing of the user's was replaced by it.
+        let version = self.version_of_write(operation, reply.version_id()).ok();
         Ok(Written::of(ETag::new(etag), version))
     }
 }
@@ -344,12 +333,7 @@ impl Intercept for ReplyDate {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let told = context
-            .response()
-            .headers()
-            .get("date")
-            .and_then(|date| DateTime::from_str(date, DateTimeFormat::HttpDate).ok())
-            .and_then(|date| date.to_millis().ok());
+        let told = fence::date(context.response());
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = told.map(Timestamp::from_millis);
         Ok(())
     }

@@ -10,11 +10,10 @@ use aws_sdk_s3::types::{
 
 use super::blank;
 use super::bucket::{Bucket, out_of_time};
+use super::condition::{Condition, is_refused};
 use super::error::{Cause, Operation, S3Error};
 use super::write::{Target, Written, encryption};
-use crate::model::{
-    Checksum, ChecksumAlgorithm, ETag, Key, Object, Part, Phase, Properties, Tags, VersionId,
-};
+use crate::model::{Checksum, ChecksumAlgorithm, ETag, Key, Object, Part, Phase, Properties, Tags};
 
 /// A multi-part copy that was begun and has to be completed or aborted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +42,7 @@ impl Bucket {
         let placed = target.key.clone();
         let expires = headers.expires;
         let operation = Operation::CreateMultipartUpload;
+        self.admit_write(operation).await?;
         let call = self
             .clients
             .repeatable
@@ -108,6 +108,7 @@ impl Bucket {
         if self.limit.has_stopped() {
             return Err(out_of_time(operation, &self.name).about(&object.key));
         }
+        self.admit_write(operation).await?;
         let number = i32::try_from(part.number).unwrap_or(i32::MAX);
         let placed = upload.key.clone();
         let timeouts = TimeoutConfig::builder()
@@ -140,17 +141,44 @@ impl Bucket {
         })
     }
 
-    /// Puts the parts together. S3 itself refuses if size or checksum are not those of the source.
+    /// Puts the parts together, if what lies there is what was seen. S3 itself refuses if size or
+    /// checksum are not those of the source.
     ///
     /// # Errors
-    /// Why S3 refused; a cause that [leaves doubt](Cause::leaves_doubt) when it may have been done.
+    /// [`Cause::ChangedMeanwhile`] or [`Cause::Missing`] if the target is another one, otherwise why S3
+    /// refused; a cause that [leaves doubt](Cause::leaves_doubt) when it may have been done.
     pub async fn complete_upload(
         &self,
         upload: &Upload,
         parts: &[ETag],
         properties: &Properties,
+        condition: &Condition,
+    ) -> Result<Written, S3Error> {
+        let condition = self.server.usable(condition);
+        let sent = self
+            .send_completion(upload, parts, properties, condition)
+            .await;
+        if !is_refused(&sent, condition) {
+            return sent;
+        }
+        let condition = &Condition::Always;
+        let again = self
+            .send_completion(upload, parts, properties, condition)
+            .await;
+        self.server.refused(&again);
+        again
+    }
+
+    async fn send_completion(
+        &self,
+        upload: &Upload,
+        parts: &[ETag],
+        properties: &Properties,
+        condition: &Condition,
     ) -> Result<Written, S3Error> {
         let operation = Operation::CompleteMultipartUpload;
+        self.admit_write(operation).await?;
+        let (none_match, if_match) = condition.headers();
         let completed = (1..).zip(parts).map(|(number, etag)| {
             let part = CompletedPart::builder().part_number(number);
             part.e_tag(etag.quoted()).build()
@@ -169,6 +197,8 @@ impl Bucket {
             .key(blank::sendable(&upload.key))
             .upload_id(&upload.id)
             .multipart_upload(completed.build())
+            .set_if_none_match(none_match)
+            .set_if_match(if_match)
             .mpu_object_size(i64::try_from(properties.object.size).unwrap_or(i64::MAX))
             .checksum_type(ChecksumType::FullObject)
             .set_checksum_crc32(crc32)
@@ -187,10 +217,13 @@ impl Bucket {
             let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
             return Err(error.about(&upload.about));
         };
+        let version = self
+            .version_of_write(operation, reply.version_id())
+            .map_err(|error| error.about(&upload.about))?;
         Ok(Written {
             // S3 has checked it.
             checksum: properties.checksum.clone(),
-            ..Written::of(ETag::new(etag), reply.version_id().map(VersionId::new))
+            ..Written::of(ETag::new(etag), Some(version))
         })
     }
 

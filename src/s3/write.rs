@@ -9,6 +9,7 @@ use aws_sdk_s3::types::{
 
 use super::blank;
 use super::bucket::Bucket;
+use super::condition::{Condition, is_refused};
 use super::error::{Cause, Operation, S3Error};
 use crate::model::{
     Checksum, ChecksumAlgorithm, ETag, Key, Object, StorageClass, Timestamp, VersionId,
@@ -28,6 +29,8 @@ pub struct Target<'a> {
     pub kms_key: Option<&'a str>,
     /// Where a website redirects requests for it: the one header that S3 does not copy.
     pub website_redirect: Option<&'a str>,
+    /// What must lie there for it to be written.
+    pub condition: &'a Condition,
 }
 
 /// A copy that S3 has confirmed.
@@ -59,12 +62,38 @@ impl Written {
 }
 
 impl Bucket {
-    /// Copies an object into this bucket, with metadata and tags, if it still is what was listed.
+    /// Copies an object into this bucket, with metadata and tags, if it still is what was listed, and
+    /// if its target is.
     ///
     /// # Errors
-    /// Why S3 refused; a cause that [leaves doubt](Cause::leaves_doubt) when the copy may have been
-    /// made all the same.
+    /// [`Cause::ChangedMeanwhile`] or [`Cause::Missing`] if one of them is not, otherwise why S3 refused;
+    /// a cause that [leaves doubt](Cause::leaves_doubt) when the copy may have been made all the same.
     pub async fn copy(
+        &self,
+        source: &Bucket,
+        object: &Object,
+        target: Target<'_>,
+    ) -> Result<Written, S3Error> {
+        let condition = self.server.usable(target.condition);
+        let target = Target {
+            condition,
+            ..target
+        };
+        let sent = self.send_copy(source, object, target).await;
+        if !is_refused(&sent, condition) {
+            return sent;
+        }
+        let condition = &Condition::Always;
+        let target = Target {
+            condition,
+            ..target
+        };
+        let again = self.send_copy(source, object, target).await;
+        self.server.refused(&again);
+        again
+    }
+
+    async fn send_copy(
         &self,
         source: &Bucket,
         object: &Object,
@@ -72,6 +101,8 @@ impl Bucket {
     ) -> Result<Written, S3Error> {
         let operation = Operation::CopyObject;
         let _place = self.paces.copies.place().await;
+        self.admit_write(operation).await?;
+        let (none_match, if_match) = target.condition.headers();
         let (algorithm, kms_key) = encryption(target.kms_key);
         let placed = target.key.clone();
         let mut call = self
@@ -82,6 +113,8 @@ impl Bucket {
             .key(blank::sendable(target.key))
             .copy_source(object.key.copy_source(source.name.as_str(), None))
             .copy_source_if_match(object.etag.quoted())
+            .set_if_none_match(none_match)
+            .set_if_match(if_match)
             .metadata_directive(MetadataDirective::Copy)
             .tagging_directive(TaggingDirective::Copy)
             .set_website_redirect_location(target.website_redirect.map(str::to_owned))
@@ -111,12 +144,15 @@ impl Bucket {
             let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
             return Err(error.about(&object.key));
         };
+        let version = self
+            .version_of_write(operation, reply.version_id())
+            .map_err(|error| error.about(&object.key))?;
         Ok(Written {
             etag: ETag::new(etag),
             modified: result
                 .and_then(|result| result.last_modified()?.to_millis().ok())
                 .map(Timestamp::from_millis),
-            version: reply.version_id().map(VersionId::new),
+            version: Some(version),
             source_version: reply.copy_source_version_id().map(VersionId::new),
             checksum: result.and_then(|result| {
                 full_checksum(

@@ -185,6 +185,7 @@ mod tests {
             },
             etag_is_of_content: true,
             tags: None,
+            version: None,
         }
     }
 

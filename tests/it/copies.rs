@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use s3_sim::{Effect, Encryption, Fault, Put, Verb};
+use s3_sim::{Content, Effect, Encryption, Fault, Put, Verb};
 use serde_json::Value;
 
 use crate::world::{BACKUP, PRIMARY, World, count, counts};
@@ -112,6 +112,32 @@ async fn an_object_that_keeps_changing_is_an_error() {
     assert_eq!(counts(&result), [1, 0, 0, 0, 0, 1]);
     assert_eq!(result["failures"][0]["code"], "PreconditionFailed");
     assert!(world.keys(BACKUP).is_empty());
+}
+
+#[tokio::test]
+async fn what_is_not_found_has_vanished_only_if_a_second_look_finds_none() {
+    for verb in [
+        Verb::CopyObject,
+        Verb::UploadPartCopy,
+        Verb::GetObjectTagging,
+    ] {
+        let world = World::new().with("BACKUP_MULTIPART_THRESHOLD", "5 MiB");
+        world.put_object(
+            "k",
+            match verb {
+                Verb::CopyObject => Put::new("1"),
+                _ => Put::new(Content::generated(1, 6 * 1024 * 1024)).content_type("a/b"),
+            },
+        );
+        let missing = Effect::status(404, "NoSuchKey", "The specified key does not exist.");
+        let struck = world.sim.fault(Fault::on(verb).nth(1), missing);
+
+        let result = world.backup().await;
+
+        assert_eq!(struck.count(), 1);
+        assert_eq!(counts(&result), [1, 1, 0, 0, 0, 0], "{verb:?}: {result}");
+        assert!(world.is_backed_up("k"), "{verb:?}");
+    }
 }
 
 #[tokio::test]

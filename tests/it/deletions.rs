@@ -108,7 +108,7 @@ async fn what_is_gone_is_marked_and_its_versions_stay() {
     let expected = json!({"due": 1, "percent": 33.3, "keys": [key(0)], "held": null,
         "confirm": null, "postponed": null});
     assert_eq!(result["deletions"], expected);
-    assert_eq!(result["requests"], json!({"list": 2, "copy": 0, "head": 1}));
+    assert_eq!(result["requests"], json!({"list": 2, "copy": 0, "head": 2}));
     assert_eq!(world.keys(BACKUP), [key(1), key(2)]);
     let versions = world.sim.versions(BACKUP, &key(0));
     assert_eq!(versions.len(), 3);
@@ -244,6 +244,21 @@ async fn a_marker_that_was_not_placed_is_placed_again() {
 
     assert_eq!((marked(&result), count(&result, "errors")), (1, 0));
     assert_eq!(world.keys(BACKUP), [key(1)]);
+}
+
+#[tokio::test]
+async fn a_success_without_a_marker_is_an_error() {
+    let world = marking(3).await;
+    delete(&world, 1);
+    let success = Effect::status(204, "", "");
+    world.sim.fault(Fault::on(Verb::DeleteObject), success);
+
+    let result = world.backup().await;
+
+    assert_eq!((marked(&result), count(&result, "errors") > 0), (0, true));
+    assert_eq!(result["failures"][0]["key"], key(0), "{result}");
+    assert!(world.keys(BACKUP).contains(&key(0)));
+    assert_adds_up(&result);
 }
 
 #[tokio::test]
@@ -725,7 +740,7 @@ async fn more_than_are_kept_in_mind_are_found_by_a_second_listing() {
     assert_eq!(result["status"], "complete", "{result}");
     assert_eq!((marked(&result), markers(&world)), (1200, 1200));
     assert_eq!(world.keys(BACKUP), world.keys(PRIMARY));
-    assert_eq!(count(&result["requests"], "head"), 1200);
+    assert_eq!(count(&result["requests"], "head"), 2 * 1200);
     assert_eq!(count(&result["requests"], "list"), 6);
 }
 

@@ -255,6 +255,88 @@ async fn a_torn_copy_is_refused_by_s3_itself() {
 }
 
 #[tokio::test]
+async fn a_torn_copy_of_an_object_without_a_checksum_is_refused_by_its_size() {
+    let world = world();
+    world.put_object("k", large(1).without_checksum());
+    let tear = Effect::before(|sim| sim.cut_part(BACKUP, "k", 3));
+    world
+        .sim
+        .fault(Fault::on(Verb::CompleteMultipartUpload), tear);
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [1, 0, 0, 0, 0, 1], "{result}");
+    assert_eq!(
+        result["failures"][0]["operation"],
+        "CompleteMultipartUpload"
+    );
+    assert!(world.keys(BACKUP).is_empty());
+    assert!(world.sim.uploads(BACKUP).is_empty());
+}
+
+/// An object whose metadata and tags say which one it is.
+fn colored(seed: u64, color: &str) -> Put {
+    let put = large(seed).content_type("a/b");
+    put.meta("color", color).tag("color", color)
+}
+
+#[tokio::test]
+async fn headers_metadata_tags_and_bytes_of_a_large_copy_are_of_one_object() {
+    let points = [
+        (Verb::HeadObject, 1),
+        (Verb::HeadObject, 2),
+        (Verb::HeadObject, 3),
+        (Verb::GetObjectTagging, 1),
+        (Verb::CreateMultipartUpload, 1),
+        (Verb::UploadPartCopy, 2),
+        (Verb::CompleteMultipartUpload, 1),
+    ];
+    let others: [fn() -> Put; 3] = [
+        || colored(2, "blue"),
+        || colored(1, "blue"),
+        || {
+            Put::new("small")
+                .content_type("a/b")
+                .meta("color", "blue")
+                .tag("color", "blue")
+        },
+    ];
+    for (verb, nth) in points {
+        for after in [false, true] {
+            for (number, other) in others.into_iter().enumerate() {
+                let name = format!("object {number}, {verb:?} {nth}, after: {after}");
+                let world = world();
+                world.put_object("k", colored(1, "red"));
+                let overwrite = move |sim: &s3_sim::Backdoor| {
+                    sim.clock().advance(Duration::from_secs(2));
+                    sim.put_object(PRIMARY, "k", other());
+                };
+                let effect = if after {
+                    Effect::after(overwrite)
+                } else {
+                    Effect::before(overwrite)
+                };
+                world.sim.fault(Fault::on(verb).nth(nth), effect);
+
+                let first = world.backup().await;
+                world.sim.clear_faults();
+
+                assert_eq!(first["status"], "complete", "{name}: {first}");
+                let backup = world.backup_of("k");
+                let color = &backup.metadata["color"];
+                assert_eq!(&backup.tags["color"], color, "{name}: {first}");
+                if color == "red" {
+                    assert_eq!(backup.content, Content::generated(1, 20 * MIB), "{name}");
+                }
+                let second = world.backup().await;
+                assert_eq!(second["status"], "complete", "{name}: {second}");
+                assert!(world.is_backed_up("k"), "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_composite_checksum_becomes_a_full_one() {
     let world = world();
     let composite = large(1).checksum(s3_sim::Algorithm::Sha256, s3_sim::ChecksumKind::Composite);

@@ -2,6 +2,7 @@
 
 mod backup;
 mod cli;
+mod conditions;
 mod connections;
 mod contract;
 mod copies;
@@ -39,4 +40,5 @@ mod snapshots;
 mod state;
 mod terminal;
 mod verify;
+mod versioning;
 mod world;

@@ -82,7 +82,7 @@ async fn what_is_too_busy_was_asked_until_the_retries_ran_out() {
 }
 
 #[tokio::test]
-async fn what_a_store_does_not_implement_is_asked_for_once() {
+async fn what_a_store_does_not_implement_is_asked_for_once_and_once_more_without_its_condition() {
     let world = world(Sim::start(), 1);
     let effect = Effect::status(501, "NotImplemented", "Not implemented.");
     world.sim.fault(Fault::on(Verb::CopyObject), effect);
@@ -90,7 +90,7 @@ async fn what_a_store_does_not_implement_is_asked_for_once() {
     let result = world.backup().await;
 
     assert_eq!(counts(&result), [1, 0, 0, 0, 0, 1]);
-    assert_eq!(world.sim.ledger().count(Verb::CopyObject), 1);
+    assert_eq!(world.sim.ledger().count(Verb::CopyObject), 2);
 }
 
 #[tokio::test]

@@ -228,7 +228,10 @@ fn conditions_on_the_target_are_obeyed_ignored_or_refused() {
 
     assert_eq!([none, another].map(status), [412, 412]);
     let nothing = copy(&sim, "primary/a", "/backup/b", &[another]);
-    assert_eq!((nothing.status, nothing.element("Code")), (404, "NoSuchKey"));
+    assert_eq!(
+        (nothing.status, nothing.element("Code")),
+        (404, "NoSuchKey")
+    );
     assert_eq!(copy(&sim, "primary/a", "/backup/b", &[none]).status, 200);
     assert_eq!(status(("if-match", &old)), 200);
     set(TargetConditions::Refused);
