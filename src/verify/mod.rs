@@ -13,11 +13,11 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt, stream};
 
-use crate::copy::{self, Copier, Done, Outcome, Settled};
+use crate::copy::{self, Copier, Done, Failure, Outcome, Settled};
 use crate::diff::{self, Action, Joined, Known, Page, Reason, Refusal, SkipReason};
 use crate::filter::Filter;
 use crate::list::Section;
-use crate::model::{Census, Compared, Key, Object, Verdict};
+use crate::model::{Census, Compared, Key, Object, Property, Verdict};
 use crate::plan::Check;
 use crate::s3::{Operation, S3Error};
 use crate::snapshot::Stored;
@@ -182,6 +182,7 @@ impl Verifier {
         if !self.takes_requests(&compared.verdict) {
             return Outcome::Verified(compared);
         }
+        let copied = object.clone();
         let copy = Action::Copy {
             object,
             backup,
@@ -194,14 +195,48 @@ impl Verifier {
         } else {
             self.copier.preview(copy).await.outcome
         };
+        self.treated(&copied, compared, treated).await
+    }
+
+    /// What a verification says of an object of which this has become.
+    async fn treated(&self, object: &Object, compared: Compared, treated: Outcome) -> Outcome {
         match treated {
-            Outcome::Copied { copied, .. } => Outcome::Verified(Compared {
-                repaired: Some(copied),
-                ..compared
-            }),
+            Outcome::Copied { copied, .. } => {
+                let repaired = Compared {
+                    repaired: Some(copied),
+                    ..compared
+                };
+                match self.left_wrong(object, &repaired).await {
+                    None => Outcome::Verified(repaired),
+                    Some(outcome) => outcome,
+                }
+            }
+            // Another run has copied it meanwhile.
+            Outcome::Unchanged { .. } => match self.compare(object, None).await {
+                Ok(verdict) => Outcome::Verified(Compared {
+                    verdict,
+                    ..compared
+                }),
+                Err(outcome) => outcome,
+            },
             Outcome::Due { .. } => Outcome::Verified(compared),
             other => other,
         }
+    }
+
+    /// Looks once more at an object that was looked at before its backup was repaired. What became of it
+    /// instead, if they still differ.
+    async fn left_wrong(&self, object: &Object, repaired: &Compared) -> Option<Outcome> {
+        if !repaired.deep {
+            return None;
+        }
+        let differ = match self.compare(object, None).await {
+            Ok(Verdict::Different(differ)) => differ,
+            Ok(Verdict::Missing) => Vec::new(),
+            Ok(Verdict::Equal(_) | Verdict::CannotTell(_) | Verdict::Extra) => return None,
+            Err(outcome) => return Some(outcome),
+        };
+        Some(copy::failed(object, still_different(object, &differ)))
     }
 
     async fn compare(
@@ -217,6 +252,29 @@ impl Verifier {
             recorded,
         };
         pair.compare().await
+    }
+}
+
+/// What a copy does not carry over, a second one does not either.
+fn still_different(object: &Object, differ: &[Property]) -> Failure {
+    let names: Vec<&str> = differ.iter().map(|property| property.name()).collect();
+    let key = &object.key;
+    let message = match names.as_slice() {
+        [] => format!("{key} was copied, and its backup is missing again"),
+        names => format!(
+            "{key} was copied, and its backup still differs in {}",
+            names.join(", ")
+        ),
+    };
+    Failure {
+        key: Some(key.clone()),
+        operation: Operation::CopyObject.name(),
+        code: Some("StillDifferent".to_owned()),
+        message,
+        advice:
+            "verify it again; if it stays, look at both with s3api head-object for who changes them"
+                .to_owned(),
+        request_id: None,
     }
 }
 

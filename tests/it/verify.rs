@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use s3_sim::{Algorithm, ChecksumKind, Class, Content, Effect, Encryption, Fault, Put, Sim, Verb};
+use s3_sim::{
+    Algorithm, ChecksumKind, Class, Content, Effect, Encryption, Fault, Put, Sim, SystemHeaders,
+    Verb,
+};
 use serde_json::{Value, json};
 
 use crate::lease;
@@ -504,6 +507,58 @@ async fn a_class_counts_only_if_copies_keep_it_and_no_lifecycle_explains_it() {
     assert_eq!(objects(&kept)["other"], found("different", "storage_class"));
     assert_eq!(verdicts(&kept), [1, 1, 0, 0, 0, 0]);
     assert_eq!(verdicts(&fixed), [2, 0, 0, 0, 0, 0]);
+}
+
+fn with_redirect(content: impl Into<Content>) -> Put {
+    Put::new(content).headers(SystemHeaders {
+        website_redirect: Some("/there".to_owned()),
+        ..SystemHeaders::default()
+    })
+}
+
+#[tokio::test]
+async fn a_large_object_with_hidden_metadata_keeps_its_redirect() {
+    let world = World::new().with("BACKUP_MULTIPART_THRESHOLD", "5 MiB");
+    let object = || with_redirect(Content::generated(1, 6 * 1024 * 1024)).meta("hidden", "a\u{7}b");
+    world.put_object("k", object());
+    world.put_object("wrong", object());
+    world.backup().await;
+    let backup = Put::new(Content::generated(1, 6 * 1024 * 1024)).meta("hidden", "a\u{7}b");
+    world.sim.put_object(BACKUP, "wrong", backup);
+
+    let request = json!({"operation": "verify", "deep": true, "repair": true});
+    let result = world.run(request).await;
+
+    assert_eq!(result["verified"]["repaired"], 1, "{result}");
+    for key in ["k", "wrong"] {
+        let backup = world.backup_of(key);
+        assert_eq!(backup.headers.website_redirect.as_deref(), Some("/there"));
+    }
+}
+
+#[tokio::test]
+async fn a_repair_that_leaves_a_difference_is_an_error_and_no_repair() {
+    let world = World::new();
+    world.put_object("k", Put::new("1").tag("a", "b"));
+    world.put_object("l", Put::new("1").tag("a", "b"));
+    world.backup().await;
+    world.sim.set_tags(BACKUP, "k", &[]);
+    world.sim.set_tags(BACKUP, "l", &[]);
+    // The copy does not bring the tag along, or somebody takes it away at once.
+    let again = Effect::after(|sim| sim.set_tags(BACKUP, "k", &[("a", "other")]));
+    world.sim.fault(Fault::on(Verb::CopyObject).key("k"), again);
+
+    let request = json!({"operation": "verify", "deep": true, "repair": true});
+    let result = world.run(request).await;
+
+    assert_eq!(result["verified"]["repaired"], 1, "{result}");
+    assert_eq!(count(&result, "errors"), 1);
+    let failure = &result["failures"][0];
+    assert_eq!(
+        (&failure["key"], &failure["code"]),
+        (&json!("k"), &json!("StillDifferent"))
+    );
+    assert_eq!(result["status"], "incomplete");
 }
 
 #[tokio::test]
