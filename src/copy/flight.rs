@@ -174,7 +174,7 @@ impl Flight {
                     }
                 }
             };
-            let work = guarded(Operation::CopyObject, given_up.key.as_ref(), work).await;
+            let work = guarded(Operation::CopyObject, given_up.key.as_ref(), Box::pin(work)).await;
             let (settled, forecast) =
                 work.unwrap_or_else(|failure| (Outcome::Failed { listed, failure }.into(), None));
             match settled.outcome {
