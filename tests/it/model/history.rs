@@ -260,7 +260,7 @@ impl History {
         let mut run = Run::of(job);
         run.is_unversioned = true;
         self.hook(moment, |sim| {
-            sim.set_versioning(BACKUP, Versioning::Suspended)
+            sim.set_versioning(BACKUP, Versioning::Suspended);
         });
         self.wait(2);
         let _ = self.invoke(&run, &json!({}), None).await;

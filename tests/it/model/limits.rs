@@ -102,7 +102,9 @@ impl Limits {
         let of_object = row.source_etag.as_str() == object.etag
             && row.size == object.size()
             && row.source_modified.as_seconds() == seconds(object);
-        let written = row.backup_modified.map(|date| date.as_seconds());
+        let written = row
+            .backup_modified
+            .map(s3_backup::model::Timestamp::as_seconds);
         let same_copy = row.backup_etag.as_str() == backup.etag && row.size == backup.size();
         let of_backup = same_copy && written.is_none_or(|date| date == seconds(backup));
         match (of_object, of_backup) {

@@ -13,10 +13,6 @@ pub const KEYS: [&str; 13] = [
 /// What runs are narrowed to; the last one leaves nothing.
 pub const PREFIXES: [&str; 5] = ["a", "a/", "b", "é", "nothing"];
 
-/// Whether machines and the keeping of versions are suspended: once each write is bound to its target, and a reply
-/// without a version stops a run.
-const SUSPENDS: bool = false;
-
 const MIB: u64 = 1024 * 1024;
 const BODIES: usize = 6;
 /// Those of them that are copied in one call.
@@ -250,15 +246,6 @@ impl Change {
     }
 }
 
-/// What is only played where runs can live with it.
-fn suspension(step: Step) -> Step {
-    if SUSPENDS {
-        step
-    } else {
-        Step::Wait { seconds: 0 }
-    }
-}
-
 pub fn step() -> impl Strategy<Value = Step> {
     let job = 0..2_usize;
     let milliseconds = |range: Range<u64>| range.prop_map(Duration::from_millis);
@@ -275,9 +262,9 @@ pub fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(job, asked, trouble)| Step::Run { job, asked, trouble }),
         2 => (job.clone(), moment(), change())
             .prop_map(|(job, moment, change)| Step::Beside { job, moment, change }),
-        1 => (job.clone(), moment()).prop_map(|(job, moment)| suspension(Step::Unversion { job, moment })),
+        1 => (job.clone(), moment()).prop_map(|(job, moment)| Step::Unversion { job, moment }),
         1 => (job.clone(), 1..5_usize, proptest::collection::vec(change(), 0..4), any::<bool>())
-            .prop_map(|(job, outcomes, changes, other)| suspension(Step::Suspend { job, outcomes, changes, other })),
+            .prop_map(|(job, outcomes, changes, other)| Step::Suspend { job, outcomes, changes, other }),
         1 => (job.clone(), prefix()).prop_map(|(job, prefix)| Step::Repair { job, prefix }),
         1 => (job.clone(), milliseconds(0..30)).prop_map(|(job, after)| Step::Kill { job, after }),
         3 => (job, milliseconds(0..40), any::<bool>())
