@@ -111,7 +111,7 @@ impl Bucket {
         if !self.server.is_unknown.swap(false, Ordering::Relaxed) {
             return;
         }
-        let sent = self
+        let call = self
             .clients
             .unrepeatable
             .copy_object()
@@ -119,18 +119,11 @@ impl Bucket {
             .key(target.as_str())
             .copy_source(own.copy_source(self.name.as_str(), None))
             .if_match(NO_ETAG)
-            .set_expected_bucket_owner(self.owner.clone())
-            .send()
-            .await;
-        let found = match sent {
+            .set_expected_bucket_owner(self.owner.clone());
+        let found = match self.send(Operation::CopyObject, call.send()).await {
             Ok(_) => Server::IGNORES,
-            Err(error) => {
-                let error = S3Error::from_sdk(Operation::CopyObject, &self.name, &error);
-                if error.cause != Cause::NotSupported {
-                    return;
-                }
-                Server::REFUSES
-            }
+            Err(error) if error.cause == Cause::NotSupported => Server::REFUSES,
+            Err(_) => return,
         };
         self.server.obedience.store(found, Ordering::Relaxed);
     }

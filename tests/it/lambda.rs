@@ -140,7 +140,9 @@ fn a_key_cannot_forge_a_line_of_the_log() {
 fn a_sigterm_ends_a_run_with_its_result_and_gives_the_lease_back() {
     let world = World::new();
     world.put("k", "1");
-    let stalls = world.sim.fault(Fault::on(Verb::CopyObject), Effect::Stall);
+    let stalls = world
+        .sim
+        .fault(Fault::on(Verb::CopyObject).key("k"), Effect::Stall);
     let vars = [("SOURCE_BUCKET", PRIMARY), ("DESTINATION_BUCKET", BACKUP)];
     let mut function = Function::start(&world, &vars, vec!["{}".to_owned()]);
     while stalls.count() == 0 {

@@ -108,9 +108,19 @@ async fn a_bucket_that_is_refused_is_told_with_the_code_and_its_own_advice() {
 
         let told = format!("cannot reach bucket primary: {cause} ({code}: {message}); ");
         assert_told(&text, &[&told, advice]);
+        // Refused credentials are asked for once more; nothing else is repeated.
+        let of_credentials = [
+            "ExpiredToken",
+            "InvalidAccessKeyId",
+            "InvalidToken",
+            "TokenRefreshRequired",
+        ];
+        let most = if of_credentials.contains(&code) { 2 } else { 1 };
         let sent = world.sim.ledger();
-        assert_eq!(sent.count(Verb::HeadBucket), 1, "{code}");
-        assert_eq!(sent.count(Verb::ListObjectsV2), 1, "{code}");
+        for verb in [Verb::HeadBucket, Verb::ListObjectsV2] {
+            let count = sent.count(verb);
+            assert!((1..=most).contains(&count), "{code}: {count} {verb:?}");
+        }
     }
 }
 

@@ -895,13 +895,17 @@ async fn a_look_in_hand_at_the_deadline_is_given_up_and_proves_nothing() {
 
 #[tokio::test]
 async fn a_sample_and_a_repair_are_continued_as_they_were_asked_for() {
-    let world = World::new();
-    for n in 0..60 {
-        world.put(&format!("{n:02}"), "1");
+    let sim = Sim::builder()
+        .page_size_max(5)
+        .latency(Class::List, Duration::from_millis(100))
+        .start();
+    let world = World::around(sim);
+    for n in 0..300 {
+        world.put(&format!("{n:03}"), "1");
     }
     let asked = json!({"operation": "verify", "sample": "1/2", "part": 2, "repair": true});
 
-    let stopped = within(&world, Duration::ZERO, &asked).await;
+    let stopped = within(&world, Duration::from_secs(1), &asked).await;
     let next = json!({"operation": "continue", "cursor": stopped["cursor"]});
     let last = world.invoke(next).await.unwrap();
 
@@ -909,8 +913,8 @@ async fn a_sample_and_a_repair_are_continued_as_they_were_asked_for() {
     assert_eq!(stopped["cursor"]["verify"], words);
     assert_eq!(last["verified"]["part"], 2);
     let repaired = |result: &Value| verdicts(result)[5];
-    assert_eq!(repaired(&stopped) + repaired(&last), 60);
-    assert_eq!(world.equal(), 60);
+    assert_eq!(repaired(&stopped) + repaired(&last), 300);
+    assert_eq!(world.equal(), 300);
 }
 
 #[tokio::test]
