@@ -6,7 +6,7 @@ from pathlib import Path
 
 import odd_keys
 import pytest
-from local import Aws, Stack
+from local import Aws, Stack, next_second
 
 COMPLETE, COULD_NOT_RUN, USAGE, INCOMPLETE = 0, 1, 2, 3
 
@@ -20,6 +20,7 @@ class Terminal:
         self.backup = aws.new_bucket(f"{name}-backup", versioned=True)
 
     def run(self, *flags: str) -> subprocess.CompletedProcess:
+        next_second()
         return self.aws.run(self.command, "run", "--source", self.source, "--destination", self.backup, *flags)
 
 
