@@ -98,10 +98,9 @@ impl History {
     /// the same: its `ETag` is in a listing.
     async fn condition_unread(&self) -> Condition {
         let key = self.job.key(LATEST);
-        let listed = self.bucket.list_state(&key, None, 1).await;
-        let listed = listed.unwrap_or_default().into_iter().next();
-        match listed.filter(|object| object.key == key) {
-            Some(object) => Condition::Replace(object.etag),
+        let listed = self.bucket.list_one_state(&key).await;
+        match listed.ok().and_then(|listed| listed.state) {
+            Some((etag, _)) => Condition::Replace(etag),
             None => Condition::Create,
         }
     }
