@@ -304,6 +304,7 @@ fn stored(store: &mut Store, bucket: &str, put: Put, now: Stamp) -> Stored {
         Box::new(Restore {
             ready: now,
             expires: Some(now.plus(RESTORED_FOR)),
+            takes: Duration::ZERO,
         })
     });
     stored.checksum = match put.checksum {

@@ -52,6 +52,9 @@ pub struct BucketOptions {
     pub tells_tag_counts: bool,
     /// What becomes of conditions on the target of a copy, a completion or a delete.
     pub target_conditions: TargetConditions,
+    /// Whether there is capacity for Expedited retrievals: without it they are answered 503
+    /// GlacierExpeditedRetrievalNotAvailable.
+    pub expedites: bool,
 }
 
 impl Default for BucketOptions {
@@ -64,6 +67,7 @@ impl Default for BucketOptions {
             population: None,
             tells_tag_counts: true,
             target_conditions: TargetConditions::Obeyed,
+            expedites: true,
         }
     }
 }

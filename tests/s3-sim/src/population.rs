@@ -36,10 +36,15 @@ pub struct Population {
     pub seed: u64,
     /// The date of every object.
     pub modified: SystemTime,
+    /// How many versions each has in a versioned bucket, each a day older than the one before.
+    pub versions: u64,
 }
 
 /// Ids of generated versions lie above all others.
 const GENERATED: u64 = 1 << 63;
+/// Where the age of a generated version stands in its id, above the index.
+const AGE_SHIFT: u32 = 48;
+const DAY: Duration = Duration::from_secs(86_400);
 
 impl Population {
     /// `count` objects of 1,000 bytes, written in January 2026.
@@ -50,6 +55,7 @@ impl Population {
             size: 1_000,
             seed: 1,
             modified: UNIX_EPOCH + Duration::from_secs(1_767_225_600),
+            versions: 1,
         }
     }
 
@@ -122,15 +128,34 @@ impl Population {
     }
 
     pub(crate) fn chain(&self, index: u64, properties: &Arc<Properties>, versioned: bool) -> Chain {
-        let content = Content::generated(digest::mix(self.seed ^ digest::mix(index)), self.size);
-        let id = if versioned {
-            VersionId(GENERATED | index)
-        } else {
-            VersionId::NULL
+        if !versioned {
+            return Chain::of(self.version(VersionId::NULL, index, 0, properties));
+        }
+        let version = |age| {
+            let id = VersionId(GENERATED | age << AGE_SHIFT | index);
+            self.version(id, index, age, properties)
         };
-        Chain::of(Version {
+        let oldest = self.versions.saturating_sub(1);
+        let mut chain = Chain::of(version(oldest));
+        for age in (0..oldest).rev() {
+            chain.push(version(age));
+        }
+        chain
+    }
+
+    /// What was written so many days before the newest.
+    fn version(
+        &self,
+        id: VersionId,
+        index: u64,
+        age: u64,
+        properties: &Arc<Properties>,
+    ) -> Version {
+        let seed = self.seed ^ digest::mix(index) ^ (age << AGE_SHIFT);
+        let content = Content::generated(digest::mix(seed), self.size);
+        Version {
             id,
-            modified: Stamp::from(self.modified),
+            modified: Stamp::from(self.modified - DAY * age as u32),
             stored: Some(Stored {
                 etag: ETag {
                     digest: digest::md5(&content),
@@ -144,7 +169,7 @@ impl Population {
                 tier: None,
                 restore: None,
             }),
-        })
+        }
     }
 }
 

@@ -172,9 +172,11 @@ fn element(page: &str, name: &str, from: usize) -> Option<std::ops::Range<usize>
     Some(start..end)
 }
 
-/// The elements of a listing: `Contents`, or `Version` where versions are listed.
+/// The elements of a listing: `Contents`, or `Version` and `DeleteMarker` where versions are listed.
 fn entry(page: &str, from: usize) -> Option<std::ops::Range<usize>> {
-    element(page, "Contents", from).or_else(|| element(page, "Version", from))
+    let names = ["Contents", "Version", "DeleteMarker"];
+    let found = names.iter().filter_map(|name| element(page, name, from));
+    found.min_by_key(|range| range.start)
 }
 
 fn remove(page: &mut String, name: &str) {

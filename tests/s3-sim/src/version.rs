@@ -7,6 +7,7 @@ use crate::object::{ChecksumKind, ChecksumView, Encryption, ObjectView, SystemHe
 use crate::stamp::Stamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Zero is the `null` version; any other number is told as 32 letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,7 +135,10 @@ impl Tier {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Restore {
     pub ready: Stamp,
+    /// None for the archive tiers of INTELLIGENT_TIERING, which objects leave for good.
     pub expires: Option<Stamp>,
+    /// What the tier takes that was asked for: only a faster one may be asked for meanwhile.
+    pub takes: Duration,
 }
 
 /// The data of a version that is no delete marker.

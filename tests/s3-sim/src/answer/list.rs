@@ -1,7 +1,7 @@
 //! ListObjectsV2: pages of current keys in byte order. Written for speed, since
 //! a bucket of millions is listed a thousand keys at a time.
 
-use super::Scene;
+use super::{Scene, restore};
 use crate::call::Call;
 use crate::reply::{Refusal, Reply};
 use crate::stamp::Stamp;
@@ -64,16 +64,13 @@ pub(super) fn list_objects(scene: &Scene<'_>) -> Result<Reply, Refusal> {
 
 impl<'a> Asked<'a> {
     fn of(call: &'a Call) -> Result<Asked<'a>, Refusal> {
-        let optional = call
-            .header("x-amz-optional-object-attributes")
-            .unwrap_or("");
         Ok(Asked {
             prefix: call.query.get("prefix").unwrap_or(""),
             delimiter: call.query.filled("delimiter"),
             spelling: spelling(call),
             max_keys: max_keys(call)?,
             with_owner: call.query.get("fetch-owner") == Some("true"),
-            with_restore: optional.contains("RestoreStatus"),
+            with_restore: restore::is_asked_for(call),
         })
     }
 
@@ -273,21 +270,8 @@ impl<'a> EntryWriter<'a> {
         }
         out.text("StorageClass", &stored.properties.storage_class);
         if self.asked.with_restore {
-            self.write_restore(out, stored);
+            restore::write_status(out, stored, self.now);
         }
         out.raw(&["</Contents>"]);
-    }
-
-    fn write_restore(&self, out: &mut Document, stored: &Stored) {
-        let Some(restore) = &stored.restore else {
-            return;
-        };
-        let under_way = self.now < restore.ready;
-        out.open("RestoreStatus");
-        out.flag("IsRestoreInProgress", under_way);
-        if let (false, Some(expires)) = (under_way, restore.expires) {
-            out.text("RestoreExpiryDate", &expires.iso());
-        }
-        out.close("RestoreStatus");
     }
 }

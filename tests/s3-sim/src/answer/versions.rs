@@ -1,8 +1,9 @@
 //! ListObjectVersions: every version and delete marker, keys ascending, within
 //! a key newest first.
 
-use super::{Scene, list};
+use super::{Scene, list, restore};
 use crate::reply::{Refusal, Reply};
+use crate::stamp::Stamp;
 use crate::version::{Version, VersionId};
 use crate::xml::{Document, Spelling};
 use std::ops::Bound;
@@ -21,6 +22,8 @@ struct Asked<'a> {
     spelling: Spelling,
     owner: &'a str,
     most: usize,
+    /// The state of restores is told as of now, if it is asked for.
+    restores_at: Option<Stamp>,
 }
 
 pub(super) fn list_object_versions(scene: &Scene<'_>) -> Result<Reply, Refusal> {
@@ -32,6 +35,7 @@ pub(super) fn list_object_versions(scene: &Scene<'_>) -> Result<Reply, Refusal> 
         spelling: list::spelling(scene.call),
         owner: &scene.bucket()?.options.owner,
         most: max_keys.min(scene.page_max),
+        restores_at: restore::is_asked_for(scene.call).then_some(scene.now),
     };
     let markers = Markers {
         key: query.filled("key-marker").map(str::to_owned),
@@ -162,6 +166,9 @@ fn write(out: &mut Document, asked: &Asked<'_>, key: &str, version: &Version, la
         }
         out.number("Size", stored.size());
         out.text("StorageClass", &stored.properties.storage_class);
+        if let Some(now) = asked.restores_at {
+            restore::write_status(out, stored, now);
+        }
     }
     out.open("Owner");
     out.text("ID", asked.owner);

@@ -7,4 +7,5 @@ mod faulty;
 mod listing;
 mod multipart;
 mod objects;
+mod restores;
 mod rights;

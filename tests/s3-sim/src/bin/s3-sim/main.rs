@@ -23,6 +23,8 @@ usage: s3-sim [options]
   --changed PERCENT      since then so many were rewritten, every other one in
                          its old size, and as many are new
   --shape SHAPE          flat (default), deep or skewed
+  --versions N           versions of each key in the versioned bucket (default: 1),
+                         a day apart
   --size BYTES           size of each generated object (default: 1000)
   --latency CLASS=MS     for list, head, copy or write; may be repeated
   --write-limit N        writes per second above which it says SlowDown

@@ -60,6 +60,7 @@ impl Stage {
                 }
                 "--populate" => buckets.population.count = number(&option, &value()?)?,
                 "--shape" => buckets.population.shape = shape(&value()?)?,
+                "--versions" => buckets.population.versions = number(&option, &value()?)?,
                 "--size" => buckets.population.size = number(&option, &value()?)?,
                 "--latency" => {
                     let (class, latency) = latency(&value()?)?;
