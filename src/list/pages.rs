@@ -32,19 +32,19 @@ pub fn read_ahead(
 }
 
 /// What the task of a listing says.
-enum Word {
-    Page(Result<Page, S3Error>),
+enum Word<P> {
+    Page(Result<P, S3Error>),
     /// There is no more, or no more is wanted.
     End,
 }
 
 /// Reads pages in a task of its own. The end is a word of the task: silence is none, for a task that
 /// panicked or was cancelled is silent too.
-fn in_a_task(
-    pages: impl Stream<Item = Result<Page, S3Error>> + Send + 'static,
-    mut watch: impl FnMut(&Page) -> Enough + Send + 'static,
+pub(super) fn in_a_task<P: Send + 'static>(
+    pages: impl Stream<Item = Result<P, S3Error>> + Send + 'static,
+    mut watch: impl FnMut(&P) -> Enough + Send + 'static,
     died: S3Error,
-) -> impl Stream<Item = Result<Page, S3Error>> {
+) -> impl Stream<Item = Result<P, S3Error>> {
     let (send, receive) = mpsc::channel(1);
     tokio::spawn(async move {
         let mut pages = Box::pin(pages);

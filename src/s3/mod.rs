@@ -19,11 +19,13 @@ mod mark;
 mod no_reply;
 mod pace;
 mod page;
+mod page_reader;
 #[cfg(feature = "cli")]
 mod profile;
 mod proxy;
 mod read;
 mod reason;
+mod reply_xml;
 mod send_again;
 mod state;
 mod state_list;

@@ -4,7 +4,8 @@ use aws_sdk_s3::types::EncodingType;
 
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
-use super::page::{PageReader, Row, Said};
+use super::page::{Row, Said};
+use super::page_reader::PageReader;
 use crate::model::{Key, Object, Prefix, StorageClass};
 
 /// Where a page begins.

@@ -5,7 +5,7 @@ use aws_sdk_s3::types::EncodingType;
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
 use super::guard::OwnState;
-use super::page::PageReader;
+use super::page_reader::PageReader;
 use super::read::{Asked, PageStart, accept};
 use crate::model::{Key, Object, Prefix};
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::super::page::{Reply, parse};
+use super::super::page_reader::{Reply, parse};
 use super::*;
 
 /// How a page begins and ends.
