@@ -4,6 +4,7 @@
 mod flight;
 mod forecast;
 mod guard;
+mod item;
 mod multipart;
 mod parts;
 mod rounds;
@@ -12,6 +13,7 @@ mod single;
 pub use flight::{Batch, Done};
 pub use forecast::{Forecast, Foreseen};
 pub use guard::guarded;
+pub use item::Item;
 
 use crate::config::CopyRules;
 use crate::diff::{Action, Proof, Refusal, SkipReason};
@@ -194,17 +196,16 @@ impl Copier {
         }
     }
 
-    /// Where and how the copy of an object is written.
+    /// Where and how a copy is written.
     fn target<'a>(
         &'a self,
-        key: &'a Key,
-        object: &'a Object,
+        item: &'a Item,
         website_redirect: Option<&'a str>,
         condition: &'a Condition,
     ) -> Target<'a> {
         Target {
-            key,
-            class: self.rules.storage_class.class_of(object),
+            key: &item.target,
+            class: &item.class,
             kms_key: self.rules.kms_key.as_deref(),
             website_redirect,
             condition,

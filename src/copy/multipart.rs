@@ -10,19 +10,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::{StreamExt, stream};
 
-use super::Copier;
 use super::parts::{Layout, SourceParts, whole_etag};
 use super::rounds::is_later;
+use super::{Copier, Item};
 use crate::model::{ETag, Inspection, Object, Part, Properties};
 use crate::s3::{Cause, Condition, CurrentVersion, MAX_COPY, Operation, S3Error, Upload, Written};
 
 /// An upload whose parts are all there.
 #[derive(Clone, Copy)]
 struct Copied<'a> {
+    item: &'a Item,
     parts: &'a [ETag],
     properties: &'a Properties,
     /// What it will replace.
-    backup: Option<&'a Object>,
+    over: Option<&'a Object>,
 }
 
 /// How often a part is copied whose answer cannot be read, and how often an upload is completed
@@ -30,40 +31,39 @@ struct Copied<'a> {
 const ATTEMPTS: u32 = 4;
 
 impl Copier {
-    /// Copies an object in parts, over a backup that was listed.
+    /// Copies an item in parts, over what was seen at its target.
     pub(super) async fn copy_in_parts(
         &self,
-        object: &Object,
-        backup: Option<&Object>,
+        item: &Item,
+        over: Option<&Object>,
     ) -> Result<Written, S3Error> {
-        let seen = self.source.inspect(&object.key).await?;
+        let object = &item.source;
+        let seen = self.source.inspect(item.source()).await?;
         let properties = &seen.properties;
         if properties.object.etag != object.etag {
             return Err(self.changed(object));
         }
         if properties.hidden_metadata > 0 {
-            return self
-                .copy_with_hidden_metadata(object, backup, properties)
-                .await;
+            return self.copy_with_hidden_metadata(item, over, properties).await;
         }
-        let layout = self.layout(object).await?;
-        let tags = self.source.tags(&object.key).await?;
-        let key = self.placement.backup_key(&object.key);
+        let layout = self.layout(item).await?;
+        let tags = self.source.tags(item.source()).await?;
         let redirect = properties.website_redirect.as_deref();
         // It is the completion that writes, and is bound to what lies there.
-        let target = self.target(&key, object, redirect, &Condition::Always);
+        let target = self.target(item, redirect, &Condition::Always);
         let upload = self
             .destination
             .begin_upload(properties, &tags, target)
             .await?;
-        let finished = match self.copy_parts(object, &upload, layout).await {
+        let finished = match self.copy_parts(item, &upload, layout).await {
             Ok(parts) => {
                 let copied = Copied {
+                    item,
                     parts: &parts,
                     properties,
-                    backup,
+                    over,
                 };
-                match self.assert_unchanged(&seen).await {
+                match self.assert_unchanged(item, &seen).await {
                     Ok(()) => self.complete(&upload, copied).await,
                     Err(error) => Err(error),
                 }
@@ -78,26 +78,26 @@ impl Copier {
 
     /// Headers and tags were read one after the other, and the parts are bound to an `ETag` that metadata
     /// have no part in: only if the object is still what it was then do all of them belong together.
-    async fn assert_unchanged(&self, seen: &Inspection) -> Result<(), S3Error> {
-        let object = &seen.properties.object;
-        let now = self.source.inspect(&object.key).await?;
+    async fn assert_unchanged(&self, item: &Item, seen: &Inspection) -> Result<(), S3Error> {
+        let now = self.source.inspect(item.source()).await?;
         if now == *seen {
             Ok(())
         } else {
-            Err(self.changed(object))
+            Err(self.changed(&item.source))
         }
     }
 
     /// Metadata that S3 does not show cannot be carried by hand, but travels with a copy in one call.
     async fn copy_with_hidden_metadata(
         &self,
-        object: &Object,
-        backup: Option<&Object>,
+        item: &Item,
+        over: Option<&Object>,
         properties: &Properties,
     ) -> Result<Written, S3Error> {
+        let object = &item.source;
         if object.size <= MAX_COPY {
             let redirect = properties.website_redirect.as_deref();
-            return self.copy_with_redirect(object, backup, redirect).await;
+            return self.copy_with_redirect(item, over, redirect).await;
         }
         let hidden = properties.hidden_metadata;
         let message = format!("S3 hides {hidden} items of its metadata, which would be lost");
@@ -106,11 +106,12 @@ impl Copier {
         Err(error.about(&object.key))
     }
 
-    async fn layout(&self, object: &Object) -> Result<Layout, S3Error> {
+    async fn layout(&self, item: &Item) -> Result<Layout, S3Error> {
+        let object = &item.source;
         if !object.etag.is_multipart() {
             return Ok(Layout::new(object.size, None));
         }
-        let parts = self.source.first_part(&object.key).await?;
+        let parts = self.source.first_part(item.source()).await?;
         let parts = parts.map(|(first, count)| SourceParts { first, count });
         Ok(Layout::new(object.size, parts))
     }
@@ -119,7 +120,7 @@ impl Copier {
     /// waited for: a part that outlives its upload's abort is billed and seen by nobody.
     async fn copy_parts(
         &self,
-        object: &Object,
+        item: &Item,
         upload: &Upload,
         layout: Layout,
     ) -> Result<Vec<ETag>, S3Error> {
@@ -128,7 +129,7 @@ impl Copier {
             if stopped.load(Ordering::Relaxed) {
                 return None;
             }
-            let copied = self.copy_part(object, upload, part).await;
+            let copied = self.copy_part(item, upload, part).await;
             if copied.is_err() {
                 stopped.store(true, Ordering::Relaxed);
             }
@@ -139,17 +140,12 @@ impl Copier {
         parts.into_iter().flatten().collect()
     }
 
-    async fn copy_part(
-        &self,
-        object: &Object,
-        upload: &Upload,
-        part: Part,
-    ) -> Result<ETag, S3Error> {
+    async fn copy_part(&self, item: &Item, upload: &Upload, part: Part) -> Result<ETag, S3Error> {
         let mut attempt = 1;
         loop {
             let copied = self
                 .destination
-                .copy_part(&self.source, object, upload, part)
+                .copy_part(self.copy_source(item), upload, part)
                 .await;
             match copied {
                 Err(error) if error.cause == Cause::Unreadable && attempt < ATTEMPTS => {
@@ -167,9 +163,10 @@ impl Copier {
         let Copied {
             parts,
             properties,
-            backup,
+            over,
+            ..
         } = copied;
-        let condition = Condition::of(backup);
+        let condition = Condition::of(over);
         let mut doubt = None;
         for attempt in 1..=ATTEMPTS {
             let completed = self
@@ -203,12 +200,11 @@ impl Copier {
 
     async fn completed(&self, copied: Copied<'_>) -> Result<Option<Written>, S3Error> {
         let object = &copied.properties.object;
-        let key = self.placement.backup_key(&object.key);
-        let now = self.destination.current(&key).await?;
+        let now = self.destination.current(&copied.item.target).await?;
         let etag = whole_etag(copied.parts);
         let written = now.filter(|CurrentVersion { object: now, .. }| {
             let is_copy = now.size == object.size && Some(&now.etag) == etag.as_ref();
-            is_copy && is_later(now, copied.backup)
+            is_copy && is_later(now, copied.over)
         });
         let operation = Operation::CompleteMultipartUpload;
         let found = written.map(|now| self.destination.found(operation, now));

@@ -63,11 +63,7 @@ impl Copier {
     async fn round(&self, listed: &Object, seen: Seen) -> Round {
         let Seen { object, backup, .. } = &seen;
         let in_parts = self.rules.cut(object.size);
-        let copied = if in_parts {
-            self.copy_in_parts(object, backup.as_ref()).await
-        } else {
-            self.copy_at_once(object, backup.as_ref()).await
-        };
+        let copied = self.copy_item(&self.item(object), backup.as_ref()).await;
         let error = match copied {
             Ok(written) => return Round::Done(self.confirmed(listed, object, written)),
             Err(error) => error,

@@ -1,40 +1,39 @@
 //! One object, one `CopyObject`: the whole cost of a copy, unless something is in doubt.
 
-use super::Copier;
+use super::{Copier, Item};
 use crate::model::Object;
 use crate::s3::{Condition, S3Error, Written};
 
 impl Copier {
-    /// Copies an object in one call, over a backup that was seen. Metadata and tags travel by themselves;
-    /// the redirect of a website does not.
+    /// Copies an item in one call, over what was seen at its target. Metadata and tags travel by
+    /// themselves; the redirect of a website does not.
     pub(super) async fn copy_at_once(
         &self,
-        object: &Object,
-        backup: Option<&Object>,
+        item: &Item,
+        over: Option<&Object>,
     ) -> Result<Written, S3Error> {
-        let redirect = self.website_redirect(object).await?;
-        self.copy_with_redirect(object, backup, redirect.as_deref())
+        let redirect = self.website_redirect(item).await?;
+        self.copy_with_redirect(item, over, redirect.as_deref())
             .await
     }
 
     /// The same, with a redirect that was looked up.
     pub(super) async fn copy_with_redirect(
         &self,
-        object: &Object,
-        backup: Option<&Object>,
+        item: &Item,
+        over: Option<&Object>,
         redirect: Option<&str>,
     ) -> Result<Written, S3Error> {
-        let key = self.placement.backup_key(&object.key);
-        let condition = Condition::of(backup);
-        let target = self.target(&key, object, redirect, &condition);
-        self.destination.copy(&self.source, object, target).await
+        let condition = Condition::of(over);
+        let target = self.target(item, redirect, &condition);
+        self.destination.copy(self.copy_source(item), target).await
     }
 
-    async fn website_redirect(&self, object: &Object) -> Result<Option<String>, S3Error> {
-        if !self.rules.website_redirects.are_looked_up(object.size) {
+    async fn website_redirect(&self, item: &Item) -> Result<Option<String>, S3Error> {
+        if !self.rules.website_redirects.are_looked_up(item.source.size) {
             return Ok(None);
         }
-        let properties = self.source.properties(&object.key).await?;
+        let properties = self.source.properties(item.source()).await?;
         Ok(properties.website_redirect)
     }
 }

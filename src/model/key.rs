@@ -163,6 +163,21 @@ impl VersionId {
     }
 }
 
+/// An object by its key: its current version, or a named one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectRef<'a> {
+    /// Its key.
+    pub key: &'a Key,
+    /// The version that is meant; none for the current one, whichever it is.
+    pub version: Option<&'a VersionId>,
+}
+
+impl<'a> From<&'a Key> for ObjectRef<'a> {
+    fn from(key: &'a Key) -> Self {
+        Self { key, version: None }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

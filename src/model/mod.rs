@@ -27,7 +27,7 @@ pub use deadline::{Deadline, Phase};
 pub use glob::Glob;
 pub use inspection::{Checksums, Inspection};
 pub use job::Job;
-pub use key::{Key, Prefix, VersionId};
+pub use key::{Key, ObjectRef, Prefix, VersionId};
 pub use key_set::KeySet;
 pub use location::{BucketName, InvalidName, Location, Placement};
 pub use object::{ETag, Object, StorageClass};

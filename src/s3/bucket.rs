@@ -39,6 +39,8 @@ pub struct Bucket {
     credentials: RenewedCredentials,
     pub(super) fence: Fence,
     pub(super) server: Server,
+    /// Whether each write has to make a version.
+    keeps_versions: bool,
 }
 
 /// Whether a bucket keeps versions.
@@ -95,6 +97,7 @@ impl Connections {
             credentials: self.credentials(),
             fence: self.fence(),
             server: self.server(),
+            keeps_versions: true,
         })
     }
 
@@ -160,6 +163,24 @@ impl Bucket {
     pub fn in_phase(&self, phase: Phase) -> Self {
         Self {
             limit: self.limit.in_phase(phase),
+            ..self.clone()
+        }
+    }
+
+    /// The bucket, with writes that wait for the lease of another one.
+    #[must_use]
+    pub fn under_lease_of(&self, other: &Self) -> Self {
+        Self {
+            fence: other.fence.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// The bucket, of which it is known that a write replaces what was there for good.
+    #[must_use]
+    pub fn without_versions(&self) -> Self {
+        Self {
+            keeps_versions: false,
             ..self.clone()
         }
     }
@@ -241,15 +262,16 @@ impl Bucket {
         }
     }
 
-    /// The version that a write has made. Without one the bucket keeps no versions any more, and nothing
-    /// more is written to it.
+    /// The version that a write has made; none in a bucket of which it is known that it keeps none. Else
+    /// the bucket keeps no versions any more, and nothing more is written to it.
     pub(super) fn version_of_write(
         &self,
         operation: Operation,
         told: Option<&str>,
-    ) -> Result<VersionId, S3Error> {
+    ) -> Result<Option<VersionId>, S3Error> {
         match told {
-            Some(id) if id != NO_VERSION => Ok(VersionId::new(id)),
+            Some(id) if id != NO_VERSION => Ok(Some(VersionId::new(id))),
+            Some(_) | None if !self.keeps_versions => Ok(None),
             Some(_) | None => {
                 self.fence.close(Stop::NotVersioned);
                 Err(S3Error::not_versioned(operation, &self.name))
@@ -266,7 +288,7 @@ impl Bucket {
         let version = self.version_of_write(operation, id)?;
         Ok(Written {
             modified: Some(now.object.last_modified),
-            ..Written::of(now.object.etag, Some(version))
+            ..Written::of(now.object.etag, version)
         })
     }
 

@@ -14,8 +14,8 @@ use super::read::believe;
 use super::reason::{self, Reason};
 use super::write::full_checksum;
 use crate::model::{
-    ChecksumAlgorithm, Checksums, ETag, Inspection, Key, Object, Properties, StorageClass,
-    SystemHeaders, Tags, Timestamp, VersionId,
+    ChecksumAlgorithm, Checksums, ETag, Inspection, Key, Object, ObjectRef, Properties,
+    StorageClass, SystemHeaders, Tags, Timestamp, VersionId,
 };
 
 /// An object as it is now.
@@ -49,7 +49,7 @@ impl Bucket {
     /// # Errors
     /// Why S3 refused.
     pub async fn current(&self, key: &Key) -> Result<Option<CurrentVersion>, S3Error> {
-        match self.look(key, |call| call).await {
+        match self.look(key.into(), |call| call).await {
             Ok(reply) => Ok(Some(CurrentVersion {
                 object: self.row(key, &reply)?,
                 id: reply.version_id().map(VersionId::new),
@@ -63,20 +63,25 @@ impl Bucket {
     ///
     /// # Errors
     /// Why S3 refused; [`Cause::Missing`] if there is no such object.
-    pub async fn properties(&self, key: &Key) -> Result<Properties, S3Error> {
-        let reply = self.look(key, with_checksum).await?;
-        self.shown(key, &reply)
+    pub async fn properties(
+        &self,
+        object: impl Into<ObjectRef<'_>>,
+    ) -> Result<Properties, S3Error> {
+        let object = object.into();
+        let reply = self.look(object, with_checksum).await?;
+        self.shown(object.key, &reply)
     }
 
     /// All that a look at an object tells, on the budget of copies.
     ///
     /// # Errors
     /// Why S3 refused; [`Cause::Missing`] if there is no such object.
-    pub async fn inspect(&self, key: &Key) -> Result<Inspection, S3Error> {
+    pub async fn inspect(&self, object: impl Into<ObjectRef<'_>>) -> Result<Inspection, S3Error> {
+        let object = object.into();
         let _place = self.paces.copies.place().await;
-        let reply = self.look(key, with_checksum).await?;
+        let reply = self.look(object, with_checksum).await?;
         Ok(Inspection {
-            properties: self.shown(key, &reply)?,
+            properties: self.shown(object.key, &reply)?,
             checksums: checksums(&reply),
             etag_is_of_content: has_etag_of_content(&reply),
             tags: reply.tag_count().map(i32::unsigned_abs),
@@ -120,17 +125,25 @@ impl Bucket {
     ///
     /// # Errors
     /// Why S3 refused.
-    pub async fn first_part(&self, key: &Key) -> Result<Option<(u64, u32)>, S3Error> {
-        self.part(key, 1).await
+    pub async fn first_part(
+        &self,
+        object: impl Into<ObjectRef<'_>>,
+    ) -> Result<Option<(u64, u32)>, S3Error> {
+        self.part(object, 1).await
     }
 
     /// The size of a part of a multi-part object, and how many parts it has; none if S3 does not tell.
     ///
     /// # Errors
     /// Why S3 refused.
-    pub async fn part(&self, key: &Key, number: u32) -> Result<Option<(u64, u32)>, S3Error> {
+    pub async fn part(
+        &self,
+        object: impl Into<ObjectRef<'_>>,
+        number: u32,
+    ) -> Result<Option<(u64, u32)>, S3Error> {
         let number = i32::try_from(number).unwrap_or(i32::MAX);
-        let reply = self.look(key, |call| call.part_number(number)).await?;
+        let reply = self.look(object.into(), |call| call.part_number(number));
+        let reply = reply.await?;
         let size = reply
             .content_length()
             .and_then(|size| u64::try_from(size).ok());
@@ -144,7 +157,8 @@ impl Bucket {
     ///
     /// # Errors
     /// Why S3 refused.
-    pub async fn tags(&self, key: &Key) -> Result<Tags, S3Error> {
+    pub async fn tags(&self, object: impl Into<ObjectRef<'_>>) -> Result<Tags, S3Error> {
+        let ObjectRef { key, version } = object.into();
         let placed = key.clone();
         let call = self
             .clients
@@ -152,6 +166,7 @@ impl Bucket {
             .get_object_tagging()
             .bucket(self.name.as_str())
             .key(blank::sendable(key))
+            .set_version_id(version.map(|id| id.as_str().to_owned()))
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
             .mutate_request(move |request| blank::restore(request, &placed));
@@ -168,25 +183,28 @@ impl Bucket {
     /// Both the look and the question why it was refused end at the time limit.
     async fn look(
         &self,
-        key: &Key,
+        object: ObjectRef<'_>,
         ask: impl Fn(HeadObjectFluentBuilder) -> HeadObjectFluentBuilder,
     ) -> Result<HeadObjectOutput, S3Error> {
-        let looked = self.limit.bound(self.look_and_ask_why(key, ask)).await;
-        looked.unwrap_or_else(|| Err(out_of_time(Operation::HeadObject, &self.name).about(key)))
+        let looked = self.limit.bound(self.look_and_ask_why(object, ask)).await;
+        looked.unwrap_or_else(|| {
+            Err(out_of_time(Operation::HeadObject, &self.name).about(object.key))
+        })
     }
 
     async fn look_and_ask_why(
         &self,
-        key: &Key,
+        object: ObjectRef<'_>,
         ask: impl Fn(HeadObjectFluentBuilder) -> HeadObjectFluentBuilder,
     ) -> Result<HeadObjectOutput, S3Error> {
-        let error = match self.look_once(key, &ask).await {
+        let key = object.key;
+        let error = match self.look_once(object, &ask).await {
             Err(error) if reason::is_untold(&error) => error,
             sent => return sent.map_err(|error| self.not_seen(key, &error)),
         };
-        match self.reason_of(key).await {
+        match self.reason_of(object).await {
             Reason::Gone => {
-                let sent = self.look_once(key, &ask).await;
+                let sent = self.look_once(object, &ask).await;
                 sent.map_err(|error| self.not_seen(key, &error))
             }
             // That it is gone must not follow from a refusal.
@@ -197,9 +215,10 @@ impl Bucket {
 
     async fn look_once(
         &self,
-        key: &Key,
+        object: ObjectRef<'_>,
         ask: impl Fn(HeadObjectFluentBuilder) -> HeadObjectFluentBuilder,
     ) -> Result<HeadObjectOutput, SdkError<HeadObjectError, HttpResponse>> {
+        let ObjectRef { key, version } = object;
         let placed = key.clone();
         let call = self
             .clients
@@ -207,6 +226,7 @@ impl Bucket {
             .head_object()
             .bucket(self.name.as_str())
             .key(blank::sendable(key))
+            .set_version_id(version.map(|id| id.as_str().to_owned()))
             .set_expected_bucket_owner(self.owner.clone());
         ask(call)
             .customize()

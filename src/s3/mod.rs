@@ -50,4 +50,4 @@ pub use read::{Page, PageStart};
 pub use state::{Contents, Listed, Reading, State};
 pub use time_limit::TimeLimit;
 pub use upload::Upload;
-pub use write::{MAX_COPY, Target, Written};
+pub use write::{CopySource, MAX_COPY, Target, Written};

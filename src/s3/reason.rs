@@ -11,7 +11,7 @@ use super::blank;
 use super::bucket::Bucket;
 use super::client::Clients;
 use super::error::{Operation, S3Error};
-use crate::model::{BucketName, Key};
+use crate::model::{BucketName, ObjectRef};
 
 /// What the call with a body was answered.
 pub(super) enum Reason {
@@ -50,7 +50,8 @@ pub(super) async fn of_bucket(clients: &Clients, name: &BucketName, owner: Optio
 
 impl Bucket {
     /// Why HeadObject was refused, by its first byte: both need s3:GetObject, and the same of KMS.
-    pub(super) async fn reason_of(&self, key: &Key) -> Reason {
+    pub(super) async fn reason_of(&self, object: ObjectRef<'_>) -> Reason {
+        let ObjectRef { key, version } = object;
         let placed = key.clone();
         let sent = self
             .clients
@@ -58,6 +59,7 @@ impl Bucket {
             .get_object()
             .bucket(self.name.as_str())
             .key(blank::sendable(key))
+            .set_version_id(version.map(|id| id.as_str().to_owned()))
             .range("bytes=0-0")
             .set_expected_bucket_owner(self.owner.clone())
             .customize()

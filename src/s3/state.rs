@@ -281,7 +281,8 @@ impl Bucket {
             return Err(error.about(key));
         };
         // What was written is there all the same; nothing of the user's was replaced by it.
-        let version = self.version_of_write(operation, reply.version_id()).ok();
+        let version = self.version_of_write(operation, reply.version_id());
+        let version = version.ok().flatten();
         Ok(Written::of(ETag::new(etag), version))
     }
 }

@@ -12,8 +12,8 @@ use super::blank;
 use super::bucket::{Bucket, out_of_time};
 use super::condition::{Condition, is_refused};
 use super::error::{Cause, Operation, S3Error};
-use super::write::{Target, Written, encryption};
-use crate::model::{Checksum, ChecksumAlgorithm, ETag, Key, Object, Part, Phase, Properties, Tags};
+use super::write::{CopySource, Target, Written, encryption};
+use crate::model::{Checksum, ChecksumAlgorithm, ETag, Key, Part, Phase, Properties, Tags};
 
 /// A multi-part copy that was begun and has to be completed or aborted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,12 +97,12 @@ impl Bucket {
     /// Why S3 refused.
     pub async fn copy_part(
         &self,
-        source: &Bucket,
-        object: &Object,
+        source: CopySource<'_>,
         upload: &Upload,
         part: Part,
     ) -> Result<ETag, S3Error> {
         let operation = Operation::UploadPartCopy;
+        let CopySource { bucket, object, .. } = source;
         let _place = self.paces.copies.place().await;
         // A part is work that is begun anew, unlike the rest of a small copy.
         if self.limit.has_stopped() {
@@ -122,11 +122,11 @@ impl Bucket {
             .key(blank::sendable(&upload.key))
             .upload_id(&upload.id)
             .part_number(number)
-            .copy_source(object.key.copy_source(source.name.as_str(), None))
+            .copy_source(source.header())
             .copy_source_range(part.range())
             .copy_source_if_match(object.etag.quoted())
             .set_expected_bucket_owner(self.owner.clone())
-            .set_expected_source_bucket_owner(source.owner.clone())
+            .set_expected_source_bucket_owner(bucket.owner.clone())
             .customize()
             .mutate_request(move |request| blank::restore(request, &placed))
             .config_override(Config::builder().timeout_config(timeouts));
@@ -223,7 +223,7 @@ impl Bucket {
         Ok(Written {
             // S3 has checked it.
             checksum: properties.checksum.clone(),
-            ..Written::of(ETag::new(etag), Some(version))
+            ..Written::of(ETag::new(etag), version)
         })
     }
 

@@ -18,6 +18,25 @@ use crate::model::{
 /// The most that one `CopyObject` copies: 5 GiB. S3 says "5 GB" and means this.
 pub const MAX_COPY: u64 = 5 * 1024 * 1024 * 1024;
 
+/// What is copied: an object as it was listed, in its bucket.
+#[derive(Clone, Copy, Debug)]
+pub struct CopySource<'a> {
+    /// Its bucket.
+    pub bucket: &'a Bucket,
+    /// What was listed. The copy is bound to its `ETag`.
+    pub object: &'a Object,
+    /// The version that is copied; none for the current one.
+    pub version: Option<&'a VersionId>,
+}
+
+impl CopySource<'_> {
+    /// The value of `x-amz-copy-source`.
+    pub(super) fn header(&self) -> String {
+        let bucket = self.bucket.name.as_str();
+        self.object.key.copy_source(bucket, self.version)
+    }
+}
+
 /// What a copy is to be, beside what travels with the object.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
@@ -70,8 +89,7 @@ impl Bucket {
     /// a cause that [leaves doubt](Cause::leaves_doubt) when the copy may have been made all the same.
     pub async fn copy(
         &self,
-        source: &Bucket,
-        object: &Object,
+        source: CopySource<'_>,
         target: Target<'_>,
     ) -> Result<Written, S3Error> {
         let condition = self.server.usable(target.condition);
@@ -79,7 +97,7 @@ impl Bucket {
             condition,
             ..target
         };
-        let sent = self.send_copy(source, object, target).await;
+        let sent = self.send_copy(source, target).await;
         if !is_refused(&sent, condition) {
             return sent;
         }
@@ -88,18 +106,18 @@ impl Bucket {
             condition,
             ..target
         };
-        let again = self.send_copy(source, object, target).await;
+        let again = self.send_copy(source, target).await;
         self.server.refused(&again);
         again
     }
 
     async fn send_copy(
         &self,
-        source: &Bucket,
-        object: &Object,
+        source: CopySource<'_>,
         target: Target<'_>,
     ) -> Result<Written, S3Error> {
         let operation = Operation::CopyObject;
+        let CopySource { bucket, object, .. } = source;
         let _place = self.paces.copies.place().await;
         self.admit_write(operation).await?;
         let (none_match, if_match) = target.condition.headers();
@@ -111,7 +129,7 @@ impl Bucket {
             .copy_object()
             .bucket(self.name.as_str())
             .key(blank::sendable(target.key))
-            .copy_source(object.key.copy_source(source.name.as_str(), None))
+            .copy_source(source.header())
             .copy_source_if_match(object.etag.quoted())
             .set_if_none_match(none_match)
             .set_if_match(if_match)
@@ -124,7 +142,7 @@ impl Bucket {
             .set_server_side_encryption(algorithm)
             .set_ssekms_key_id(kms_key)
             .set_expected_bucket_owner(self.owner.clone())
-            .set_expected_source_bucket_owner(source.owner.clone())
+            .set_expected_source_bucket_owner(bucket.owner.clone())
             .customize()
             .mutate_request(move |request| blank::restore(request, &placed));
         let limit = self.patience.for_copy(object.size);
@@ -152,7 +170,7 @@ impl Bucket {
             modified: result
                 .and_then(|result| result.last_modified()?.to_millis().ok())
                 .map(Timestamp::from_millis),
-            version: Some(version),
+            version,
             source_version: reply.copy_source_version_id().map(VersionId::new),
             checksum: result.and_then(|result| {
                 full_checksum(
