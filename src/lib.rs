@@ -1,10 +1,10 @@
 //! Incremental, verified S3-to-S3 backups from one small AWS Lambda function.
 //!
 //! The crate is one corridor. Data moves left to right, and a room imports only from rooms to its
-//! left; `tests/architecture.rs` holds it to that. Start reading at [`backup`], the spine.
+//! left; `tests/architecture.rs` holds it to that. Start reading at [`run`], the spine.
 //!
 //! ```text
-//!  JSON / arguments -> event -> Request -> plan -> Plan
+//!  JSON / arguments -> request -> Request -> plan -> Plan
 //!    source -> list -> Stream<Object> --.
 //!    backup -> list -> Stream<Object> ---diff -> Stream<Action> -> copy -> Stream<Outcome> -> report -> Report
 //!    snapshot -> history -> Stream<Row> -'                                      `-> record -> snapshot
@@ -13,7 +13,7 @@
 //! | room | what comes in | what goes out |
 //! |---|---|---|
 //! | [`model`] | | the words everybody shares: `Key`, `Object`, `Location` |
-//! | [`event`] | the JSON payload of an invocation | a `Request`: what was asked |
+//! | [`request`] | the JSON payload of an invocation | a `Request`: what was asked |
 //! | [`config`] | environment variables, flags | a `Config`, or every mistake at once |
 //! | [`filter`] | globs | which keys are backed up |
 //! | [`plan`] | `Request` + `Config` + the time | a `Plan`: what will be done, nothing optional left |
@@ -29,7 +29,7 @@
 //! | [`record`] | what was backed up | the next snapshot |
 //! | [`deletions`] | what was counted | whether what is gone may be marked, and the markers |
 //! | [`verify`] | what both listings and the last snapshot say | how the backup compares with its source |
-//! | [`backup`] | a `Plan` | the run itself |
+//! | [`run`] | a `Plan` | the run itself |
 //! | [`handler`] | a Lambda invocation | the JSON result, or a function error with a stable type |
 //! | [`cli`] | arguments | the same run from a terminal |
 
@@ -37,7 +37,11 @@
 
 pub mod model;
 
-pub mod event;
+pub mod request;
+
+/// The name of [`request`] before version 0.2, for code that uses it.
+#[doc(hidden)]
+pub use request as event;
 
 pub mod config;
 
@@ -69,7 +73,7 @@ pub mod deletions;
 
 pub mod verify;
 
-pub mod backup;
+pub mod run;
 
 pub mod handler;
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::show;
-use crate::diff::{Change, Tally, What};
+use crate::diff::{Change, ChangeCounts, DifferenceKind};
 use crate::model::Timestamp;
 use crate::snapshot::{Index, RowRef};
 
@@ -77,12 +77,12 @@ impl From<&Change> for Line {
     }
 }
 
-fn name(what: What) -> &'static str {
+fn name(what: DifferenceKind) -> &'static str {
     match what {
-        What::Content => "content",
-        What::Metadata => "metadata",
-        What::Class => "class",
-        What::Backup => "backup",
+        DifferenceKind::Content => "content",
+        DifferenceKind::Metadata => "metadata",
+        DifferenceKind::Class => "class",
+        DifferenceKind::Backup => "backup",
     }
 }
 
@@ -107,16 +107,16 @@ pub fn text(change: &Change) -> String {
 }
 
 /// In what two rows differ, up to the size that the object has now.
-fn difference(before: RowRef<'_>, after: RowRef<'_>, what: What) -> String {
+fn difference(before: RowRef<'_>, after: RowRef<'_>, what: DifferenceKind) -> String {
     match what {
-        What::Content if before.size == after.size => "content, ".to_owned(),
-        What::Content => format!("content, {} -> ", show::bytes(before.size)),
-        What::Metadata => "metadata, ".to_owned(),
-        What::Class => {
+        DifferenceKind::Content if before.size == after.size => "content, ".to_owned(),
+        DifferenceKind::Content => format!("content, {} -> ", show::bytes(before.size)),
+        DifferenceKind::Metadata => "metadata, ".to_owned(),
+        DifferenceKind::Class => {
             let classes = format!("{} -> {}", before.storage_class, after.storage_class);
             format!("class {}, ", show::printable(&classes))
         }
-        What::Backup => "backup, ".to_owned(),
+        DifferenceKind::Backup => "backup, ".to_owned(),
     }
 }
 
@@ -179,7 +179,7 @@ pub struct LastLine<'a> {
 
 impl Totals {
     /// What was counted between these two.
-    pub fn of(from: &Index, to: &Index, tally: &Tally) -> Self {
+    pub fn of(from: &Index, to: &Index, tally: &ChangeCounts) -> Self {
         let in_both = from.totals.objects.saturating_sub(tally.removed);
         Self {
             source: to.source.clone(),
@@ -222,10 +222,10 @@ impl Totals {
         let _ = write!(text, ", {} changed", counts.objects_changed);
         let by = &counts.changed_by;
         let kinds = [
-            (by.content, What::Content),
-            (by.metadata, What::Metadata),
-            (by.class, What::Class),
-            (by.backup, What::Backup),
+            (by.content, DifferenceKind::Content),
+            (by.metadata, DifferenceKind::Metadata),
+            (by.class, DifferenceKind::Class),
+            (by.backup, DifferenceKind::Backup),
         ];
         let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
         let kinds: Vec<String> = kinds
@@ -241,17 +241,17 @@ impl Totals {
 
 /// The first changes of each kind.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct First {
-    added: Few,
-    removed: Few,
-    changed: Few,
+pub struct FirstChanges {
+    added: FirstOfKind,
+    removed: FirstOfKind,
+    changed: FirstOfKind,
     omitted: u64,
 }
 
 /// The first changes of one kind.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(transparent)]
-struct Few {
+struct FirstOfKind {
     lines: Vec<Line>,
     #[serde(skip)]
     bytes: usize,
@@ -263,10 +263,10 @@ pub struct Difference<'a> {
     #[serde(flatten)]
     totals: &'a Totals,
     #[serde(flatten)]
-    first: &'a First,
+    first: &'a FirstChanges,
 }
 
-impl First {
+impl FirstChanges {
     /// Keeps a change, if there is room for it.
     ///
     /// # Errors
@@ -302,7 +302,7 @@ mod tests {
     use super::*;
     use crate::model::{ETag, Key, StorageClass, VersionId};
     use crate::snapshot::samples::segment;
-    use crate::snapshot::{Row, SNAPSHOT_FORMAT, Stored};
+    use crate::snapshot::{Row, SNAPSHOT_FORMAT, SegmentRow};
 
     fn row(key: &str) -> Row {
         Row {
@@ -319,11 +319,11 @@ mod tests {
         }
     }
 
-    fn stored(row: Row) -> Stored {
+    fn stored(row: Row) -> SegmentRow {
         segment(&[row]).rows().next().unwrap().unwrap()
     }
 
-    fn changed(key: &str, what: What, change: fn(&mut Row)) -> Change {
+    fn changed(key: &str, what: DifferenceKind, change: fn(&mut Row)) -> Change {
         let mut after = row(key);
         change(&mut after);
         Change::Changed {
@@ -336,17 +336,17 @@ mod tests {
     fn every_change() -> [Change; 6] {
         [
             Change::Added(stored(row("a\u{1b}[2J"))),
-            changed("b", What::Content, |row| {
+            changed("b", DifferenceKind::Content, |row| {
                 row.size = 7;
                 row.source_etag = ETag::new("e4d909c290d0fb1ca068ffaddf22cbd0");
             }),
-            changed("c", What::Metadata, |row| {
+            changed("c", DifferenceKind::Metadata, |row| {
                 row.source_modified = Timestamp::from_millis(1_795_312_800_000);
             }),
-            changed("d", What::Class, |row| {
+            changed("d", DifferenceKind::Class, |row| {
                 row.storage_class = StorageClass::new(Some("GLACIER_IR"));
             }),
-            changed("e", What::Backup, |row| {
+            changed("e", DifferenceKind::Backup, |row| {
                 row.backup_version_id = Some(VersionId::new("l8CMGp1y0wtQVDwX"));
             }),
             Change::Removed(stored(row("f"))),
@@ -374,7 +374,7 @@ mod tests {
     }
 
     fn totals(changes: &[Change]) -> Totals {
-        let mut tally = Tally::default();
+        let mut tally = ChangeCounts::default();
         for change in changes {
             tally.count(change);
         }
@@ -395,7 +395,7 @@ mod tests {
     #[test]
     fn the_json_is_the_one_in_the_golden_file() {
         let changes = every_change();
-        let mut first = First::default();
+        let mut first = FirstChanges::default();
 
         for change in &changes {
             first.add(change).unwrap();
@@ -411,7 +411,7 @@ mod tests {
 
     #[test]
     fn a_hundred_changes_of_each_kind_are_kept_and_the_rest_counted() {
-        let mut first = First::default();
+        let mut first = FirstChanges::default();
 
         for change in every_change().iter().cycle().take(900) {
             first.add(change).unwrap();
@@ -424,7 +424,7 @@ mod tests {
 
     #[test]
     fn long_keys_do_not_make_the_json_long() {
-        let mut first = First::default();
+        let mut first = FirstChanges::default();
         let added = Change::Added(stored(row(&"\u{1}".repeat(1024))));
 
         for _ in 0..100 {

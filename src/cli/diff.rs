@@ -8,11 +8,11 @@ use std::pin::pin;
 use clap::Args;
 use futures::TryStreamExt;
 
-use super::changes::{First, Line, Totals, text};
-use super::job::{JobArguments, Place};
+use super::changes::{FirstChanges, Line, Totals, text};
+use super::job::{JobArguments, JobDestination};
 use super::{Exit, show};
-use crate::diff::{Change, Tally, changes};
-use crate::snapshot::{Index, SnapshotError, Which};
+use crate::diff::{Change, ChangeCounts, changes};
+use crate::snapshot::{Index, SnapshotError, SnapshotSelector};
 
 /// What stands below the help.
 pub const EXAMPLES: &str = "\
@@ -36,9 +36,9 @@ snapshot; 2 wrong usage; 3 the comparison broke off";
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The run to compare from
-    from: Which,
+    from: SnapshotSelector,
     /// The run to compare with
-    to: Which,
+    to: SnapshotSelector,
     #[command(flatten)]
     job: JobArguments,
     /// Print one JSON object: the numbers, and the first 100 changes of each kind
@@ -64,7 +64,7 @@ impl Arguments {
         let before = place.history.rows_of(from.segments_beside(&to));
         let after = place.history.rows_of(to.segments_beside(&from));
         let mut pages = pin!(changes(before, after));
-        let mut teller = Teller::begin(self, &from, &to)?;
+        let mut teller = ChangePrinter::begin(self, &from, &to)?;
         loop {
             match pages.try_next().await {
                 Ok(Some(page)) => teller.tell(&page)?,
@@ -74,9 +74,9 @@ impl Arguments {
         }
     }
 
-    async fn place(&self) -> Result<Place, Exit> {
+    async fn place(&self) -> Result<JobDestination, Exit> {
         let places = self.job.places().await?;
-        let Ok([place]) = <[Place; 1]>::try_from(places) else {
+        let Ok([place]) = <[JobDestination; 1]>::try_from(places) else {
             show::error(
                 "several destinations are configured, and each has snapshots of its own; \
                  choose one with --destination",
@@ -86,7 +86,7 @@ impl Arguments {
         Ok(place)
     }
 
-    async fn snapshots(&self, place: &Place) -> Result<(Index, Index), Exit> {
+    async fn snapshots(&self, place: &JobDestination) -> Result<(Index, Index), Exit> {
         let wanted = [self.from.clone(), self.to.clone()];
         match place.history.at(wanted).await {
             [Ok(from), Ok(to)] => Ok((from, to)),
@@ -109,8 +109,8 @@ fn broken_off(problem: &SnapshotError) -> Exit {
 }
 
 /// Tells changes as they come, in the form that was asked for.
-struct Teller {
-    tally: Tally,
+struct ChangePrinter {
+    tally: ChangeCounts,
     form: Form,
 }
 
@@ -118,10 +118,10 @@ enum Form {
     Text,
     Lines,
     /// At the end.
-    Object(Box<First>),
+    Object(Box<FirstChanges>),
 }
 
-impl Teller {
+impl ChangePrinter {
     fn begin(arguments: &Arguments, from: &Index, to: &Index) -> Result<Self, Exit> {
         let form = if arguments.json {
             Form::Object(Box::default())
@@ -135,7 +135,7 @@ impl Teller {
             show::write(&(show::printable(&heading) + "\n"))?;
             Form::Text
         };
-        let tally = Tally::default();
+        let tally = ChangeCounts::default();
         Ok(Self { tally, form })
     }
 

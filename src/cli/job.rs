@@ -5,11 +5,11 @@
 use clap::Args;
 
 use super::{Exit, connect, refuse};
-use crate::backup::StartError;
 use crate::config::{Config, ConfigError, DESTINATION_BUCKET, SOURCE_BUCKET};
 use crate::handler;
 use crate::history::History;
 use crate::model::{BucketName, Job, Location};
+use crate::run::StartError;
 
 /// The settings that tell one job from another.
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub struct JobArguments {
 }
 
 /// A job in one of its destinations.
-pub struct Place {
+pub struct JobDestination {
     /// What is backed up.
     pub source: Location,
     /// Where to.
@@ -39,7 +39,7 @@ impl JobArguments {
     ///
     /// # Errors
     /// How to end: the settings are wrong, or a destination cannot be reached. It has been said why.
-    pub async fn places(&self) -> Result<Vec<Place>, Exit> {
+    pub async fn places(&self) -> Result<Vec<JobDestination>, Exit> {
         let config = self.config().map_err(|error| refuse(&error.into()))?;
         let connections = connect(&handler::environment()).await?;
         let mut places = Vec::new();
@@ -48,7 +48,7 @@ impl JobArguments {
             let found = connections.bucket(&name, to.owner.as_ref()).await;
             let bucket = found.map_err(|error| refuse(&StartError::destination(&error).into()))?;
             let job = Job::new(&config.source, &to.placement);
-            places.push(Place {
+            places.push(JobDestination {
                 source: config.source.clone(),
                 destination: name,
                 history: History::open(bucket, job.clone()).await,

@@ -20,10 +20,10 @@ use crate::config::{
     Config, DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MODE, PRICES,
     SOURCE_BUCKET, Variable,
 };
-use crate::event::{BackupRequest, Intent, Request};
 use crate::handler::{self, Handler, HandlerError};
 use crate::model::{Prefix, steers};
 use crate::report::{Status, Summary};
+use crate::request::{BackupRequest, Intent, Request};
 use crate::s3::{Connections, profile_problem};
 
 use verify::VerifyArguments;

@@ -7,7 +7,7 @@ use clap::Args;
 use futures::TryStreamExt;
 use serde::Serialize;
 
-use super::job::{JobArguments, Place};
+use super::job::{JobArguments, JobDestination};
 use super::{Exit, show};
 use crate::model::Timestamp;
 use crate::snapshot::{Index, SnapshotError};
@@ -43,14 +43,14 @@ pub struct Arguments {
 }
 
 #[derive(Debug, Serialize)]
-struct Listed {
+struct RunsJson {
     source: String,
-    destinations: Vec<Listing>,
+    destinations: Vec<DestinationRuns>,
 }
 
 /// The runs of one destination.
 #[derive(Debug, Serialize)]
-struct Listing {
+struct DestinationRuns {
     bucket: String,
     job: String,
     runs: Vec<Run>,
@@ -120,7 +120,7 @@ impl Arguments {
         }
         let broken = destinations.iter().any(|listing| listing.problem.is_some());
         if self.json {
-            let listed = Listed {
+            let listed = RunsJson {
                 source: source.unwrap_or_default(),
                 destinations,
             };
@@ -134,8 +134,8 @@ impl Arguments {
     }
 
     /// Goes back in time. As text each run is printed as it is read.
-    async fn walk(&self, place: &Place) -> Result<Listing, Exit> {
-        let mut listing = Listing {
+    async fn walk(&self, place: &JobDestination) -> Result<DestinationRuns, Exit> {
+        let mut listing = DestinationRuns {
             bucket: place.destination.to_string(),
             job: place.job.name().to_owned(),
             runs: Vec::new(),
@@ -195,7 +195,7 @@ impl Arguments {
     }
 }
 
-fn heading(place: &Place) -> String {
+fn heading(place: &JobDestination) -> String {
     let text = format!(
         "{} -> {}, history in {}",
         place.source,
@@ -230,7 +230,7 @@ fn line(run: &Run) -> String {
 }
 
 /// What stands below the runs.
-fn ending(listing: &Listing) -> String {
+fn ending(listing: &DestinationRuns) -> String {
     let mut text = String::new();
     if listing.more {
         text.push_str("and earlier ones; --all lists them\n");

@@ -92,9 +92,9 @@ fn to_stderr(text: &str) {
 /// How to end at once: nobody reads on, or it cannot be written.
 pub fn write(text: &str) -> Result<(), Exit> {
     match written(text) {
-        Written::Whole => Ok(()),
-        Written::NobodyReads => Err(Exit::Complete),
-        Written::Failed(problem) => {
+        StdoutResult::Whole => Ok(()),
+        StdoutResult::NobodyReads => Err(Exit::Complete),
+        StdoutResult::Failed(problem) => {
             error(&format!("cannot write to standard output: {problem}"));
             Err(Exit::CouldNotRun)
         }
@@ -105,8 +105,8 @@ pub fn write(text: &str) -> Result<(), Exit> {
 /// has left, such as `head`, changes nothing about that.
 pub fn result(text: &str, message: &str, exit: Exit) -> Exit {
     match written(&format!("{text}\n")) {
-        Written::Whole | Written::NobodyReads => exit,
-        Written::Failed(problem) => {
+        StdoutResult::Whole | StdoutResult::NobodyReads => exit,
+        StdoutResult::Failed(problem) => {
             error(&format!(
                 "cannot write the result to standard output: {problem}; the run itself ended: {message}"
             ));
@@ -116,14 +116,14 @@ pub fn result(text: &str, message: &str, exit: Exit) -> Exit {
 }
 
 /// What became of a text for stdout.
-enum Written {
+enum StdoutResult {
     Whole,
     NobodyReads,
     Failed(io::Error),
 }
 
 /// Writes lines to stdout. Only line breaks of our own get here: keys and messages have theirs escaped.
-fn written(text: &str) -> Written {
+fn written(text: &str) -> StdoutResult {
     let mut stdout = io::stdout().lock();
     let sent = if text.contains(|c| c != '\n' && steers(c)) {
         let lines: Vec<String> = text.split('\n').map(printable).collect();
@@ -132,9 +132,9 @@ fn written(text: &str) -> Written {
         stdout.write_all(text.as_bytes())
     };
     match sent.and_then(|()| stdout.flush()) {
-        Ok(()) => Written::Whole,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Written::NobodyReads,
-        Err(error) => Written::Failed(error),
+        Ok(()) => StdoutResult::Whole,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => StdoutResult::NobodyReads,
+        Err(error) => StdoutResult::Failed(error),
     }
 }
 

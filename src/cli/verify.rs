@@ -6,8 +6,8 @@ use super::{Sides, given};
 use crate::config::{
     DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, SOURCE_BUCKET, Variable,
 };
-use crate::event::{Depth, Request, SAMPLES, VerifyRequest, parts_of_sample};
 use crate::model::Prefix;
+use crate::request::{Depth, Request, SAMPLES, VerifyRequest, parts_of_sample};
 
 pub const EXAMPLES: &str = "\
 Examples:

@@ -20,8 +20,8 @@ pub use variable::{
 use reader::Reader;
 use variable::SOURCE_OWNER;
 
-use crate::event::{Deletions, Mode};
 use crate::model::{Glob, Location, Object, Placement, StorageClass, Tags};
+use crate::request::{Deletions, Mode};
 
 const MIB: u64 = 1024 * 1024;
 /// Bytes above which an object is copied in parts, unless it is set: 1 GiB.

@@ -14,7 +14,7 @@ use crate::s3::Requests;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forecast {
     /// The copy that would be made.
-    pub copy: Option<Foreseen>,
+    pub copy: Option<PlannedCopy>,
     /// What would be sent.
     pub requests: Requests,
     /// The class and the bytes of what would be current in the backup.
@@ -23,7 +23,7 @@ pub struct Forecast {
 
 /// A copy that would be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Foreseen {
+pub struct PlannedCopy {
     /// The object's key.
     pub key: Key,
     /// Its bytes.
@@ -63,7 +63,7 @@ impl Forecast {
         let (copy, head) = requests(object, rules);
         let class = rules.storage_class.class_of(object).clone();
         let forecast = Self {
-            copy: Some(Foreseen {
+            copy: Some(PlannedCopy {
                 key: object.key.clone(),
                 bytes: object.size,
                 reason,

@@ -2,7 +2,7 @@
 
 use super::Copier;
 use crate::model::{Key, Object, ObjectRef, StorageClass, VersionId};
-use crate::s3::{CopySource, S3Error, Written};
+use crate::s3::{CopyReply, CopySource, S3Error};
 
 /// One object to be copied, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,11 @@ impl Copier {
     /// [`Cause::ChangedMeanwhile`](crate::s3::Cause::ChangedMeanwhile) or
     /// [`Cause::Missing`](crate::s3::Cause::Missing) if one side is not what was seen, otherwise why S3
     /// refused; a cause that leaves doubt when the copy may have been made all the same.
-    pub async fn copy_item(&self, item: &Item, over: Option<&Object>) -> Result<Written, S3Error> {
+    pub async fn copy_item(
+        &self,
+        item: &Item,
+        over: Option<&Object>,
+    ) -> Result<CopyReply, S3Error> {
         if self.rules.cut(item.source.size) {
             self.copy_in_parts(item, over).await
         } else {

@@ -1,25 +1,25 @@
 //! An [`Action`] in, an [`Outcome`] out. It never fails: what goes wrong with one object is an
 //! outcome of that object, and the others go on.
 
-mod flight;
 mod forecast;
 mod guard;
+mod in_flight;
 mod item;
 mod multipart;
 mod parts;
-mod rounds;
 mod single;
+mod until_certain;
 
-pub use flight::{Batch, Done};
-pub use forecast::{Forecast, Foreseen};
+pub use forecast::{Forecast, PlannedCopy};
 pub use guard::guarded;
+pub use in_flight::{Batch, KeyResult};
 pub use item::Item;
 
 use crate::config::CopyRules;
 use crate::diff::{Action, Proof, Refusal, SkipReason};
-use crate::model::{Compared, Key, Object, Placement};
+use crate::model::{Key, Object, Placement, VerifiedObject};
 use crate::s3::{Bucket, Cause, Condition, Operation, S3Error, Target};
-use crate::snapshot::{Recorded, Row, Stored};
+use crate::snapshot::{NextRow, Row, SegmentRow};
 
 /// What became of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub enum Outcome {
         copied: u64,
     },
     /// It would be copied, were this not a dry run or a plan.
-    Due {
+    WouldCopy {
         /// Bytes, as listed.
         listed: u64,
     },
@@ -61,17 +61,17 @@ pub enum Outcome {
         failure: Failure,
     },
     /// A listing broke off: nothing is known of what follows.
-    Broken(Failure),
+    ListingFailed(Failure),
     /// It was compared with its backup, by a verification.
-    Verified(Compared),
+    Verified(VerifiedObject),
     /// It is in the backup only, and stays there.
-    Kept,
+    BackupOnly,
     /// It is in the backup and gone from the source: counted, and stays there for now.
-    Gone,
+    SourceDeleted,
     /// It is gone from the source, and the backup has a delete marker for it now.
     Marked,
     /// It was begun and not done when the run had to stop.
-    GivenUp,
+    Interrupted,
     /// There are no more objects.
     End,
 }
@@ -123,39 +123,39 @@ pub struct Copier {
 
 impl Copier {
     /// Does what was decided. What could not be copied stays recorded as it was.
-    pub async fn apply(&self, action: Action) -> Settled {
+    pub async fn apply(&self, action: Action) -> CopyResult {
         match self.resolve(action).await {
-            Resolved::Copy {
+            Preparation::Copy {
                 object,
                 backup,
                 record,
             } => {
-                let settled = self.copy(object, backup).await;
-                match settled.outcome {
-                    Outcome::Failed { .. } => Settled {
-                        row: record.map(Recorded::Kept),
-                        ..settled
+                let result = self.copy(object, backup).await;
+                match result.outcome {
+                    Outcome::Failed { .. } => CopyResult {
+                        row: record.map(NextRow::Reuse),
+                        ..result
                     },
-                    _ => settled,
+                    _ => result,
                 }
             }
-            Resolved::Settled(settled) => settled,
+            Preparation::Finished(result) => result,
         }
     }
 
     /// What [`Copier::apply`] would do, without doing it: a dry run or a plan.
-    pub async fn preview(&self, action: Action) -> Settled {
+    pub async fn preview(&self, action: Action) -> CopyResult {
         match self.resolve(action).await {
-            Resolved::Copy { object, .. } => {
+            Preparation::Copy { object, .. } => {
                 let listed = object.size;
-                Outcome::Due { listed }.into()
+                Outcome::WouldCopy { listed }.into()
             }
-            Resolved::Settled(settled) => settled,
+            Preparation::Finished(result) => result,
         }
     }
 
     /// Everything that can be said before a copy is made.
-    async fn resolve(&self, action: Action) -> Resolved {
+    async fn resolve(&self, action: Action) -> Preparation {
         let (object, backup, record) = match action {
             Action::Copy {
                 object,
@@ -163,23 +163,23 @@ impl Copier {
                 record,
                 ..
             } => (object, backup, record),
-            settled => return Resolved::Settled(settle(settled).1),
+            result => return Preparation::Finished(settle(result).1),
         };
         if object.size > parts::MOST_BYTES {
             let error = self.too_large(&object);
-            return Resolved::Settled(stopped_by(&object, error).into());
+            return Preparation::Finished(stopped_by(&object, error).into());
         }
         match self.has_wanted_tags(&object).await {
-            Ok(true) => Resolved::Copy {
+            Ok(true) => Preparation::Copy {
                 object,
                 backup,
                 record,
             },
             Ok(false) => {
                 let (listed, reason) = (object.size, SkipReason::OtherTags);
-                Resolved::Settled(Outcome::Skipped { listed, reason }.into())
+                Preparation::Finished(Outcome::Skipped { listed, reason }.into())
             }
-            Err(error) => Resolved::Settled(stopped_by(&object, error).into()),
+            Err(error) => Preparation::Finished(stopped_by(&object, error).into()),
         }
     }
 
@@ -221,43 +221,43 @@ impl Copier {
 }
 
 /// What is left to do about an action.
-enum Resolved {
+enum Preparation {
     Copy {
         object: Object,
         backup: Option<Object>,
-        record: Option<Stored>,
+        record: Option<SegmentRow>,
     },
-    Settled(Settled),
+    Finished(CopyResult),
 }
 
 /// What became of an action, and what is to be recorded of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
+pub struct CopyResult {
     /// What became of it.
     pub outcome: Outcome,
     /// What the next snapshot says of the key; none if it is not in the backup.
-    pub row: Option<Recorded>,
+    pub row: Option<NextRow>,
 }
 
-impl From<Outcome> for Settled {
+impl From<Outcome> for CopyResult {
     fn from(outcome: Outcome) -> Self {
         Self { outcome, row: None }
     }
 }
 
 /// What becomes of an action that copies nothing, and its key.
-pub fn settle(action: Action) -> (Option<Key>, Settled) {
+pub fn settle(action: Action) -> (Option<Key>, CopyResult) {
     match action {
         Action::Copy { object, .. } => {
             let listed = object.size;
-            (Some(object.key), Outcome::Due { listed }.into())
+            (Some(object.key), Outcome::WouldCopy { listed }.into())
         }
         Action::Keep(object, proof) => {
             let outcome = Outcome::Unchanged {
                 listed: object.size,
             };
             let (key, row) = recorded(object, proof);
-            (Some(key), Settled { outcome, row })
+            (Some(key), CopyResult { outcome, row })
         }
         Action::Archived(object, proof) => {
             let outcome = Outcome::Skipped {
@@ -265,7 +265,7 @@ pub fn settle(action: Action) -> (Option<Key>, Settled) {
                 reason: SkipReason::Archived,
             };
             let (key, row) = recorded(object, proof);
-            (Some(key), Settled { outcome, row })
+            (Some(key), CopyResult { outcome, row })
         }
         Action::Skip { object, reason, .. } => {
             let listed = object.size;
@@ -275,18 +275,18 @@ pub fn settle(action: Action) -> (Option<Key>, Settled) {
             let outcome = failed(&object, reserved(&object));
             (Some(object.key), outcome.into())
         }
-        Action::Orphan(backup) => (Some(backup.key), Outcome::Gone.into()),
-        Action::Ignore(backup) => (Some(backup.key), Outcome::Kept.into()),
-        Action::Break(error) => (None, Outcome::Broken(error.into()).into()),
+        Action::Orphan(backup) => (Some(backup.key), Outcome::SourceDeleted.into()),
+        Action::Ignore(backup) => (Some(backup.key), Outcome::BackupOnly.into()),
+        Action::Break(error) => (None, Outcome::ListingFailed(error.into()).into()),
         Action::End => (None, Outcome::End.into()),
     }
 }
 
 /// What is recorded of an object whose backup is current.
-fn recorded(object: Object, proof: Proof) -> (Key, Option<Recorded>) {
+fn recorded(object: Object, proof: Proof) -> (Key, Option<NextRow>) {
     let key = object.key.clone();
     let row = match proof {
-        Proof::Recorded(row) => return (object.key, Some(Recorded::Kept(row))),
+        Proof::Recorded(row) => return (object.key, Some(NextRow::Reuse(row))),
         Proof::Relisted(row, backup) => Row {
             storage_class: backup.storage_class,
             backup_modified: Some(backup.last_modified),
@@ -305,13 +305,13 @@ fn recorded(object: Object, proof: Proof) -> (Key, Option<Recorded>) {
             checksum: None,
         },
     };
-    (key, Some(Recorded::New(Box::new(row))))
+    (key, Some(NextRow::New(Box::new(row))))
 }
 
 /// The outcome of an object that an error has stopped: it failed, or the run has to stop.
 pub fn stopped_by(object: &Object, error: S3Error) -> Outcome {
     match error.cause {
-        Cause::OutOfTime | Cause::Stopped => Outcome::GivenUp,
+        Cause::OutOfTime | Cause::Stopped => Outcome::Interrupted,
         _ => failed(object, error.into()),
     }
 }

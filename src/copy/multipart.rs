@@ -11,14 +11,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::{StreamExt, stream};
 
 use super::parts::{Layout, SourceParts, whole_etag};
-use super::rounds::is_later;
+use super::until_certain::is_later;
 use super::{Copier, Item};
-use crate::model::{ETag, Inspection, Object, Part, Properties};
-use crate::s3::{Cause, Condition, CurrentVersion, MAX_COPY, Operation, S3Error, Upload, Written};
+use crate::model::{ETag, HeadDetails, Object, Part, Properties};
+use crate::s3::{
+    Cause, Condition, CopyReply, CurrentVersion, MAX_COPY, Operation, S3Error, Upload,
+};
 
 /// An upload whose parts are all there.
 #[derive(Clone, Copy)]
-struct Copied<'a> {
+struct MultipartCopy<'a> {
     item: &'a Item,
     parts: &'a [ETag],
     properties: &'a Properties,
@@ -36,7 +38,7 @@ impl Copier {
         &self,
         item: &Item,
         over: Option<&Object>,
-    ) -> Result<Written, S3Error> {
+    ) -> Result<CopyReply, S3Error> {
         let object = &item.source;
         let seen = self.source.inspect(item.source()).await?;
         let properties = &seen.properties;
@@ -57,7 +59,7 @@ impl Copier {
             .await?;
         let finished = match self.copy_parts(item, &upload, layout).await {
             Ok(parts) => {
-                let copied = Copied {
+                let copied = MultipartCopy {
                     item,
                     parts: &parts,
                     properties,
@@ -78,7 +80,7 @@ impl Copier {
 
     /// Headers and tags were read one after the other, and the parts are bound to an `ETag` that metadata
     /// have no part in: only if the object is still what it was then do all of them belong together.
-    async fn assert_unchanged(&self, item: &Item, seen: &Inspection) -> Result<(), S3Error> {
+    async fn assert_unchanged(&self, item: &Item, seen: &HeadDetails) -> Result<(), S3Error> {
         let now = self.source.inspect(item.source()).await?;
         if now == *seen {
             Ok(())
@@ -93,7 +95,7 @@ impl Copier {
         item: &Item,
         over: Option<&Object>,
         properties: &Properties,
-    ) -> Result<Written, S3Error> {
+    ) -> Result<CopyReply, S3Error> {
         let object = &item.source;
         if object.size <= MAX_COPY {
             let redirect = properties.website_redirect.as_deref();
@@ -152,15 +154,19 @@ impl Copier {
                     self.destination.back_off(attempt).await;
                     attempt += 1;
                 }
-                settled => return settled,
+                result => return result,
             }
         }
     }
 
     /// Puts the parts together. If the answer is lost it is looked whether that was done, by the
     /// `ETag` that only these parts make; if not, it is asked for again.
-    async fn complete(&self, upload: &Upload, copied: Copied<'_>) -> Result<Written, S3Error> {
-        let Copied {
+    async fn complete(
+        &self,
+        upload: &Upload,
+        copied: MultipartCopy<'_>,
+    ) -> Result<CopyReply, S3Error> {
+        let MultipartCopy {
             parts,
             properties,
             over,
@@ -198,7 +204,7 @@ impl Copier {
         Err(doubt.unwrap_or_else(|| self.changed(&properties.object)))
     }
 
-    async fn completed(&self, copied: Copied<'_>) -> Result<Option<Written>, S3Error> {
+    async fn completed(&self, copied: MultipartCopy<'_>) -> Result<Option<CopyReply>, S3Error> {
         let object = &copied.properties.object;
         let now = self.destination.current(&copied.item.target).await?;
         let etag = whole_etag(copied.parts);

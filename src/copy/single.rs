@@ -2,7 +2,7 @@
 
 use super::{Copier, Item};
 use crate::model::Object;
-use crate::s3::{Condition, S3Error, Written};
+use crate::s3::{Condition, CopyReply, S3Error};
 
 impl Copier {
     /// Copies an item in one call, over what was seen at its target. Metadata and tags travel by
@@ -11,7 +11,7 @@ impl Copier {
         &self,
         item: &Item,
         over: Option<&Object>,
-    ) -> Result<Written, S3Error> {
+    ) -> Result<CopyReply, S3Error> {
         let redirect = self.website_redirect(item).await?;
         self.copy_with_redirect(item, over, redirect.as_deref())
             .await
@@ -23,7 +23,7 @@ impl Copier {
         item: &Item,
         over: Option<&Object>,
         redirect: Option<&str>,
-    ) -> Result<Written, S3Error> {
+    ) -> Result<CopyReply, S3Error> {
         let condition = Condition::of(over);
         let target = self.target(item, redirect, &condition);
         self.destination.copy(self.copy_source(item), target).await

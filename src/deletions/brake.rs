@@ -5,7 +5,7 @@
 //! and nobody can say so of a source in which nothing is left.
 
 use crate::config::MaxDeletions;
-use crate::model::{BucketName, Census};
+use crate::model::{BucketName, KeyCounts};
 
 /// So few deletions are never held, whatever the limits: a bucket with little in it changes by large
 /// shares.
@@ -13,7 +13,7 @@ const NEVER_HELD: u64 = 10;
 
 /// What the brake says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum BrakeDecision {
     /// They may be marked.
     Free,
     /// They may be marked if somebody confirms them, for this reason.
@@ -23,10 +23,10 @@ pub enum Verdict {
 }
 
 /// Judges what was counted for each destination. What holds one holds the run.
-pub fn judge(counted: &[(BucketName, Census)], limits: MaxDeletions) -> Verdict {
+pub fn judge(counted: &[(BucketName, KeyCounts)], limits: MaxDeletions) -> BrakeDecision {
     for (bucket, census) in counted {
         if census.gone > 0 && census.source == 0 {
-            return Verdict::Never(format!(
+            return BrakeDecision::Never(format!(
                 "the source lists no object, while bucket {bucket} has {}; an empty source deletes \
                  nothing and cannot be confirmed",
                 census.gone
@@ -35,8 +35,8 @@ pub fn judge(counted: &[(BucketName, Census)], limits: MaxDeletions) -> Verdict 
     }
     let mut exceeding = counted.iter().filter(|(_, census)| exceeds(census, limits));
     match exceeding.next() {
-        None => Verdict::Free,
-        Some((bucket, census)) => Verdict::Confirm(format!(
+        None => BrakeDecision::Free,
+        Some((bucket, census)) => BrakeDecision::Confirm(format!(
             "{} of the {} objects in bucket {bucket} ({} %) are gone from the source, more than \
              BACKUP_MAX_DELETIONS = {} or BACKUP_MAX_DELETIONS_PERCENT = {}",
             census.gone,
@@ -50,7 +50,7 @@ pub fn judge(counted: &[(BucketName, Census)], limits: MaxDeletions) -> Verdict 
 
 /// Whether either limit is exceeded, by more than a few objects: a small part of many can be a great
 /// loss, and so can all of a few.
-fn exceeds(census: &Census, limits: MaxDeletions) -> bool {
+fn exceeds(census: &KeyCounts, limits: MaxDeletions) -> bool {
     let share = u128::from(census.gone) * 100;
     let is_large = share > u128::from(limits.percent) * u128::from(census.backup);
     census.gone > NEVER_HELD && (census.gone > limits.count || is_large)
@@ -58,7 +58,7 @@ fn exceeds(census: &Census, limits: MaxDeletions) -> bool {
 
 /// The share of the backup that is gone, in percent, to the tenth.
 #[expect(clippy::cast_precision_loss, reason = "a share for people")]
-pub fn percent(census: &Census) -> f64 {
+pub fn percent(census: &KeyCounts) -> f64 {
     if census.backup == 0 {
         return 0.0;
     }
@@ -69,12 +69,12 @@ pub fn percent(census: &Census) -> f64 {
 mod tests {
     use super::*;
 
-    fn counted(bucket: &str, source: u64, backup: u64, gone: u64) -> (BucketName, Census) {
-        let census = Census {
+    fn counted(bucket: &str, source: u64, backup: u64, gone: u64) -> (BucketName, KeyCounts) {
+        let census = KeyCounts {
             source,
             backup,
             gone,
-            ..Census::default()
+            ..KeyCounts::default()
         };
         (BucketName::new(bucket).unwrap(), census)
     }
@@ -82,7 +82,7 @@ mod tests {
     fn is_free(source: u64, backup: u64, gone: u64, limits: (u64, u64)) -> bool {
         let (count, percent) = limits;
         let counted = [counted("backup", source, backup, gone)];
-        judge(&counted, MaxDeletions { count, percent }) == Verdict::Free
+        judge(&counted, MaxDeletions { count, percent }) == BrakeDecision::Free
     }
 
     #[test]
@@ -119,7 +119,7 @@ mod tests {
 
         let verdict = judge(&emptied, limits);
 
-        let Verdict::Never(why) = verdict else {
+        let BrakeDecision::Never(why) = verdict else {
             panic!("{verdict:?}");
         };
         assert!(why.starts_with("the source lists no object, while bucket two has 1;"));
@@ -132,6 +132,6 @@ mod tests {
 
         let why = "101 of the 1009 objects in bucket backup (10 %) are gone from the source, more \
                    than BACKUP_MAX_DELETIONS = 100 or BACKUP_MAX_DELETIONS_PERCENT = 10";
-        assert_eq!(verdict, Verdict::Confirm(why.to_owned()));
+        assert_eq!(verdict, BrakeDecision::Confirm(why.to_owned()));
     }
 }

@@ -3,12 +3,12 @@
 use std::time::SystemTime;
 
 use super::record::Record;
-use crate::model::{Census, ETag, Key, Prefix};
-use crate::s3::{Bucket, Cause, Condition, Contents, Operation, S3Error};
+use crate::model::{ETag, Key, KeyCounts, Prefix};
+use crate::s3::{Bucket, Cause, Condition, Operation, PutBody, S3Error};
 
 /// Where it lies, and how it is written.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct StateFile {
     /// The backup bucket.
     pub bucket: Bucket,
     /// Its key.
@@ -24,7 +24,7 @@ pub struct Confirmation {
     etag: ETag,
 }
 
-impl Place {
+impl StateFile {
     /// Remembers that a run was held with so many deletions.
     ///
     /// # Errors
@@ -33,7 +33,7 @@ impl Place {
         &self,
         run_id: &str,
         prefix: &Prefix,
-        counted: &Census,
+        counted: &KeyCounts,
     ) -> Result<(), S3Error> {
         let record = Record::held(run_id, prefix, counted, SystemTime::now().into());
         self.write(&record, &Condition::Always).await
@@ -47,7 +47,7 @@ impl Place {
         &self,
         named: &str,
         prefix: &Prefix,
-        counted: &Census,
+        counted: &KeyCounts,
     ) -> Result<Confirmation, String> {
         let (key, name) = (&self.key, self.bucket.name());
         let reading = self.bucket.read_state(key).await.map_err(|error| {
@@ -87,7 +87,7 @@ impl Place {
             let (operation, cause) = (Operation::PutObject, Cause::NotSent);
             S3Error::ours(operation, self.bucket.name(), cause, error.to_string()).about(&self.key)
         })?;
-        let contents = Contents {
+        let contents = PutBody {
             body: &body,
             content_type: "application/json",
             kms_key: self.kms_key.as_deref(),

@@ -31,7 +31,7 @@ pub struct Marker {
 
 /// The backup of an object that is gone.
 #[derive(Clone, Debug)]
-struct Backup {
+struct CurrentBackup {
     key: Key,
     etag: ETag,
     /// Where no versions are kept, a marker would destroy it.
@@ -39,8 +39,8 @@ struct Backup {
 }
 
 /// What a look at both sides has shown.
-enum Look {
-    Gone(Backup),
+enum BackupLook {
+    Gone(CurrentBackup),
     Done(Outcome),
 }
 
@@ -52,11 +52,13 @@ impl Marker {
             let look = copy::guarded(Operation::HeadObject, Some(&key), self.look(&key)).await;
             (
                 key,
-                look.unwrap_or_else(|failure| Look::Done(panicked(failure))),
+                look.unwrap_or_else(|failure| BackupLook::Done(panicked(failure))),
             )
         });
-        let looks: Vec<(Key, Look)> = looks.buffered(self.at_once).collect().await;
-        let any = looks.iter().any(|(_, look)| matches!(look, Look::Gone(_)));
+        let looks: Vec<(Key, BackupLook)> = looks.buffered(self.at_once).collect().await;
+        let any = looks
+            .iter()
+            .any(|(_, look)| matches!(look, BackupLook::Gone(_)));
         let versioned = if any {
             self.destination.still_keeps_versions().await
         } else {
@@ -67,16 +69,16 @@ impl Marker {
         let mut outcomes = Vec::new();
         for (key, look) in looks {
             match (look, &versioned) {
-                (Look::Done(outcome), _) => outcomes.push((key, outcome)),
-                (Look::Gone(_), Ok(false)) => outcomes.push((key, Outcome::GivenUp)),
-                (Look::Gone(_), Err(error)) => {
+                (BackupLook::Done(outcome), _) => outcomes.push((key, outcome)),
+                (BackupLook::Gone(_), Ok(false)) => outcomes.push((key, Outcome::Interrupted)),
+                (BackupLook::Gone(_), Err(error)) => {
                     let outcome = stopped_by(error.clone().about(&key));
                     outcomes.push((key, outcome));
                 }
-                (Look::Gone(backup), Ok(true)) if backup.is_unversioned => {
+                (BackupLook::Gone(backup), Ok(true)) if backup.is_unversioned => {
                     alone.push((key, backup));
                 }
-                (Look::Gone(backup), Ok(true)) => together.push((key, backup)),
+                (BackupLook::Gone(backup), Ok(true)) => together.push((key, backup)),
             }
         }
         let marks = stream::iter(together).map(|(key, backup)| async move {
@@ -91,26 +93,26 @@ impl Marker {
         outcomes
     }
 
-    async fn look(&self, key: &Key) -> Look {
+    async fn look(&self, key: &Key) -> BackupLook {
         let backup_key = self.placement.backup_key(key);
         let backup = match self.destination.current(&backup_key).await {
             Ok(Some(backup)) => backup,
             // Somebody else has hidden it.
-            Ok(None) => return Look::Done(Outcome::Kept),
-            Err(error) => return Look::Done(stopped_by(error.about(key))),
+            Ok(None) => return BackupLook::Done(Outcome::BackupOnly),
+            Err(error) => return BackupLook::Done(stopped_by(error.about(key))),
         };
         match self.source.head(key).await {
-            Ok(None) => Look::Gone(Backup {
+            Ok(None) => BackupLook::Gone(CurrentBackup {
                 is_unversioned: backup.is_unversioned(),
                 etag: backup.object.etag,
                 key: backup_key,
             }),
-            Ok(Some(_)) => Look::Done(Outcome::Kept),
-            Err(error) => Look::Done(stopped_by(error)),
+            Ok(Some(_)) => BackupLook::Done(Outcome::BackupOnly),
+            Err(error) => BackupLook::Done(stopped_by(error)),
         }
     }
 
-    async fn mark(&self, key: &Key, backup: Backup, versions_are_kept: bool) -> Outcome {
+    async fn mark(&self, key: &Key, backup: CurrentBackup, versions_are_kept: bool) -> Outcome {
         let work = self.mark_in_rounds(key, backup, versions_are_kept);
         let marked = copy::guarded(Operation::DeleteObject, Some(key), work).await;
         marked.unwrap_or_else(panicked)
@@ -121,7 +123,7 @@ impl Marker {
     async fn mark_in_rounds(
         &self,
         key: &Key,
-        mut backup: Backup,
+        mut backup: CurrentBackup,
         mut versions_are_kept: bool,
     ) -> Outcome {
         let mut round = 1;
@@ -129,7 +131,7 @@ impl Marker {
             if !versions_are_kept {
                 match self.destination.still_keeps_versions().await {
                     Ok(true) => {}
-                    Ok(false) => return Outcome::GivenUp,
+                    Ok(false) => return Outcome::Interrupted,
                     Err(error) => return stopped_by(error.about(key)),
                 }
             }
@@ -143,8 +145,8 @@ impl Marker {
                 _ => return stopped_by(error),
             }
             backup = match self.look(key).await {
-                Look::Gone(backup) => backup,
-                Look::Done(outcome) => return outcome,
+                BackupLook::Gone(backup) => backup,
+                BackupLook::Done(outcome) => return outcome,
             };
             versions_are_kept = false;
             round += 1;
@@ -160,7 +162,7 @@ fn panicked(failure: Failure) -> Outcome {
 /// It was not found in the source, so there are no bytes to count.
 fn stopped_by(error: S3Error) -> Outcome {
     match error.cause {
-        Cause::OutOfTime | Cause::Stopped => Outcome::GivenUp,
+        Cause::OutOfTime | Cause::Stopped => Outcome::Interrupted,
         _ => Outcome::Failed {
             listed: 0,
             failure: Failure::from(error),

@@ -13,11 +13,11 @@ mod record;
 pub use brake::percent;
 pub use marker::Marker;
 
-use brake::Verdict;
-use hold::{Confirmation, Place};
+use brake::BrakeDecision;
+use hold::{Confirmation, StateFile};
 
 use crate::copy::Failure;
-use crate::model::{BucketName, Census};
+use crate::model::{BucketName, KeyCounts};
 use crate::plan::{Intent, Marking, Plan};
 use crate::s3::{Bucket, Cause};
 
@@ -47,25 +47,25 @@ pub async fn decide(
     plan: &Plan,
     marking: &Marking,
     destinations: &[Bucket],
-    counted: &[Census],
+    counted: &[KeyCounts],
 ) -> Decision {
-    let named: Vec<(BucketName, Census)> = destinations
+    let named: Vec<(BucketName, KeyCounts)> = destinations
         .iter()
         .zip(counted)
         .map(|(bucket, census)| (bucket.name().clone(), *census))
         .collect();
     let places = places(plan, destinations);
     let why = match (brake::judge(&named, marking.limits), &marking.confirm) {
-        (Verdict::Never(why), _) => {
+        (BrakeDecision::Never(why), _) => {
             return Decision::Hold(Hold {
                 why,
                 can_be_confirmed: false,
                 failures: Vec::new(),
             });
         }
-        (Verdict::Free, None) => return Decision::Mark,
-        (Verdict::Confirm(why), None) => why,
-        (Verdict::Free | Verdict::Confirm(_), Some(run_id)) => {
+        (BrakeDecision::Free, None) => return Decision::Mark,
+        (BrakeDecision::Confirm(why), None) => why,
+        (BrakeDecision::Free | BrakeDecision::Confirm(_), Some(run_id)) => {
             match confirm(plan, &places, counted, run_id).await {
                 Ok(()) => return Decision::Mark,
                 Err(why) => format!("run {run_id} is not confirmed: {why}"),
@@ -83,24 +83,25 @@ pub async fn decide(
     })
 }
 
-fn places(plan: &Plan, destinations: &[Bucket]) -> Vec<Place> {
-    let legs = plan.legs.iter().zip(destinations);
-    legs.map(|(leg, bucket)| Place {
-        bucket: bucket.clone(),
-        key: leg.job.key("held.json"),
-        kms_key: plan.scope.copies.kms_key.clone(),
-    })
-    .collect()
+fn places(plan: &Plan, destinations: &[Bucket]) -> Vec<StateFile> {
+    let destinations = plan.destinations.iter().zip(destinations);
+    destinations
+        .map(|(planned, bucket)| StateFile {
+            bucket: bucket.clone(),
+            key: planned.job.key("held.json"),
+            kms_key: plan.scope.copies.kms_key.clone(),
+        })
+        .collect()
 }
 
 /// A confirmation has to be good in every destination before it is used up in the first one.
 async fn confirm(
     plan: &Plan,
-    places: &[Place],
-    counted: &[Census],
+    places: &[StateFile],
+    counted: &[KeyCounts],
     run_id: &str,
 ) -> Result<(), String> {
-    let mut good: Vec<(&Place, Confirmation)> = Vec::new();
+    let mut good: Vec<(&StateFile, Confirmation)> = Vec::new();
     for (place, census) in places.iter().zip(counted) {
         let confirmation = place.confirmation(run_id, &plan.source.prefix, census);
         good.push((place, confirmation.await?));
@@ -118,8 +119,8 @@ async fn confirm(
 /// them, and what went wrong; that the run has to stop is no error.
 async fn remember(
     plan: &Plan,
-    places: &[Place],
-    counted: &[Census],
+    places: &[StateFile],
+    counted: &[KeyCounts],
 ) -> (bool, Vec<(usize, Failure)>) {
     let mut remembered = true;
     let mut failures = Vec::new();

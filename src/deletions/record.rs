@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Census, KeySet, Prefix, Timestamp};
+use crate::model::{KeyCounts, KeySet, Prefix, Timestamp};
 
 /// The format that this version writes, and the one that it reads. Fields may be added to it. Format 1
 /// did not say which keys were held, so that it confirms nothing.
@@ -29,7 +29,7 @@ pub struct Record {
 
 impl Record {
     /// A run that is held now.
-    pub fn held(run_id: &str, prefix: &Prefix, counted: &Census, now: Timestamp) -> Self {
+    pub fn held(run_id: &str, prefix: &Prefix, counted: &KeyCounts, now: Timestamp) -> Self {
         Self {
             format: FORMAT,
             run_id: run_id.to_owned(),
@@ -52,7 +52,7 @@ impl Record {
 
     /// Why it is not confirmed by naming that run, for what was counted below that prefix now; none if
     /// it is.
-    pub fn objection(&self, named: &str, prefix: &Prefix, counted: &Census) -> Option<String> {
+    pub fn objection(&self, named: &str, prefix: &Prefix, counted: &KeyCounts) -> Option<String> {
         let Self {
             run_id, deletions, ..
         } = self;
@@ -115,11 +115,11 @@ mod tests {
     use super::*;
     use crate::model::Key;
 
-    fn counted(keys: &[&str]) -> Census {
-        let one = |key: &&str| Census {
+    fn counted(keys: &[&str]) -> KeyCounts {
+        let one = |key: &&str| KeyCounts {
             gone: 1,
             gone_keys: KeySet::of(&Key::new(*key)),
-            ..Census::default()
+            ..KeyCounts::default()
         };
         keys.iter().map(one).sum()
     }
@@ -154,11 +154,11 @@ mod tests {
         let used = record().confirmed("r2");
         let same = counted(&["a/1", "a/2"]);
 
-        let objection = |record: Record, named: &str, prefix: &str, counted: &Census| {
+        let objection = |record: Record, named: &str, prefix: &str, counted: &KeyCounts| {
             record.objection(named, &Prefix::new(prefix), counted)
         };
         assert_eq!(objection(record(), "r1", "a/", &same), None);
-        assert_eq!(objection(record(), "r1", "a/", &Census::default()), None);
+        assert_eq!(objection(record(), "r1", "a/", &KeyCounts::default()), None);
         let (more, others, fewer) = (["a/1", "a/2", "a/3"], ["a/1", "a/3"], ["a/1"]);
         for (record, named, prefix, keys, why) in [
             (

@@ -3,29 +3,29 @@
 use futures::{Stream, TryStreamExt};
 
 use super::join::{Joined, join};
-use crate::snapshot::{RowRef, SnapshotError, Stored};
+use crate::snapshot::{RowRef, SegmentRow, SnapshotError};
 
 /// What became of an object from one snapshot to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It came.
-    Added(Stored),
+    Added(SegmentRow),
     /// It went.
-    Removed(Stored),
+    Removed(SegmentRow),
     /// It is another one, or its backup is.
     Changed {
         /// What it was.
-        before: Stored,
+        before: SegmentRow,
         /// What it has become.
-        after: Stored,
+        after: SegmentRow,
         /// In what it differs.
-        what: What,
+        what: DifferenceKind,
     },
 }
 
 /// In what two rows of a key differ. The first that applies is told; those behind it mostly follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum DifferenceKind {
     /// The object's ETag or size is another one.
     Content,
     /// The object was written anew with the same content: its metadata or tags, or the same again.
@@ -36,7 +36,7 @@ pub enum What {
     Backup,
 }
 
-impl What {
+impl DifferenceKind {
     /// Compares two rows. What only one of them knows is no difference: a run that has lost the last
     /// snapshot records what the listings tell.
     fn between(before: RowRef<'_>, after: RowRef<'_>) -> Option<Self> {
@@ -68,12 +68,12 @@ impl What {
 }
 
 impl Change {
-    fn of(rows: Joined<Stored, Stored>) -> Option<Self> {
+    fn of(rows: Joined<SegmentRow, SegmentRow>) -> Option<Self> {
         match rows {
             Joined::Left(before) => Some(Self::Removed(before)),
             Joined::Right(after) => Some(Self::Added(after)),
             Joined::Both(before, after) => {
-                let what = What::between(before.row(), after.row())?;
+                let what = DifferenceKind::between(before.row(), after.row())?;
                 Some(Self::Changed {
                     before,
                     after,
@@ -87,16 +87,16 @@ impl Change {
 /// What changed, in the order of the keys, from the rows of one snapshot to those of another. Segments
 /// that both have may be left out of both.
 pub fn changes(
-    before: impl Stream<Item = Result<Vec<Stored>, SnapshotError>>,
-    after: impl Stream<Item = Result<Vec<Stored>, SnapshotError>>,
+    before: impl Stream<Item = Result<Vec<SegmentRow>, SnapshotError>>,
+    after: impl Stream<Item = Result<Vec<SegmentRow>, SnapshotError>>,
 ) -> impl Stream<Item = Result<Vec<Change>, SnapshotError>> {
-    join(before, after, Stored::key, Stored::key)
+    join(before, after, SegmentRow::key, SegmentRow::key)
         .map_ok(|page| page.into_iter().filter_map(Change::of).collect())
 }
 
 /// How much changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct ChangeCounts {
     /// Objects that came.
     pub added: u64,
     /// The sum of their sizes.
@@ -115,7 +115,7 @@ pub struct Tally {
     pub backup: u64,
 }
 
-impl Tally {
+impl ChangeCounts {
     /// Counts one more.
     pub fn count(&mut self, change: &Change) {
         match change {
@@ -128,10 +128,10 @@ impl Tally {
                 self.bytes_removed += row.row().size;
             }
             Change::Changed { what, .. } => match what {
-                What::Content => self.content += 1,
-                What::Metadata => self.metadata += 1,
-                What::Class => self.class += 1,
-                What::Backup => self.backup += 1,
+                DifferenceKind::Content => self.content += 1,
+                DifferenceKind::Metadata => self.metadata += 1,
+                DifferenceKind::Class => self.class += 1,
+                DifferenceKind::Backup => self.backup += 1,
             },
         }
     }
@@ -157,35 +157,43 @@ mod tests {
     use crate::snapshot::{Index, Row, SNAPSHOT_FORMAT, Segment, SegmentEntry, Totals};
 
     /// The row of a key, as it is, or with one thing about it changed.
-    fn row(key: &str, changed: Option<What>) -> Row {
+    fn row(key: &str, changed: Option<DifferenceKind>) -> Row {
         let differs = |what| changed == Some(what);
         Row {
             key: Key::new(key),
-            size: if differs(What::Content) { 2 } else { 1 },
+            size: if differs(DifferenceKind::Content) {
+                2
+            } else {
+                1
+            },
             source_etag: ETag::new("e"),
-            source_modified: Timestamp::from_millis(i64::from(differs(What::Metadata)) * 1000),
+            source_modified: Timestamp::from_millis(
+                i64::from(differs(DifferenceKind::Metadata)) * 1000,
+            ),
             source_version_id: None,
             backup_etag: ETag::new("e"),
             backup_modified: None,
-            backup_version_id: Some(VersionId::new(if differs(What::Backup) {
+            backup_version_id: Some(VersionId::new(if differs(DifferenceKind::Backup) {
                 "2"
             } else {
                 "1"
             })),
-            storage_class: StorageClass::new(differs(What::Class).then_some("GLACIER_IR")),
+            storage_class: StorageClass::new(
+                differs(DifferenceKind::Class).then_some("GLACIER_IR"),
+            ),
             checksum: None,
         }
     }
 
-    type Rows = BTreeMap<u8, Option<What>>;
+    type Rows = BTreeMap<u8, Option<DifferenceKind>>;
 
     fn rows() -> impl Strategy<Value = Rows> {
         let what = prop_oneof![
             6 => Just(None),
-            1 => Just(Some(What::Content)),
-            1 => Just(Some(What::Metadata)),
-            1 => Just(Some(What::Class)),
-            1 => Just(Some(What::Backup)),
+            1 => Just(Some(DifferenceKind::Content)),
+            1 => Just(Some(DifferenceKind::Metadata)),
+            1 => Just(Some(DifferenceKind::Class)),
+            1 => Just(Some(DifferenceKind::Backup)),
         ];
         prop::collection::btree_map(0..60_u8, what, 0..50)
     }
@@ -221,7 +229,7 @@ mod tests {
         }
 
         /// The rows that another snapshot does not have in the same segments, a page each.
-        fn beside(&self, other: &Self) -> Vec<Result<Vec<Stored>, SnapshotError>> {
+        fn beside(&self, other: &Self) -> Vec<Result<Vec<SegmentRow>, SnapshotError>> {
             let named = self.index.segments_beside(&other.index);
             let read = self.segments.iter().filter(|s| named.contains(s.entry()));
             read.map(|segment| segment.rows().collect()).collect()
@@ -246,12 +254,12 @@ mod tests {
         (row.key().to_owned(), told)
     }
 
-    fn name(what: What) -> &'static str {
+    fn name(what: DifferenceKind) -> &'static str {
         match what {
-            What::Content => "content",
-            What::Metadata => "metadata",
-            What::Class => "class",
-            What::Backup => "backup",
+            DifferenceKind::Content => "content",
+            DifferenceKind::Metadata => "metadata",
+            DifferenceKind::Class => "class",
+            DifferenceKind::Backup => "backup",
         }
     }
 
@@ -269,8 +277,14 @@ mod tests {
         };
 
         for other in [&unknown, &checked] {
-            assert_eq!(What::between(known.as_ref(), other.as_ref()), None);
-            assert_eq!(What::between(other.as_ref(), known.as_ref()), None);
+            assert_eq!(
+                DifferenceKind::between(known.as_ref(), other.as_ref()),
+                None
+            );
+            assert_eq!(
+                DifferenceKind::between(other.as_ref(), known.as_ref()),
+                None
+            );
         }
     }
 
@@ -282,9 +296,9 @@ mod tests {
         };
         let (one, other) = (version("1"), version("2"));
 
-        let what = What::between(one.as_ref(), other.as_ref());
+        let what = DifferenceKind::between(one.as_ref(), other.as_ref());
 
-        assert_eq!(what, Some(What::Metadata));
+        assert_eq!(what, Some(DifferenceKind::Metadata));
     }
 
     #[test]
@@ -301,12 +315,12 @@ mod tests {
         fn agrees_with_maps(before in rows(), after in rows()) {
             let keys = before.keys().chain(after.keys());
             let keys: BTreeSet<&u8> = keys.collect();
-            let order = [What::Content, What::Metadata, What::Class, What::Backup];
+            let order = [DifferenceKind::Content, DifferenceKind::Metadata, DifferenceKind::Class, DifferenceKind::Backup];
             let expected: Vec<_> = keys.into_iter().filter_map(|key| {
                 let told = match (before.get(key), after.get(key)) {
                     (Some(one), Some(other)) if one == other => return None,
                     (Some(one), Some(other)) => {
-                        let differs = |what: &What| [*one, *other].contains(&Some(*what));
+                        let differs = |what: &DifferenceKind| [*one, *other].contains(&Some(*what));
                         order.into_iter().find(differs).map(name)
                     }
                     (Some(_), None) => Some("removed"),
@@ -314,7 +328,7 @@ mod tests {
                 };
                 Some((format!("{key:03}"), told.unwrap()))
             }).collect();
-            let mut tally = Tally::default();
+            let mut tally = ChangeCounts::default();
 
             let (changes, _) = compare(&before, &after);
             for change in &changes {

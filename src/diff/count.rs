@@ -1,11 +1,11 @@
 //! What an action tells of how much there is on both sides, for the brake on deletions.
 
 use super::{Action, SkipReason};
-use crate::model::{Census, KeySet};
+use crate::model::{KeyCounts, KeySet};
 
 /// What one action adds to what was counted. What the filter does not admit counts for nothing, so
 /// that it can neither be marked nor make deletions look few.
-pub fn count(action: &Action) -> Census {
+pub fn count(action: &Action) -> KeyCounts {
     let (source, backup, gone) = match action {
         Action::Copy {
             backup: Some(_), ..
@@ -24,7 +24,7 @@ pub fn count(action: &Action) -> Census {
         Action::Orphan(backup) => KeySet::of(&backup.key),
         _ => KeySet::default(),
     };
-    Census {
+    KeyCounts {
         source,
         backup,
         gone,
@@ -76,7 +76,7 @@ mod tests {
         ];
 
         for (action, expected) in cases {
-            let Census {
+            let KeyCounts {
                 source,
                 backup,
                 gone,

@@ -9,11 +9,11 @@
 use std::fmt;
 
 use super::join::Joined;
-use crate::event::Mode;
 use crate::filter::Filter;
 use crate::model::{Key, Object, Placement, StorageClass};
+use crate::request::Mode;
 use crate::s3::S3Error;
-use crate::snapshot::Stored;
+use crate::snapshot::SegmentRow;
 
 /// What a decision follows.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub enum Action {
         /// Why.
         reason: Reason,
         /// What the last snapshot says of the backup, if that still is true.
-        record: Option<Stored>,
+        record: Option<SegmentRow>,
     },
     /// Nothing: the backup is current.
     Keep(Object, Proof),
@@ -85,10 +85,10 @@ impl Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// The last snapshot: object and backup are what it says.
-    Recorded(Stored),
+    Recorded(SegmentRow),
     /// The same, and the backup as it was listed. It has what the row lacks: another storage class, to which the
     /// bucket's lifecycle moved it, or the date of a copy that was made in parts.
-    Relisted(Stored, Box<Object>),
+    Relisted(SegmentRow, Box<Object>),
     /// The listings: the backup, as it was listed, has the object's `ETag` and is later.
     Listed(Box<Object>),
 }
@@ -174,7 +174,7 @@ impl fmt::Display for Reason {
 }
 
 /// Decides what is to be done about what stands under one key, and what the last snapshot says of it.
-pub fn decide(pair: Joined<Object, Object>, record: Option<Stored>, policy: &Policy) -> Action {
+pub fn decide(pair: Joined<Object, Object>, record: Option<SegmentRow>, policy: &Policy) -> Action {
     let (object, backup) = match pair {
         Joined::Right(backup) if policy.filter.admits(&backup.key) => {
             return Action::Orphan(backup);
@@ -236,7 +236,7 @@ pub fn decide(pair: Joined<Object, Object>, record: Option<Stored>, policy: &Pol
 fn reason_to_copy(
     object: &Object,
     backup: &Object,
-    record: Option<&Stored>,
+    record: Option<&SegmentRow>,
     mode: Mode,
 ) -> Option<Reason> {
     if mode == Mode::Full {
@@ -245,7 +245,7 @@ fn reason_to_copy(
     if object.size != backup.size {
         return Some(Reason::SizeDiffers);
     }
-    let Some(row) = record.map(Stored::row) else {
+    let Some(row) = record.map(SegmentRow::row) else {
         return reason_without_record(object, backup);
     };
     match (row.describes(object), row.is_backed_up_by(backup)) {
@@ -295,7 +295,7 @@ mod tests {
     }
 
     /// What the last snapshot says of an object and of its backup.
-    fn recorded(source: &Object, backup: &Object) -> Stored {
+    fn recorded(source: &Object, backup: &Object) -> SegmentRow {
         let row = Row {
             key: source.key.clone(),
             size: source.size,
@@ -545,7 +545,7 @@ mod tests {
             storage_class: StorageClass::new(Some("GLACIER_IR")),
             ..backup.clone()
         };
-        let class_of = |backup: &Object, record: Option<Stored>| {
+        let class_of = |backup: &Object, record: Option<SegmentRow>| {
             let pair = Joined::Both(source.clone(), backup.clone());
             match decide(pair, record, &policy(Mode::Incremental)) {
                 Action::Keep(_, proof) => proof.class(),

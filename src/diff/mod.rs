@@ -10,19 +10,19 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt, stream};
 
-pub use change::{Change, Tally, What, changes};
+pub use change::{Change, ChangeCounts, DifferenceKind, changes};
 pub use count::count;
 pub use decide::{Action, Policy, Proof, Reason, Refusal, SkipReason, decide};
 pub use join::{Joined, join};
 
-use crate::list::Section;
+use crate::list::ShardListing;
 use crate::model::Object;
 use crate::s3::S3Error;
-use crate::snapshot::Stored;
+use crate::snapshot::SegmentRow;
 
 /// What is to be done about each object of a section, in the order of the keys and a page at a time. The
 /// last action is the end, or a listing that failed: what was decided before it still stands.
-pub fn actions(section: Section, policy: Arc<Policy>) -> impl Stream<Item = Vec<Action>> {
+pub fn actions(section: ShardListing, policy: Arc<Policy>) -> impl Stream<Item = Vec<Action>> {
     pages(section).map(move |page| match page {
         Page::Rows(rows) => rows
             .into_iter()
@@ -45,13 +45,13 @@ pub enum Page {
 }
 
 /// What stands under each key of a section, undecided and a page at a time.
-pub fn pages(section: Section) -> impl Stream<Item = Page> {
-    let Section {
-        piece,
+pub fn pages(section: ShardListing) -> impl Stream<Item = Page> {
+    let ShardListing {
+        shard,
         source,
         backup,
         recorded,
-        territory,
+        shards,
         over,
     } = section;
     let objects = join(
@@ -60,17 +60,17 @@ pub fn pages(section: Section) -> impl Stream<Item = Page> {
         |object: &Object| object.key.as_str(),
         |backup: &Object| backup.key.as_str(),
     );
-    let rows = join(objects, recorded.map(Ok), pair_key, Stored::key);
-    // Only what is within the piece is this section's, and its end may come forward at any time.
+    let rows = join(objects, recorded.map(Ok), pair_key, SegmentRow::key);
+    // Only what is within the shard is this section's, and its end may come forward at any time.
     let within = stream::unfold(Some(Box::pin(rows)), move |rows| {
-        let territory = territory.clone();
+        let shards = shards.clone();
         async move {
             let mut rows = rows?;
             let page = rows.next().await?;
             let Ok(mut page) = page else {
                 return Some((page, None));
             };
-            let passed = territory.pass(piece, &page, key);
+            let passed = shards.pass(shard, &page, key);
             page.truncate(passed.rows);
             Some((Ok(page), (!passed.all).then_some(rows)))
         }
@@ -84,7 +84,7 @@ pub fn pages(section: Section) -> impl Stream<Item = Page> {
 }
 
 /// What stands under a key in both buckets, and what the last snapshot says of it.
-pub type Known = Joined<Joined<Object, Object>, Stored>;
+pub type Known = Joined<Joined<Object, Object>, SegmentRow>;
 
 /// What only the snapshot knows is gone from both sides, and nothing is to be done about it.
 fn action(known: Known, policy: &Policy) -> Option<Action> {

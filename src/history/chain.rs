@@ -7,7 +7,7 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
 use super::History;
-use crate::snapshot::{Absent, Index, Search, SnapshotError, Which};
+use crate::snapshot::{Index, SelectorError, SnapshotError, SnapshotSearch, SnapshotSelector};
 
 impl History {
     /// The indexes of all snapshots, the last one first, each read when it is asked for. An error is
@@ -33,11 +33,14 @@ impl History {
     }
 
     /// The snapshots that are meant, in one walk along the chain, which ends once no other can be.
-    pub async fn at<const N: usize>(&self, wanted: [Which; N]) -> [Result<Index, Absent>; N] {
-        let mut searches = wanted.map(Search::new);
+    pub async fn at<const N: usize>(
+        &self,
+        wanted: [SnapshotSelector; N],
+    ) -> [Result<Index, SelectorError>; N] {
+        let mut searches = wanted.map(SnapshotSearch::new);
         let mut indexes = self.indexes();
         let mut broken = None;
-        while !searches.iter().all(Search::is_settled) {
+        while !searches.iter().all(SnapshotSearch::is_settled) {
             match indexes.try_next().await {
                 Ok(Some(index)) => searches.iter_mut().for_each(|search| search.pass(&index)),
                 Ok(None) => break,

@@ -16,9 +16,9 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, future};
 
 use crate::model::{Job, KeyRange, Start, Timestamp};
-use crate::s3::{Bucket, Condition, S3Error, State};
+use crate::s3::{Bucket, Condition, S3Error, SmallObject};
 use crate::snapshot::{
-    Index, LATEST, Latest, Link, MOST_INDEX_BYTES, Segment, SegmentEntry, SnapshotError, Stored,
+    Index, LATEST, Latest, Link, MOST_INDEX_BYTES, Segment, SegmentEntry, SegmentRow, SnapshotError,
 };
 
 /// The most bytes that the name of the last snapshot has: it has some two hundred.
@@ -111,13 +111,13 @@ impl History {
     }
 
     /// An object that has to be there, of so many bytes at most.
-    async fn read(&self, object: &str, most: u64) -> Result<State, SnapshotError> {
+    async fn read(&self, object: &str, most: u64) -> Result<SmallObject, SnapshotError> {
         let state = self.get(object, most).await?;
         let state = state.ok_or_else(|| SnapshotError::missing(object))?;
         whole(object, state, most)
     }
 
-    async fn get(&self, object: &str, most: u64) -> Result<Option<State>, SnapshotError> {
+    async fn get(&self, object: &str, most: u64) -> Result<Option<SmallObject>, SnapshotError> {
         let reading = self
             .bucket
             .read_state_up_to(&self.job.key(object), most)
@@ -182,7 +182,7 @@ impl History {
     }
 
     /// The rows of a range, in the order of their keys.
-    pub fn rows(&self, range: &KeyRange) -> BoxStream<'static, Vec<Stored>> {
+    pub fn rows(&self, range: &KeyRange) -> BoxStream<'static, Vec<SegmentRow>> {
         let Some((index, _)) = self.last() else {
             return stream::empty().boxed();
         };
@@ -205,7 +205,7 @@ impl History {
     pub fn rows_of(
         &self,
         segments: Vec<SegmentEntry>,
-    ) -> BoxStream<'static, Result<Vec<Stored>, SnapshotError>> {
+    ) -> BoxStream<'static, Result<Vec<SegmentRow>, SnapshotError>> {
         self.pages(segments, Start::Beginning, READ_AHEAD)
     }
 
@@ -214,7 +214,7 @@ impl History {
         segments: Vec<SegmentEntry>,
         start: Start,
         at_once: usize,
-    ) -> BoxStream<'static, Result<Vec<Stored>, SnapshotError>> {
+    ) -> BoxStream<'static, Result<Vec<SegmentRow>, SnapshotError>> {
         let history = self.clone();
         stream::iter(segments)
             .map(move |entry| history.clone().segment(entry))
@@ -230,7 +230,7 @@ impl History {
 }
 
 /// The object, if all of it was read.
-fn whole(object: &str, state: State, most: u64) -> Result<State, SnapshotError> {
+fn whole(object: &str, state: SmallObject, most: u64) -> Result<SmallObject, SnapshotError> {
     if state.size <= most {
         return Ok(state);
     }
@@ -242,13 +242,13 @@ fn whole(object: &str, state: State, most: u64) -> Result<State, SnapshotError> 
 fn pages(
     opened: Result<Arc<Segment>, SnapshotError>,
     start: Start,
-) -> impl Iterator<Item = Result<Vec<Stored>, SnapshotError>> {
+) -> impl Iterator<Item = Result<Vec<SegmentRow>, SnapshotError>> {
     let (segment, problem) = match opened {
         Ok(segment) => (Some(segment), None),
         Err(problem) => (None, Some(Err(problem))),
     };
     let rows = segment.into_iter().flat_map(|segment| segment.rows());
-    let before = move |row: &Stored| !start.admits(row.key());
+    let before = move |row: &SegmentRow| !start.admits(row.key());
     let mut rows = rows
         .chain(problem)
         .skip_while(move |row| row.as_ref().is_ok_and(&before))
@@ -258,7 +258,7 @@ fn pages(
             return Some(Err(problem));
         }
         let good = iter::from_fn(|| rows.next_if(Result::is_ok)?.ok());
-        let page: Vec<Stored> = good.take(ROWS_AT_ONCE).collect();
+        let page: Vec<SegmentRow> = good.take(ROWS_AT_ONCE).collect();
         (!page.is_empty()).then_some(Ok(page))
     })
 }

@@ -15,7 +15,7 @@ use super::record::{Finding, Record, judge, judge_unread};
 use crate::copy::Failure;
 use crate::model::{ETag, Key, Phase, Timestamp};
 use crate::plan::Run;
-use crate::s3::{Bucket, Cause, Condition, Contents, Moment, Operation, S3Error, Stop};
+use crate::s3::{Bucket, Cause, Condition, Moment, Operation, PutBody, S3Error, Stop};
 
 /// Rounds of finding the lease as it is and writing it anew.
 const ROUNDS: u32 = 4;
@@ -40,7 +40,7 @@ impl From<S3Error> for Refusal {
 
 /// Where a lease lies, and how it is written.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct LeaseObject {
     /// The backup bucket.
     pub bucket: Bucket,
     /// Its key.
@@ -52,7 +52,7 @@ pub struct Place {
 /// A lease that a run has.
 #[derive(Debug)]
 pub struct Lease {
-    place: Place,
+    object: LeaseObject,
     record: Record,
     etag: ETag,
     /// When it was last written, for certain not later than that.
@@ -62,13 +62,13 @@ pub struct Lease {
 }
 
 /// Why a lease could not be written anew.
-enum Obstacle {
+enum RenewalFailure {
     /// It is somebody else's now, or gone.
     Taken(Option<Record>),
     S3(S3Error),
 }
 
-impl Place {
+impl LeaseObject {
     /// Takes the lease, if nobody has it.
     ///
     /// # Errors
@@ -158,7 +158,7 @@ impl Place {
             let (operation, cause) = (Operation::PutObject, Cause::NotSent);
             S3Error::ours(operation, self.bucket.name(), cause, error.to_string()).about(&self.key)
         })?;
-        let contents = Contents {
+        let contents = PutBody {
             body: &body,
             content_type: "application/json",
             kms_key: self.kms_key.as_deref(),
@@ -173,14 +173,14 @@ impl Place {
 
 impl Lease {
     /// A lease that was taken, in a bucket that keeps versions.
-    fn new(place: Place, record: Record, etag: ETag, written: Moment) -> Self {
-        let place = Place {
-            bucket: place.bucket.in_phase(Phase::Lease),
-            ..place
+    fn new(object: LeaseObject, record: Record, etag: ETag, written: Moment) -> Self {
+        let object = LeaseObject {
+            bucket: object.bucket.in_phase(Phase::Lease),
+            ..object
         };
-        place.bucket.fence().renewed(written, may_write(&record));
+        object.bucket.fence().renewed(written, may_write(&record));
         Self {
-            place,
+            object,
             record,
             etag,
             written,
@@ -196,7 +196,7 @@ impl Lease {
         loop {
             let is_due = tokio::select! {
                 () = sleep_until(next) => true,
-                () = self.place.bucket.fence().is_overdue() => false,
+                () = self.object.bucket.fence().is_overdue() => false,
             };
             let mut last_moment = self.written.steady + may_write(&self.record);
             if !is_due {
@@ -206,10 +206,10 @@ impl Lease {
             let record = self.record.renewed(SystemTime::now().into());
             match timeout_at(last_moment, self.rewrite(record)).await {
                 Ok(Ok(())) => next = self.written.steady + lasts / 3,
-                Ok(Err(Obstacle::Taken(by))) => return self.lose(&taken_by(by.as_ref())),
-                Ok(Err(Obstacle::S3(error))) => {
+                Ok(Err(RenewalFailure::Taken(by))) => return self.lose(&taken_by(by.as_ref())),
+                Ok(Err(RenewalFailure::S3(error))) => {
                     trouble = error.to_string();
-                    tracing::warn!(key = %self.place.key, %error, "the lease is not renewed yet");
+                    tracing::warn!(key = %self.object.key, %error, "the lease is not renewed yet");
                     next = Instant::now() + lasts / 36;
                 }
                 Err(_) => return self.lose(&format!("it could not be renewed: {trouble}")),
@@ -222,10 +222,10 @@ impl Lease {
         if self.loss.is_none() {
             self.give_back().await;
         }
-        match (self.place.bucket.fence().stop(), self.loss) {
+        match (self.object.bucket.fence().stop(), self.loss) {
             (_, Some(loss)) => Some((Stop::LeaseLost, loss)),
             (Some(Stop::NotVersioned), None) => {
-                Some((Stop::NotVersioned, not_versioned(&self.place.bucket)))
+                Some((Stop::NotVersioned, not_versioned(&self.object.bucket)))
             }
             (Some(Stop::LeaseLost) | None, None) => None,
         }
@@ -235,22 +235,22 @@ impl Lease {
         let record = self.record.released(SystemTime::now().into());
         match timeout(TO_RELEASE, self.rewrite(record)).await {
             Ok(Ok(())) => {}
-            Ok(Err(Obstacle::Taken(by))) => self.lose(&taken_by(by.as_ref())),
-            Ok(Err(Obstacle::S3(error))) => self.stays(&error.to_string()),
+            Ok(Err(RenewalFailure::Taken(by))) => self.lose(&taken_by(by.as_ref())),
+            Ok(Err(RenewalFailure::S3(error))) => self.stays(&error.to_string()),
             Err(_) => self.stays("no answer in time"),
         }
     }
 
     /// Writes the lease anew over what was written last. A write that was given up may have been
     /// carried out all the same: then what is found is this lease, and is replaced as well.
-    async fn rewrite(&mut self, record: Record) -> Result<(), Obstacle> {
+    async fn rewrite(&mut self, record: Record) -> Result<(), RenewalFailure> {
         let mut round = 1;
         loop {
-            let written = self.place.bucket.fence().now();
+            let written = self.object.bucket.fence().now();
             let condition = Condition::Replace(self.etag.clone());
-            let error = match self.place.write(&record, &condition).await {
+            let error = match self.object.write(&record, &condition).await {
                 Ok(etag) => {
-                    self.place
+                    self.object
                         .bucket
                         .fence()
                         .renewed(written, may_write(&record));
@@ -258,25 +258,27 @@ impl Lease {
                     return Ok(());
                 }
                 Err(error) if error.cause == Cause::ChangedMeanwhile => error,
-                Err(error) => return Err(Obstacle::S3(error)),
+                Err(error) => return Err(RenewalFailure::S3(error)),
             };
-            let read = self.place.bucket.read_state(&self.place.key).await;
-            let Some(state) = read.map_err(Obstacle::S3)?.state else {
-                return Err(Obstacle::Taken(None));
+            let read = self.object.bucket.read_state(&self.object.key).await;
+            let Some(state) = read.map_err(RenewalFailure::S3)?.state else {
+                return Err(RenewalFailure::Taken(None));
             };
             match Record::read(&state.body) {
                 Some(found) if found.is_same_lease(&record) && round < ROUNDS => {
                     self.etag = state.etag;
                     round += 1;
                 }
-                Some(found) if found.is_same_lease(&record) => return Err(Obstacle::S3(error)),
-                by => return Err(Obstacle::Taken(by)),
+                Some(found) if found.is_same_lease(&record) => {
+                    return Err(RenewalFailure::S3(error));
+                }
+                by => return Err(RenewalFailure::Taken(by)),
             }
         }
     }
 
     fn lose(&mut self, why: &str) {
-        let name = self.place.bucket.name();
+        let name = self.object.bucket.name();
         let failure = Failure {
             key: None,
             operation: Operation::PutObject.name(),
@@ -286,11 +288,11 @@ impl Lease {
             request_id: None,
         };
         self.loss = Some(failure);
-        self.place.bucket.fence().close(Stop::LeaseLost);
+        self.object.bucket.fence().close(Stop::LeaseLost);
     }
 
     fn stays(&self, why: &str) {
-        let key = &self.place.key;
+        let key = &self.object.key;
         tracing::warn!(%key, why, "the lease could not be given back; it ends by itself");
     }
 }

@@ -15,7 +15,7 @@ use futures::future;
 
 pub use held::Refusal;
 
-use held::{Lease, Place};
+use held::{Lease, LeaseObject};
 
 use crate::copy::Failure;
 use crate::plan::{Intent, Plan};
@@ -37,19 +37,19 @@ impl Leases {
         number: usize,
         bucket: &Bucket,
     ) -> Result<(), Refusal> {
-        let leg = match plan.intent {
-            Intent::Copy => plan.legs.get(number),
+        let planned = match plan.intent {
+            Intent::Copy => plan.destinations.get(number),
             Intent::DryRun | Intent::Plan => None,
         };
-        let Some(leg) = leg else {
+        let Some(planned) = planned else {
             return Ok(());
         };
-        let place = Place {
+        let object = LeaseObject {
             bucket: bucket.clone(),
-            key: leg.job.key("lease.json"),
+            key: planned.job.key("lease.json"),
             kms_key: plan.scope.copies.kms_key.clone(),
         };
-        let lease = place.take(&plan.run).await?;
+        let lease = object.take(&plan.run).await?;
         self.0.push((number, lease));
         Ok(())
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Timestamp;
 use crate::plan::Run;
-use crate::s3::{Condition, Listed, Reading};
+use crate::s3::{Condition, SmallObjectListed, SmallObjectRead};
 
 /// The format that this version writes, and the one that it reads. Fields may be added to it.
 const FORMAT: u64 = 1;
@@ -111,7 +111,7 @@ impl Record {
 
 /// Judges what was found. A lease that cannot be read counts by its age alone: somebody may hold it,
 /// but not for ever.
-pub fn judge(reading: &Reading, lasts: Duration) -> Finding {
+pub fn judge(reading: &SmallObjectRead, lasts: Duration) -> Finding {
     let Some(state) = &reading.state else {
         return Finding::Free(Condition::Create);
     };
@@ -131,7 +131,7 @@ pub fn judge(reading: &Reading, lasts: Duration) -> Finding {
 
 /// Judges a lease that cannot be read, by what a listing tells of it: somebody may hold it, but for no
 /// longer than the longest lease lasts after it was written.
-pub fn judge_unread(listed: &Listed) -> Finding {
+pub fn judge_unread(listed: &SmallObjectListed) -> Finding {
     let Some((etag, written)) = &listed.state else {
         return Finding::Free(Condition::Create);
     };
@@ -148,7 +148,7 @@ pub fn judge_unread(listed: &Listed) -> Finding {
 mod tests {
     use super::*;
     use crate::model::ETag;
-    use crate::s3::State;
+    use crate::s3::SmallObject;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_226_400_000);
     const LASTS: Duration = Duration::from_mins(3);
@@ -159,15 +159,15 @@ mod tests {
     }
 
     /// A lease that was written so many seconds ago, by S3's clock.
-    fn found(body: &[u8], age: u64) -> Reading {
-        let state = State {
+    fn found(body: &[u8], age: u64) -> SmallObjectRead {
+        let state = SmallObject {
             body: body.to_vec(),
             size: body.len() as u64,
             etag: ETag::new("e"),
             version: None,
             last_modified: NOW,
         };
-        Reading {
+        SmallObjectRead {
             state: Some(state),
             at: NOW.plus(Duration::from_secs(age)),
         }
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn where_there_is_none_one_is_created() {
-        let nothing = Reading {
+        let nothing = SmallObjectRead {
             state: None,
             at: NOW,
         };
@@ -261,11 +261,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_at_all_is_held_for_the_longest_time_of_a_lease() {
-        let listed = |age| Listed {
+        let listed = |age| SmallObjectListed {
             state: Some((ETag::new("e"), NOW)),
             at: NOW.plus(Duration::from_secs(age)),
         };
-        let nothing = Listed {
+        let nothing = SmallObjectListed {
             state: None,
             at: NOW,
         };

@@ -2,11 +2,11 @@
 //!
 //! The join that follows rests on the order, so a listing that goes backwards is an error here.
 
-mod aim;
 mod order;
 mod pages;
-mod sections;
-mod territory;
+mod shard_listing;
+mod shards;
+mod split_point;
 
-pub use sections::{Listing, Over, Section, Sides, sections};
-pub use territory::{MOST_AT_ONCE, Territory};
+pub use shard_listing::{ObjectPages, ShardGuard, ShardListing, Sides, shard_listings};
+pub use shards::{MOST_AT_ONCE, Shards};

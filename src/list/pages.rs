@@ -21,7 +21,7 @@ const MOST_EMPTY: u32 = 1_000;
 /// when the watcher has seen enough; dropped, it stops fetching.
 pub fn read_ahead(
     pages: Pages,
-    watch: impl FnMut(&Page) -> Enough + Send + 'static,
+    watch: impl FnMut(&Page) -> ReadMore + Send + 'static,
 ) -> impl Stream<Item = Result<Page, S3Error>> {
     let died = pages.broken("the task that lists it has died, so nobody knows what follows");
     let pages = stream::unfold(pages, |mut pages| async {
@@ -32,7 +32,7 @@ pub fn read_ahead(
 }
 
 /// What the task of a listing says.
-enum Word<P> {
+enum PageMessage<P> {
     Page(Result<P, S3Error>),
     /// There is no more, or no more is wanted.
     End,
@@ -42,30 +42,30 @@ enum Word<P> {
 /// panicked or was cancelled is silent too.
 pub(super) fn in_a_task<P: Send + 'static>(
     pages: impl Stream<Item = Result<P, S3Error>> + Send + 'static,
-    mut watch: impl FnMut(&P) -> Enough + Send + 'static,
+    mut watch: impl FnMut(&P) -> ReadMore + Send + 'static,
     died: S3Error,
 ) -> impl Stream<Item = Result<P, S3Error>> {
     let (send, receive) = mpsc::channel(1);
     tokio::spawn(async move {
         let mut pages = Box::pin(pages);
         while let Some(page) = pages.next().await {
-            let enough = page.as_ref().map_or(Enough::Yes, &mut watch);
-            if send.send(Word::Page(page)).await.is_err() {
+            let enough = page.as_ref().map_or(ReadMore::Yes, &mut watch);
+            if send.send(PageMessage::Page(page)).await.is_err() {
                 return;
             }
-            if enough == Enough::Yes {
+            if enough == ReadMore::Yes {
                 break;
             }
         }
         // Nobody waits for it if this fails.
-        let _ = send.send(Word::End).await;
+        let _ = send.send(PageMessage::End).await;
     });
     stream::unfold(Some((receive, died)), |state| async {
         let (mut receive, died) = state?;
         match receive.recv().await {
-            Some(Word::Page(Ok(page))) => Some((Ok(page), Some((receive, died)))),
-            Some(Word::Page(Err(error))) => Some((Err(error), None)),
-            Some(Word::End) => None,
+            Some(PageMessage::Page(Ok(page))) => Some((Ok(page), Some((receive, died)))),
+            Some(PageMessage::Page(Err(error))) => Some((Err(error), None)),
+            Some(PageMessage::End) => None,
             None => Some((Err(died), None)),
         }
     })
@@ -73,7 +73,7 @@ pub(super) fn in_a_task<P: Send + 'static>(
 
 /// Whether more pages are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Enough {
+pub enum ReadMore {
     /// No more.
     Yes,
     /// One more, if there is one.
@@ -93,11 +93,11 @@ pub struct Pages {
     last: Option<Key>,
     /// Pages without a key since the last one with any.
     empty: u32,
-    leap: Leap,
+    leap: SkipAhead,
 }
 
 /// Where a listing goes on behind keys that nobody wants, if this key is one of them.
-type Leap = fn(&Key) -> Option<Key>;
+type SkipAhead = fn(&Key) -> Option<Key>;
 
 impl Pages {
     /// The listing of a prefix, from behind a key on.
@@ -115,7 +115,7 @@ impl Pages {
 
     /// The listing, which does not go through keys that nobody wants, but leaps over them.
     #[must_use]
-    pub fn leaping(self, leap: Leap) -> Self {
+    pub fn leaping(self, leap: SkipAhead) -> Self {
         let last = self.last.map(|last| leap(&last).unwrap_or(last));
         Self {
             start: Some(start_after(last.clone())),
@@ -212,7 +212,7 @@ mod tests {
     /// How a listing ends whose pages are these, and whose watcher does this.
     fn ends(
         pages: impl Stream<Item = Result<Page, S3Error>> + Send + 'static,
-        watch: impl FnMut(&Page) -> Enough + Send + 'static,
+        watch: impl FnMut(&Page) -> ReadMore + Send + 'static,
     ) -> (usize, Option<String>) {
         let bucket = BucketName::new("primary").unwrap();
         let operation = Operation::ListObjectsV2;
@@ -233,9 +233,9 @@ mod tests {
         let pages = || stream::iter([Ok(empty_page()), Ok(empty_page())]);
         let dying = pages().chain(stream::once(async { panic!("a bug") }));
 
-        assert_eq!(ends(pages(), |_| Enough::No), (2, None));
-        assert_eq!(ends(pages(), |_| Enough::Yes), (1, None));
-        assert_eq!(ends(dying, |_| Enough::No), (2, Some("died".to_owned())));
+        assert_eq!(ends(pages(), |_| ReadMore::No), (2, None));
+        assert_eq!(ends(pages(), |_| ReadMore::Yes), (1, None));
+        assert_eq!(ends(dying, |_| ReadMore::No), (2, Some("died".to_owned())));
         assert_eq!(
             ends(pages(), |_| panic!("a bug")),
             (0, Some("died".to_owned()))

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BucketName, Census, KeyRange};
+use super::{BucketName, KeyCounts, KeyRange};
 
 /// The format of a cursor that refers to state in the backup buckets.
 pub const CURSOR_FORMAT: u64 = 3;
@@ -35,7 +35,7 @@ pub struct CursorReference {
     pub mode: String,
     /// How a verification was asked for; none of a backup run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub verify: Option<VerifyWords>,
+    pub verify: Option<VerifyRequestEcho>,
     /// `keep` or `mark`; none of a verification.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletions: Option<String>,
@@ -75,7 +75,7 @@ pub struct CursorRanges {
     pub plan: bool,
     /// How a verification was asked for; none of a backup run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub verify: Option<VerifyWords>,
+    pub verify: Option<VerifyRequestEcho>,
     /// What was counted for deletions; none of a run that marks none, or does not know any more.
     #[serde(flatten)]
     pub marking: Option<Marking>,
@@ -99,23 +99,23 @@ pub struct RecordLink {
 pub struct Marking {
     /// For each destination. Listings that broke off are not among it: a run that saw one forgets all
     /// of this.
-    pub counted: Vec<Counted>,
+    pub counted: Vec<DestinationCounts>,
 }
 
 /// What was counted for one destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Counted {
+pub struct DestinationCounts {
     /// The destination's bucket.
     pub destination: BucketName,
     /// What was counted.
     #[serde(flatten)]
-    pub census: Census,
+    pub census: KeyCounts,
 }
 
 /// A verification in the words of its request. Its part of a sample is said, for the next one may fall on
 /// another day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VerifyWords {
+pub struct VerifyRequestEcho {
     /// Whether objects are compared one by one.
     pub deep: bool,
     /// Of which share: `1/30`; none for all of them.

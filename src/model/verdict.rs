@@ -4,7 +4,7 @@ use super::{ETag, Key};
 
 /// An object that was compared with its backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Compared {
+pub struct VerifiedObject {
     /// The object's key in the source.
     pub key: Key,
     /// Its bytes, as listed.

@@ -4,10 +4,12 @@
 //! the leases are taken. A cursor that holds ranges says where to look and is believed in nothing else:
 //! no deletion rests on it, and no snapshot.
 
-use super::{Leg, Marking, Plan, Run, Stage, fits, make, verify};
+use super::{DestinationPlan, Marking, Plan, Run, Stage, fits, make, verify};
 use crate::config::Config;
-use crate::event::{Asked, ContinueRequest, Intent, RequestError, Rest, SoFar};
 use crate::model::{BucketName, Deadline, KeyRange, Range, StateLink};
+use crate::request::{
+    ContinueRequest, ContinuedRequest, Intent, MarkingProgress, RemainingWork, RequestError,
+};
 
 /// Makes the plan of a run that goes on where another one has stopped.
 ///
@@ -20,20 +22,20 @@ pub fn resume(
     deadline: Option<Deadline>,
 ) -> Result<Plan, RequestError> {
     let mut plan = match &request.request {
-        Asked::Backup(asked) => make(asked, config, run, deadline)?,
-        Asked::Verify(asked) => verify(asked, config, run, deadline)?,
+        ContinuedRequest::Backup(asked) => make(asked, config, run, deadline)?,
+        ContinuedRequest::Verify(asked) => verify(asked, config, run, deadline)?,
     };
-    for leg in &mut plan.legs {
-        leg.is_continued = true;
-        leg.ranges.clear();
+    for planned in &mut plan.destinations {
+        planned.is_continued = true;
+        planned.ranges.clear();
     }
     match &request.rest {
-        Rest::States {
+        RemainingWork::States {
             run_id,
             source,
             links,
         } => refer(plan, run_id, source, links),
-        Rest::Ranges { ranges, so_far } => look_at(plan, ranges, so_far.as_ref()),
+        RemainingWork::Ranges { ranges, so_far } => look_at(plan, ranges, so_far.as_ref()),
     }
 }
 
@@ -66,8 +68,8 @@ fn refer(
         });
     }
     for link in links {
-        let leg = leg_of(&mut plan.legs, &link.destination)?;
-        let expected = leg.job.key(&format!("runs/{}/state.json", link.run_id));
+        let planned = leg_of(&mut plan.destinations, &link.destination)?;
+        let expected = planned.job.key(&format!("runs/{}/state.json", link.run_id));
         if link.key != expected.as_str() {
             return Err(RequestError::OtherJob {
                 destination: link.destination.clone(),
@@ -75,30 +77,36 @@ fn refer(
                 expected: expected.as_str().to_owned(),
             });
         }
-        leg.state = Some(link.clone());
+        planned.state = Some(link.clone());
     }
-    plan.legs.retain(|leg| leg.state.is_some());
+    plan.destinations.retain(|planned| planned.state.is_some());
     plan.continues = Some(run_id.to_owned());
     left_something(plan)
 }
 
 /// A plan by the ranges of a cursor, each key once.
-fn look_at(mut plan: Plan, ranges: &[Range], so_far: Option<&SoFar>) -> Result<Plan, RequestError> {
+fn look_at(
+    mut plan: Plan,
+    ranges: &[Range],
+    so_far: Option<&MarkingProgress>,
+) -> Result<Plan, RequestError> {
     for range in ranges {
         fits("ranges", range.keys.longest_key())?;
-        let leg = leg_of(&mut plan.legs, range.destination.as_str())?;
-        leg.ranges.push(range.keys.clone());
+        let planned = leg_of(&mut plan.destinations, range.destination.as_str())?;
+        planned.ranges.push(range.keys.clone());
     }
-    for leg in &mut plan.legs {
-        leg.ranges = KeyRange::disjoint(std::mem::take(&mut leg.ranges));
+    for planned in &mut plan.destinations {
+        planned.ranges = KeyRange::disjoint(std::mem::take(&mut planned.ranges));
     }
     match (plan.intent, so_far) {
-        (Intent::Copy, Some(SoFar::Marking)) if plan.marking.is_some() => {
-            plan.legs.retain(|leg| !leg.ranges.is_empty());
-            begin_anew(&mut plan.legs);
+        (Intent::Copy, Some(MarkingProgress::Marking)) if plan.marking.is_some() => {
+            plan.destinations
+                .retain(|planned| !planned.ranges.is_empty());
+            begin_anew(&mut plan.destinations);
         }
         (Intent::Copy, so_far) => {
-            plan.legs.retain(|leg| !leg.ranges.is_empty());
+            plan.destinations
+                .retain(|planned| !planned.ranges.is_empty());
             plan.marking = plan.marking.filter(|_| so_far.is_some());
             if let Some(marking) = &mut plan.marking {
                 let why =
@@ -108,11 +116,12 @@ fn look_at(mut plan: Plan, ranges: &[Range], so_far: Option<&SoFar>) -> Result<P
         }
         (Intent::DryRun | Intent::Plan, so_far) => {
             let known = known(&mut plan, so_far)?;
-            let is_known = |leg: &Leg| known.contains(&leg.destination.location.bucket);
-            plan.legs
-                .retain(|leg| !leg.ranges.is_empty() || is_known(leg));
+            let is_known =
+                |planned: &DestinationPlan| known.contains(&planned.destination.location.bucket);
+            plan.destinations
+                .retain(|planned| !planned.ranges.is_empty() || is_known(planned));
             // Without the earlier counts, nobody can tell what would be marked.
-            let all_known = plan.legs.iter().all(is_known);
+            let all_known = plan.destinations.iter().all(is_known);
             plan.marking = plan.marking.filter(|_| all_known);
         }
     }
@@ -121,15 +130,15 @@ fn look_at(mut plan: Plan, ranges: &[Range], so_far: Option<&SoFar>) -> Result<P
 
 /// Of a run that was marking, everything is copied: all of it is gone over again and counted anew, and
 /// the brake is asked once more.
-fn begin_anew(legs: &mut [Leg]) {
-    for leg in legs {
-        leg.is_continued = false;
-        leg.ranges = vec![KeyRange::all()];
+fn begin_anew(destinations: &mut [DestinationPlan]) {
+    for planned in destinations {
+        planned.is_continued = false;
+        planned.ranges = vec![KeyRange::all()];
     }
 }
 
 fn left_something(plan: Plan) -> Result<Plan, RequestError> {
-    if plan.legs.is_empty() {
+    if plan.destinations.is_empty() {
         return Err(RequestError::NothingLeft);
     }
     Ok(plan)
@@ -137,21 +146,30 @@ fn left_something(plan: Plan) -> Result<Plan, RequestError> {
 
 /// Tells the legs what was counted, for a run that only tells. The destinations of which something is
 /// known.
-fn known(plan: &mut Plan, so_far: Option<&SoFar>) -> Result<Vec<BucketName>, RequestError> {
+fn known(
+    plan: &mut Plan,
+    so_far: Option<&MarkingProgress>,
+) -> Result<Vec<BucketName>, RequestError> {
     let mut known = Vec::new();
-    if let (Some(SoFar::Counted(rows)), Some(Marking { stage, .. })) = (so_far, &mut plan.marking) {
+    if let (Some(MarkingProgress::Counted(rows)), Some(Marking { stage, .. })) =
+        (so_far, &mut plan.marking)
+    {
         *stage = Stage::Copy;
         for row in rows {
-            leg_of(&mut plan.legs, row.destination.as_str())?.counted = row.census;
+            leg_of(&mut plan.destinations, row.destination.as_str())?.counted = row.census;
             known.push(row.destination.clone());
         }
     }
     Ok(known)
 }
 
-fn leg_of<'a>(legs: &'a mut [Leg], destination: &str) -> Result<&'a mut Leg, RequestError> {
-    let mut legs = legs.iter_mut();
-    legs.find(|leg| leg.destination.location.bucket.as_str() == destination)
+fn leg_of<'a>(
+    destinations: &'a mut [DestinationPlan],
+    destination: &str,
+) -> Result<&'a mut DestinationPlan, RequestError> {
+    let mut destinations = destinations.iter_mut();
+    destinations
+        .find(|planned| planned.destination.location.bucket.as_str() == destination)
         .ok_or_else(|| RequestError::UnknownDestination {
             destination: destination.to_owned(),
         })
@@ -160,8 +178,8 @@ fn leg_of<'a>(legs: &'a mut [Leg], destination: &str) -> Result<&'a mut Leg, Req
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::BackupRequest;
     use crate::model::{Key, Start, Timestamp};
+    use crate::request::BackupRequest;
 
     fn config(vars: &[(&str, &str)]) -> Config {
         let vars = vars.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
@@ -176,9 +194,9 @@ mod tests {
         ])
     }
 
-    fn plan(rest: Rest, config: &Config) -> Result<Plan, String> {
+    fn plan(rest: RemainingWork, config: &Config) -> Result<Plan, String> {
         let request = ContinueRequest {
-            request: Asked::Backup(BackupRequest::default()),
+            request: ContinuedRequest::Backup(BackupRequest::default()),
             rest,
         };
         let run = Run::begin(Timestamp::from_millis(0), 0);
@@ -195,12 +213,12 @@ mod tests {
         }
     }
 
-    fn ranges(ranges: Vec<Range>, so_far: Option<SoFar>) -> Rest {
-        Rest::Ranges { ranges, so_far }
+    fn ranges(ranges: Vec<Range>, so_far: Option<MarkingProgress>) -> RemainingWork {
+        RemainingWork::Ranges { ranges, so_far }
     }
 
-    fn states(source: &str, destination: &str, key: &str) -> Rest {
-        Rest::States {
+    fn states(source: &str, destination: &str, key: &str) -> RemainingWork {
+        RemainingWork::States {
             run_id: "r".to_owned(),
             source: source.to_owned(),
             links: vec![StateLink {
@@ -218,26 +236,32 @@ mod tests {
 
         let plan = plan(ranges(overlapping, None), &two()).unwrap();
 
-        assert_eq!(plan.legs.len(), 1);
-        assert_eq!(plan.legs[0].ranges, [range("two", "c").keys]);
-        assert_eq!(plan.legs[0].destination.location.to_string(), "two");
+        assert_eq!(plan.destinations.len(), 1);
+        assert_eq!(plan.destinations[0].ranges, [range("two", "c").keys]);
+        assert_eq!(plan.destinations[0].destination.location.to_string(), "two");
         assert!(plan.marking.is_none());
         assert_eq!(
-            (plan.legs[0].is_continued, &plan.legs[0].record),
+            (
+                plan.destinations[0].is_continued,
+                &plan.destinations[0].record
+            ),
             (true, &None)
         );
     }
 
     #[test]
     fn a_cursor_of_ranges_that_was_marking_begins_anew() {
-        let marking = ranges(vec![range("one", "k")], Some(SoFar::Marking));
+        let marking = ranges(vec![range("one", "k")], Some(MarkingProgress::Marking));
 
         let plan = plan(marking, &two()).unwrap();
 
-        assert_eq!(plan.legs.len(), 1);
-        assert_eq!(plan.legs[0].ranges, [KeyRange::all()]);
-        assert_eq!((plan.stage(), plan.legs[0].agreed), (Stage::Copy, 0));
-        assert!(plan.marking.is_some() && !plan.legs[0].is_continued);
+        assert_eq!(plan.destinations.len(), 1);
+        assert_eq!(plan.destinations[0].ranges, [KeyRange::all()]);
+        assert_eq!(
+            (plan.stage(), plan.destinations[0].agreed),
+            (Stage::Copy, 0)
+        );
+        assert!(plan.marking.is_some() && !plan.destinations[0].is_continued);
     }
 
     #[test]
@@ -276,7 +300,7 @@ mod tests {
         let run = Run::begin(Timestamp::from_millis(0), 0);
         let job = make(&BackupRequest::default(), &whole, run, None)
             .unwrap()
-            .legs[1]
+            .destinations[1]
             .job
             .clone();
         let key = job.key("runs/r/state.json");
@@ -284,7 +308,10 @@ mod tests {
         let plan = plan(states("primary", "two", key.as_str()), &whole).unwrap();
 
         assert_eq!(plan.continues.as_deref(), Some("r"));
-        assert_eq!(plan.legs.len(), 1);
-        assert_eq!(plan.legs[0].state.as_ref().unwrap().destination, "two");
+        assert_eq!(plan.destinations.len(), 1);
+        assert_eq!(
+            plan.destinations[0].state.as_ref().unwrap().destination,
+            "two"
+        );
     }
 }

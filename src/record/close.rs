@@ -2,33 +2,33 @@
 
 use std::time::SystemTime;
 
-use super::part::{Counts, Origin, Part};
-use super::{Book, Store};
+use super::part::{Counts, Origin, RecordPart};
+use super::{SnapshotRecorder, StateStore};
 use crate::history::History;
 use crate::model::{KeyRange, RecordLink};
-use crate::plan::{Leg, Run};
+use crate::plan::{DestinationPlan, Run};
 use crate::report::SnapshotNote;
-use crate::s3::{Condition, Contents};
+use crate::s3::{Condition, PutBody};
 use crate::snapshot::{Digest, Index, LATEST, Latest, MOST_INDEX_BYTES, SNAPSHOT_FORMAT};
 
 const JSON: &str = "application/json";
 
 /// What a record has become.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct RecordResult {
     /// The snapshot, if the run is at its end.
     pub note: SnapshotNote,
     /// The record, if it goes on.
     pub link: Option<RecordLink>,
 }
 
-/// A leg that has come to its end, or as far as it could.
+/// A destination that has come to its end, or as far as it could.
 #[derive(Clone, Copy, Debug)]
-pub struct Closing<'a> {
+pub struct CloseInput<'a> {
     /// The run.
     pub run: &'a Run,
-    /// Its leg.
-    pub leg: &'a Leg,
+    /// Its destination.
+    pub planned: &'a DestinationPlan,
     /// The source, as the result names it.
     pub source: &'a str,
     /// The keys that are left.
@@ -39,11 +39,11 @@ pub struct Closing<'a> {
     pub counts: Counts,
 }
 
-impl Kept {
+impl RecordResult {
     /// Of a run that records nothing, as a plan: what is wrong with the last snapshot, if anything is.
     pub async fn unrecorded(history: &History) -> Option<Self> {
         history.look_for_later().await;
-        told(history).map(Self::problem)
+        snapshot_problem(history).map(Self::problem)
     }
 
     fn problem(problem: String) -> Self {
@@ -56,17 +56,22 @@ impl Kept {
 }
 
 /// What is wrong with the last snapshot, and what follows.
-fn told(history: &History) -> Option<String> {
+fn snapshot_problem(history: &History) -> Option<String> {
     let problem = history.problem()?;
     Some(format!("{problem}; {}", problem.advice()))
 }
 
-impl Book {
-    /// Writes the snapshot of a leg that is done, or the part of one that is not.
-    pub async fn close(self, store: Store, history: &History, closing: Closing<'_>) -> Kept {
+impl SnapshotRecorder {
+    /// Writes the snapshot of a destination that is done, or the part of one that is not.
+    pub async fn close(
+        self,
+        store: StateStore,
+        history: &History,
+        closing: CloseInput<'_>,
+    ) -> RecordResult {
         // Before this run writes an index itself.
         history.look_for_later().await;
-        let last = told(history);
+        let last = snapshot_problem(history);
         let stored = self.stored();
         let kept = match self.written(&store, history, closing).await {
             Ok(kept) => kept,
@@ -76,7 +81,7 @@ impl Book {
                     "no snapshot was written: {problem}; the backup itself is not touched by it, \
                      and the next run writes one"
                 );
-                Kept::problem(problem)
+                RecordResult::problem(problem)
             }
         };
         let problems = [last, kept.note.problem].into_iter().flatten();
@@ -86,15 +91,15 @@ impl Book {
             problem: (!problems.is_empty()).then(|| problems.join("; ")),
             ..kept.note
         };
-        Kept { note, ..kept }
+        RecordResult { note, ..kept }
     }
 
     async fn written(
         &self,
-        store: &Store,
+        store: &StateStore,
         history: &History,
-        closing: Closing<'_>,
-    ) -> Result<Kept, String> {
+        closing: CloseInput<'_>,
+    ) -> Result<RecordResult, String> {
         let segments = self.segments()?;
         if closing.broken {
             return Err("a listing broke off".to_owned());
@@ -111,27 +116,31 @@ impl Book {
     }
 }
 
-impl Store {
+impl StateStore {
     /// What the invocations before this one have recorded.
-    async fn begun(&self, history: &History, closing: Closing<'_>) -> Result<Part, String> {
-        let Closing { run, leg, .. } = closing;
+    async fn begun(
+        &self,
+        history: &History,
+        closing: CloseInput<'_>,
+    ) -> Result<RecordPart, String> {
+        let CloseInput { run, planned, .. } = closing;
         let job = self.job.name();
         let last = history.last();
         let previous = last.map(|(_, link)| link.clone());
-        if !leg.is_continued {
+        if !planned.is_continued {
             let origin = Origin {
                 run_id: run.id.clone(),
                 started_at: run.started,
             };
-            return Ok(Part::begin(job, origin, previous));
+            return Ok(RecordPart::begin(job, origin, previous));
         }
-        let link = leg.record.as_ref();
+        let link = planned.record.as_ref();
         let link = link.ok_or("the cursor does not name the record of the run so far")?;
         let key = self.job.key(&link.key);
         let read = self.bucket.read_state_up_to(&key, MOST_INDEX_BYTES).await;
         let state = read.map_err(|error| error.to_string())?.state;
         let state = state.ok_or_else(|| format!("{} is missing", link.key))?;
-        let part = Part::parse(&state.body, link, job, &leg.ranges)?;
+        let part = RecordPart::parse(&state.body, link, job, &planned.ranges)?;
         match last {
             Some((index, _)) if part.previous != previous => {
                 Err(format!("run {} has written a snapshot since", index.run_id))
@@ -140,20 +149,24 @@ impl Store {
         }
     }
 
-    async fn write_part(&self, part: Part, closing: Closing<'_>) -> Result<Kept, String> {
-        let part = Part {
+    async fn write_part(
+        &self,
+        part: RecordPart,
+        closing: CloseInput<'_>,
+    ) -> Result<RecordResult, String> {
+        let part = RecordPart {
             left: closing.left.to_vec(),
             ..part
         };
         let key = format!("snapshots/parts/{}.json", closing.run.id);
         let bytes = serde_json::to_vec(&part).map_err(|error| error.to_string())?;
         self.write(&key, &bytes, &Condition::Always).await?;
-        Ok(Kept {
+        Ok(RecordResult {
             link: Some(RecordLink {
                 sha256: Digest::of(&bytes).to_string(),
                 key,
             }),
-            ..Kept::default()
+            ..RecordResult::default()
         })
     }
 
@@ -161,10 +174,10 @@ impl Store {
     /// must not.
     async fn write_index(
         &self,
-        part: Part,
+        part: RecordPart,
         history: &History,
-        closing: Closing<'_>,
-    ) -> Result<Kept, String> {
+        closing: CloseInput<'_>,
+    ) -> Result<RecordResult, String> {
         let index = Index {
             format: SNAPSHOT_FORMAT,
             job: part.job,
@@ -190,7 +203,7 @@ impl Store {
             segments: index.segments.len() as u64,
             ..SnapshotNote::default()
         };
-        Ok(Kept { note, link: None })
+        Ok(RecordResult { note, link: None })
     }
 
     async fn write(&self, part: &str, body: &[u8], condition: &Condition) -> Result<(), String> {
@@ -201,7 +214,7 @@ impl Store {
                 body.len()
             ));
         }
-        let contents = Contents {
+        let contents = PutBody {
             body,
             content_type: JSON,
             kms_key: self.kms_key.as_deref(),

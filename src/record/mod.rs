@@ -8,7 +8,7 @@
 
 mod close;
 mod part;
-mod piece;
+mod shard;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,14 +19,14 @@ use futures::future::BoxFuture;
 use futures::stream::{BoxStream, FuturesUnordered};
 use futures::{FutureExt, Stream, StreamExt, stream};
 
-pub use close::{Closing, Kept};
+pub use close::{CloseInput, RecordResult};
 pub use part::Counts;
 
-use crate::copy::Done;
+use crate::copy::KeyResult;
 use crate::model::{Job, Key};
-use crate::s3::{Bucket, Condition, Contents, S3Error};
-use crate::snapshot::{Finished, SegmentEntry};
-use piece::Piece;
+use crate::s3::{Bucket, Condition, PutBody, S3Error};
+use crate::snapshot::{SegmentEntry, SegmentOutput};
+use shard::ShardRecorder;
 
 /// Segments that are being stored at the same time, at most.
 const MOST_STORING: usize = 4;
@@ -35,7 +35,7 @@ const PARQUET: &str = "application/vnd.apache.parquet";
 
 /// Where a job's state is written.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub struct StateStore {
     /// The backup bucket.
     pub bucket: Bucket,
     /// Whose state it is.
@@ -44,9 +44,9 @@ pub struct Store {
     pub kms_key: Option<String>,
 }
 
-impl Store {
+impl StateStore {
     async fn put(self, key: Key, body: Bytes) -> Result<(), S3Error> {
-        let contents = Contents {
+        let contents = PutBody {
             body: &body,
             content_type: PARQUET,
             kms_key: self.kms_key.as_deref(),
@@ -59,27 +59,27 @@ impl Store {
     }
 }
 
-/// The record of one leg. Its clones share it.
+/// The record of one destination. Its clones share it.
 #[derive(Clone, Default)]
-pub struct Book(Arc<Mutex<Pages>>);
+pub struct SnapshotRecorder(Arc<Mutex<RecorderState>>);
 
 #[derive(Default)]
-struct Pages {
-    pieces: BTreeMap<usize, Piece>,
+struct RecorderState {
+    shards: BTreeMap<usize, ShardRecorder>,
     stored: u64,
     /// Why there will be no snapshot.
     problem: Option<String>,
 }
 
-impl Book {
+impl SnapshotRecorder {
     /// Records what becomes of each key, as it passes.
     pub fn record(
         self,
-        store: Store,
-        outcomes: impl Stream<Item = Done> + Send + 'static,
-    ) -> impl Stream<Item = Done> {
-        let mut recording = Recording {
-            book: self,
+        store: StateStore,
+        outcomes: impl Stream<Item = KeyResult> + Send + 'static,
+    ) -> impl Stream<Item = KeyResult> {
+        let mut recording = RecordStream {
+            recorder: self,
             store,
             outcomes: outcomes.boxed(),
             ended: false,
@@ -90,11 +90,11 @@ impl Book {
 
     /// The segments of what was settled, in the order of their keys; the problem, if there are none.
     fn segments(&self) -> Result<Vec<SegmentEntry>, String> {
-        let pages = self.lock();
-        if let Some(problem) = &pages.problem {
+        let state = self.lock();
+        if let Some(problem) = &state.problem {
             return Err(problem.clone());
         }
-        let entries = pages.pieces.values().flat_map(Piece::entries);
+        let entries = state.shards.values().flat_map(ShardRecorder::entries);
         let mut entries: Vec<SegmentEntry> = entries.cloned().collect();
         entries.sort_by(|one, other| one.first_key.cmp(&other.first_key));
         Ok(entries)
@@ -105,25 +105,25 @@ impl Book {
         self.lock().stored
     }
 
-    fn note(&self, done: &mut Done) -> Vec<Finished> {
-        let mut pages = self.lock();
-        if pages.problem.is_some() {
+    fn note(&self, done: &mut KeyResult) -> Vec<SegmentOutput> {
+        let mut state = self.lock();
+        if state.problem.is_some() {
             return Vec::new();
         }
-        let noted = pages.pieces.entry(done.piece).or_default().note(done);
-        noted.unwrap_or_else(|error| pages.give_up(error.to_string()))
+        let noted = state.shards.entry(done.shard).or_default().note(done);
+        noted.unwrap_or_else(|error| state.give_up(error.to_string()))
     }
 
-    fn finish(&self) -> Vec<Finished> {
-        let mut pages = self.lock();
-        if pages.problem.is_some() {
+    fn finish(&self) -> Vec<SegmentOutput> {
+        let mut state = self.lock();
+        if state.problem.is_some() {
             return Vec::new();
         }
-        let finished = pages.pieces.values_mut().map(Piece::finish);
-        let finished: Result<Vec<Vec<Finished>>, _> = finished.collect();
+        let finished = state.shards.values_mut().map(ShardRecorder::finish);
+        let finished: Result<Vec<Vec<SegmentOutput>>, _> = finished.collect();
         match finished {
             Ok(finished) => finished.into_iter().flatten().collect(),
-            Err(error) => pages.give_up(error.to_string()),
+            Err(error) => state.give_up(error.to_string()),
         }
     }
 
@@ -131,34 +131,34 @@ impl Book {
         self.lock().give_up(error.to_string());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Pages> {
+    fn lock(&self) -> MutexGuard<'_, RecorderState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Pages {
-    fn give_up(&mut self, problem: String) -> Vec<Finished> {
+impl RecorderState {
+    fn give_up(&mut self, problem: String) -> Vec<SegmentOutput> {
         tracing::warn!(problem, "there will be no snapshot of this run");
         self.problem.get_or_insert(problem);
-        self.pieces.clear();
+        self.shards.clear();
         Vec::new()
     }
 }
 
-struct Recording {
-    book: Book,
-    store: Store,
-    outcomes: BoxStream<'static, Done>,
+struct RecordStream {
+    recorder: SnapshotRecorder,
+    store: StateStore,
+    outcomes: BoxStream<'static, KeyResult>,
     ended: bool,
     storing: FuturesUnordered<BoxFuture<'static, Result<(), S3Error>>>,
 }
 
-impl Recording {
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Done>> {
+impl RecordStream {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<KeyResult>> {
         loop {
             while let Poll::Ready(Some(stored)) = self.storing.poll_next_unpin(context) {
                 if let Err(error) = stored {
-                    self.book.stopped_by(&error);
+                    self.recorder.stopped_by(&error);
                 }
             }
             if self.ended && self.storing.is_empty() {
@@ -169,20 +169,20 @@ impl Recording {
             }
             let Some(mut done) = ready!(self.outcomes.poll_next_unpin(context)) else {
                 self.ended = true;
-                let finished = self.book.finish();
+                let finished = self.recorder.finish();
                 self.keep(finished);
                 continue;
             };
-            let finished = self.book.note(&mut done);
+            let finished = self.recorder.note(&mut done);
             self.keep(finished);
             return Poll::Ready(Some(done));
         }
     }
 
-    fn keep(&mut self, finished: Vec<Finished>) {
+    fn keep(&mut self, finished: Vec<SegmentOutput>) {
         for segment in finished {
-            if let Finished::Written(entry, body) = segment {
-                self.book.lock().stored += 1;
+            if let SegmentOutput::Written(entry, body) = segment {
+                self.recorder.lock().stored += 1;
                 let key = self.store.job.key(&entry.key());
                 let put = self.store.clone().put(key, body);
                 self.storing.push(put.boxed());

@@ -24,7 +24,7 @@ pub struct Origin {
 
 /// What one invocation has recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+pub struct RecordPart {
     /// [`PART_FORMAT`].
     pub format: u64,
     /// Whose state it is.
@@ -41,7 +41,7 @@ pub struct Part {
     pub totals: Totals,
 }
 
-impl Part {
+impl RecordPart {
     /// The beginning of a run: nothing is recorded yet.
     pub fn begin(job: &str, origin: Origin, previous: Option<Link>) -> Self {
         Self {
@@ -149,12 +149,12 @@ mod tests {
         }
     }
 
-    fn part() -> Part {
+    fn part() -> RecordPart {
         let origin = Origin {
             run_id: "run".to_owned(),
             started_at: Timestamp::from_millis(0),
         };
-        Part::begin("job", origin, None)
+        RecordPart::begin("job", origin, None)
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_part_is_only_gone_on_with_where_it_stopped() {
-        let part = Part {
+        let part = RecordPart {
             left: vec![range("k")],
             ..part()
         };
@@ -202,7 +202,7 @@ mod tests {
             sha256: Digest::of(&bytes).to_string(),
         };
         let read = |bytes: &[u8], job, asked: &str| {
-            Part::parse(bytes, &link, job, &[range(asked)])
+            RecordPart::parse(bytes, &link, job, &[range(asked)])
                 .map_err(|error| error.replace(&link.key, "it"))
         };
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// A cursor that was used already.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Continued {
+pub struct ContinuedRun {
     /// The run whose cursor it is.
     pub run_id: String,
     /// The run that has gone on from it.
@@ -17,7 +17,7 @@ pub struct Continued {
     pub message: Option<String>,
 }
 
-impl Continued {
+impl ContinuedRun {
     /// What the message of the result says.
     pub(super) fn sentence(&self) -> String {
         let Self {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::ending::Status;
 use super::verified::{VerifiedBlock, VerifiedCounts};
 use super::{
-    Continued, Deletions, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals, Warning,
+    ContinuedRun, Deletions, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals, Warning,
 };
 use crate::copy::Failure;
 use crate::model::{BucketName, Cursor, Timestamp, printable_json};
@@ -24,13 +24,13 @@ pub struct Summary {
     #[serde(flatten)]
     counts: Counts,
     #[serde(flatten)]
-    due: Option<Due>,
+    due: Option<WouldCopyJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) plan: Option<PlanPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) deletions: Option<Deletions>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) already_continued: Option<Continued>,
+    pub(super) already_continued: Option<ContinuedRun>,
     pub(super) failures: Vec<FailureRow>,
     pub(super) failures_omitted: u64,
     warnings: Vec<Warning>,
@@ -61,7 +61,7 @@ struct Counts {
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
-struct Due {
+struct WouldCopyJson {
     dry_run: bool,
     objects_to_copy: u64,
     bytes_to_copy: u64,
@@ -109,7 +109,7 @@ impl Report {
             status,
             message,
             counts: totals.into(),
-            due: (self.intent == Intent::DryRun && self.check.is_none()).then_some(Due {
+            due: (self.intent == Intent::DryRun && self.check.is_none()).then_some(WouldCopyJson {
                 dry_run: true,
                 objects_to_copy: totals.due,
                 bytes_to_copy: totals.bytes_due,

@@ -15,26 +15,26 @@ mod storage;
 mod verified;
 mod warning;
 
-pub use continued::Continued;
+pub use continued::ContinuedRun;
 pub use deletions::Deletions;
 pub use ending::Status;
 pub use hint::level_of;
 pub use json::Summary;
 pub use plan::{Amount, PlanPart};
 pub use storage::ClassRow;
-pub use verified::{Verified, VerifiedBlock};
+pub use verified::{VerifiedBlock, VerifyCounts};
 pub use warning::{Warning, WarningCode};
 
 use serde::Serialize;
 
-use plan::Outlook;
+use plan::PlanTotals;
 use price::Rates;
 use verified::Findings;
 use warning::Warnings;
 
 use crate::copy::{Failure, Forecast, Outcome};
 use crate::diff::SkipReason;
-use crate::model::{BucketName, Compared, Verdict};
+use crate::model::{BucketName, Verdict, VerifiedObject};
 use crate::plan::{Check, Intent, Plan, Run};
 use crate::s3::Stop;
 
@@ -64,10 +64,10 @@ pub struct Report {
     stop: Option<Stop>,
     interrupted: bool,
     deletions: Option<Deletions>,
-    continued: Option<Box<Continued>>,
+    continued: Option<Box<ContinuedRun>>,
     rates: Rates,
     /// What is foreseen, if this is a plan.
-    outlook: Option<Box<Outlook>>,
+    outlook: Option<Box<PlanTotals>>,
 }
 
 /// What became of the snapshot of one destination.
@@ -115,7 +115,7 @@ pub struct Totals {
     /// Their bytes.
     pub bytes_due: u64,
     /// What a verification has found.
-    pub verified: Verified,
+    pub verified: VerifyCounts,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -137,11 +137,11 @@ impl Report {
             check: plan.check,
             source: plan.source.bucket.clone(),
             destinations: plan
-                .legs
+                .destinations
                 .iter()
-                .map(|leg| empty(&leg.destination.location.bucket))
+                .map(|planned| empty(&planned.destination.location.bucket))
                 .collect(),
-            snapshots: vec![None; plan.legs.len()],
+            snapshots: vec![None; plan.destinations.len()],
             failures: Failures::default(),
             warnings: Warnings::default(),
             findings: Findings::default(),
@@ -149,7 +149,7 @@ impl Report {
             stop: None,
             interrupted: false,
             rates: Rates::of(&plan.prices, &plan.scope.copies),
-            outlook: (plan.intent == Intent::Plan).then(|| Box::new(Outlook::new(&plan.prices))),
+            outlook: (plan.intent == Intent::Plan).then(|| Box::new(PlanTotals::new(&plan.prices))),
             deletions: None,
             continued: None,
         }
@@ -188,7 +188,7 @@ impl Report {
     pub fn stopped(self, destination: usize, stop: Stop, failure: Failure) -> Self {
         Self {
             stop: self.stop.or(Some(stop)),
-            ..self.with(destination, Outcome::Broken(failure))
+            ..self.with(destination, Outcome::ListingFailed(failure))
         }
     }
 
@@ -245,7 +245,7 @@ impl Report {
 
     /// The report of a request to go on whose cursor was used already.
     #[must_use]
-    pub fn continued(self, continued: Continued) -> Self {
+    pub fn continued(self, continued: ContinuedRun) -> Self {
         let continued = Some(Box::new(continued));
         Self { continued, ..self }
     }
@@ -280,7 +280,7 @@ impl Totals {
                 self.copied += 1;
                 self.bytes_copied += copied;
             }
-            Outcome::Due { listed } => {
+            Outcome::WouldCopy { listed } => {
                 self.find(listed);
                 self.skipped += 1;
                 self.due += 1;
@@ -307,20 +307,20 @@ impl Totals {
                 self.errors += 1;
                 return Some(failure);
             }
-            Outcome::Broken(failure) => {
+            Outcome::ListingFailed(failure) => {
                 self.find(0);
                 self.errors += 1;
                 return Some(failure);
             }
             Outcome::Marked => self.marked += 1,
             Outcome::Verified(compared) => self.verify(&compared),
-            Outcome::Kept | Outcome::Gone | Outcome::GivenUp | Outcome::End => {}
+            Outcome::BackupOnly | Outcome::SourceDeleted | Outcome::Interrupted | Outcome::End => {}
         }
         None
     }
 
     /// What is equal counts as unchanged too, and what is repaired as copied.
-    fn verify(&mut self, compared: &Compared) {
+    fn verify(&mut self, compared: &VerifiedObject) {
         self.verified.add(compared);
         if compared.verdict != Verdict::Extra {
             self.find(compared.listed);
@@ -374,11 +374,11 @@ impl Failures {
 pub(crate) mod tests {
     use super::*;
     use crate::config::{Config, Prices};
-    use crate::copy::Foreseen;
+    use crate::copy::PlannedCopy;
     use crate::diff::Reason;
-    use crate::event::BackupRequest;
     use crate::model::{Key, StorageClass, Timestamp};
     use crate::plan;
+    use crate::request::BackupRequest;
     use crate::s3::Requests;
 
     pub fn report(destinations: &str) -> Report {
@@ -401,7 +401,7 @@ pub(crate) mod tests {
 
     pub fn planned(key: &str, bytes: u64, reason: Reason) -> Forecast {
         Forecast {
-            copy: Some(Foreseen {
+            copy: Some(PlannedCopy {
                 key: Key::new(key),
                 bytes,
                 reason,
@@ -441,7 +441,7 @@ pub(crate) mod tests {
                 listed: 1,
                 copied: 2,
             },
-            Outcome::Due { listed: 4 },
+            Outcome::WouldCopy { listed: 4 },
             Outcome::Unchanged { listed: 8 },
             Outcome::Skipped {
                 listed: 16,
@@ -452,11 +452,11 @@ pub(crate) mod tests {
                 listed: 64,
                 failure: failure(Some("k")),
             },
-            Outcome::Broken(failure(None)),
-            Outcome::Kept,
-            Outcome::Gone,
+            Outcome::ListingFailed(failure(None)),
+            Outcome::BackupOnly,
+            Outcome::SourceDeleted,
             Outcome::Marked,
-            Outcome::GivenUp,
+            Outcome::Interrupted,
             Outcome::End,
         ]
     }
@@ -482,7 +482,7 @@ pub(crate) mod tests {
             bytes_copied: 2,
             due: 1,
             bytes_due: 4,
-            verified: Verified::default(),
+            verified: VerifyCounts::default(),
         };
         assert_eq!(totals, expected);
         assert_eq!(

@@ -9,7 +9,7 @@ use super::json::RequestCounts;
 use super::price::{Rates, rounded};
 use super::storage::{ClassRow, Storage};
 use crate::config::Prices;
-use crate::copy::{Forecast, Foreseen};
+use crate::copy::{Forecast, PlannedCopy};
 use crate::model::{BucketName, Key};
 use crate::s3::Requests;
 
@@ -27,7 +27,7 @@ const NOT_COUNTED: [&str; 5] = [
 
 /// What a run would do, as far as it is known.
 #[derive(Clone, Debug)]
-pub struct Outlook {
+pub struct PlanTotals {
     prices: Prices,
     copies: Amount,
     reasons: BTreeMap<&'static str, Amount>,
@@ -88,7 +88,7 @@ impl Amount {
     }
 }
 
-impl Outlook {
+impl PlanTotals {
     /// Nothing is known yet.
     pub fn new(prices: &Prices) -> Self {
         Self {
@@ -117,7 +117,7 @@ impl Outlook {
     }
 
     /// Keys come in any order, for pieces are listed side by side: the first ones are kept.
-    fn name(&mut self, number: usize, destination: &BucketName, foreseen: Foreseen) {
+    fn name(&mut self, number: usize, destination: &BucketName, foreseen: PlannedCopy) {
         let row = ObjectRow {
             key: foreseen.key.as_str().to_owned(),
             bytes: foreseen.bytes,
@@ -219,8 +219,8 @@ mod tests {
     use super::*;
     use crate::copy::Outcome;
     use crate::diff::Reason;
-    use crate::event::Intent;
     use crate::model::{StorageClass, Timestamp};
+    use crate::request::Intent;
 
     const SENT: Requests = Requests {
         list: 2,
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_plan_is_the_one_in_the_golden_file() {
-        let due = |listed| Outcome::Due { listed };
+        let due = |listed| Outcome::WouldCopy { listed };
         let report = plan()
             .foreseeing(0, planned("b", 5, Reason::New))
             .with(0, due(5))
@@ -257,7 +257,7 @@ mod tests {
             .foreseeing(1, stored("DEEP_ARCHIVE", 1 << 30))
             .with(1, Outcome::Unchanged { listed: 1 << 30 })
             .foreseeing(1, stored("STANDARD_IA", 1))
-            .with(1, Outcome::Kept);
+            .with(1, Outcome::BackupOnly);
 
         let json = serde_json::to_string_pretty(&finish(&report)).unwrap();
 

@@ -23,10 +23,10 @@ const ARCHIVE_NAME: u64 = 8 * KIB;
 
 /// What is stored, by class.
 #[derive(Clone, Debug, Default)]
-pub struct Storage(BTreeMap<StorageClass, Stored>);
+pub struct Storage(BTreeMap<StorageClass, ClassTotals>);
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Stored {
+struct ClassTotals {
     objects: u64,
     bytes: u64,
     billed: u64,
@@ -57,7 +57,7 @@ impl Storage {
 
     /// A row for each class; without a price if the table has none for it.
     pub fn rows(&self, prices: &Prices) -> Vec<ClassRow> {
-        let row = |(class, stored): (&StorageClass, &Stored)| ClassRow {
+        let row = |(class, stored): (&StorageClass, &ClassTotals)| ClassRow {
             class: class.to_string(),
             objects: stored.objects,
             bytes: stored.bytes,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Totals;
-use crate::model::{BucketName, Compared, ContentProof, Property, Share, Verdict};
+use crate::model::{BucketName, ContentProof, Property, SampleShare, Verdict, VerifiedObject};
 use crate::plan::Check;
 
 /// Rows that a result shows, at most.
@@ -19,7 +19,7 @@ const MOST_BYTES_OF_HINTS: usize = 10 * 1024;
 
 /// Counters of what was compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerifyCounts {
     /// Objects whose backup is equal.
     pub equal: u64,
     /// Objects whose backup is different.
@@ -40,8 +40,8 @@ pub struct Verified {
     by_proof: [u64; ContentProof::ALL.len()],
 }
 
-impl Verified {
-    pub(super) fn add(&mut self, compared: &Compared) {
+impl VerifyCounts {
+    pub(super) fn add(&mut self, compared: &VerifiedObject) {
         match &compared.verdict {
             Verdict::Equal(proof) => {
                 self.equal += 1;
@@ -103,7 +103,12 @@ pub(super) struct Findings {
 
 impl Findings {
     /// Keeps a row, if it says anything and fits into so many bytes. Those that it takes of them.
-    pub fn add(&mut self, destination: &BucketName, compared: &Compared, room: usize) -> usize {
+    pub fn add(
+        &mut self,
+        destination: &BucketName,
+        compared: &VerifiedObject,
+        room: usize,
+    ) -> usize {
         let row = || {
             let row = FindingRow::new(destination, compared);
             let size = serde_json::to_string(&row).map_or(usize::MAX / 2, |json| json.len());
@@ -176,7 +181,7 @@ struct FindingRow {
 }
 
 impl FindingRow {
-    fn new(destination: &BucketName, compared: &Compared) -> Self {
+    fn new(destination: &BucketName, compared: &VerifiedObject) -> Self {
         let (properties, why) = match &compared.verdict {
             Verdict::Different(properties) => (properties.as_slice(), None),
             Verdict::CannotTell(doubt) => (&[][..], Some(doubt.why())),
@@ -211,7 +216,7 @@ impl VerifiedBlock {
         last > 0
     }
 
-    pub(super) fn new(check: Check, counts: Verified, findings: &Findings) -> Self {
+    pub(super) fn new(check: Check, counts: VerifyCounts, findings: &Findings) -> Self {
         let sample = check.deep.filter(|share| !share.is_whole());
         let rows = [&findings.wrong, &findings.hints].into_iter();
         let mut objects: Vec<FindingRow> = rows.flat_map(|rows| FindingRow::by_key(rows)).collect();
@@ -221,7 +226,7 @@ impl VerifiedBlock {
         Self {
             deep: check.deep.is_some(),
             sample: sample.map(|share| format!("1/{}", share.of())),
-            part: sample.map(Share::part),
+            part: sample.map(SampleShare::part),
             counts: counts.into(),
             proof: ContentProof::ALL
                 .iter()
@@ -279,8 +284,8 @@ impl VerifiedBlock {
     }
 }
 
-impl From<Verified> for VerifiedCounts {
-    fn from(counts: Verified) -> Self {
+impl From<VerifyCounts> for VerifiedCounts {
+    fn from(counts: VerifyCounts) -> Self {
         Self {
             equal: counts.equal,
             different: counts.different,
@@ -356,8 +361,8 @@ mod tests {
         }
     }
 
-    fn compared(key: &str, verdict: Verdict) -> Compared {
-        Compared {
+    fn compared(key: &str, verdict: Verdict) -> VerifiedObject {
+        VerifiedObject {
             key: Key::new(key),
             listed: 1,
             verdict,
@@ -370,11 +375,11 @@ mod tests {
         let different = Verdict::Different(vec![Property::Metadata, Property::Tags]);
         [
             Outcome::Verified(compared("equal", Verdict::Equal(ContentProof::Md5))),
-            Outcome::Verified(Compared {
+            Outcome::Verified(VerifiedObject {
                 deep: true,
                 ..compared("different", different.clone())
             }),
-            Outcome::Verified(Compared {
+            Outcome::Verified(VerifiedObject {
                 deep: true,
                 repaired: Some(9),
                 ..compared("repaired", different)
@@ -407,7 +412,7 @@ mod tests {
     #[test]
     fn the_result_is_the_one_in_the_golden_file() {
         let check = Check {
-            deep: Share::new(7, 30),
+            deep: SampleShare::new(7, 30),
             repair: true,
         };
         let report = every_outcome()
@@ -427,7 +432,7 @@ mod tests {
         let equal = || Outcome::Verified(compared("k", Verdict::Equal(ContentProof::Md5)));
         let missing = || Outcome::Verified(compared("k", Verdict::Missing));
         let repaired = || {
-            Outcome::Verified(Compared {
+            Outcome::Verified(VerifiedObject {
                 repaired: Some(1),
                 ..compared("k", Verdict::Missing)
             })

@@ -1,35 +1,35 @@
 //! The key below which everything is done, while copies finish out of order.
 
 use crate::copy::Outcome;
-use crate::model::{Census, Key, Start};
+use crate::model::{Key, KeyCounts, Start};
 
-/// How far one leg of a run has come.
+/// How far one destination of a run has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frontier {
     /// The greatest key that was settled.
     greatest: Option<Key>,
     /// The least key that was begun and given up, and what was counted before it.
-    given_up: Option<(Key, Census)>,
+    given_up: Option<(Key, KeyCounts)>,
     /// What was counted of all that was begun.
-    counted: Census,
+    counted: KeyCounts,
     /// Both listings came to their end.
     complete: bool,
 }
 
 impl Frontier {
     /// An object came to this, or there are no more; and what was counted so far.
-    pub fn pass(&mut self, key: Option<Key>, outcome: &Outcome, counted: Census) {
+    pub fn pass(&mut self, key: Option<Key>, outcome: &Outcome, counted: KeyCounts) {
         self.counted = self.counted.further(counted);
         match (outcome, key) {
             (Outcome::End, _) => self.complete = true,
-            (Outcome::GivenUp, Some(key)) => self.gave_up(key, counted),
-            (_, Some(key)) => self.settled(key),
+            (Outcome::Interrupted, Some(key)) => self.gave_up(key, counted),
+            (_, Some(key)) => self.result(key),
             (_, None) => {}
         }
     }
 
     /// A key was settled, one way or the other.
-    fn settled(&mut self, key: Key) {
+    fn result(&mut self, key: Key) {
         if self
             .greatest
             .as_ref()
@@ -40,7 +40,7 @@ impl Frontier {
     }
 
     /// A key was begun and given up.
-    fn gave_up(&mut self, key: Key, counted: Census) {
+    fn gave_up(&mut self, key: Key, counted: KeyCounts) {
         let least = self.given_up.as_ref();
         if least.is_none_or(|(least, _)| *least > key) {
             self.given_up = Some((key, counted));
@@ -48,14 +48,14 @@ impl Frontier {
     }
 
     /// What was counted of the keys that are not left.
-    pub fn counted(&self) -> Census {
+    pub fn counted(&self) -> KeyCounts {
         match self.given_up {
             Some((_, before)) => before,
             None => self.counted,
         }
     }
 
-    /// Where the keys begin that are left, of a leg that began at `start`; none if there are none.
+    /// Where the keys begin that are left, of a destination that began at `start`; none if there are none.
     pub fn left(&self, start: &Start) -> Option<Start> {
         match (&self.given_up, &self.greatest) {
             (Some((key, _)), _) => Some(Start::At(key.clone())),
@@ -85,20 +85,20 @@ mod tests {
                 shuffled.rotate_left(middle);
             }
             let mut frontier = Frontier::default();
-            for (key, settled) in shuffled {
-                if *settled {
-                    frontier.settled(Key::new(key.as_str()));
+            for (key, result) in shuffled {
+                if *result {
+                    frontier.result(Key::new(key.as_str()));
                 } else {
-                    frontier.gave_up(Key::new(key.as_str()), Census::default());
+                    frontier.gave_up(Key::new(key.as_str()), KeyCounts::default());
                 }
             }
             if complete {
-                frontier.pass(None, &Outcome::End, Census::default());
+                frontier.pass(None, &Outcome::End, KeyCounts::default());
             }
 
             let left = frontier.left(&Start::Beginning);
 
-            let given_up: Vec<_> = keys.iter().filter(|(_, settled)| !**settled).collect();
+            let given_up: Vec<_> = keys.iter().filter(|(_, result)| !**result).collect();
             prop_assert_eq!(left.is_none(), complete && given_up.is_empty());
             for (key, _) in given_up {
                 prop_assert!(left.as_ref().unwrap().admits(key));

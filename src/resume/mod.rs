@@ -9,10 +9,10 @@ pub use frontier::Frontier;
 pub use state::{RunEnd, RunState, Successor};
 
 use crate::copy::Outcome;
-use crate::list::Territory;
+use crate::list::Shards;
 use crate::model::{
-    Census, Counted, CursorRanges, Key, KeyRange, Marking, RANGES_FORMAT, Range, RecordLink, Share,
-    VerifyWords,
+    CursorRanges, DestinationCounts, Key, KeyCounts, KeyRange, Marking, RANGES_FORMAT, Range,
+    RecordLink, SampleShare, VerifyRequestEcho,
 };
 use crate::plan::{Check, Intent, Plan, Stage};
 
@@ -20,10 +20,10 @@ use crate::plan::{Check, Intent, Plan, Stage};
 /// failures.
 const MOST_BYTES: usize = 24 * 1024;
 
-/// How far one leg of a run has come, piece by piece.
+/// How far one destination of a run has come, shard by shard.
 #[derive(Clone, Debug)]
 pub struct Progress {
-    territory: Territory,
+    shards: Shards,
     frontiers: BTreeMap<usize, Frontier>,
     broken: bool,
     marked: u64,
@@ -31,34 +31,34 @@ pub struct Progress {
 
 /// A range of keys that is left, and what was counted of those between it and the one before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Left {
+struct RemainingRange {
     keys: KeyRange,
-    counted: Census,
+    counted: KeyCounts,
 }
 
 /// The same of any destination, in a cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Row {
     range: Range,
-    counted: Census,
+    counted: KeyCounts,
 }
 
 impl Progress {
-    /// A leg that has not begun.
-    pub fn of(territory: Territory) -> Self {
+    /// A destination that has not begun.
+    pub fn of(shards: Shards) -> Self {
         Self {
-            territory,
+            shards,
             frontiers: BTreeMap::new(),
             broken: false,
             marked: 0,
         }
     }
 
-    /// A key of a piece came to this, or the piece has no more; and what was counted of it so far.
-    pub fn pass(&mut self, piece: usize, key: Option<Key>, outcome: &Outcome, counted: Census) {
-        self.broken |= matches!(outcome, Outcome::Broken(_));
+    /// A key of a shard came to this, or the shard has no more; and what was counted of it so far.
+    pub fn pass(&mut self, shard: usize, key: Option<Key>, outcome: &Outcome, counted: KeyCounts) {
+        self.broken |= matches!(outcome, Outcome::ListingFailed(_));
         self.marked += u64::from(matches!(outcome, Outcome::Marked));
-        let frontier = self.frontiers.entry(piece).or_default();
+        let frontier = self.frontiers.entry(shard).or_default();
         frontier.pass(key, outcome, counted);
     }
 
@@ -68,60 +68,60 @@ impl Progress {
     }
 
     /// What was counted of all that is not left.
-    pub fn counted(&self) -> Census {
+    pub fn counted(&self) -> KeyCounts {
         self.frontiers.values().map(Frontier::counted).sum()
     }
 
-    /// What is left of each piece, in the order of the keys, and what was counted of it.
-    fn pieces(&self) -> Vec<(Option<KeyRange>, Census)> {
-        let mut pieces: Vec<(usize, KeyRange)> =
-            self.territory.ranges().into_iter().enumerate().collect();
-        pieces.sort_by(|(_, one), (_, other)| one.start.key().cmp(&other.start.key()));
-        let of = |(piece, keys): (usize, KeyRange)| match self.frontiers.get(&piece) {
+    /// What is left of each shard, in the order of the keys, and what was counted of it.
+    fn shards(&self) -> Vec<(Option<KeyRange>, KeyCounts)> {
+        let mut shards: Vec<(usize, KeyRange)> =
+            self.shards.ranges().into_iter().enumerate().collect();
+        shards.sort_by(|(_, one), (_, other)| one.start.key().cmp(&other.start.key()));
+        let of = |(shard, keys): (usize, KeyRange)| match self.frontiers.get(&shard) {
             Some(frontier) => {
                 let until = keys.until;
                 let start = frontier.left(&keys.start);
                 let left = start.map(|start| KeyRange { start, until });
                 (left, frontier.counted())
             }
-            None => (Some(keys), Census::default()),
+            None => (Some(keys), KeyCounts::default()),
         };
-        pieces.into_iter().map(of).collect()
+        shards.into_iter().map(of).collect()
     }
 
     /// The ranges of keys that are left, in their order, and what was counted behind the last one.
-    fn left(&self) -> (Vec<Left>, Census) {
-        let mut counted = Census::default();
+    fn left(&self) -> (Vec<RemainingRange>, KeyCounts) {
+        let mut counted = KeyCounts::default();
         let mut left = Vec::new();
-        for (keys, here) in self.pieces() {
+        for (keys, here) in self.shards() {
             counted += here;
             if let Some(keys) = keys {
-                left.push(Left { keys, counted });
-                counted = Census::default();
+                left.push(RemainingRange { keys, counted });
+                counted = KeyCounts::default();
             }
         }
         (left, counted)
     }
 }
 
-/// What is left of a run, for each of its legs.
+/// What is left of a run, for each of its destinations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remainder {
-    /// In the order of the plan's legs.
-    pub legs: Vec<LegRemainder>,
+    /// In the order of the plan's destinations.
+    pub destinations: Vec<DestinationRemainder>,
 }
 
-/// What is left of one leg. Of one that is done there are no ranges.
+/// What is left of one destination. Of one that is done there are no ranges.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LegRemainder {
-    left: Vec<Left>,
+pub struct DestinationRemainder {
+    left: Vec<RemainingRange>,
     /// What was counted before the run and behind the last range.
-    beside: Census,
+    beside: KeyCounts,
     /// What the run was doing.
     pub stage: Stage,
     /// While objects are copied, what was counted of all that is not left; none if nobody knows, or needs
     /// to.
-    pub counted: Option<Census>,
+    pub counted: Option<KeyCounts>,
     /// While deletions are marked, how many still may be.
     pub agreed: Option<u64>,
     /// What was recorded.
@@ -131,22 +131,22 @@ pub struct LegRemainder {
 impl Remainder {
     /// Of a plan of which nothing is left where it could write.
     pub fn nothing(plan: &Plan) -> Self {
-        let done = LegRemainder {
+        let done = DestinationRemainder {
             stage: plan.stage(),
             agreed: (plan.stage() == Stage::Mark).then_some(0),
-            ..LegRemainder::default()
+            ..DestinationRemainder::default()
         };
         Self {
-            legs: vec![done; plan.legs.len()],
+            destinations: vec![done; plan.destinations.len()],
         }
     }
 }
 
-impl Default for LegRemainder {
+impl Default for DestinationRemainder {
     fn default() -> Self {
         Self {
             left: Vec::new(),
-            beside: Census::default(),
+            beside: KeyCounts::default(),
             stage: Stage::Copy,
             counted: None,
             agreed: None,
@@ -155,7 +155,7 @@ impl Default for LegRemainder {
     }
 }
 
-impl LegRemainder {
+impl DestinationRemainder {
     /// The keys that are left.
     pub fn ranges(&self) -> Vec<KeyRange> {
         self.left.iter().map(|left| left.keys.clone()).collect()
@@ -167,7 +167,7 @@ impl LegRemainder {
     }
 }
 
-/// What is left of a plan whose legs have come so far; none if all are done.
+/// What is left of a plan whose destinations have come so far; none if all are done.
 pub fn remainder<'a>(
     plan: &Plan,
     progress: impl Iterator<Item = &'a Progress>,
@@ -178,47 +178,62 @@ pub fn remainder<'a>(
     let is_broken = progress.iter().any(|progress| progress.is_broken());
     let counts = marking.is_some() && plan.stage() == Stage::Copy && !is_broken;
     let marks = marking.is_some() && plan.stage() == Stage::Mark;
-    let legs = plan.legs.iter().zip(&progress).map(|(leg, progress)| {
-        let (left, behind) = progress.left();
-        LegRemainder {
-            left,
-            beside: leg.counted + behind,
-            stage: plan.stage(),
-            counted: counts.then(|| leg.counted + progress.counted()),
-            agreed: marks.then(|| leg.agreed.saturating_sub(progress.marked)),
-            record: None,
-        }
-    });
-    let legs: Vec<LegRemainder> = legs.collect();
-    let is_left = legs.iter().any(|leg| !leg.left.is_empty());
-    is_left.then_some(Remainder { legs })
+    let destinations = plan
+        .destinations
+        .iter()
+        .zip(&progress)
+        .map(|(planned, progress)| {
+            let (left, behind) = progress.left();
+            DestinationRemainder {
+                left,
+                beside: planned.counted + behind,
+                stage: plan.stage(),
+                counted: counts.then(|| planned.counted + progress.counted()),
+                agreed: marks.then(|| planned.agreed.saturating_sub(progress.marked)),
+                record: None,
+            }
+        });
+    let destinations: Vec<DestinationRemainder> = destinations.collect();
+    let is_left = destinations.iter().any(|planned| !planned.left.is_empty());
+    is_left.then_some(Remainder { destinations })
 }
 
 /// The cursor of a run that writes nothing: it holds itself what is left.
 pub fn ranges_cursor(plan: &Plan, rest: &Remainder) -> CursorRanges {
-    let rows = plan.legs.iter().zip(&rest.legs).flat_map(|(leg, rest)| {
-        let destination = &leg.destination.location.bucket;
-        rest.left.iter().map(|left| Row {
-            range: Range {
-                destination: destination.clone(),
-                keys: left.keys.clone(),
-            },
-            counted: left.counted,
-        })
-    });
+    let rows = plan
+        .destinations
+        .iter()
+        .zip(&rest.destinations)
+        .flat_map(|(planned, rest)| {
+            let destination = &planned.destination.location.bucket;
+            rest.left.iter().map(|left| Row {
+                range: Range {
+                    destination: destination.clone(),
+                    keys: left.keys.clone(),
+                },
+                counted: left.counted,
+            })
+        });
     let rows = fitting(rows.collect());
-    let knows = rest.legs.iter().all(|leg| leg.counted.is_some());
-    let counted = plan.legs.iter().zip(&rest.legs).map(|(leg, rest)| {
-        let destination = leg.destination.location.bucket.clone();
-        let own = rows
-            .iter()
-            .filter(|row| row.range.destination == destination);
-        let between: Census = own.map(|row| row.counted).sum();
-        Counted {
-            destination,
-            census: rest.beside + between,
-        }
-    });
+    let knows = rest
+        .destinations
+        .iter()
+        .all(|planned| planned.counted.is_some());
+    let counted = plan
+        .destinations
+        .iter()
+        .zip(&rest.destinations)
+        .map(|(planned, rest)| {
+            let destination = planned.destination.location.bucket.clone();
+            let own = rows
+                .iter()
+                .filter(|row| row.range.destination == destination);
+            let between: KeyCounts = own.map(|row| row.counted).sum();
+            DestinationCounts {
+                destination,
+                census: rest.beside + between,
+            }
+        });
     CursorRanges {
         format: RANGES_FORMAT,
         prefix: plan.source.prefix.as_str().to_owned(),
@@ -234,12 +249,12 @@ pub fn ranges_cursor(plan: &Plan, rest: &Remainder) -> CursorRanges {
 }
 
 /// A verification in the words of its request.
-fn words(check: Check) -> VerifyWords {
+fn words(check: Check) -> VerifyRequestEcho {
     let sample = check.deep.filter(|share| !share.is_whole());
-    VerifyWords {
+    VerifyRequestEcho {
         deep: check.deep.is_some(),
         sample: sample.map(|share| format!("1/{}", share.of())),
-        part: sample.map(Share::part),
+        part: sample.map(SampleShare::part),
         repair: check.repair,
     }
 }
@@ -269,10 +284,10 @@ mod tests {
     use super::*;
     use crate::model::{BucketName, Start};
 
-    fn counted(gone: u64) -> Census {
-        Census {
+    fn counted(gone: u64) -> KeyCounts {
+        KeyCounts {
             gone,
-            ..Census::default()
+            ..KeyCounts::default()
         }
     }
 
@@ -289,16 +304,16 @@ mod tests {
     #[test]
     fn each_piece_leaves_what_it_has_not_done() {
         let (b, d) = (Key::new("b"), Key::new("d"));
-        let pieces = [
+        let shards = [
             (Start::Beginning, Some(&b)),
             (Start::After(b.clone()), Some(&d)),
             (Start::After(d.clone()), None),
         ];
-        let ranges = pieces.map(|(start, until)| KeyRange {
+        let ranges = shards.map(|(start, until)| KeyRange {
             start,
             until: until.cloned(),
         });
-        let mut progress = Progress::of(Territory::new(ranges.to_vec()));
+        let mut progress = Progress::of(Shards::new(ranges.to_vec()));
 
         let unchanged = Outcome::Unchanged { listed: 1 };
         progress.pass(0, Some(Key::new("a")), &unchanged, counted(1));
@@ -310,27 +325,30 @@ mod tests {
             (range("any", "b", Some("d")), counted(1)),
             (range("any", "e", None), counted(2)),
         ];
-        let expected = expected.map(|(range, counted)| Left {
+        let expected = expected.map(|(range, counted)| RemainingRange {
             keys: range.keys,
             counted,
         });
         assert_eq!(left, expected);
-        assert_eq!(behind, Census::default());
+        assert_eq!(behind, KeyCounts::default());
         assert_eq!(progress.counted(), counted(3));
     }
 
     #[test]
     fn what_is_behind_a_key_that_was_given_up_is_counted_again() {
-        let mut progress = Progress::of(Territory::new(vec![KeyRange::all()]));
+        let mut progress = Progress::of(Shards::new(vec![KeyRange::all()]));
 
-        progress.pass(0, Some(Key::new("a")), &Outcome::Gone, counted(1));
-        progress.pass(0, Some(Key::new("c")), &Outcome::Gone, counted(2));
-        progress.pass(0, Some(Key::new("b")), &Outcome::GivenUp, counted(1));
+        progress.pass(0, Some(Key::new("a")), &Outcome::SourceDeleted, counted(1));
+        progress.pass(0, Some(Key::new("c")), &Outcome::SourceDeleted, counted(2));
+        progress.pass(0, Some(Key::new("b")), &Outcome::Interrupted, counted(1));
         progress.pass(0, None, &Outcome::End, counted(2));
 
         let (left, behind) = progress.left();
         assert_eq!(left[0].keys.start, Start::At(Key::new("b")));
-        assert_eq!((left[0].counted, behind), (counted(1), Census::default()));
+        assert_eq!(
+            (left[0].counted, behind),
+            (counted(1), KeyCounts::default())
+        );
     }
 
     #[test]
@@ -345,7 +363,7 @@ mod tests {
 
         let fitting = fitting(left.collect());
 
-        let counted: Census = fitting.iter().map(|left| left.counted).sum();
+        let counted: KeyCounts = fitting.iter().map(|left| left.counted).sum();
         assert_eq!(counted.gone, fitting.len() as u64, "what is counted again");
         let fitting: Vec<Range> = fitting.into_iter().map(|left| left.range).collect();
         assert!(serde_json::to_string(&fitting).unwrap().len() <= MOST_BYTES);

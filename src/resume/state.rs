@@ -6,12 +6,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LegRemainder, words};
+use super::{DestinationRemainder, words};
 use crate::model::{
-    CURSOR_FORMAT, Census, CursorReference, Job, Key, KeyRange, RecordLink, StateLink, Timestamp,
-    VerifyWords,
+    CURSOR_FORMAT, CursorReference, Job, Key, KeyCounts, KeyRange, RecordLink, StateLink,
+    Timestamp, VerifyRequestEcho,
 };
-use crate::plan::{Leg, Plan, Stage};
+use crate::plan::{DestinationPlan, Plan, Stage};
 use crate::snapshot::Digest;
 
 /// The format of both objects that this version writes, and the one that it reads. Fields may be added.
@@ -32,7 +32,7 @@ pub struct RunState {
     prefix: String,
     destination: String,
     mode: String,
-    verify: Option<VerifyWords>,
+    verify: Option<VerifyRequestEcho>,
     /// None of a verification.
     deletions: Option<String>,
     /// The held run that the run was asked to confirm.
@@ -41,7 +41,7 @@ pub struct RunState {
     /// The keys that are left, in their order.
     ranges: Vec<KeyRange>,
     /// While objects are copied, what was counted of the others; none if nobody knows.
-    counted: Option<Census>,
+    counted: Option<KeyCounts>,
     /// While deletions are marked, how many still may be.
     agreed: Option<u64>,
     /// What was recorded for the snapshot.
@@ -103,8 +103,13 @@ impl RunState {
         job.key(&format!("runs/{run_id}/state.json"))
     }
 
-    /// What a run leaves that stops now, of the leg of that number.
-    pub fn of(plan: &Plan, leg: &Leg, left: &LegRemainder, now: Timestamp) -> Self {
+    /// What a run leaves that stops now, of the destination of that number.
+    pub fn of(
+        plan: &Plan,
+        planned: &DestinationPlan,
+        left: &DestinationRemainder,
+        now: Timestamp,
+    ) -> Self {
         let marking = plan.marking.as_ref();
         Self {
             format: FORMAT,
@@ -114,10 +119,10 @@ impl RunState {
                 .clone()
                 .unwrap_or_else(|| plan.run.id.clone()),
             stopped_at: now,
-            job: leg.job.name().to_owned(),
+            job: planned.job.name().to_owned(),
             source: plan.source.bucket.to_string(),
             prefix: plan.source.prefix.as_str().to_owned(),
-            destination: leg.destination.location.bucket.to_string(),
+            destination: planned.destination.location.bucket.to_string(),
             mode: plan.scope.mode.name().to_owned(),
             verify: plan.check.map(words),
             deletions: deletions(plan),
@@ -174,12 +179,17 @@ impl RunState {
         Self::parse(bytes)
     }
 
-    /// In what it differs from what is configured and asked for, with both; none if it is of this leg.
-    pub fn objection(&self, plan: &Plan, leg: &Leg) -> Option<String> {
-        let here = Self::of(plan, leg, &LegRemainder::default(), self.stopped_at);
-        let link = leg.state.as_ref();
+    /// In what it differs from what is configured and asked for, with both; none if it is of this destination.
+    pub fn objection(&self, plan: &Plan, planned: &DestinationPlan) -> Option<String> {
+        let here = Self::of(
+            plan,
+            planned,
+            &DestinationRemainder::default(),
+            self.stopped_at,
+        );
+        let link = planned.state.as_ref();
         let run = link.map(|link| link.run_id.clone()).unwrap_or_default();
-        let verify = |words: &Option<VerifyWords>| format!("{words:?}");
+        let verify = |words: &Option<VerifyRequestEcho>| format!("{words:?}");
         let pairs = [
             ("run", self.run_id.clone(), run),
             ("job", self.job.clone(), here.job),
@@ -200,20 +210,20 @@ impl RunState {
         })
     }
 
-    /// Tells a leg of it what is left.
+    /// Tells a destination of it what is left.
     ///
     /// # Errors
     /// Why it makes no sense, in words that follow its key.
-    pub fn tell(&self, leg: &mut Leg) -> Result<Stage, String> {
+    pub fn tell(&self, planned: &mut DestinationPlan) -> Result<Stage, String> {
         let stage = [Stage::Copy, Stage::Mark];
         let stage = stage
             .into_iter()
             .find(|stage| stage_name(*stage) == self.stage);
         let stage = stage.ok_or("has no known stage")?;
-        leg.ranges.clone_from(&self.ranges);
-        leg.counted = self.counted.unwrap_or_default();
-        leg.agreed = self.agreed.unwrap_or_default();
-        leg.record.clone_from(&self.record);
+        planned.ranges.clone_from(&self.ranges);
+        planned.counted = self.counted.unwrap_or_default();
+        planned.agreed = self.agreed.unwrap_or_default();
+        planned.record.clone_from(&self.record);
         Ok(stage)
     }
 

@@ -159,7 +159,7 @@ impl S3Error {
         let Some((action, resource)) = self.missing_action() else {
             return self.advice_on_bare_denial();
         };
-        if let Some(advice) = Objection::of(self.message()).and_then(|it| it.advice(action)) {
+        if let Some(advice) = PolicyDenial::of(self.message()).and_then(|it| it.advice(action)) {
             let encryption = it_may_demand_encryption(self.message(), action);
             return advice + encryption;
         }
@@ -282,14 +282,14 @@ impl S3Error {
 
 /// Which policy stands in the way, in AWS's words at the end of its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Objection<'a> {
+enum PolicyDenial<'a> {
     /// "with an explicit deny in a service control policy"
     Denied(&'a str),
     /// "because no permissions boundary allows the s3:GetObject action"
     NotAllowed(&'a str),
 }
 
-impl<'a> Objection<'a> {
+impl<'a> PolicyDenial<'a> {
     fn of(message: &'a str) -> Option<Self> {
         if let Some((_, policy)) = message.split_once("explicit deny in a") {
             return Some(Self::Denied(policy.trim_start_matches('n').trim()));

@@ -9,15 +9,15 @@ use aws_sdk_s3::types::BucketVersioningStatus;
 use tokio::time::sleep;
 
 use super::client::{Clients, Connections, RunConnections};
-use super::condition::{Obedience, Server};
+use super::concurrency::ConcurrencyLimits;
+use super::condition::{ConditionSupport, Server};
 use super::credentials::RenewedCredentials;
 use super::error::{Cause, Operation, S3Error};
 use super::fence::{Fence, Stop};
-use super::look::CurrentVersion;
-use super::pace::Paces;
+use super::head::CurrentVersion;
 use super::reason::{self, Reason};
 use super::time_limit::TimeLimit;
-use super::write::Written;
+use super::write::CopyReply;
 use crate::config::AccountId;
 use crate::model::{BucketName, Key, Phase, VersionId};
 
@@ -33,8 +33,8 @@ pub struct Bucket {
     pub(super) name: BucketName,
     pub(super) owner: Option<String>,
     pub(super) clients: Clients,
-    pub(super) patience: super::Patience,
-    pub(super) paces: Paces,
+    pub(super) patience: super::CallLimits,
+    pub(super) paces: ConcurrencyLimits,
     pub(super) limit: TimeLimit,
     credentials: RenewedCredentials,
     pub(super) fence: Fence,
@@ -241,7 +241,7 @@ impl Bucket {
     }
 
     /// What was found out of its server: whether it obeys conditions on the target of a write.
-    pub fn obedience(&self) -> Obedience {
+    pub fn obedience(&self) -> ConditionSupport {
         self.server.obedience()
     }
 
@@ -283,12 +283,12 @@ impl Bucket {
     ///
     /// # Errors
     /// When it was made without a version: then nothing more is written to the bucket.
-    pub fn found(&self, operation: Operation, now: CurrentVersion) -> Result<Written, S3Error> {
+    pub fn found(&self, operation: Operation, now: CurrentVersion) -> Result<CopyReply, S3Error> {
         let id = now.id.as_ref().map(VersionId::as_str);
         let version = self.version_of_write(operation, id)?;
-        Ok(Written {
+        Ok(CopyReply {
             modified: Some(now.object.last_modified),
-            ..Written::of(now.object.etag, version)
+            ..CopyReply::of(now.object.etag, version)
         })
     }
 

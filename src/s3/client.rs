@@ -16,17 +16,17 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Region};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+use super::concurrency::ConcurrencyLimits;
 use super::condition::Server;
 use super::credentials::RenewedCredentials;
 use super::descriptors::DescriptorBudget;
 use super::door::Network;
 use super::endpoint::{self, Endpoint};
 use super::fence::{Fence, ServerClock};
-use super::guard::{Requests, Tally, WholeReplies};
 use super::headers::TextHeaders;
-use super::pace::Paces;
+use super::interceptors::{RejectTruncated, RequestCounter, Requests};
 use super::proxy::Proxies;
-use super::send_again::{Contact, SendAgain};
+use super::send_again::{RegionContact, SendAgain};
 use super::time_limit::{Interruption, TimeLimit};
 use crate::model::Deadline;
 
@@ -36,7 +36,7 @@ const TO_CONNECT: Duration = Duration::from_secs(4);
 
 /// How long calls are waited for, and how often they are tried.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct CallLimits {
     /// For one attempt at a call that moves no data.
     pub attempt: Duration,
     /// The slowest copy within S3 that is believed to be alive, in bytes a second. A copy of 5 GiB
@@ -50,7 +50,7 @@ pub struct Patience {
     pub lease: Duration,
 }
 
-impl Default for Patience {
+impl Default for CallLimits {
     fn default() -> Self {
         Self {
             attempt: Duration::from_secs(30),
@@ -62,7 +62,7 @@ impl Default for Patience {
     }
 }
 
-impl Patience {
+impl CallLimits {
     /// How long an attempt to copy that many bytes may take.
     pub fn for_copy(self, bytes: u64) -> Duration {
         self.attempt + Duration::from_secs(bytes / self.slowest_copy)
@@ -91,8 +91,8 @@ impl Patience {
 #[derive(Debug)]
 pub struct Connections {
     base: SdkConfig,
-    patience: Patience,
-    tally: Tally,
+    patience: CallLimits,
+    counter: RequestCounter,
     network: Network,
     credentials: RenewedCredentials,
     endpoint: Endpoint,
@@ -109,7 +109,7 @@ pub struct Connections {
 #[derive(Debug)]
 pub struct RunConnections<'a> {
     pub(super) connections: &'a Connections,
-    pub(super) paces: Paces,
+    pub(super) paces: ConcurrencyLimits,
     pub(super) limit: TimeLimit,
 }
 
@@ -149,7 +149,7 @@ impl Connections {
         let connections = Self {
             network,
             budget: DescriptorBudget::raised(),
-            ..Self::new(base, Patience::default())
+            ..Self::new(base, CallLimits::default())
         };
         if connections.endpoint.url.is_some() {
             connections.to_unknown_server()
@@ -167,12 +167,12 @@ impl Connections {
     }
 
     /// From a configuration of the SDK.
-    pub fn new(base: SdkConfig, patience: Patience) -> Self {
+    pub fn new(base: SdkConfig, patience: CallLimits) -> Self {
         Self {
             endpoint: Endpoint::of(&base),
             base,
             patience,
-            tally: Tally::default(),
+            counter: RequestCounter::default(),
             network: Network::default(),
             credentials: RenewedCredentials::default(),
             budget: DescriptorBudget::UNBOUNDED,
@@ -186,7 +186,7 @@ impl Connections {
 
     /// Requests sent so far.
     pub fn requests(&self) -> Requests {
-        self.tally.read()
+        self.counter.read()
     }
 
     /// The way to S3 for one run, of so many copies at once at most, until its deadline.
@@ -203,9 +203,9 @@ impl Connections {
         self.interruption.interrupt(time);
     }
 
-    pub(super) fn paces(&self, most_copies: usize) -> Paces {
+    pub(super) fn paces(&self, most_copies: usize) -> ConcurrencyLimits {
         let budget = self.budget;
-        Paces::new(most_copies.min(budget.copies), budget.pages, &self.tally)
+        ConcurrencyLimits::new(most_copies.min(budget.copies), budget.pages, &self.counter)
     }
 
     /// So many copies at once, or as many as there are file descriptors for.
@@ -239,7 +239,7 @@ impl Connections {
         self.server.clone()
     }
 
-    pub(super) fn patience(&self) -> Patience {
+    pub(super) fn patience(&self) -> CallLimits {
         self.patience
     }
 
@@ -256,7 +256,7 @@ impl Connections {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let build = || {
-            let contact = Contact::default();
+            let contact = RegionContact::default();
             let config = |in_doubt| {
                 let contact = contact.clone();
                 let credentials = self.credentials.clone();
@@ -297,8 +297,8 @@ impl Connections {
             .retry_classifier(send_again)
             .timeout_config(self.patience.timeouts())
             .interceptor(TextHeaders)
-            .interceptor(WholeReplies)
-            .interceptor(self.tally.clone())
+            .interceptor(RejectTruncated)
+            .interceptor(self.counter.clone())
             .interceptor(self.clock.clone())
     }
 }

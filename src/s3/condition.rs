@@ -44,7 +44,7 @@ impl Condition {
 
 /// What a server makes of conditions on the target of a copy, a completion or a marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Obedience {
+pub enum ConditionSupport {
     /// It obeys them, as far as anybody knows.
     Obeys,
     /// It takes no notice of them.
@@ -65,11 +65,11 @@ impl Server {
     const IGNORES: u8 = 1;
     const REFUSES: u8 = 2;
 
-    pub fn obedience(&self) -> Obedience {
+    pub fn obedience(&self) -> ConditionSupport {
         match self.obedience.load(Ordering::Relaxed) {
-            Self::IGNORES => Obedience::Ignores,
-            Self::REFUSES => Obedience::Refuses,
-            _ => Obedience::Obeys,
+            Self::IGNORES => ConditionSupport::Ignores,
+            Self::REFUSES => ConditionSupport::Refuses,
+            _ => ConditionSupport::Obeys,
         }
     }
 
@@ -88,8 +88,8 @@ impl Server {
     /// The condition, if it may be sent.
     pub fn usable<'a>(&self, condition: &'a Condition) -> &'a Condition {
         match self.obedience() {
-            Obedience::Refuses => &Condition::Always,
-            Obedience::Obeys | Obedience::Ignores => condition,
+            ConditionSupport::Refuses => &Condition::Always,
+            ConditionSupport::Obeys | ConditionSupport::Ignores => condition,
         }
     }
 }

@@ -23,18 +23,18 @@ use super::send_again::refuses_credentials;
 
 /// The credentials of all clients. Its clones share them.
 #[derive(Clone, Debug)]
-pub(super) struct RenewedCredentials(Arc<State>);
+pub(super) struct RenewedCredentials(Arc<SmallObject>);
 
 #[derive(Debug)]
-struct State {
-    cached: Mutex<Cached>,
+struct SmallObject {
+    cached: Mutex<CachedIdentity>,
     /// Whether S3 has yet to take those that were asked for last, after it had refused others.
     is_on_trial: AtomicBool,
     is_refused: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
-struct Cached {
+struct CachedIdentity {
     generation: u64,
     cache: SharedIdentityCache,
 }
@@ -49,8 +49,8 @@ impl Storable for Generation {
 
 impl Default for RenewedCredentials {
     fn default() -> Self {
-        Self(Arc::new(State {
-            cached: Mutex::new(Cached {
+        Self(Arc::new(SmallObject {
+            cached: Mutex::new(CachedIdentity {
                 generation: 0,
                 cache: IdentityCache::lazy().build(),
             }),
@@ -60,7 +60,7 @@ impl Default for RenewedCredentials {
     }
 }
 
-impl Cached {
+impl CachedIdentity {
     fn renew(&mut self) {
         self.generation += 1;
         self.cache = IdentityCache::lazy().build();
@@ -108,7 +108,7 @@ impl RenewedCredentials {
         }
     }
 
-    fn cached(&self) -> MutexGuard<'_, Cached> {
+    fn cached(&self) -> MutexGuard<'_, CachedIdentity> {
         self.0.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

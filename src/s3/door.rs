@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use super::no_reply::{NoReply, Peer};
 use super::proxy::{Proxies, Proxy};
-use super::trust::Trust;
+use super::trust::TrustedCertificates;
 
 /// How requests leave this machine. Its clones share it.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +27,7 @@ struct Settings {
     proxies: Proxies,
     /// Known once the profile has been read, and before the first TLS connection. Until then, and without a
     /// setting, the system's.
-    trust: OnceLock<Trust>,
+    trust: OnceLock<TrustedCertificates>,
 }
 
 impl Network {
@@ -41,13 +41,15 @@ impl Network {
 
     /// Trusts the certificates of a file, and no others.
     pub fn trust_file(&self, path: &str) {
-        self.0.trust.get_or_init(|| Trust::of_file(path));
+        self.0
+            .trust
+            .get_or_init(|| TrustedCertificates::of_file(path));
     }
 
     /// An HTTP client, with connections of its own.
     pub fn client(&self) -> SharedHttpClient {
         let proxies = &self.0.proxies;
-        SharedHttpClient::new(Door {
+        SharedHttpClient::new(ProxyRouter {
             network: self.clone(),
             direct: self.way(ProxyConfig::disabled),
             by_http_proxy: proxies.http.as_ref().map(|proxy| self.by_proxy(proxy)),
@@ -64,7 +66,7 @@ impl Network {
         let network = self.clone();
         let connector = move |settings: Option<&HttpConnectorSettings>,
                               _: Option<&RuntimeComponents>| {
-            let trust = network.0.trust.get_or_init(Trust::of_system);
+            let trust = network.0.trust.get_or_init(TrustedCertificates::of_system);
             Connector::builder()
                 .connector_settings(settings.cloned().unwrap_or_default())
                 .proxy_config(proxy())
@@ -82,21 +84,21 @@ pub fn http_client() -> SharedHttpClient {
 }
 
 #[derive(Debug)]
-struct Door {
+struct ProxyRouter {
     network: Network,
     direct: SharedHttpClient,
     by_http_proxy: Option<SharedHttpClient>,
     by_https_proxy: Option<SharedHttpClient>,
 }
 
-impl HttpClient for Door {
+impl HttpClient for ProxyRouter {
     fn http_connector(
         &self,
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
         let connector = |way: &SharedHttpClient| way.http_connector(settings, components);
-        SharedHttpConnector::new(Ways {
+        SharedHttpConnector::new(ProxyConnectors {
             network: self.network.clone(),
             direct: connector(&self.direct),
             by_http_proxy: self.by_http_proxy.as_ref().map(connector),
@@ -106,14 +108,14 @@ impl HttpClient for Door {
 }
 
 #[derive(Debug)]
-struct Ways {
+struct ProxyConnectors {
     network: Network,
     direct: SharedHttpConnector,
     by_http_proxy: Option<SharedHttpConnector>,
     by_https_proxy: Option<SharedHttpConnector>,
 }
 
-impl HttpConnector for Ways {
+impl HttpConnector for ProxyConnectors {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let uri = request.uri();
         let settings = &self.network.0;
@@ -125,7 +127,7 @@ impl HttpConnector for Ways {
         };
         let trust = settings.trust.get().filter(|_| is_tls);
         let problem = trust
-            .and_then(Trust::problem)
+            .and_then(TrustedCertificates::problem)
             .or_else(|| proxy?.url.as_ref().err().map(String::as_str));
         if let Some(problem) = problem {
             let error = NoReply::by_setting(peer, problem.to_owned());

@@ -8,8 +8,8 @@ use std::fmt;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-use super::guard::CutShort;
 use super::headers::NotText;
+use super::interceptors::TruncatedReply;
 use super::no_reply::{ConnectFailure, NoReply, NoReplyReason};
 use crate::model::{BucketName, Key};
 
@@ -409,7 +409,7 @@ where
     }
     let mut cause: &dyn Error = error;
     while let Some(source) = cause.source() {
-        if source.is::<CutShort>() || source.is::<NotText>() {
+        if source.is::<TruncatedReply>() || source.is::<NotText>() {
             return source.to_string();
         }
         cause = source;

@@ -40,13 +40,13 @@ pub struct Fence(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     clock: ServerClock,
-    state: watch::Sender<State>,
+    state: watch::Sender<SmallObject>,
     /// A write waits for the lease to be renewed.
     overdue: Notify,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct State {
+struct SmallObject {
     /// None where no lease is needed.
     lease: Option<(Moment, Duration)>,
     stop: Option<Stop>,
@@ -136,7 +136,7 @@ impl Fence {
     }
 }
 
-impl State {
+impl SmallObject {
     fn answer(self, fence: &Fence) -> Answer {
         match (self.stop, self.lease) {
             (Some(stop), _) => Answer::Never(stop),

@@ -2,22 +2,22 @@
 //! our words, and its errors are one type with one classifier.
 
 mod advice;
-mod blank;
+mod blank_key;
 mod bucket;
 mod client;
+mod concurrency;
 mod condition;
 mod credentials;
+mod delete_marker;
 mod descriptors;
 mod door;
 mod endpoint;
 mod error;
 mod fence;
-mod guard;
+mod head;
 mod headers;
-mod look;
-mod mark;
+mod interceptors;
 mod no_reply;
-mod pace;
 mod page;
 mod page_reader;
 #[cfg(feature = "cli")]
@@ -27,27 +27,27 @@ mod read;
 mod reason;
 mod reply_xml;
 mod send_again;
-mod state;
-mod state_list;
+mod small_object;
+mod small_object_list;
 mod time_limit;
 mod trust;
 mod upload;
 mod write;
 
 pub use bucket::{Bucket, Versioning};
-pub use client::{Connections, Patience, RunConnections};
-pub use condition::{Condition, Obedience};
+pub use client::{CallLimits, Connections, RunConnections};
+pub use concurrency::ConcurrencyLimits;
+pub use condition::{Condition, ConditionSupport};
 pub use door::http_client;
 pub use error::{Cause, Operation, Reply, S3Error};
 pub use fence::{Fence, Moment, Stop};
-pub use guard::Requests;
-pub use look::CurrentVersion;
+pub use head::CurrentVersion;
+pub use interceptors::Requests;
 pub use no_reply::ConnectFailure;
-pub use pace::Paces;
 #[cfg(feature = "cli")]
 pub use profile::profile_problem;
 pub use read::{Page, PageStart};
-pub use state::{Contents, Listed, Reading, State};
+pub use small_object::{PutBody, SmallObject, SmallObjectListed, SmallObjectRead};
 pub use time_limit::TimeLimit;
 pub use upload::Upload;
-pub use write::{CopySource, MAX_COPY, Target, Written};
+pub use write::{CopyReply, CopySource, MAX_COPY, Target};

@@ -11,7 +11,7 @@ use crate::model::{ETag, StorageClass, Timestamp};
 
 /// What a page says, believed or not.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct RawPage {
     /// The prefix that was listed, as it stands.
     pub prefix: Option<String>,
     /// Whether more pages follow.
@@ -41,7 +41,7 @@ pub(super) struct Row {
 /// The most keys of a page.
 const MOST_KEYS: usize = 1_000;
 
-impl ListPage for Said {
+impl ListPage for RawPage {
     const ROOT: &'static str = "ListBucketResult";
 
     const ELEMENTS: &'static [&'static str] = &[
@@ -128,7 +128,7 @@ mod tests {
 <Contents><Size>0</Size><Owner><ID>x</ID><Key>not the key</Key></Owner><Key>z</Key></Contents>
 <CommonPrefixes><Prefix>p/</Prefix></CommonPrefixes></ListBucketResult>"#;
 
-    fn page(body: &str) -> Said {
+    fn page(body: &str) -> RawPage {
         match parse(body.as_bytes()) {
             Ok(Reply::Page(said)) => said,
             other => panic!("{other:?}"),
@@ -151,7 +151,7 @@ mod tests {
             size: Some(0),
             ..Row::default()
         };
-        let expected = Said {
+        let expected = RawPage {
             prefix: Some(String::new()),
             truncated: Some(true),
             token: Some("1&2=".to_owned()),
@@ -167,14 +167,14 @@ mod tests {
     fn what_a_page_does_not_say_is_missing() {
         let said = page("<ListBucketResult/>");
 
-        assert_eq!(said, Said::default());
+        assert_eq!(said, RawPage::default());
     }
 
     #[test]
     fn a_refusal_is_told_from_a_page() {
         let body = b"<Error><Code>SlowDown</Code><Message>a &lt; b</Message><HostId/></Error>";
 
-        let Ok(Reply::<Said>::Refusal(refusal)) = parse(body) else {
+        let Ok(Reply::<RawPage>::Refusal(refusal)) = parse(body) else {
             panic!("no refusal");
         };
 
@@ -187,14 +187,14 @@ mod tests {
         let bodies: [&[u8]; 5] = [b"", b"  ", b"busy", b"<html></html>", b"\xff<Error/>"];
 
         for body in bodies {
-            assert!(parse::<Said>(body).is_err(), "{body:?}");
+            assert!(parse::<RawPage>(body).is_err(), "{body:?}");
         }
     }
 
     proptest! {
         #[test]
         fn a_page_that_was_cut_is_no_page(at in 0..PAGE.len()) {
-            let cut = parse::<Said>(&PAGE.as_bytes()[..at]);
+            let cut = parse::<RawPage>(&PAGE.as_bytes()[..at]);
 
             prop_assert!(cut.is_err(), "{:?}", cut);
         }
@@ -204,7 +204,7 @@ mod tests {
             let mut body = PAGE.as_bytes().to_vec();
             body[at] ^= bits;
 
-            if let Ok(Reply::<Said>::Page(said)) = parse(&body) {
+            if let Ok(Reply::<RawPage>::Page(said)) = parse(&body) {
                 prop_assert!(said.rows.len() <= 2, "{:?}", said.rows);
             }
         }

@@ -4,7 +4,7 @@ use aws_sdk_s3::types::EncodingType;
 
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
-use super::page::{Row, Said};
+use super::page::{RawPage, Row};
 use super::page_reader::PageReader;
 use crate::model::{Key, Object, Prefix, StorageClass};
 
@@ -30,7 +30,7 @@ pub struct Page {
 
 /// What was asked for, which a page has to answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked<'a> {
+pub(super) struct PageRequest<'a> {
     pub prefix: &'a Prefix,
     pub start: &'a PageStart,
     /// Whether what comes below a `/` behind the prefix is told in one.
@@ -45,7 +45,7 @@ impl Bucket {
     /// counts, not saying whether there are more, more without saying where, keys that were not asked for.
     /// Otherwise why S3 refused.
     pub async fn page(&self, prefix: &Prefix, start: &PageStart) -> Result<Page, S3Error> {
-        let asked = Asked {
+        let asked = PageRequest {
             prefix,
             start,
             in_levels: false,
@@ -59,7 +59,7 @@ impl Bucket {
     /// # Errors
     /// As those of [`Bucket::page`].
     pub async fn names(&self, prefix: &Prefix) -> Result<Vec<String>, S3Error> {
-        let asked = Asked {
+        let asked = PageRequest {
             prefix,
             start: &PageStart::Beginning,
             in_levels: true,
@@ -70,7 +70,7 @@ impl Bucket {
         Ok(keys.chain(prefixes).collect())
     }
 
-    async fn list(&self, asked: Asked<'_>) -> Result<(Page, Vec<String>), S3Error> {
+    async fn list(&self, asked: PageRequest<'_>) -> Result<(Page, Vec<String>), S3Error> {
         let (prefix, start) = (asked.prefix, asked.start);
         let (after, token) = match start {
             PageStart::Beginning => (None, None),
@@ -106,7 +106,7 @@ impl Bucket {
 
 /// A page is believed only if it agrees with itself and with what was asked for. The name of the bucket is
 /// not compared: behind an alias of an access point it is another one.
-pub(super) fn accept(said: Said, asked: Asked<'_>) -> Result<(Page, Vec<String>), String> {
+pub(super) fn accept(said: RawPage, asked: PageRequest<'_>) -> Result<(Page, Vec<String>), String> {
     let next = next_of(said.truncated, said.token, asked.start)?;
     let counted = said
         .key_count
@@ -135,7 +135,7 @@ pub(super) fn accept(said: Said, asked: Asked<'_>) -> Result<(Page, Vec<String>)
         false => Err(format!("the page has {key}, which was not asked for")),
     };
     let objects = said.rows.into_iter().map(|row| {
-        let object = believe(row, |key| encoding.decode(key))?;
+        let object = validate(row, |key| encoding.decode(key))?;
         let key = below(object.key)?;
         Ok(Object { key, ..object })
     });
@@ -198,7 +198,7 @@ impl Encoding {
 const MOST_SIZE: u64 = 1 << 50;
 
 /// A row of a listing, or what a look at an object tells of the same.
-pub(super) fn believe(
+pub(super) fn validate(
     row: Row,
     decode: impl FnOnce(String) -> Result<Key, String>,
 ) -> Result<Object, String> {

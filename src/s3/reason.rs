@@ -7,7 +7,7 @@
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-use super::blank;
+use super::blank_key;
 use super::bucket::Bucket;
 use super::client::Clients;
 use super::error::{Operation, S3Error};
@@ -58,12 +58,12 @@ impl Bucket {
             .repeatable
             .get_object()
             .bucket(self.name.as_str())
-            .key(blank::sendable(key))
+            .key(blank_key::sendable(key))
             .set_version_id(version.map(|id| id.as_str().to_owned()))
             .range("bytes=0-0")
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
-            .mutate_request(move |request| blank::restore(request, &placed))
+            .mutate_request(move |request| blank_key::restore(request, &placed))
             .send()
             .await;
         match sent {

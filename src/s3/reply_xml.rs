@@ -50,7 +50,7 @@ impl<'a> Elements<'a> {
     /// The elements of a text. Those of `of_pages` may be only where they are read.
     pub(super) fn of(text: &'a str, of_pages: &'static [&'static str]) -> Self {
         let mut reader = Reader::from_str(text);
-        // Else `<Contents/>` would not be seen as a row.
+        // Else `<PutBody/>` would not be seen as a row.
         reader.config_mut().expand_empty_elements = true;
         Self { reader, of_pages }
     }

@@ -32,7 +32,7 @@ const FIRST_PATIENCE: Duration = Duration::from_millis(1500);
 pub(super) struct SendAgain {
     /// Whether it is sent again when it may have been carried out.
     pub in_doubt: bool,
-    pub contact: Contact,
+    pub contact: RegionContact,
     pub credentials: RenewedCredentials,
 }
 
@@ -113,7 +113,7 @@ impl SendAgain {
 
 /// Whether S3 has ever answered in a region. Its clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Contact(Arc<Attempts>);
+pub(super) struct RegionContact(Arc<Attempts>);
 
 #[derive(Debug, Default)]
 struct Attempts {
@@ -122,7 +122,7 @@ struct Attempts {
     began: Mutex<Option<Instant>>,
 }
 
-impl Contact {
+impl RegionContact {
     fn has_been_made(&self) -> bool {
         self.0.answered.load(Ordering::Relaxed)
     }
@@ -144,7 +144,7 @@ impl Contact {
     }
 }
 
-impl Intercept for Contact {
+impl Intercept for RegionContact {
     fn name(&self) -> &'static str {
         "Contact"
     }

@@ -10,12 +10,12 @@ use rustls::pki_types::pem::PemObject;
 
 /// The certificates that are trusted, or what is wrong with the file that names them.
 #[derive(Clone, Debug)]
-pub(super) struct Trust(Result<Option<TrustStore>, String>);
+pub(super) struct TrustedCertificates(Result<Option<TrustStore>, String>);
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 
-impl Trust {
+impl TrustedCertificates {
     /// The system's.
     pub fn of_system() -> Self {
         Self(Ok(None))

@@ -8,11 +8,11 @@ use aws_sdk_s3::types::{
     StorageClass as SdkClass,
 };
 
-use super::blank;
+use super::blank_key;
 use super::bucket::{Bucket, out_of_time};
 use super::condition::{Condition, is_refused};
 use super::error::{Cause, Operation, S3Error};
-use super::write::{CopySource, Target, Written, encryption};
+use super::write::{CopyReply, CopySource, Target, encryption};
 use crate::model::{Checksum, ChecksumAlgorithm, ETag, Key, Part, Phase, Properties, Tags};
 
 /// A multi-part copy that was begun and has to be completed or aborted.
@@ -48,7 +48,7 @@ impl Bucket {
             .repeatable
             .create_multipart_upload()
             .bucket(self.name.as_str())
-            .key(blank::sendable(target.key))
+            .key(blank_key::sendable(target.key))
             .set_content_type(headers.content_type)
             .set_content_encoding(headers.content_encoding)
             .set_content_language(headers.content_language)
@@ -66,7 +66,7 @@ impl Bucket {
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
             .mutate_request(move |request| {
-                blank::restore(request, &placed);
+                blank_key::restore(request, &placed);
                 // The SDK takes a date only; S3 keeps any text.
                 if let Some(expires) = &expires {
                     request.headers_mut().insert("expires", expires.clone());
@@ -119,7 +119,7 @@ impl Bucket {
             .repeatable
             .upload_part_copy()
             .bucket(self.name.as_str())
-            .key(blank::sendable(&upload.key))
+            .key(blank_key::sendable(&upload.key))
             .upload_id(&upload.id)
             .part_number(number)
             .copy_source(source.header())
@@ -128,7 +128,7 @@ impl Bucket {
             .set_expected_bucket_owner(self.owner.clone())
             .set_expected_source_bucket_owner(bucket.owner.clone())
             .customize()
-            .mutate_request(move |request| blank::restore(request, &placed))
+            .mutate_request(move |request| blank_key::restore(request, &placed))
             .config_override(Config::builder().timeout_config(timeouts));
         let reply = self
             .send(operation, call.send())
@@ -153,7 +153,7 @@ impl Bucket {
         parts: &[ETag],
         properties: &Properties,
         condition: &Condition,
-    ) -> Result<Written, S3Error> {
+    ) -> Result<CopyReply, S3Error> {
         let condition = self.server.usable(condition);
         let sent = self
             .send_completion(upload, parts, properties, condition)
@@ -175,7 +175,7 @@ impl Bucket {
         parts: &[ETag],
         properties: &Properties,
         condition: &Condition,
-    ) -> Result<Written, S3Error> {
+    ) -> Result<CopyReply, S3Error> {
         let operation = Operation::CompleteMultipartUpload;
         self.admit_write(operation).await?;
         let (none_match, if_match) = condition.headers();
@@ -194,7 +194,7 @@ impl Bucket {
             .unrepeatable
             .complete_multipart_upload()
             .bucket(self.name.as_str())
-            .key(blank::sendable(&upload.key))
+            .key(blank_key::sendable(&upload.key))
             .upload_id(&upload.id)
             .multipart_upload(completed.build())
             .set_if_none_match(none_match)
@@ -206,7 +206,7 @@ impl Bucket {
             .set_checksum_crc64_nvme(crc64)
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
-            .mutate_request(move |request| blank::restore(request, &placed))
+            .mutate_request(move |request| blank_key::restore(request, &placed))
             .config_override(Config::builder().timeout_config(timeouts));
         let reply = self
             .send(operation, call.send())
@@ -220,10 +220,10 @@ impl Bucket {
         let version = self
             .version_of_write(operation, reply.version_id())
             .map_err(|error| error.about(&upload.about))?;
-        Ok(Written {
+        Ok(CopyReply {
             // S3 has checked it.
             checksum: properties.checksum.clone(),
-            ..Written::of(ETag::new(etag), version)
+            ..CopyReply::of(ETag::new(etag), version)
         })
     }
 
@@ -238,11 +238,11 @@ impl Bucket {
             .repeatable
             .abort_multipart_upload()
             .bucket(self.name.as_str())
-            .key(blank::sendable(&upload.key))
+            .key(blank_key::sendable(&upload.key))
             .upload_id(&upload.id)
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
-            .mutate_request(move |request| blank::restore(request, &placed));
+            .mutate_request(move |request| blank_key::restore(request, &placed));
         let sent = self
             .in_phase(Phase::AbortUpload)
             .send(Operation::AbortMultipartUpload, call.send())

@@ -7,7 +7,7 @@ use aws_sdk_s3::types::{
     TaggingDirective,
 };
 
-use super::blank;
+use super::blank_key;
 use super::bucket::Bucket;
 use super::condition::{Condition, is_refused};
 use super::error::{Cause, Operation, S3Error};
@@ -54,7 +54,7 @@ pub struct Target<'a> {
 
 /// A copy that S3 has confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
+pub struct CopyReply {
     /// The copy's entity tag.
     pub etag: ETag,
     /// When it was written, if S3 told it: it does of a copy in one call.
@@ -67,7 +67,7 @@ pub struct Written {
     pub checksum: Option<Checksum>,
 }
 
-impl Written {
+impl CopyReply {
     /// A write of which nothing more is known.
     pub fn of(etag: ETag, version: Option<VersionId>) -> Self {
         Self {
@@ -91,7 +91,7 @@ impl Bucket {
         &self,
         source: CopySource<'_>,
         target: Target<'_>,
-    ) -> Result<Written, S3Error> {
+    ) -> Result<CopyReply, S3Error> {
         let condition = self.server.usable(target.condition);
         let target = Target {
             condition,
@@ -115,7 +115,7 @@ impl Bucket {
         &self,
         source: CopySource<'_>,
         target: Target<'_>,
-    ) -> Result<Written, S3Error> {
+    ) -> Result<CopyReply, S3Error> {
         let operation = Operation::CopyObject;
         let CopySource { bucket, object, .. } = source;
         let _place = self.paces.copies.place().await;
@@ -128,7 +128,7 @@ impl Bucket {
             .unrepeatable
             .copy_object()
             .bucket(self.name.as_str())
-            .key(blank::sendable(target.key))
+            .key(blank_key::sendable(target.key))
             .copy_source(source.header())
             .copy_source_if_match(object.etag.quoted())
             .set_if_none_match(none_match)
@@ -144,7 +144,7 @@ impl Bucket {
             .set_expected_bucket_owner(self.owner.clone())
             .set_expected_source_bucket_owner(bucket.owner.clone())
             .customize()
-            .mutate_request(move |request| blank::restore(request, &placed));
+            .mutate_request(move |request| blank_key::restore(request, &placed));
         let limit = self.patience.for_copy(object.size);
         if limit > self.patience.attempt {
             let timeouts = TimeoutConfig::builder().operation_attempt_timeout(limit);
@@ -165,7 +165,7 @@ impl Bucket {
         let version = self
             .version_of_write(operation, reply.version_id())
             .map_err(|error| error.about(&object.key))?;
-        Ok(Written {
+        Ok(CopyReply {
             etag: ETag::new(etag),
             modified: result
                 .and_then(|result| result.last_modified()?.to_millis().ok())

@@ -14,7 +14,7 @@ use twox_hash::XxHash64;
 use super::index::SegmentEntry;
 use super::row::RowRef;
 use super::writer::Writer;
-use super::{Segment, SnapshotError, Stored};
+use super::{Segment, SegmentRow, SnapshotError};
 use crate::model::Key;
 
 /// The rows between two marks, on average: some 250 KB, of which a run holds one for each range of keys
@@ -29,14 +29,14 @@ const MOST_BYTES: usize = 2 << 20;
 
 /// A segment of the snapshot that is being written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finished {
+pub enum SegmentOutput {
     /// A segment of the last snapshot, as it is. Nothing was encoded, and nothing is to be stored.
     Reused(SegmentEntry),
     /// A new one: to be stored under the entry's key, before the index that names it.
     Written(SegmentEntry, Bytes),
 }
 
-impl Finished {
+impl SegmentOutput {
     /// What the index says of it.
     pub fn entry(&self) -> &SegmentEntry {
         match self {
@@ -100,7 +100,7 @@ impl Builder {
     ///
     /// # Errors
     /// When its key is not behind the last one, or the last snapshot cannot be read again.
-    pub fn keep(&mut self, stored: &Stored) -> Result<Option<Finished>, SnapshotError> {
+    pub fn keep(&mut self, stored: &SegmentRow) -> Result<Option<SegmentOutput>, SnapshotError> {
         let row = stored.row();
         self.follow(row.key)?;
         let (segment, number) = (stored.segment(), stored.number());
@@ -116,7 +116,7 @@ impl Builder {
     ///
     /// # Errors
     /// When its key is not behind the last one, or the last snapshot cannot be read again.
-    pub fn push(&mut self, row: RowRef<'_>) -> Result<Option<Finished>, SnapshotError> {
+    pub fn push(&mut self, row: RowRef<'_>) -> Result<Option<SegmentOutput>, SnapshotError> {
         self.follow(row.key)?;
         self.write(row)?;
         self.end_behind(row)
@@ -126,7 +126,7 @@ impl Builder {
     ///
     /// # Errors
     /// When it cannot be encoded.
-    pub fn finish(mut self) -> Result<Option<Finished>, SnapshotError> {
+    pub fn finish(mut self) -> Result<Option<SegmentOutput>, SnapshotError> {
         self.end()
     }
 
@@ -151,7 +151,7 @@ impl Builder {
     }
 
     /// Ends the segment if it ends behind this row.
-    fn end_behind(&mut self, row: RowRef<'_>) -> Result<Option<Finished>, SnapshotError> {
+    fn end_behind(&mut self, row: RowRef<'_>) -> Result<Option<SegmentOutput>, SnapshotError> {
         self.rows += 1;
         self.bytes += row.weight();
         let full = self.rows >= self.cut.most_rows || self.bytes >= self.cut.most_bytes;
@@ -162,18 +162,18 @@ impl Builder {
         }
     }
 
-    fn end(&mut self) -> Result<Option<Finished>, SnapshotError> {
+    fn end(&mut self) -> Result<Option<SegmentOutput>, SnapshotError> {
         (self.rows, self.bytes) = (0, 0);
         let draft = mem::replace(&mut self.draft, Draft::Empty);
         match draft {
             Draft::Empty => Ok(None),
             Draft::Kept(segment, rows) if rows == segment.entry().rows => {
-                Ok(Some(Finished::Reused(segment.entry().clone())))
+                Ok(Some(SegmentOutput::Reused(segment.entry().clone())))
             }
             Draft::Kept(..) | Draft::Written(_) => {
                 let last = Key::new(self.last.as_str());
                 let (bytes, entry) = draft.into_writer()?.finish(last)?;
-                Ok(Some(Finished::Written(entry, bytes)))
+                Ok(Some(SegmentOutput::Written(entry, bytes)))
             }
         }
     }
@@ -238,7 +238,7 @@ mod tests {
         /// Of these rows, with what is true of the last snapshot kept. Also tells how many segments had
         /// to be written.
         fn after(&self, rows: &BTreeMap<u64, Row>, cut: Cut) -> (Self, usize) {
-            let last: BTreeMap<String, Stored> = self
+            let last: BTreeMap<String, SegmentRow> = self
                 .stored()
                 .map(|row| (row.key().to_owned(), row))
                 .collect();
@@ -254,11 +254,11 @@ mod tests {
             finished.extend(builder.finish().unwrap());
             let mut written = 0;
             let segments = finished.into_iter().map(|finished| match finished {
-                Finished::Written(entry, bytes) => {
+                SegmentOutput::Written(entry, bytes) => {
                     written += 1;
                     Segment::open(bytes, entry).unwrap()
                 }
-                Finished::Reused(entry) => {
+                SegmentOutput::Reused(entry) => {
                     let mut known = self.segments.iter();
                     known
                         .find(|segment| *segment.entry() == entry)
@@ -274,7 +274,7 @@ mod tests {
             Self::default().after(rows, cut).0
         }
 
-        fn stored(&self) -> impl Iterator<Item = Stored> {
+        fn stored(&self) -> impl Iterator<Item = SegmentRow> {
             let rows = self.segments.iter().flat_map(Segment::rows);
             rows.map(Result::unwrap)
         }
@@ -403,7 +403,10 @@ mod tests {
         }
 
         let finished = builder.finish().unwrap().unwrap();
-        assert!(matches!(finished, Finished::Written(..)), "{finished:?}");
+        assert!(
+            matches!(finished, SegmentOutput::Written(..)),
+            "{finished:?}"
+        );
         assert_eq!(finished.entry().rows, 4);
     }
 
@@ -450,7 +453,7 @@ mod tests {
     fn a_million_rows() {
         const COUNT: u64 = 1_000_000;
         let mut builder = Builder::default();
-        let mut written: Vec<Finished> = (0..COUNT)
+        let mut written: Vec<SegmentOutput> = (0..COUNT)
             .filter_map(|number| builder.push(row(number).as_ref()).unwrap())
             .collect();
         written.extend(builder.finish().unwrap());
@@ -465,7 +468,7 @@ mod tests {
 
         measure("prove and open", &mut |segments| {
             for finished in written.drain(..) {
-                if let Finished::Written(entry, bytes) = finished {
+                if let SegmentOutput::Written(entry, bytes) = finished {
                     segments.push(Segment::open(bytes, entry).unwrap());
                 }
             }
@@ -482,7 +485,7 @@ mod tests {
             let mut builder = Builder::default();
             for row in segments.iter().flat_map(Segment::rows) {
                 let finished = builder.keep(&row.unwrap()).unwrap();
-                assert!(!matches!(finished, Some(Finished::Written(..))));
+                assert!(!matches!(finished, Some(SegmentOutput::Written(..))));
             }
         });
         measure("read and write", &mut |segments| {

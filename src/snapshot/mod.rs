@@ -16,21 +16,21 @@ mod index;
 mod page;
 mod row;
 mod segment;
-mod stored;
-mod which;
+mod segment_row;
+mod selector;
 mod writer;
 
 #[cfg(test)]
 pub(crate) mod samples;
 
-pub use builder::{Builder, Finished};
+pub use builder::{Builder, SegmentOutput};
 pub use chain::{LATEST, Latest, Link, verify_chain};
 pub use digest::Digest;
 pub use error::SnapshotError;
 pub use index::{
     Index, MOST_INDEX_BYTES, SNAPSHOT_FORMAT, SegmentEntry, Totals, index_key, is_index_key,
 };
-pub use row::{Recorded, Row, RowRef};
+pub use row::{NextRow, Row, RowRef};
 pub use segment::Segment;
-pub use stored::{Rows, Stored};
-pub use which::{Absent, Search, Which};
+pub use segment_row::{Rows, SegmentRow};
+pub use selector::{SelectorError, SnapshotSearch, SnapshotSelector};

@@ -1,6 +1,6 @@
 //! One row of a snapshot: an object of the source and its copy, when the copy was last proven.
 
-use super::Stored;
+use super::SegmentRow;
 use crate::model::{ETag, Key, Object, StorageClass, Timestamp, VersionId};
 
 /// A row that stands on its own, as a copy makes it.
@@ -31,9 +31,9 @@ pub struct Row {
 
 /// What goes into the next snapshot of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Recorded {
+pub enum NextRow {
     /// The row of the last one.
-    Kept(Stored),
+    Reuse(SegmentRow),
     /// A new row.
     New(Box<Row>),
 }

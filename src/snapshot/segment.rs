@@ -242,7 +242,7 @@ mod tests {
     use proptest::sample::Index;
 
     use super::super::samples::{self, rows};
-    use super::super::{Row, Stored};
+    use super::super::{Row, SegmentRow};
     use super::*;
 
     fn read(segment: &Arc<Segment>) -> Result<Vec<Row>, SnapshotError> {
@@ -314,7 +314,7 @@ mod tests {
         fn sendable<T: Send + Sync>() {}
 
         sendable::<Segment>();
-        sendable::<Stored>();
+        sendable::<SegmentRow>();
         sendable::<Rows>();
     }
 

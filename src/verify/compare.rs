@@ -5,7 +5,7 @@
 //! a CRC is no protection against those who can choose what they write.
 
 use crate::config::{ClassRule, CopyRules, Redirects};
-use crate::model::{ContentProof, Inspection, Object, Property, StorageClass};
+use crate::model::{ContentProof, HeadDetails, Object, Property, StorageClass};
 use crate::snapshot::RowRef;
 
 /// What is known of the content.
@@ -23,7 +23,7 @@ pub enum Content {
 }
 
 /// Compares the content.
-pub fn content(source: &Inspection, backup: &Inspection) -> Content {
+pub fn content(source: &HeadDetails, backup: &HeadDetails) -> Content {
     let (object, copy) = (&source.properties.object, &backup.properties.object);
     if object.size != copy.size {
         return Content::Differs(vec![Property::Size]);
@@ -59,7 +59,7 @@ pub fn content(source: &Inspection, backup: &Inspection) -> Content {
 }
 
 /// What proves that the content is the same, of the checksums that agree.
-fn proof_by_checksum(source: &Inspection, backup: &Inspection) -> ContentProof {
+fn proof_by_checksum(source: &HeadDetails, backup: &HeadDetails) -> ContentProof {
     let (ours, theirs) = (&source.checksums, &backup.checksums);
     let is_common = |proof: &ContentProof| {
         let mut names = ours.values.keys();
@@ -75,7 +75,7 @@ fn proof_by_checksum(source: &Inspection, backup: &Inspection) -> ContentProof {
 
 /// Whether the checksums that both have are equal; none if they prove nothing. Other checksums of parts
 /// may be those of other parts.
-fn checksums_agree(source: &Inspection, backup: &Inspection) -> Option<bool> {
+fn checksums_agree(source: &HeadDetails, backup: &HeadDetails) -> Option<bool> {
     let (ours, theirs) = (&source.checksums, &backup.checksums);
     let whole = ours.full && theirs.full;
     let common = ours.values.iter().filter_map(|(algorithm, value)| {
@@ -100,7 +100,7 @@ pub fn recorded_as_same(row: RowRef<'_>, source: &Object, backup: &Object) -> Op
 }
 
 /// The properties beside content and tags in which the backup is not what a copy would be.
-pub fn properties(source: &Inspection, backup: &Inspection, rules: &CopyRules) -> Vec<Property> {
+pub fn properties(source: &HeadDetails, backup: &HeadDetails, rules: &CopyRules) -> Vec<Property> {
     let (ours, theirs) = (&source.properties, &backup.properties);
     let mut differ = Vec::new();
     if ours.headers != theirs.headers {
@@ -126,7 +126,7 @@ pub fn properties(source: &Inspection, backup: &Inspection, rules: &CopyRules) -
 }
 
 /// Whether S3 keeps metadata that it shows of neither.
-pub fn hides_metadata(source: &Inspection) -> bool {
+pub fn hides_metadata(source: &HeadDetails) -> bool {
     source.properties.hidden_metadata > 0
 }
 
@@ -144,9 +144,10 @@ const DOWNWARDS: [&str; 7] = [
 /// Whether a copy that was written to one class can be found in the other: in the same, or moved down
 /// by the lifecycle of its bucket.
 fn may_have_become(written: &StorageClass, found: &StorageClass) -> bool {
-    let place = |class: &StorageClass| DOWNWARDS.iter().position(|known| *known == class.as_str());
-    let moved_down = place(written)
-        .zip(place(found))
+    let sequence =
+        |class: &StorageClass| DOWNWARDS.iter().position(|known| *known == class.as_str());
+    let moved_down = sequence(written)
+        .zip(sequence(found))
         .is_some_and(|(from, to)| from < to);
     written == found || moved_down
 }
@@ -162,9 +163,9 @@ mod tests {
     const OTHER_MD5: &str = "92eb5ffee6ae2fec3ad71c777531578f";
 
     /// An object of five bytes with that `ETag` and these checksums.
-    fn seen(etag: &str, full: bool, sums: &[(&'static str, &str)]) -> Inspection {
+    fn seen(etag: &str, full: bool, sums: &[(&'static str, &str)]) -> HeadDetails {
         let sums = sums.iter().map(|(name, sum)| (*name, (*sum).to_owned()));
-        Inspection {
+        HeadDetails {
             properties: Properties {
                 object: Object {
                     key: Key::new("k"),
@@ -190,14 +191,14 @@ mod tests {
     }
 
     /// The same under a KMS key.
-    fn with_kms(inspection: Inspection) -> Inspection {
-        Inspection {
+    fn with_kms(inspection: HeadDetails) -> HeadDetails {
+        HeadDetails {
             etag_is_of_content: false,
             ..inspection
         }
     }
 
-    fn sized(size: u64, mut inspection: Inspection) -> Inspection {
+    fn sized(size: u64, mut inspection: HeadDetails) -> HeadDetails {
         inspection.properties.object.size = size;
         inspection
     }

@@ -5,9 +5,9 @@ use futures::future;
 
 use super::compare::{self, Content};
 use crate::copy::{Copier, Failure, Outcome, failed, stopped_by};
-use crate::model::{ContentProof, Doubt, Inspection, Key, Object, Property, Tags, Verdict};
+use crate::model::{ContentProof, Doubt, HeadDetails, Key, Object, Property, Tags, Verdict};
 use crate::s3::{Cause, S3Error};
-use crate::snapshot::Stored;
+use crate::snapshot::SegmentRow;
 
 /// Parts whose sizes are looked at, at most: more would cost more than a copy.
 const MOST_PARTS: u32 = 100;
@@ -21,7 +21,7 @@ enum Parts {
 
 /// An object and its backup.
 #[derive(Clone, Copy)]
-pub struct Pair<'a> {
+pub struct HeadPair<'a> {
     /// What makes copies of the one to the other.
     pub copier: &'a Copier,
     /// The object, as it was listed.
@@ -29,11 +29,11 @@ pub struct Pair<'a> {
     /// The key of its backup.
     pub backup_key: &'a Key,
     /// What the last snapshot says of both.
-    pub recorded: Option<&'a Stored>,
+    pub recorded: Option<&'a SegmentRow>,
 }
 
 /// Why there is no verdict.
-enum Obstacle {
+enum NoVerdict {
     /// The object is gone.
     Vanished,
     /// Its backup is gone.
@@ -44,7 +44,7 @@ enum Obstacle {
     Backup(S3Error),
 }
 
-impl Pair<'_> {
+impl HeadPair<'_> {
     /// What is found, of both as they are now.
     ///
     /// # Errors
@@ -52,15 +52,15 @@ impl Pair<'_> {
     pub async fn compare(self) -> Result<Verdict, Outcome> {
         match self.verdict().await {
             Ok(verdict) => Ok(verdict),
-            Err(Obstacle::Missing) => Ok(Verdict::Missing),
-            Err(Obstacle::Vanished) => Err(Outcome::Vanished {
+            Err(NoVerdict::Missing) => Ok(Verdict::Missing),
+            Err(NoVerdict::Vanished) => Err(Outcome::Vanished {
                 listed: self.object.size,
             }),
-            Err(Obstacle::Source(error)) => Err(stopped_by(self.object, error)),
-            Err(Obstacle::Backup(error)) if error.cause == Cause::OutOfTime => {
-                Err(Outcome::GivenUp)
+            Err(NoVerdict::Source(error)) => Err(stopped_by(self.object, error)),
+            Err(NoVerdict::Backup(error)) if error.cause == Cause::OutOfTime => {
+                Err(Outcome::Interrupted)
             }
-            Err(Obstacle::Backup(error)) => {
+            Err(NoVerdict::Backup(error)) => {
                 let bucket = self.copier.destination.name();
                 let failure = Failure::from(error.about(&self.object.key));
                 let message = format!("{}, of its backup in bucket {bucket}", failure.message);
@@ -69,14 +69,14 @@ impl Pair<'_> {
         }
     }
 
-    async fn verdict(self) -> Result<Verdict, Obstacle> {
+    async fn verdict(self) -> Result<Verdict, NoVerdict> {
         let (source, backup) = future::join(
             self.copier.source.inspect(&self.object.key),
             self.copier.destination.inspect(self.backup_key),
         )
         .await;
-        let source = source.map_err(Obstacle::of_source)?;
-        let backup = backup.map_err(Obstacle::of_backup)?;
+        let source = source.map_err(NoVerdict::of_source)?;
+        let backup = backup.map_err(NoVerdict::of_backup)?;
         let content = self.content(&source, &backup).await?;
         let mut differ = match &content {
             Content::Differs(by) => by.clone(),
@@ -106,9 +106,13 @@ impl Pair<'_> {
     }
 
     /// What both show of their content decides. Where they show too little, the last snapshot may know more.
-    async fn content(self, source: &Inspection, backup: &Inspection) -> Result<Content, Obstacle> {
+    async fn content(
+        self,
+        source: &HeadDetails,
+        backup: &HeadDetails,
+    ) -> Result<Content, NoVerdict> {
         let (object, copy) = (&source.properties.object, &backup.properties.object);
-        let recorded = self.recorded.map(Stored::row);
+        let recorded = self.recorded.map(SegmentRow::row);
         let recorded = recorded.and_then(|row| compare::recorded_as_same(row, object, copy));
         let by_snapshot = (recorded == Some(true)).then_some(ContentProof::Snapshot);
         Ok(match compare::content(source, backup) {
@@ -128,7 +132,7 @@ impl Pair<'_> {
 
     /// Whether both have the same parts, of which they have as many. Of very many only the first is looked
     /// at, which can only tell that they are others.
-    async fn parts(self, parts: u32) -> Result<Parts, Obstacle> {
+    async fn parts(self, parts: u32) -> Result<Parts, NoVerdict> {
         // The last part is what the others leave.
         let looked_at = if parts > MOST_PARTS { 2 } else { parts.max(2) };
         for number in 1..looked_at {
@@ -137,8 +141,8 @@ impl Pair<'_> {
                 self.copier.destination.part(self.backup_key, number),
             )
             .await;
-            let ours = ours.map_err(Obstacle::of_source)?;
-            let theirs = theirs.map_err(Obstacle::of_backup)?;
+            let ours = ours.map_err(NoVerdict::of_source)?;
+            let theirs = theirs.map_err(NoVerdict::of_backup)?;
             match (ours, theirs) {
                 (Some(ours), Some(theirs)) if ours != theirs => return Ok(Parts::Other),
                 (Some(_), Some(_)) => {}
@@ -155,7 +159,11 @@ impl Pair<'_> {
     /// Whether the tags differ. S3 tells of no tags where there are none, and where they may not be read as
     /// well. Rights can depend on the key and on the tags themselves, and some servers tell of none at all: so
     /// tags that are not told of are read.
-    async fn tags_differ(self, source: &Inspection, backup: &Inspection) -> Result<bool, Obstacle> {
+    async fn tags_differ(
+        self,
+        source: &HeadDetails,
+        backup: &HeadDetails,
+    ) -> Result<bool, NoVerdict> {
         let Copier {
             source: from,
             destination: to,
@@ -168,13 +176,13 @@ impl Pair<'_> {
         }
         let (ours, theirs): (Result<Tags, S3Error>, _) =
             future::join(from.tags(&self.object.key), to.tags(self.backup_key)).await;
-        let ours = ours.map_err(Obstacle::of_source)?;
-        let theirs = theirs.map_err(Obstacle::of_backup)?;
+        let ours = ours.map_err(NoVerdict::of_source)?;
+        let theirs = theirs.map_err(NoVerdict::of_backup)?;
         Ok(ours != theirs)
     }
 }
 
-impl Obstacle {
+impl NoVerdict {
     fn of_source(error: S3Error) -> Self {
         match error.cause {
             Cause::Missing => Self::Vanished,

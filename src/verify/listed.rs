@@ -11,7 +11,7 @@
 use super::compare::recorded_as_same;
 use crate::diff::Joined;
 use crate::model::{ContentProof, Doubt, Object, Property, Verdict};
-use crate::snapshot::{RowRef, Stored};
+use crate::snapshot::{RowRef, SegmentRow};
 
 /// All that is known of a key without a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Evidence {
     /// What the listings have of it.
     pub listed: Joined<Object, Object>,
     /// What the last snapshot says of it.
-    pub recorded: Option<Stored>,
+    pub recorded: Option<SegmentRow>,
 }
 
 /// What the evidence says.
@@ -31,7 +31,7 @@ pub fn judge(evidence: &Evidence) -> Verdict {
     }
 }
 
-fn compare(object: &Object, backup: &Object, recorded: Option<&Stored>) -> Verdict {
+fn compare(object: &Object, backup: &Object, recorded: Option<&SegmentRow>) -> Verdict {
     if object.size != backup.size {
         return Verdict::Different(vec![Property::Size]);
     }
@@ -41,7 +41,7 @@ fn compare(object: &Object, backup: &Object, recorded: Option<&Stored>) -> Verdi
     } else {
         (object.size == 0).then_some(ContentProof::Empty)
     };
-    let row = recorded.map(Stored::row);
+    let row = recorded.map(SegmentRow::row);
     match row.and_then(|row| recorded_as_same(row, object, backup)) {
         Some(true) if row.is_some_and(|row| is_proven(row, object, backup)) => {
             Verdict::Equal(proof.unwrap_or(ContentProof::Snapshot))
@@ -100,7 +100,7 @@ mod tests {
     }
 
     /// What the last snapshot says of an object and of its backup.
-    fn recorded(source: &Object, backup: &Object) -> Stored {
+    fn recorded(source: &Object, backup: &Object) -> SegmentRow {
         let row = Row {
             key: source.key.clone(),
             size: source.size,

@@ -13,16 +13,16 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt, stream};
 
-use crate::copy::{self, Copier, Done, Failure, Outcome, Settled};
+use crate::copy::{self, Copier, CopyResult, Failure, KeyResult, Outcome};
 use crate::diff::{self, Action, Joined, Known, Page, Reason, Refusal, SkipReason};
 use crate::filter::Filter;
-use crate::list::Section;
-use crate::model::{Census, Compared, Key, Object, Property, Verdict};
+use crate::list::ShardListing;
+use crate::model::{Key, KeyCounts, Object, Property, Verdict, VerifiedObject};
 use crate::plan::Check;
 use crate::s3::{Operation, S3Error};
-use crate::snapshot::Stored;
+use crate::snapshot::SegmentRow;
 
-use deep::Pair;
+use deep::HeadPair;
 use listed::{Evidence, judge};
 
 /// Judges the backups of one destination.
@@ -48,10 +48,10 @@ enum Step {
 }
 
 /// What listings and the last snapshot tell of an object that is examined.
-struct Listed {
+struct ListedPair {
     object: Object,
     backup: Option<Object>,
-    recorded: Option<Stored>,
+    recorded: Option<SegmentRow>,
     verdict: Verdict,
 }
 
@@ -69,26 +69,26 @@ impl Verifier {
     /// flight comes to its end.
     pub fn outcomes(
         self,
-        sections: impl Stream<Item = Section> + Send + 'static,
+        listings: impl Stream<Item = ShardListing> + Send + 'static,
         stop: impl Future<Output = ()> + Send + 'static,
         at_once: usize,
-    ) -> impl Stream<Item = Done> + Send + 'static {
+    ) -> impl Stream<Item = KeyResult> + Send + 'static {
         let verifier = Arc::new(self);
-        let pages = sections.flat_map_unordered(None, |section| {
-            let piece = section.piece;
-            let pages = diff::pages(section);
-            pages.map(move |page| (piece, items(page))).boxed()
+        let pages = listings.flat_map_unordered(None, |listing| {
+            let shard = listing.shard;
+            let pages = diff::pages(listing);
+            pages.map(move |page| (shard, items(page))).boxed()
         });
-        // Of each piece in its order, so that what was begun lies before what was not.
+        // Of each shard in its order, so that what was begun lies before what was not.
         pages
-            .flat_map(|(piece, items)| stream::iter(items).map(move |item| (piece, item)))
+            .flat_map(|(shard, items)| stream::iter(items).map(move |item| (shard, item)))
             .take_until(Box::pin(stop))
-            .map(move |(piece, item)| {
+            .map(move |(shard, item)| {
                 let next = Arc::clone(&verifier).step(item);
                 async move {
                     match next {
-                        Step::Settled(key, outcome) => done(piece, key, outcome),
-                        Step::Work(key, work) => done(piece, Some(key), work.await),
+                        Step::Settled(key, outcome) => done(shard, key, outcome),
+                        Step::Work(key, work) => done(shard, Some(key), work.await),
                     }
                 }
             })
@@ -98,8 +98,8 @@ impl Verifier {
     fn step(self: Arc<Self>, item: Item) -> Step {
         match item {
             Item::Key(evidence) => self.judge(evidence),
-            Item::Broken(error) => settled(Action::Break(error)),
-            Item::End => settled(Action::End),
+            Item::Broken(error) => result(Action::Break(error)),
+            Item::End => result(Action::End),
         }
     }
 
@@ -110,24 +110,24 @@ impl Verifier {
             Joined::Left(object) => (object, None),
             Joined::Both(object, backup) => (object, Some(backup)),
             Joined::Right(backup) if self.filter.admits(&backup.key) => {
-                return told(&backup, verdict);
+                return verified(&backup, verdict);
             }
-            Joined::Right(backup) => return settled(Action::Ignore(backup)),
+            Joined::Right(backup) => return result(Action::Ignore(backup)),
         };
         if !self.filter.admits(&object.key) {
-            return settled(Action::Skip {
+            return result(Action::Skip {
                 object,
                 backup,
                 reason: SkipReason::Excluded,
             });
         }
         if self.copier.placement.is_reserved(&object.key) {
-            return settled(Action::Refuse(object, Refusal::ReservedKey));
+            return result(Action::Refuse(object, Refusal::ReservedKey));
         }
         let key = object.key.clone();
         let deep = self.check.deep.is_some_and(|share| share.admits(&key));
         if deep || self.takes_requests(&verdict) {
-            let listed = Listed {
+            let listed = ListedPair {
                 object,
                 backup,
                 recorded: evidence.recorded,
@@ -145,7 +145,7 @@ impl Verifier {
             };
             return Step::Work(key, work.boxed());
         }
-        told(&object, verdict)
+        verified(&object, verdict)
     }
 
     /// What is found wrong is copied, if that is asked for; and what has not the tags that are asked for
@@ -159,8 +159,8 @@ impl Verifier {
         }
     }
 
-    async fn examine(&self, listed: Listed, deep: bool) -> Outcome {
-        let Listed {
+    async fn examine(&self, listed: ListedPair, deep: bool) -> Outcome {
+        let ListedPair {
             object,
             backup,
             recorded,
@@ -172,7 +172,7 @@ impl Verifier {
                 Err(outcome) => return outcome,
             };
         }
-        let compared = Compared {
+        let compared = VerifiedObject {
             key: object.key.clone(),
             listed: object.size,
             deep,
@@ -199,10 +199,15 @@ impl Verifier {
     }
 
     /// What a verification says of an object of which this has become.
-    async fn treated(&self, object: &Object, compared: Compared, treated: Outcome) -> Outcome {
+    async fn treated(
+        &self,
+        object: &Object,
+        compared: VerifiedObject,
+        treated: Outcome,
+    ) -> Outcome {
         match treated {
             Outcome::Copied { copied, .. } => {
-                let repaired = Compared {
+                let repaired = VerifiedObject {
                     repaired: Some(copied),
                     ..compared
                 };
@@ -213,20 +218,20 @@ impl Verifier {
             }
             // Another run has copied it meanwhile.
             Outcome::Unchanged { .. } => match self.compare(object, None).await {
-                Ok(verdict) => Outcome::Verified(Compared {
+                Ok(verdict) => Outcome::Verified(VerifiedObject {
                     verdict,
                     ..compared
                 }),
                 Err(outcome) => outcome,
             },
-            Outcome::Due { .. } => Outcome::Verified(compared),
+            Outcome::WouldCopy { .. } => Outcome::Verified(compared),
             other => other,
         }
     }
 
     /// Looks once more at an object that was looked at before its backup was repaired. What became of it
     /// instead, if they still differ.
-    async fn left_wrong(&self, object: &Object, repaired: &Compared) -> Option<Outcome> {
+    async fn left_wrong(&self, object: &Object, repaired: &VerifiedObject) -> Option<Outcome> {
         if !repaired.deep {
             return None;
         }
@@ -242,10 +247,10 @@ impl Verifier {
     async fn compare(
         &self,
         object: &Object,
-        recorded: Option<&Stored>,
+        recorded: Option<&SegmentRow>,
     ) -> Result<Verdict, Outcome> {
         let backup_key = self.copier.placement.backup_key(&object.key);
-        let pair = Pair {
+        let pair = HeadPair {
             copier: &self.copier,
             object,
             backup_key: &backup_key,
@@ -304,14 +309,14 @@ fn evidence(known: Known) -> Option<Evidence> {
     }
 }
 
-fn settled(action: Action) -> Step {
-    let (key, settled) = copy::settle(action);
-    Step::Settled(key, settled.outcome)
+fn result(action: Action) -> Step {
+    let (key, result) = copy::settle(action);
+    Step::Settled(key, result.outcome)
 }
 
 /// What is proven without a request is all that is said.
-fn told(listed: &Object, verdict: Verdict) -> Step {
-    let compared = Compared {
+fn verified(listed: &Object, verdict: Verdict) -> Step {
+    let compared = VerifiedObject {
         key: listed.key.clone(),
         listed: listed.size,
         verdict,
@@ -322,13 +327,13 @@ fn told(listed: &Object, verdict: Verdict) -> Step {
 }
 
 /// Nothing is recorded of it, so that its place does not matter, nor is anything counted for deletions.
-fn done(piece: usize, key: Option<Key>, outcome: Outcome) -> Done {
-    Done {
-        piece,
-        place: 0,
+fn done(shard: usize, key: Option<Key>, outcome: Outcome) -> KeyResult {
+    KeyResult {
+        shard,
+        sequence: 0,
         key,
-        settled: Settled::from(outcome),
+        result: CopyResult::from(outcome),
         forecast: None,
-        counted: Census::default(),
+        counted: KeyCounts::default(),
     }
 }

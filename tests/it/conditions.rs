@@ -5,9 +5,9 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use s3_backup::event;
 use s3_backup::handler::Handler;
 use s3_backup::report::Report;
+use s3_backup::request;
 use s3_sim::{Content, Effect, Fault, Put, TargetConditions, Verb};
 use serde_json::{Value, json};
 
@@ -309,7 +309,7 @@ fn suspended(
             .enable_all()
             .build()
             .unwrap();
-        let request = event::parse(&payload).unwrap();
+        let request = request::parse(&payload).unwrap();
         let mut first = true;
         let watch = |report: &Report| {
             let totals = report.totals();

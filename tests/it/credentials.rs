@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_credential_types::provider::future;
 use aws_sdk_s3::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 use s3_backup::handler::Handler;
-use s3_backup::s3::{Connections, Patience};
+use s3_backup::s3::{CallLimits, Connections};
 use s3_sim::{Effect, Fault, Verb};
 use serde_json::json;
 
@@ -81,7 +81,7 @@ async fn credentials_that_can_be_renewed_are() {
     }
     let provider = SharedCredentialsProvider::new(Renewing::default());
     let sdk = world.sdk().into_builder().credentials_provider(provider);
-    let connections = Connections::new(sdk.build(), Patience::default());
+    let connections = Connections::new(sdk.build(), CallLimits::default());
     let vars = [("SOURCE_BUCKET", PRIMARY), ("DESTINATION_BUCKET", BACKUP)];
     let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let handler = Handler::new(connections, vars.into());

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use s3_backup::event;
 use s3_backup::handler::HandlerError;
 use s3_backup::model::Deadline;
+use s3_backup::request;
 use s3_sim::{Content, Effect, Fault, Put, Verb};
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ async fn in_time(
     payload: &Value,
 ) -> Result<Value, HandlerError> {
     world.sim.clock().advance(Duration::from_secs(2));
-    let request = event::parse(payload).unwrap();
+    let request = request::parse(payload).unwrap();
     let handler = world.handler();
     let began = Instant::now();
     let deadline = Deadline::within(began, time);
@@ -167,7 +167,7 @@ async fn an_object_that_has_become_large_leaves_no_upload_at_the_deadline() {
 async fn an_upload_whose_beginning_is_answered_late_is_aborted() {
     let world = large_world();
     let handler = world.handler();
-    let request = event::parse(&json!({})).unwrap();
+    let request = request::parse(&json!({})).unwrap();
     // Told to stop, a run gives up after 4 of 8 seconds; that an upload begins is waited for until 4.5.
     let late = Effect::Slow(Duration::from_millis(4_200));
     let begun = world

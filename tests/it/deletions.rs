@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use s3_backup::event;
 use s3_backup::model::{Deadline, Job, Location, Placement};
+use s3_backup::request;
 use s3_sim::{BucketOptions, Class, Effect, Fault, Sim, Verb, Versioning};
 use serde_json::{Value, json};
 
@@ -74,7 +74,7 @@ fn held_json() -> String {
 /// Sends a payload to the function, which has so much time.
 async fn within(world: &World, time: Duration, payload: &Value) -> Value {
     world.sim.clock().advance(Duration::from_secs(2));
-    let request = event::parse(payload).unwrap();
+    let request = request::parse(payload).unwrap();
     let deadline = Deadline::within(Instant::now(), time);
     let handler = world.handler();
     let answer = handler.answer(&request, Some(deadline), |_| {});
@@ -722,7 +722,7 @@ async fn a_plan_tells_what_would_be_marked_and_marks_nothing() {
         plan["message"],
         "Plan for 2 objects: 0 to copy, 2 unchanged; 1 to mark as deleted"
     );
-    assert!(event::parse(&confirming).is_err());
+    assert!(request::parse(&confirming).is_err());
     assert_eq!(markers(&world), 0);
     assert_eq!(world.keys(BACKUP).len(), 3);
 }

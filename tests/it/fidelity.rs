@@ -8,7 +8,7 @@ use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 use s3_backup::handler::Handler;
-use s3_backup::s3::{Connections, Patience};
+use s3_backup::s3::{CallLimits, Connections};
 use s3_sim::{Content, Encryption, Put, SystemHeaders};
 
 use crate::contract::{Store, named_endpoint};
@@ -294,7 +294,7 @@ async fn assert_the_matrix_arrives_on(sdk: SdkConfig, size: usize, combinations:
     let vars = vars
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec();
-    let handler = Handler::new(Connections::new(sdk, Patience::default()), vars);
+    let handler = Handler::new(Connections::new(sdk, CallLimits::default()), vars);
 
     let result = answer(&handler, serde_json::json!({})).await.unwrap();
 

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use s3_backup::model::{ETag, Job, Key, Location, Placement, StorageClass, Timestamp};
 use s3_backup::snapshot::{
-    Builder, Finished, Index, LATEST, Latest, Link, Row, SNAPSHOT_FORMAT, SegmentEntry, Totals,
+    Builder, Index, LATEST, Latest, Link, Row, SNAPSHOT_FORMAT, SegmentEntry, SegmentOutput, Totals,
 };
 use s3_sim::{Effect, Fault, Put, Verb};
 use serde_json::Value;
@@ -440,8 +440,8 @@ fn snapshot(
 ) -> Link {
     let mut builder = Builder::default();
     let mut segments = Vec::new();
-    let keep = |finished: Option<Finished>, segments: &mut Vec<SegmentEntry>| {
-        if let Some(Finished::Written(entry, bytes)) = finished {
+    let keep = |finished: Option<SegmentOutput>, segments: &mut Vec<SegmentEntry>| {
+        if let Some(SegmentOutput::Written(entry, bytes)) = finished {
             world.sim.put(BACKUP, &state(&entry.key()), bytes.to_vec());
             segments.push(entry);
         }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use s3_backup::event::{self, Request};
 use s3_backup::model::Deadline;
+use s3_backup::request::{self, Request};
 use s3_sim::{Class, Content, Put, Sim, Verb};
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ const MIB: u64 = 1024 * 1024;
 /// Sends a payload to the function, which has so much time.
 pub async fn within(world: &World, time: Duration, payload: &Value) -> Value {
     world.sim.clock().advance(Duration::from_secs(2));
-    let request: Request = event::parse(payload).unwrap();
+    let request: Request = request::parse(payload).unwrap();
     let deadline = Deadline::within(std::time::Instant::now(), time);
     let began = std::time::Instant::now();
     let answer = world

@@ -270,7 +270,7 @@ async fn a_cursor_without_its_record_ends_without_a_snapshot_and_says_so() {
 async fn stopped_after(world: &World, payload: &Value, time: Duration) -> Value {
     world.sim.clock().advance(Duration::from_secs(2));
     let deadline = s3_backup::model::Deadline::within(std::time::Instant::now(), time);
-    let request = s3_backup::event::parse(payload).unwrap();
+    let request = s3_backup::request::parse(payload).unwrap();
     let handler = world.handler();
     let summary = handler.answer(&request, Some(deadline), |_| {}).await;
     serde_json::from_str(&summary.unwrap().to_json().unwrap()).unwrap()

@@ -1,7 +1,7 @@
 //! The program's own objects are written by conditions that hold, and lost answers are looked for.
 
 use s3_backup::model::{BucketName, ETag, Key};
-use s3_backup::s3::{Bucket, Cause, Condition, Contents, S3Error, Written};
+use s3_backup::s3::{Bucket, Cause, Condition, CopyReply, PutBody, S3Error};
 use s3_sim::{Effect, Fault, Verb};
 
 use crate::world::{BACKUP, World};
@@ -13,8 +13,8 @@ async fn bucket(world: &World) -> Bucket {
     world.connections().bucket(&name, None).await.unwrap()
 }
 
-async fn write(bucket: &Bucket, text: &str, condition: Condition) -> Result<Written, S3Error> {
-    let contents = Contents {
+async fn write(bucket: &Bucket, text: &str, condition: Condition) -> Result<CopyReply, S3Error> {
+    let contents = PutBody {
         body: text.as_bytes(),
         content_type: "application/json",
         kms_key: None,

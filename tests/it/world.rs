@@ -8,7 +8,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use lambda_runtime::{Context, LambdaEvent};
 use s3_backup::handler::{Handler, HandlerError};
-use s3_backup::s3::{Connections, Patience, http_client};
+use s3_backup::s3::{CallLimits, Connections, http_client};
 use s3_sim::{BucketOptions, ObjectView, Put, Sim};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub const BACKUP: &str = "backup";
 pub const STATE: &str = ".s3-backup/";
 
 /// Enough for a busy machine.
-const PATIENT: Patience = Patience {
+const PATIENT: CallLimits = CallLimits {
     attempt: Duration::from_secs(10),
     slowest_copy: 10 * 1024 * 1024,
     attempts: 4,
@@ -30,7 +30,7 @@ const PATIENT: Patience = Patience {
 pub struct World {
     pub sim: Sim,
     vars: Vec<(String, String)>,
-    patience: Patience,
+    patience: CallLimits,
 }
 
 impl World {
@@ -67,7 +67,7 @@ impl World {
 
     /// The world with calls that are tried as often as in production.
     pub fn persistent(mut self) -> Self {
-        self.patience.attempts = Patience::default().attempts;
+        self.patience.attempts = CallLimits::default().attempts;
         self.patience.backoff = Duration::from_millis(100);
         self
     }

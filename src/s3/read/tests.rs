@@ -264,7 +264,7 @@ fn chosen((page, rows): &Choice) -> (String, Option<Whole>) {
 }
 
 fn read(body: &str) -> Result<Page, String> {
-    let asked = Asked {
+    let asked = PageRequest {
         prefix: &Prefix::new("p/"),
         start: &PageStart::Token("asked".to_owned()),
         in_levels: false,

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use s3_backup::event;
 use s3_backup::handler::HandlerError;
 use s3_backup::model::Deadline;
+use s3_backup::request;
 use s3_sim::{Backdoor, BucketOptions, Effect, Fault, Sim, Versioning};
 use serde_json::{Value, json};
 
@@ -182,7 +182,7 @@ impl History {
     ) -> Result<Value, HandlerError> {
         self.note(run);
         let handler = self.jobs[run.job].handler(&self.world);
-        let request = event::parse(payload).map_err(HandlerError::from)?;
+        let request = request::parse(payload).map_err(HandlerError::from)?;
         let deadline = time.map(|time| Deadline::within(Instant::now(), time));
         let answer = handler.answer(&request, deadline, |_| {}).await;
         let answer = answer
@@ -355,7 +355,7 @@ impl History {
         self.wait(2);
         self.note(&run);
         let handler = self.jobs[job].handler(&self.world);
-        let request = event::parse(&json!({})).unwrap();
+        let request = request::parse(&json!({})).unwrap();
         let _ = tokio::time::timeout(after, handler.answer(&request, None, |_| {})).await;
         // The last request of a run that was killed may still be carried out.
         self.wait_until_quiet();

@@ -3,8 +3,8 @@
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
-use s3_backup::event;
 use s3_backup::handler::{Handler, HandlerError};
+use s3_backup::request;
 use serde_json::{Value, json};
 
 type Answer = Result<Value, HandlerError>;
@@ -25,7 +25,7 @@ impl Suspended {
                 .enable_all()
                 .build()
                 .unwrap();
-            let request = event::parse(&json!({})).unwrap();
+            let request = request::parse(&json!({})).unwrap();
             let mut seen = 0;
             let watch = |_: &_| {
                 seen += 1;

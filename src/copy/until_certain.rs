@@ -1,0 +1,207 @@
+//! One object is copied, and looked at again, until it is certain what became of it.
+//!
+//! A copy is bound to the listed `ETag` of the object and to what was listed at its target, so what was
+//! compared is what is copied, over what it was compared with. Three things are looked into before they
+//! are believed: an object or a backup that changed meanwhile, one that is gone, and a copy that may or
+//! may not have been made because no answer came. A refusal does not say which side has changed; so both
+//! are looked at, and it is decided anew.
+
+use futures::future;
+
+use super::{Copier, CopyResult, Outcome, recorded, stopped_by};
+use crate::diff::Proof;
+use crate::model::Object;
+use crate::s3::{Cause, CopyReply, Operation, S3Error};
+use crate::snapshot::{NextRow, Row};
+
+/// Rounds of copying and looking. Each ends in certainty, unless one of both sides changes again or the
+/// answer is lost again.
+const ROUNDS: u32 = 4;
+
+/// Both sides, as they were seen last.
+struct BothSides {
+    object: Object,
+    backup: Option<Object>,
+    /// Whether a copy was sent whose answer was lost.
+    in_doubt: bool,
+}
+
+/// What is known after a round.
+enum Round {
+    Done(CopyResult),
+    /// Once more, with both sides as they are now.
+    Again(BothSides, S3Error),
+}
+
+impl Copier {
+    /// Copies an object that was listed, over a backup that was listed.
+    pub(super) async fn copy(&self, listed: Object, backup: Option<Object>) -> CopyResult {
+        let mut seen = BothSides {
+            object: listed.clone(),
+            backup,
+            in_doubt: false,
+        };
+        let mut round = 1;
+        loop {
+            match self.round(&listed, seen).await {
+                Round::Done(outcome) => return outcome,
+                Round::Again(_, error) if round == ROUNDS => {
+                    return stopped_by(&listed, error).into();
+                }
+                Round::Again(now, error) => {
+                    tracing::debug!(key = %listed.key, round, %error, "copied once more");
+                    if error.cause.leaves_doubt() {
+                        self.destination.back_off(round).await;
+                    }
+                    seen = now;
+                    round += 1;
+                }
+            }
+        }
+    }
+
+    async fn round(&self, listed: &Object, seen: BothSides) -> Round {
+        let BothSides { object, backup, .. } = &seen;
+        let in_parts = self.rules.cut(object.size);
+        let copied = self.copy_item(&self.item(object), backup.as_ref()).await;
+        let error = match copied {
+            Ok(written) => return Round::Done(self.confirmed(listed, object, written)),
+            Err(error) => error,
+        };
+        match error.cause {
+            Cause::ChangedMeanwhile | Cause::Missing | Cause::NoUpload => {
+                self.look_at_both(listed, seen, error).await
+            }
+            // Without credentials the run stops; the object is left to the next one, as at the deadline.
+            Cause::Credentials if self.source.credentials_are_refused() => {
+                Round::Done(Outcome::Interrupted.into())
+            }
+            // A copy in parts has looked for itself, and given up what it had begun.
+            cause if cause.leaves_doubt() && !in_parts => {
+                self.look_at_backup(listed, seen, error).await
+            }
+            _ => Round::Done(stopped_by(listed, error).into()),
+        }
+    }
+
+    /// Object or backup are not what they were: what are they now? The object may be gone, and the backup
+    /// may have become a good copy, by another run or by a copy of this one whose answer was lost.
+    async fn look_at_both(&self, listed: &Object, seen: BothSides, error: S3Error) -> Round {
+        let key = self.placement.backup_key(&listed.key);
+        let (object, backup) = future::join(
+            self.source.head(&listed.key),
+            self.destination.current(&key),
+        )
+        .await;
+        let (object, backup) = match (object, backup) {
+            (Ok(Some(object)), Ok(backup)) => (object, backup),
+            (Ok(None), _) => {
+                let listed = listed.size;
+                return Round::Done(Outcome::Vanished { listed }.into());
+            }
+            (Err(error), _) => return Round::Done(stopped_by(listed, error).into()),
+            (Ok(Some(_)), Err(error)) => {
+                return Round::Done(stopped_by(listed, error.about(&listed.key)).into());
+            }
+        };
+        match backup {
+            Some(now) if is_good_copy(&object, &now.object, seen.backup.as_ref()) => {
+                match self.destination.found(Operation::CopyObject, now.clone()) {
+                    Ok(written) if seen.in_doubt => {
+                        Round::Done(self.confirmed(listed, &object, written))
+                    }
+                    Ok(_) => Round::Done(unchanged(listed, object, now.object)),
+                    Err(error) => Round::Done(stopped_by(listed, error.about(&listed.key)).into()),
+                }
+            }
+            backup => {
+                let now = BothSides {
+                    object,
+                    backup: backup.map(|now| now.object),
+                    ..seen
+                };
+                Round::Again(now, error)
+            }
+        }
+    }
+
+    /// No answer came: is the copy there? It is if the backup now is what was to be copied and was
+    /// not so before. An encrypted or flattened copy cannot be told this way and is made again,
+    /// which costs a version and no data.
+    async fn look_at_backup(&self, listed: &Object, seen: BothSides, error: S3Error) -> Round {
+        let BothSides { object, backup, .. } = seen;
+        let key = self.placement.backup_key(&object.key);
+        let now = match self.destination.current(&key).await {
+            Ok(now) => now,
+            Err(looking) => {
+                return Round::Done(stopped_by(listed, looking.about(&listed.key)).into());
+            }
+        };
+        match now {
+            Some(now)
+                if is_copy(&object, &now.object) && is_later(&now.object, backup.as_ref()) =>
+            {
+                match self.destination.found(Operation::CopyObject, now) {
+                    Ok(written) => Round::Done(self.confirmed(listed, &object, written)),
+                    Err(error) => Round::Done(stopped_by(listed, error.about(&listed.key)).into()),
+                }
+            }
+            now => {
+                let now = BothSides {
+                    object,
+                    backup: now.map(|now| now.object),
+                    in_doubt: true,
+                };
+                Round::Again(now, error)
+            }
+        }
+    }
+
+    fn confirmed(&self, listed: &Object, object: &Object, written: CopyReply) -> CopyResult {
+        let row = Row {
+            key: object.key.clone(),
+            size: object.size,
+            source_etag: object.etag.clone(),
+            source_modified: object.last_modified,
+            source_version_id: written.source_version,
+            backup_etag: written.etag,
+            backup_modified: written.modified,
+            backup_version_id: written.version,
+            storage_class: self.rules.storage_class.class_of(object).clone(),
+            checksum: written.checksum.map(|checksum| checksum.to_string()),
+        };
+        CopyResult {
+            outcome: Outcome::Copied {
+                listed: listed.size,
+                copied: object.size,
+            },
+            row: Some(NextRow::New(Box::new(row))),
+        }
+    }
+}
+
+/// The backup has become current while the object was to be copied.
+fn unchanged(listed: &Object, object: Object, backup: Object) -> CopyResult {
+    let (_, row) = recorded(object, Proof::Listed(Box::new(backup)));
+    let outcome = Outcome::Unchanged {
+        listed: listed.size,
+    };
+    CopyResult { outcome, row }
+}
+
+/// Whether a backup proves itself as in a comparison of listings without a snapshot, and is another one
+/// than was seen before.
+fn is_good_copy(object: &Object, now: &Object, before: Option<&Object>) -> bool {
+    let is_another = before
+        .is_none_or(|before| before.etag != now.etag || before.last_modified != now.last_modified);
+    is_another && is_copy(object, now) && now.last_modified > object.last_modified
+}
+
+fn is_copy(object: &Object, backup: &Object) -> bool {
+    object.etag == backup.etag && object.size == backup.size
+}
+
+/// Whether what is there now was written after what was listed.
+pub(super) fn is_later(now: &Object, before: Option<&Object>) -> bool {
+    before.is_none_or(|before| now.last_modified > before.last_modified)
+}

@@ -1,0 +1,232 @@
+//! A Lambda invocation in, the JSON result out, or a function error with a stable type.
+//!
+//! An error is only what kept a run from starting: Lambda counts it, so that alarms ring. What went
+//! wrong with single objects is in the result.
+
+pub mod log;
+mod signals;
+
+use std::io::Write;
+use std::num::NonZero;
+use std::time::{Duration, Instant, SystemTime};
+use std::{io, thread};
+
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
+use serde_json::Value;
+use tokio::runtime::{self, Runtime};
+
+use crate::config::{Config, ConfigError, NOT_UTF8};
+use crate::model::Deadline;
+use crate::plan::{self, Run};
+use crate::report::{Report, Summary};
+use crate::request::{self, Request, RequestError};
+use crate::run::{self, RunResult, StartError};
+use crate::s3::Connections;
+
+/// Answers invocations. Built once per environment.
+#[derive(Debug)]
+pub struct Handler {
+    connections: Connections,
+    vars: Vec<(String, String)>,
+}
+
+/// Why an invocation failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HandlerError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The payload is wrong.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The run could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+impl HandlerError {
+    /// The name that alarms and scripts know the error by. It never changes.
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::Config(_) => "ConfigError",
+            Self::Request(_) | Self::Start(StartError::Request { .. }) => "RequestError",
+            Self::Start(StartError::Source { .. }) => "SourceError",
+            Self::Start(StartError::Destination { .. }) => "DestinationError",
+            Self::Start(StartError::AlreadyRunning { .. }) => "AlreadyRunning",
+        }
+    }
+}
+
+impl From<HandlerError> for Diagnostic {
+    fn from(error: HandlerError) -> Self {
+        Self {
+            error_type: error.error_type().to_owned(),
+            error_message: error.to_string(),
+        }
+    }
+}
+
+/// The environment's variables. A value that is not UTF-8 is marked as such, and refused where it matters.
+pub fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .map(|(name, value)| {
+            let value = value.into_string();
+            let value =
+                value.unwrap_or_else(|value| format!("{NOT_UTF8}{}", value.to_string_lossy()));
+            (name.to_string_lossy().into_owned(), value)
+        })
+        .collect()
+}
+
+/// Memory, in MiB, at which Lambda gives a function one vCPU: below it, it gives a share of one, though
+/// two are shown. From AWS's guide to configuring a function's memory.
+const MEMORY_OF_ONE_CPU: usize = 1769;
+
+/// The runtime that fits the CPUs there are: one thread on one vCPU or less, where more would only get
+/// into each other's way; else one for each.
+///
+/// # Errors
+/// When the system has no threads to give.
+pub fn runtime() -> io::Result<Runtime> {
+    let lambda_memory = std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
+    let lambda_memory = lambda_memory.ok().and_then(|mib| mib.parse().ok());
+    let cpus = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut runtime = if cpus_given(lambda_memory, cpus) == 1 {
+        runtime::Builder::new_current_thread()
+    } else {
+        runtime::Builder::new_multi_thread()
+    };
+    runtime.enable_all().build()
+}
+
+fn cpus_given(lambda_memory: Option<usize>, cpus: usize) -> usize {
+    match lambda_memory {
+        Some(mib) if mib <= MEMORY_OF_ONE_CPU => 1,
+        Some(_) | None => cpus,
+    }
+}
+
+impl Handler {
+    /// A handler that works over these connections, configured by these variables.
+    pub fn new(connections: Connections, vars: Vec<(String, String)>) -> Self {
+        Self { connections, vars }
+    }
+
+    /// Tells all runs to stop now and to be gone after that time. What is left is in their cursors.
+    pub fn interrupt(&self, time: Duration) {
+        self.connections.interrupt(time);
+    }
+
+    /// Answers an invocation, and stops before Lambda would.
+    ///
+    /// # Errors
+    /// [`HandlerError`], when nothing could be started.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Summary, HandlerError> {
+        let deadline = deadline(&event.context);
+        let request = request::parse(&event.payload)
+            .map_err(HandlerError::from)
+            .inspect_err(Self::log)?;
+        let summary = self.answer(&request, deadline, |_| {}).await?;
+        log_result(&summary);
+        Ok(summary)
+    }
+
+    /// Does what was asked for, until the deadline. `watch` sees the report after each object.
+    ///
+    /// # Errors
+    /// [`HandlerError`], when the run could not start.
+    pub async fn answer(
+        &self,
+        request: &Request,
+        deadline: Option<Deadline>,
+        watch: impl FnMut(&Report),
+    ) -> Result<Summary, HandlerError> {
+        let sent_before = self.connections.requests();
+        let ended = self
+            .run(request, deadline, watch)
+            .await
+            .inspect_err(Self::log)?;
+        let sent = self.connections.requests().since(sent_before);
+        let now = SystemTime::now().into();
+        let summary = ended.report.finish(now, sent, ended.cursor);
+        for warning in summary.warnings() {
+            tracing::warn!(code = ?warning.code, "{}", warning.message);
+        }
+        tracing::info!("{}", summary.message());
+        Ok(summary)
+    }
+
+    async fn run(
+        &self,
+        request: &Request,
+        deadline: Option<Deadline>,
+        watch: impl FnMut(&Report),
+    ) -> Result<RunResult, HandlerError> {
+        let mut config = Config::from_vars(self.vars.iter().cloned())?;
+        config.max_concurrency = self.connections.fitting(config.max_concurrency);
+        let run = Run::begin(SystemTime::now().into(), fastrand::u16(..)).on(&self.holder());
+        let plan = match request {
+            Request::Backup(request) => plan::make(request, &config, run, deadline)?,
+            Request::Verify(request) => plan::verify(request, &config, run, deadline)?,
+            Request::Continue(request) => plan::resume(request, &config, run, deadline)?,
+        };
+        let begins = match plan.check {
+            None => "backup begins",
+            Some(_) => "verification begins",
+        };
+        tracing::info!(run = plan.run.id, source = %plan.source, "{begins}");
+        // It is large, and the stack of a thread is not.
+        Ok(Box::pin(run::run(&plan, &self.connections, watch)).await?)
+    }
+
+    /// Where a run of this handler goes on: its function, or its process.
+    fn holder(&self) -> String {
+        let value = |name: &str| {
+            let mut named = self.vars.iter().filter(|(known, _)| known == name);
+            named.next_back().map(|(_, value)| value.as_str())
+        };
+        let process = std::process::id();
+        match (value("AWS_LAMBDA_FUNCTION_NAME"), value("HOSTNAME")) {
+            (Some(function), _) => format!("function {function}"),
+            (None, Some(host)) => format!("process {process} on {host}"),
+            (None, None) => format!("process {process}"),
+        }
+    }
+
+    fn log(error: &HandlerError) {
+        tracing::error!(error_type = error.error_type(), "{error}");
+    }
+}
+
+/// When to stop, by what Lambda says of its own deadline. A day is more than any function has.
+fn deadline(context: &Context) -> Option<Deadline> {
+    let known = context.deadline > 0;
+    let left = context
+        .deadline()
+        .duration_since(SystemTime::now())
+        .unwrap_or_default();
+    let left = left.min(Duration::from_hours(24));
+    known.then(|| Deadline::within(Instant::now(), left))
+}
+
+/// The result as a line of its own, so that filters and queries of the log see its fields.
+fn log_result(summary: &Summary) {
+    match summary.to_json() {
+        // A log that cannot be written must not lose the answer.
+        Ok(result) => drop(writeln!(io::stdout(), "{result}")),
+        Err(error) => tracing::error!(%error, "cannot write the result as JSON"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_a_cpu_is_one_thread() {
+        assert_eq!(cpus_given(Some(512), 2), 1);
+        assert_eq!(cpus_given(Some(1769), 2), 1);
+        assert_eq!(cpus_given(Some(3008), 2), 2);
+        assert_eq!(cpus_given(None, 8), 8);
+    }
+}

@@ -1,0 +1,217 @@
+//! The source and one backup, listed side by side in shards.
+//!
+//! The first shard is the whole range. While it is listed, the scheduler probes for keys at which it can be
+//! split, and each probe that finds keys becomes a shard with listings of its own. So the time of a listing
+//! is bounded by the requests in flight, and not by one chain of pages, whatever the keys look like.
+
+use std::pin::pin;
+
+use futures::future::{self, Either};
+use futures::stream::{BoxStream, FuturesUnordered};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+
+use super::pages::{Pages, ReadMore, read_ahead};
+use super::shards::{MOST_AT_ONCE, ProbeResult, Shards, SplitCandidate};
+use crate::history::History;
+use crate::model::{Key, KeyRange, Object, Placement, Prefix};
+use crate::s3::{Bucket, Page, S3Error};
+use crate::snapshot::SegmentRow;
+
+/// The two sides that are compared.
+#[derive(Clone, Debug)]
+pub struct Sides {
+    /// The source bucket.
+    pub source: Bucket,
+    /// What is backed up of it.
+    pub prefix: Prefix,
+    /// The backup bucket.
+    pub backup: Bucket,
+    /// Where the backups are in it.
+    pub placement: Placement,
+    /// What was known of them.
+    pub history: History,
+}
+
+/// One side of a section, page by page, in the order of the keys. It ends after an error.
+pub type ObjectPages = BoxStream<'static, Result<Vec<Object>, S3Error>>;
+
+/// A shard whose two listings are under way.
+pub struct ShardListing {
+    /// The shard's number.
+    pub shard: usize,
+    /// The source's objects.
+    pub source: ObjectPages,
+    /// The backups, under the keys of the source objects that they are the copies of.
+    pub backup: ObjectPages,
+    /// What the last snapshot says of them.
+    pub recorded: BoxStream<'static, Vec<SegmentRow>>,
+    /// All shards of the destination.
+    pub shards: Shards,
+    /// Held as long as the shard is listed.
+    pub over: ShardGuard,
+}
+
+/// When dropped, it marks the shard as no longer listed: its listing has ended or was given up.
+#[derive(Debug)]
+pub struct ShardGuard(Shards, usize);
+
+impl Drop for ShardGuard {
+    fn drop(&mut self) {
+        self.0.over(self.1);
+    }
+}
+
+/// Lists all keys in as many shards as are worth their requests. The stream ends when nothing is listed
+/// any more.
+pub fn shard_listings(sides: Sides, shards: Shards) -> impl Stream<Item = ShardListing> {
+    let scheduler = ShardScheduler {
+        sides,
+        shards,
+        probes: FuturesUnordered::new(),
+    };
+    stream::unfold(scheduler, |mut scheduler| async {
+        let listing = scheduler.next().await?;
+        Some((listing, scheduler))
+    })
+}
+
+/// Opens sections and looks for places to cut.
+struct ShardScheduler {
+    sides: Sides,
+    shards: Shards,
+    probes: FuturesUnordered<future::BoxFuture<'static, SplitProbe>>,
+}
+
+/// A guess that was tried: the listing that begins behind it, with its first page.
+struct SplitProbe {
+    guess: SplitCandidate,
+    behind: ProbeResult,
+    pages: Pages,
+}
+
+impl ShardScheduler {
+    async fn next(&mut self) -> Option<ShardListing> {
+        loop {
+            if self.shards.at_once() < MOST_AT_ONCE {
+                if let Some(shard) = self.shards.take_waiting() {
+                    let range = self.shards.range(shard);
+                    let pages = self.sides.source_pages(&range);
+                    return Some(self.sides.open(&self.shards, shard, pages));
+                }
+                if let Some(guess) = self.shards.guess() {
+                    self.probes.push(Box::pin(probe(self.sides.clone(), guess)));
+                    continue;
+                }
+            }
+            if self.shards.at_once() == 0 && self.probes.is_empty() {
+                return None;
+            }
+            let news = pin!(self.shards.news());
+            let probe = match future::select(self.probes.next(), news).await {
+                Either::Left((Some(probe), _)) => probe,
+                Either::Left((None, news)) => {
+                    news.await;
+                    continue;
+                }
+                Either::Right(_) => continue,
+            };
+            if let Some(shard) = self.shards.cut(&probe.guess, &probe.behind) {
+                return Some(self.sides.open(&self.shards, shard, probe.pages));
+            }
+        }
+    }
+}
+
+async fn probe(sides: Sides, guess: SplitCandidate) -> SplitProbe {
+    let after = Some(guess.at.clone());
+    let mut pages = Pages::new(sides.source, sides.prefix, after);
+    let behind = match pages.first_key().await {
+        Ok(Some(key)) => ProbeResult::Key(key),
+        Ok(None) => ProbeResult::Nothing,
+        Err(error) => {
+            tracing::debug!(%error, at = %guess.at, "a place to cut could not be tried");
+            ProbeResult::Unknown
+        }
+    };
+    SplitProbe {
+        guess,
+        behind,
+        pages,
+    }
+}
+
+impl Sides {
+    fn source_pages(&self, range: &KeyRange) -> Pages {
+        let after = range.start.list_after();
+        Pages::new(self.source.clone(), self.prefix.clone(), after)
+    }
+
+    fn backup_pages(&self, range: &KeyRange) -> Pages {
+        let after = range.start.list_after();
+        // Longer than any key it would be refused; what begins another text comes before it.
+        let after = after.map(|key| self.placement.backup_key(&key).cut_to_fit());
+        let prefix = self.placement.prefix(&self.prefix);
+        Pages::new(self.backup.clone(), prefix, after).leaping(Placement::behind_state)
+    }
+
+    fn open(&self, shards: &Shards, shard: usize, source: Pages) -> ShardListing {
+        let range = shards.range(shard);
+        let backup = self.backup_pages(&range);
+        let placement = self.placement.clone();
+        let source = read_ahead(source, watch_source(shards.clone(), shard));
+        let backup = read_ahead(backup, self.watch_backup(shards.clone(), shard));
+        let recorded = self.history.rows(&range);
+        let (start, begin) = (range.start.clone(), range.start);
+        ShardListing {
+            shard,
+            source: source
+                .map_ok(move |page| {
+                    let objects = page.objects.into_iter();
+                    objects
+                        .filter(|object| start.admits(object.key.as_str()))
+                        .collect()
+                })
+                .boxed(),
+            backup: backup
+                .map_ok(move |page| {
+                    let backups = page.objects.into_iter().filter_map(|object| {
+                        let key = placement.source_key(object.key)?;
+                        begin
+                            .admits(key.as_str())
+                            .then_some(Object { key, ..object })
+                    });
+                    backups.collect()
+                })
+                .boxed(),
+            recorded,
+            shards: shards.clone(),
+            over: ShardGuard(shards.clone(), shard),
+        }
+    }
+
+    fn watch_backup(&self, shards: Shards, shard: usize) -> impl FnMut(&Page) -> ReadMore + use<> {
+        let placement = self.placement.clone();
+        move |page| {
+            shards.backup_listed();
+            let last = page.objects.last();
+            let last = last.and_then(|last| placement.source_key(last.key.clone()));
+            enough(&shards, shard, last.as_ref())
+        }
+    }
+}
+
+fn watch_source(shards: Shards, shard: usize) -> impl FnMut(&Page) -> ReadMore {
+    move |page| {
+        shards.source_listed(shard, page);
+        enough(&shards, shard, page.objects.last().map(|last| &last.key))
+    }
+}
+
+/// A listing that has come to the end of its shard is not read on.
+fn enough(shards: &Shards, shard: usize, last: Option<&Key>) -> ReadMore {
+    let until = shards.range(shard).until;
+    match (last, until) {
+        (Some(last), Some(until)) if *last >= until => ReadMore::Yes,
+        _ => ReadMore::No,
+    }
+}

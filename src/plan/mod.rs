@@ -1,0 +1,398 @@
+//! What was asked and what is configured in, a [`Plan`] out: what will be done, nothing left open.
+//!
+//! The time and the run's suffix come in as values; right of here nothing asks for them again.
+
+use crate::config::{AccountId, Config, CopyRules, Destination, MaxDeletions, Prices};
+use crate::filter::Filter;
+use crate::model::{
+    Deadline, Job, Key, KeyCounts, KeyRange, Location, Prefix, RecordLink, SampleShare, StateLink,
+    Timestamp,
+};
+pub use crate::request::Intent;
+use crate::request::{BackupRequest, Deletions, Depth, Mode, PARTS, RequestError, VerifyRequest};
+
+mod resume;
+
+pub use resume::resume;
+
+/// A run, decided in full.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its name and beginning.
+    pub run: Run,
+    /// What is backed up.
+    pub source: Location,
+    /// Who must own the source bucket.
+    pub source_owner: Option<AccountId>,
+    /// Where to, and which keys.
+    pub destinations: Vec<DestinationPlan>,
+    /// Which of it, and how the copies are to be.
+    pub scope: Scope,
+    /// What it may take.
+    pub limits: Limits,
+    /// Whether copies are made at all.
+    pub intent: Intent,
+    /// What a verification looks at; none of a backup run.
+    pub check: Option<Check>,
+    /// How deletions are marked; none to keep what is gone.
+    pub marking: Option<Marking>,
+    /// Whether it looks at all that is configured.
+    pub is_whole: bool,
+    /// The run that it goes on with, if that has left its state.
+    pub continues: Option<String>,
+    /// The first of all the runs that were gone on with, once their state was read.
+    pub first_run: Option<String>,
+    /// What requests and storage cost.
+    pub prices: Prices,
+}
+
+impl Plan {
+    /// Whether the run writes snapshots: what it does not look at would be missing in them. Of a run that
+    /// only goes on marking what is gone, the snapshot was written before it was stopped. A verification
+    /// compares and does not decide as a run does: what it repairs, the next run records.
+    pub fn is_recorded(&self) -> bool {
+        let copies = self.intent == Intent::Copy && self.check.is_none();
+        self.is_whole && copies && self.stage() == Stage::Copy
+    }
+
+    /// Where the run begins.
+    pub fn stage(&self) -> Stage {
+        let marking = self.marking.as_ref();
+        marking.map_or(Stage::Copy, |marking| marking.stage)
+    }
+}
+
+/// The part of a run that is about one destination.
+#[derive(Clone, Debug)]
+pub struct DestinationPlan {
+    /// Where to.
+    pub destination: Destination,
+    /// Whose state of the destination is this run's: by the source as it is configured, not as a
+    /// request has narrowed it.
+    pub job: Job,
+    /// Which keys: all, or what is left of a run that was stopped.
+    pub ranges: Vec<KeyRange>,
+    /// Whether it goes on where a run has stopped.
+    pub is_continued: bool,
+    /// The state that this run has left.
+    pub state: Option<StateLink>,
+    /// The record of what that run has done.
+    pub record: Option<RecordLink>,
+    /// What was counted before the run was stopped.
+    pub counted: KeyCounts,
+    /// Deletions that the brake has let through before the run was stopped.
+    pub agreed: u64,
+}
+
+/// How deletions are marked.
+#[derive(Clone, Debug)]
+pub struct Marking {
+    /// How many need no confirmation.
+    pub limits: MaxDeletions,
+    /// The run that was held and is confirmed.
+    pub confirm: Option<String>,
+    /// Where the run begins.
+    pub stage: Stage,
+    /// Why nothing may be marked although it was asked for.
+    pub postponed: Option<String>,
+}
+
+/// The two parts of a run that marks deletions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// What is new or changed is copied, and what is gone is counted.
+    Copy,
+    /// What is gone is marked.
+    Mark,
+}
+
+/// What a run may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Copies in flight, at most, over all destinations.
+    pub max_concurrency: usize,
+    /// When it stops; none to go on to the end.
+    pub deadline: Option<Deadline>,
+}
+
+/// A run's name and beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Unique, and in the order of time: `2026-11-21T02-00-00Z-7f3a`.
+    pub id: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// Where it goes on, for whoever finds its lease.
+    pub holder: String,
+}
+
+impl Run {
+    /// A run that begins now. The suffix tells runs of the same second apart.
+    pub fn begin(started: Timestamp, suffix: u16) -> Self {
+        let id = format!("{}-{suffix:04x}", started.as_file_name());
+        let holder = "unnamed".to_owned();
+        Self {
+            id,
+            started,
+            holder,
+        }
+    }
+
+    /// The run, which goes on there.
+    #[must_use]
+    pub fn on(self, holder: &str) -> Self {
+        let holder = holder.to_owned();
+        Self { holder, ..self }
+    }
+}
+
+/// Which objects are copied, and how.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Which keys.
+    pub filter: Filter,
+    /// What is new or changed, or all.
+    pub mode: Mode,
+    /// What the copies are like.
+    pub copies: CopyRules,
+}
+
+/// What a verification looks at, and what it does about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Which objects are looked at one by one; none if only listings are compared.
+    pub deep: Option<SampleShare>,
+    /// Whether what is missing or different is copied.
+    pub repair: bool,
+}
+
+/// Makes the plan of a backup run.
+///
+/// # Errors
+/// When the request reaches beyond what is configured.
+pub fn make(
+    request: &BackupRequest,
+    config: &Config,
+    run: Run,
+    deadline: Option<Deadline>,
+) -> Result<Plan, RequestError> {
+    let source = narrowed(request.prefix.as_ref(), &config.source)?;
+    for destination in &config.destinations {
+        let below = destination.placement.prefix(&source.prefix);
+        fits("prefix", below.as_str().len())?;
+    }
+    let destinations = config.destinations.iter();
+    Ok(Plan {
+        run,
+        is_whole: source == config.source,
+        source,
+        source_owner: config.source_owner.clone(),
+        destinations: destinations
+            .map(|to| DestinationPlan::whole(&config.source, to))
+            .collect(),
+        scope: Scope {
+            filter: Filter::new(config.selection.clone()),
+            mode: request.mode.unwrap_or(config.defaults.mode),
+            copies: config.copies.clone(),
+        },
+        limits: Limits {
+            max_concurrency: config.max_concurrency,
+            deadline,
+        },
+        intent: request.intent,
+        check: None,
+        continues: None,
+        first_run: None,
+        marking: marking(request, config)?,
+        prices: config.prices.clone(),
+    })
+}
+
+fn marking(request: &BackupRequest, config: &Config) -> Result<Option<Marking>, RequestError> {
+    let confirm = request.confirm.clone();
+    match (
+        request.deletions.unwrap_or(config.defaults.deletions),
+        confirm,
+    ) {
+        (Deletions::Keep, Some(run_id)) => Err(RequestError::NothingToConfirm { run_id }),
+        (Deletions::Keep, None) => Ok(None),
+        (Deletions::Mark, confirm) => Ok(Some(Marking {
+            limits: config.max_deletions,
+            confirm,
+            stage: Stage::Copy,
+            postponed: None,
+        })),
+    }
+}
+
+/// Makes the plan of a verification. A sample is the one of the day, if it is not said which.
+///
+/// # Errors
+/// When the request reaches beyond what is configured, or asks for a part that there is not.
+pub fn verify(
+    request: &VerifyRequest,
+    config: &Config,
+    run: Run,
+    deadline: Option<Deadline>,
+) -> Result<Plan, RequestError> {
+    let deep = match request.depth {
+        Depth::Listings => None,
+        Depth::Objects => Some(SampleShare::whole()),
+        Depth::Sample { of, part } => {
+            let asked = part.map(|part| {
+                SampleShare::new(part, of).ok_or_else(|| RequestError::BadValue {
+                    field: "part",
+                    value: part.to_string(),
+                    allowed: PARTS,
+                })
+            });
+            Some(asked.unwrap_or_else(|| Ok(SampleShare::of_day(of, run.started)))?)
+        }
+    };
+    let repair = request.repair;
+    let compared = BackupRequest {
+        prefix: request.prefix.clone(),
+        deletions: Some(Deletions::Keep),
+        intent: if repair { Intent::Copy } else { Intent::DryRun },
+        ..BackupRequest::default()
+    };
+    Ok(Plan {
+        check: Some(Check { deep, repair }),
+        ..make(&compared, config, run, deadline)?
+    })
+}
+
+impl DestinationPlan {
+    fn whole(source: &Location, destination: &Destination) -> Self {
+        Self {
+            destination: destination.clone(),
+            job: Job::new(source, &destination.placement),
+            ranges: vec![KeyRange::all()],
+            is_continued: false,
+            state: None,
+            record: None,
+            counted: KeyCounts::default(),
+            agreed: 0,
+        }
+    }
+}
+
+/// A request may look at less than is configured, never at more.
+fn narrowed(asked: Option<&Prefix>, configured: &Location) -> Result<Location, RequestError> {
+    let mut source = configured.clone();
+    if let Some(asked) = asked {
+        fits("prefix", asked.as_str().len())?;
+        if !asked.as_str().starts_with(configured.prefix.as_str()) {
+            return Err(RequestError::PrefixOutside {
+                asked: asked.as_str().to_owned(),
+                configured: configured.prefix.as_str().to_owned(),
+            });
+        }
+        source.prefix = asked.clone();
+    }
+    Ok(source)
+}
+
+/// Refuses what is longer than the keys of S3 are.
+fn fits(field: &'static str, bytes: usize) -> Result<(), RequestError> {
+    if bytes > Key::MOST_BYTES {
+        return Err(RequestError::TooLong { field, bytes });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(source: &str) -> Config {
+        let vars = [("SOURCE_BUCKET", source), ("DESTINATION_BUCKET", "backup")];
+        Config::from_vars(vars.map(|(n, v)| (n.to_owned(), v.to_owned()))).unwrap()
+    }
+
+    fn run() -> Run {
+        Run::begin(Timestamp::from_millis(1_795_226_400_000), 0x7f3a)
+    }
+
+    #[test]
+    fn a_run_is_named_by_its_time() {
+        assert_eq!(run().id, "2026-11-21T02-00-00Z-7f3a");
+    }
+
+    #[test]
+    fn what_the_request_leaves_out_is_as_configured() {
+        let plan = make(
+            &BackupRequest::default(),
+            &config("s3://primary/a/"),
+            run(),
+            None,
+        )
+        .unwrap();
+
+        assert_eq!(plan.source.to_string(), "s3://primary/a/");
+        assert_eq!(plan.scope.mode, Mode::Incremental);
+        assert_eq!(plan.intent, Intent::Copy);
+    }
+
+    #[test]
+    fn a_request_may_narrow_the_source_and_not_leave_it() {
+        let asking = |prefix: &str| BackupRequest {
+            prefix: Some(Prefix::new(prefix)),
+            ..BackupRequest::default()
+        };
+        let config = config("s3://primary/a/");
+
+        let below = make(&asking("a/b/"), &config, run(), None).unwrap();
+        let outside = make(&asking("b/"), &config, run(), None).unwrap_err();
+
+        assert_eq!(below.source.to_string(), "s3://primary/a/b/");
+        let whole = make(&BackupRequest::default(), &config, run(), None).unwrap();
+        assert_eq!(below.destinations[0].job, whole.destinations[0].job);
+        assert_eq!(
+            outside.to_string(),
+            "field \"prefix\" is \"b/\", outside of the configured source prefix \"a/\""
+        );
+    }
+
+    #[test]
+    fn a_sample_is_that_of_the_day_unless_it_is_said() {
+        let deep = |part| {
+            let request = VerifyRequest {
+                depth: Depth::Sample { of: 30, part },
+                ..VerifyRequest::default()
+            };
+            let plan = verify(&request, &config("primary"), run(), None).unwrap();
+            plan.check.unwrap().deep
+        };
+
+        // 2026-11-21 is the 20,778th day since 1970.
+        assert_eq!(deep(None), SampleShare::new(20_778 % 30 + 1, 30));
+        assert_eq!(deep(Some(7)), SampleShare::new(7, 30));
+    }
+
+    #[test]
+    fn a_verification_copies_only_to_repair_and_neither_records_nor_marks() {
+        let marking = Config::from_vars(
+            [
+                ("SOURCE_BUCKET", "primary"),
+                ("DESTINATION_BUCKET", "backup"),
+                ("BACKUP_DELETIONS", "mark"),
+            ]
+            .map(|(n, v)| (n.to_owned(), v.to_owned())),
+        )
+        .unwrap();
+        let plan = |repair| {
+            let request = VerifyRequest {
+                repair,
+                ..VerifyRequest::default()
+            };
+            verify(&request, &marking, run(), None).unwrap()
+        };
+
+        assert_eq!(plan(true).intent, Intent::Copy);
+        assert_eq!(plan(false).intent, Intent::DryRun);
+        for plan in [plan(true), plan(false)] {
+            assert!(!plan.is_recorded() && plan.marking.is_none());
+        }
+    }
+}

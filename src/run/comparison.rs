@@ -1,0 +1,162 @@
+//! The way from the source to one destination: both sides listed, joined, decided on and copied.
+
+use std::sync::Arc;
+
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, stream};
+
+use super::destination::DestinationRun;
+use super::progress::DestinationProgress;
+use crate::copy::{Batch, Copier, KeyResult};
+use crate::diff::{self, Policy};
+use crate::history::History;
+use crate::list::{self, MOST_AT_ONCE, ObjectPages, ShardListing, Shards, Sides};
+use crate::model::{KeyRange, Phase, Placement};
+use crate::plan::Plan;
+use crate::record::{SnapshotRecorder, StateStore};
+use crate::resume::Progress;
+use crate::s3::S3Error;
+use crate::verify::Verifier;
+
+/// The way from the source to one destination, with both sides being listed.
+pub(super) struct Comparison {
+    listings: BoxStream<'static, ShardListing>,
+    shards: Shards,
+    run: DestinationRun,
+    placement: Placement,
+    history: History,
+    /// None of a destination that is not recorded.
+    recorder: Option<(SnapshotRecorder, StateStore)>,
+}
+
+impl Comparison {
+    /// Begins to list both sides, of which each can be read.
+    pub async fn begin(plan: &Plan, run: DestinationRun) -> Result<Self, ListingError> {
+        let (destination, job) = (run.destination.clone(), run.planned.job.clone());
+        let history = History::open(destination.clone(), job.clone()).await;
+        let ranges = if plan.is_whole && !run.planned.is_continued {
+            history.ranges(MOST_AT_ONCE)
+        } else {
+            run.planned.ranges.clone()
+        };
+        // What is done already for a destination, a run before has recorded.
+        let is_recorded = plan.is_recorded() && !run.planned.ranges.is_empty();
+        let mut comparison = Self::open(plan, run, history, ranges);
+        let first = match comparison.listings.next().await {
+            Some(listing) => Some(started(listing).await?),
+            None => None,
+        };
+        Ok(Self {
+            listings: stream::iter(first).chain(comparison.listings).boxed(),
+            recorder: is_recorded.then(|| {
+                let store = StateStore {
+                    bucket: destination.in_phase(Phase::Record),
+                    job,
+                    kms_key: plan.scope.copies.kms_key.clone(),
+                };
+                (SnapshotRecorder::default(), store)
+            }),
+            ..comparison
+        })
+    }
+
+    /// Both sides, not yet listed; nothing is recorded of them.
+    pub fn open(plan: &Plan, run: DestinationRun, history: History, ranges: Vec<KeyRange>) -> Self {
+        let placement = run.planned.destination.placement.clone();
+        let sides = Sides {
+            source: run.source.clone(),
+            prefix: plan.source.prefix.clone(),
+            backup: run.destination.clone(),
+            placement: placement.clone(),
+            history: history.clone(),
+        };
+        let shards = Shards::new(ranges);
+        Self {
+            // Of a destination that is done there are none, which is found out twice.
+            listings: list::shard_listings(sides, shards.clone()).fuse().boxed(),
+            shards,
+            run,
+            placement,
+            history,
+            recorder: None,
+        }
+    }
+
+    /// The number of the destination.
+    pub fn number(&self) -> usize {
+        self.run.number
+    }
+
+    pub fn destination_progress(&self) -> DestinationProgress {
+        let progress = Progress::of(self.shards.clone());
+        DestinationProgress::of(progress).beside(self.history.clone(), self.recorder.clone())
+    }
+
+    /// What becomes of each object. After the deadline nothing is begun any more, nor without the lease.
+    pub fn outcomes(self, plan: &Plan) -> impl Stream<Item = KeyResult> + use<> {
+        let copier = self.copier(plan);
+        let stop = self.run.stop();
+        let in_flight = plan.limits.max_concurrency;
+        if let Some(check) = plan.check {
+            let verifier = Verifier::new(copier, check, plan.scope.filter.clone());
+            return verifier.outcomes(self.listings, stop, in_flight).boxed();
+        }
+        let recorder = self.recorder.clone();
+        let outcomes = copier.outcomes(self.batches(plan), stop, plan.intent, in_flight);
+        match recorder {
+            Some((recorder, store)) => recorder.record(store, outcomes).boxed(),
+            None => outcomes.boxed(),
+        }
+    }
+
+    fn copier(&self, plan: &Plan) -> Copier {
+        Copier {
+            source: self.run.source.clone(),
+            destination: self.run.destination.clone(),
+            placement: self.placement.clone(),
+            rules: plan.scope.copies.clone(),
+            // Half of the budget at most, so that one large object leaves room for the others.
+            parts_at_once: (plan.limits.max_concurrency / 2).max(1),
+        }
+    }
+
+    /// What is to be done about each object, page by page.
+    pub fn batches(self, plan: &Plan) -> impl Stream<Item = Batch> + use<> {
+        let policy = Arc::new(Policy {
+            filter: plan.scope.filter.clone(),
+            mode: plan.scope.mode,
+            placement: self.placement,
+        });
+        self.listings.flat_map_unordered(None, move |listing| {
+            let shard = listing.shard;
+            let actions = diff::actions(listing, Arc::clone(&policy));
+            actions.map(move |actions| (shard, actions)).boxed()
+        })
+    }
+}
+
+/// Why not even the first pages could be listed.
+pub(super) enum ListingError {
+    Source(S3Error),
+    Destination(S3Error),
+}
+
+/// A section whose first pages have come, so that a side that cannot be read is known before anything is
+/// copied.
+async fn started(listing: ShardListing) -> Result<ShardListing, ListingError> {
+    let source = begun(listing.source).await;
+    let backup = begun(listing.backup).await;
+    Ok(ShardListing {
+        source: source.map_err(ListingError::Source)?,
+        backup: backup.map_err(ListingError::Destination)?,
+        ..listing
+    })
+}
+
+async fn begun(listing: ObjectPages) -> Result<ObjectPages, S3Error> {
+    let mut listing = Box::pin(listing.peekable());
+    match listing.as_mut().peek().await {
+        Some(Err(error)) => Err(error.clone()),
+        Some(Ok(_)) | None => Ok(listing.boxed()),
+    }
+}

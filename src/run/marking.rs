@@ -1,0 +1,343 @@
+//! The second half of a run that marks deletions: what was counted in, markers out.
+//!
+//! It begins only when every destination has been gone through to its end and no listing broke off.
+//! What is gone was only counted until then. Few keys were kept in mind and are marked at once; of
+//! more than that nobody keeps a list: both sides are listed again, and not more is marked than the
+//! brake was asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, stream};
+
+use super::comparison::Comparison;
+use super::destination::{DestinationFailure, DestinationRun, Destinations};
+use super::progress::{DestinationProgress, RunProgress, log_outcome};
+use crate::copy::{Batch, CopyResult, KeyResult, Outcome};
+use crate::deletions::{self, Decision, Hold, Marker};
+use crate::diff::Action;
+use crate::history::History;
+use crate::list::Shards;
+use crate::model::{Key, KeyCounts, KeyRange};
+use crate::plan::{Intent, Plan, Stage};
+use crate::report::{Deletions, Report};
+use crate::resume::{Progress, Remainder};
+use crate::s3::Bucket;
+
+/// Keys that are kept in mind for each destination: a megabyte at most, and enough for all but a few
+/// nights.
+const MOST_KEPT: usize = 1000;
+
+/// Keeps a key in mind, if it is among the first ones.
+pub(super) fn remember(gone: &mut BTreeSet<Key>, key: &Key) {
+    gone.insert(key.clone());
+    if gone.len() > MOST_KEPT {
+        gone.pop_last();
+    }
+}
+
+/// Ends a run whose copies are made: its snapshots are closed, and what is gone is marked, if that is
+/// wanted and may be. Marking does not change a snapshot, which describes what the source has.
+pub(super) async fn finish_run(
+    plan: &Plan,
+    runs: &[DestinationRun],
+    run_progress: RunProgress,
+    watch: &mut impl FnMut(&Report),
+) -> (Report, Option<Remainder>) {
+    let (
+        RunProgress {
+            report,
+            by_destination,
+        },
+        rest,
+    ) = run_progress.close(plan).await;
+    let Some(marking) = &plan.marking else {
+        return (report, rest);
+    };
+    let counted = count_keys(plan, &by_destination);
+    let told = deletions_note(&counted, &by_destination);
+    let postponed = if report.lacks_destinations() {
+        Some(
+            "a destination could not be used, and what is gone is marked in all of them or in none",
+        )
+    } else if by_destination
+        .iter()
+        .any(|destination_progress| destination_progress.progress.is_broken())
+    {
+        Some("a listing broke off, so nobody knows what is gone; the next run looks again")
+    } else if let Some(why) = &marking.postponed {
+        Some(why.as_str())
+    } else if rest.is_some() {
+        Some("not everything was counted yet")
+    } else {
+        None
+    };
+    if let Some(why) = postponed {
+        let report = report.with_deletions(told.postponed(why));
+        return (report, rest);
+    }
+    let destinations: Vec<Bucket> = runs.iter().map(|run| run.destination.clone()).collect();
+    let decided = deletions::decide(plan, marking, &destinations, &counted);
+    match Box::pin(decided).await {
+        Decision::Hold(hold) => {
+            let report = report_hold(report, plan, told, hold);
+            (report, rest)
+        }
+        Decision::Mark => {
+            let report = report.with_deletions(told);
+            match plan.intent {
+                Intent::DryRun | Intent::Plan => (report, rest),
+                Intent::Copy => {
+                    let plan = approved_plan(plan, &counted);
+                    let known = by_destination
+                        .into_iter()
+                        .map(|destination_progress| destination_progress.gone)
+                        .collect();
+                    let destinations = Destinations {
+                        usable: runs.to_vec(),
+                        unusable: Vec::new(),
+                    };
+                    mark(&plan, destinations, report, known, watch).await
+                }
+            }
+        }
+    }
+}
+
+/// Goes on with a run that was stopped while it marked.
+pub(super) async fn resume_marking(
+    plan: &Plan,
+    destinations: Destinations<DestinationRun>,
+    watch: &mut impl FnMut(&Report),
+) -> (Report, Option<Remainder>) {
+    let told = Deletions {
+        due: plan.destinations.iter().map(|planned| planned.agreed).sum(),
+        ..Deletions::default()
+    };
+    let report = destinations.note_failures(Report::begin(plan));
+    let postponed = plan.marking.as_ref();
+    if let Some(why) = postponed.and_then(|marking| marking.postponed.as_deref()) {
+        return (report.with_deletions(told.postponed(why)), None);
+    }
+    let report = report.with_deletions(told);
+    mark(plan, destinations, report, Vec::new(), watch).await
+}
+
+/// What was counted for each destination, before the run was stopped and since.
+fn count_keys(plan: &Plan, by_destination: &[DestinationProgress]) -> Vec<KeyCounts> {
+    let destinations = plan.destinations.iter().zip(by_destination);
+    destinations
+        .map(|(planned, destination_progress)| {
+            planned.counted + destination_progress.progress.counted()
+        })
+        .collect()
+}
+
+fn deletions_note(counted: &[KeyCounts], by_destination: &[DestinationProgress]) -> Deletions {
+    let gone = by_destination
+        .iter()
+        .flat_map(|destination_progress| &destination_progress.gone);
+    let keys: BTreeSet<Key> = gone.cloned().collect();
+    let shares = counted.iter().map(deletions::percent);
+    let told = Deletions {
+        due: counted.iter().map(|census| census.gone).sum(),
+        percent: shares.reduce(f64::max),
+        ..Deletions::default()
+    };
+    told.naming(&keys)
+}
+
+fn report_hold(report: Report, plan: &Plan, told: Deletions, hold: Hold) -> Report {
+    let deletions = Deletions {
+        held: Some(hold.why),
+        confirm: hold.can_be_confirmed.then(|| plan.run.id.clone()),
+        ..told
+    };
+    let report = report.with_deletions(deletions);
+    hold.failures
+        .into_iter()
+        .fold(report, |report, (number, failure)| {
+            let outcome = Outcome::ListingFailed(failure);
+            log_outcome(&outcome);
+            report.with(number, outcome)
+        })
+}
+
+/// The plan of what is left: to mark so many of each destination, wherever they are.
+fn approved_plan(plan: &Plan, counted: &[KeyCounts]) -> Plan {
+    let mut plan = plan.clone();
+    for (planned, census) in plan.destinations.iter_mut().zip(counted) {
+        planned.agreed = census.gone;
+        planned.ranges = match census.gone {
+            0 => Vec::new(),
+            _ => vec![KeyRange::all()],
+        };
+    }
+    if let Some(marking) = &mut plan.marking {
+        // Whoever has been let through need not ask again.
+        (marking.stage, marking.confirm) = (Stage::Mark, None);
+    }
+    plan
+}
+
+/// Marks what is gone from all destinations, side by side.
+async fn mark(
+    plan: &Plan,
+    destinations: Destinations<DestinationRun>,
+    report: Report,
+    known: Vec<BTreeSet<Key>>,
+    watch: &mut impl FnMut(&Report),
+) -> (Report, Option<Remainder>) {
+    let mut by_destination = Vec::new();
+    let mut outcomes = Vec::new();
+    for run in destinations.usable {
+        let known = known.get(run.number);
+        // The plan of what is left says how many may be marked, and where.
+        let planned = plan
+            .destinations
+            .get(run.number)
+            .unwrap_or(&run.planned)
+            .clone();
+        let known = known.filter(|known| known.len() as u64 == planned.agreed);
+        let (destination_progress, own) = mark_in(plan, &DestinationRun { planned, ..run }, known);
+        by_destination.push((run.number, destination_progress));
+        outcomes.push((run.number, own));
+    }
+    let unusable = destinations
+        .unusable
+        .into_iter()
+        .map(DestinationFailure::outcomes);
+    let outcomes = outcomes.into_iter().chain(unusable);
+    let run_progress = RunProgress::begin(plan, report, by_destination.into_iter());
+    let run_progress = run_progress.follow(plan, outcomes, watch).await;
+    let rest = run_progress.remainder(plan);
+    (run_progress.report, rest)
+}
+
+/// Marks what is gone from one destination: these keys, or what listings find.
+fn mark_in(
+    plan: &Plan,
+    run: &DestinationRun,
+    known: Option<&BTreeSet<Key>>,
+) -> (DestinationProgress, BoxStream<'static, KeyResult>) {
+    let planned = &run.planned;
+    let all = || Progress::of(Shards::new(planned.ranges.clone()));
+    if let Some(known) = known {
+        let outcomes = outcomes_of(plan, run, in_mind(known));
+        return (DestinationProgress::of(all()), outcomes.boxed());
+    }
+    // What is gone is gone, whatever the last snapshot says of it.
+    let history = History::none(run.destination.clone(), planned.job.clone());
+    let comparison = Comparison::open(plan, run.clone(), history, planned.ranges.clone());
+    let destination_progress = comparison.destination_progress();
+    let steps = listed(comparison.batches(plan), planned.agreed);
+    (destination_progress, outcomes_of(plan, run, steps).boxed())
+}
+
+/// What is done about a key: it is marked, or it is already known what became of it.
+enum Step {
+    Mark { shard: usize, key: Key },
+    Done(Box<KeyResult>),
+}
+
+/// The keys that were kept in mind, where these are all.
+fn in_mind(keys: &BTreeSet<Key>) -> impl Stream<Item = Step> + use<> {
+    let steps = keys.iter().cloned().map(|key| Step::Mark { shard: 0, key });
+    let steps: Vec<Step> = steps.chain([done(0, None, Outcome::End)]).collect();
+    stream::iter(steps)
+}
+
+/// The keys that a listing finds gone, in the order of each shard, and not more than that many. Of the
+/// others only the last one of a page is passed on, to tell how far it has come.
+fn listed(batches: impl Stream<Item = Batch>, most: u64) -> impl Stream<Item = Step> {
+    let mut left = most;
+    batches.flat_map(move |(shard, actions)| {
+        let last = actions.iter().rev().find_map(Action::key).cloned();
+        let mut steps = Vec::new();
+        let mut end = Vec::new();
+        for action in actions {
+            match action {
+                Action::Orphan(backup) if left > 0 => {
+                    left -= 1;
+                    let key = backup.key;
+                    steps.push(Step::Mark { shard, key });
+                }
+                Action::Break(error) => {
+                    end.push(done(shard, None, Outcome::ListingFailed(error.into())));
+                }
+                Action::End => end.push(done(shard, None, Outcome::End)),
+                Action::Copy { .. }
+                | Action::Keep(..)
+                | Action::Archived(..)
+                | Action::Skip { .. }
+                | Action::Refuse(..)
+                | Action::Orphan(_)
+                | Action::Ignore(_) => {}
+            }
+        }
+        steps.extend(last.map(|key| done(shard, Some(key), Outcome::BackupOnly)));
+        steps.extend(end);
+        stream::iter(steps)
+    })
+}
+
+fn done(shard: usize, key: Option<Key>, outcome: Outcome) -> Step {
+    Step::Done(Box::new(result(shard, key, outcome)))
+}
+
+/// Nothing is recorded of it, so that its place does not matter.
+fn result(shard: usize, key: Option<Key>, outcome: Outcome) -> KeyResult {
+    KeyResult {
+        shard,
+        sequence: 0,
+        key,
+        result: CopyResult::from(outcome),
+        forecast: None,
+        counted: KeyCounts::default(),
+    }
+}
+
+/// What becomes of each step, a batch at a time. When it is time to stop nothing more is begun.
+fn outcomes_of<S: Stream<Item = Step> + Send + 'static>(
+    plan: &Plan,
+    run: &DestinationRun,
+    steps: S,
+) -> impl Stream<Item = KeyResult> + use<S> {
+    let at_once = plan.limits.max_concurrency.max(1);
+    let marker = Marker {
+        source: run.source.clone(),
+        destination: run.destination.clone(),
+        placement: run.planned.destination.placement.clone(),
+        at_once,
+    };
+    let stop = run.stop();
+    steps
+        .take_until(Box::pin(stop))
+        .ready_chunks(at_once)
+        .then(move |steps| {
+            let marker = marker.clone();
+            async move { stream::iter(batch(&marker, steps).await) }
+        })
+        .flatten()
+}
+
+/// What becomes of a batch. Ends of shards are told after what stands before them.
+async fn batch(marker: &Marker, steps: Vec<Step>) -> Vec<KeyResult> {
+    let mut shards = BTreeMap::new();
+    let mut done = Vec::new();
+    for step in steps {
+        match step {
+            Step::Done(step) => done.push(*step),
+            Step::Mark { shard, key } => {
+                shards.insert(key, shard);
+            }
+        }
+    }
+    let keys = shards.keys().cloned().collect();
+    let outcomes = marker.mark_all(keys).await.into_iter();
+    let outcomes = outcomes.filter_map(|(key, outcome)| {
+        let shard = shards.remove(&key)?;
+        Some(result(shard, Some(key), outcome))
+    });
+    outcomes.chain(done).collect()
+}

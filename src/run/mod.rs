@@ -1,0 +1,205 @@
+//! The spine: a plan in, a report out.
+//!
+//! Both sides are listed shard by shard, joined, decided on and copied as one stream for each
+//! destination, with one bound on what is in flight. Nothing is collected. Only what stops a run from
+//! starting is an error; the rest is in the report.
+
+mod comparison;
+mod continuation;
+mod destination;
+mod marking;
+mod nothing;
+mod opening;
+mod progress;
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
+use futures::{FutureExt, StreamExt};
+
+pub use opening::StartError;
+
+use comparison::{Comparison, ListingError};
+use continuation::Continuation;
+use destination::{DestinationFailure, DestinationRun, Destinations};
+use opening::open_source;
+use progress::{RunProgress, log_outcome};
+
+use crate::copy::{Failure, Outcome};
+use crate::lease::Leases;
+use crate::model::{BucketName, Cursor};
+use crate::plan::{Plan, Stage};
+use crate::report::Report;
+use crate::resume::Remainder;
+use crate::s3::{Bucket, Connections, Operation, Stop};
+
+/// A run that has ended.
+#[derive(Clone, Debug)]
+pub struct RunResult {
+    /// What became of the objects.
+    pub report: Report,
+    /// What is left to a later run.
+    pub cursor: Option<Cursor>,
+}
+
+impl RunResult {
+    /// The same, of a run that has stopped at a destination.
+    fn stopped(self, (number, stop, failure): (usize, Stop, Failure)) -> Self {
+        log_outcome(&Outcome::ListingFailed(failure.clone()));
+        Self {
+            report: self.report.stopped(number, stop, failure),
+            ..self
+        }
+    }
+}
+
+/// The report of a run that was stopped because S3 refused its credentials: one error for what nobody saw of
+/// each destination that has something left.
+fn without_credentials(plan: &Plan, report: Report, rest: Option<&Remainder>) -> Report {
+    let destinations = plan.destinations.iter().enumerate();
+    let left = destinations.filter(|(number, _)| {
+        let own = rest.and_then(|rest| rest.destinations.get(*number));
+        own.is_some_and(|own| !own.ranges().is_empty())
+    });
+    left.fold(report, |report, (number, planned)| {
+        let outcome =
+            Outcome::ListingFailed(refused_credentials(&planned.destination.location.bucket));
+        log_outcome(&outcome);
+        report.with(number, outcome)
+    })
+}
+
+fn refused_credentials(bucket: &BucketName) -> Failure {
+    Failure {
+        key: None,
+        operation: Operation::ListObjectsV2.name(),
+        code: Some("CredentialsRefused".to_owned()),
+        message: format!(
+            "the backup to {bucket} was stopped: S3 refuses the credentials, also after they were asked \
+             for again"
+        ),
+        advice: "renew the credentials and continue the run with its cursor".to_owned(),
+        request_id: None,
+    }
+}
+
+/// Runs a plan, to its end or to its deadline. `watch` sees the report after each object.
+///
+/// # Errors
+/// When the source cannot be read, or none of the destinations can be used; nothing was copied then.
+pub async fn run(
+    plan: &Plan,
+    connections: &Connections,
+    watch: impl FnMut(&Report),
+) -> Result<RunResult, StartError> {
+    connections.begin_run();
+    let limits = plan.limits;
+    let connections = connections.for_run(limits.max_concurrency, limits.deadline);
+    let source = open_source(plan, &connections).await?;
+    let mut leases = Leases::default();
+    let destinations = Destinations::open(plan, &connections, &source, &mut leases).await;
+    let server = destinations
+        .usable
+        .first()
+        .map(|run| run.destination.clone());
+    let work = Box::pin(async {
+        destinations.probe(plan).await;
+        work(plan, &source, destinations, watch).await
+    });
+    // Whatever happens in it, the lease does not keep the next run out.
+    let ended = AssertUnwindSafe(leases.keep(work)).catch_unwind().await;
+    let stops = leases.release().await;
+    let ended = ended.unwrap_or_else(|panic| resume_unwind(panic));
+    let was_interrupted = connections.limit().is_interrupted();
+    let warning = server.and_then(|server| opening::server_warning(plan, &server));
+    ended.map(|ended| {
+        let report = ended.report.interrupted(was_interrupted);
+        let ended = RunResult {
+            report: warning.into_iter().fold(report, Report::warning),
+            ..ended
+        };
+        stops.into_iter().fold(ended, RunResult::stopped)
+    })
+}
+
+/// The run itself, while its leases are kept.
+async fn work(
+    plan: &Plan,
+    source: &Bucket,
+    destinations: Destinations<DestinationRun>,
+    mut watch: impl FnMut(&Report),
+) -> Result<RunResult, StartError> {
+    let mut destinations = destinations.some_usable()?;
+    let (plan, uses) = match continuation::open(plan, &destinations.usable).await? {
+        Continuation::Run(plan, uses) => (plan, uses),
+        Continuation::Answered(ended) => return Ok(*ended),
+    };
+    for run in &mut destinations.usable {
+        if let Some(planned) = plan.destinations.get(run.number) {
+            run.planned.clone_from(planned);
+        }
+    }
+    let runs = destinations.usable.clone();
+    let end = match plan.stage() {
+        Stage::Mark => Box::pin(marking::resume_marking(&plan, destinations, &mut watch)).await,
+        Stage::Copy => {
+            let run_progress = match copy(&plan, destinations, &mut watch).await {
+                Ok(run_progress) => run_progress,
+                Err(error) => {
+                    continuation::give_back(uses).await;
+                    return Err(error);
+                }
+            };
+            Box::pin(marking::finish_run(&plan, &runs, run_progress, &mut watch)).await
+        }
+    };
+    let (mut report, rest) = end;
+    if source.credentials_are_refused() {
+        report = without_credentials(&plan, report, rest.as_ref());
+    }
+    let ended = continuation::close(&plan, &runs, uses, (report, rest)).await;
+    Ok(Box::pin(nothing::warn(&plan, source, ended)).await)
+}
+
+/// Copies what is new or changed, to all destinations side by side.
+async fn copy(
+    plan: &Plan,
+    destinations: Destinations<DestinationRun>,
+    watch: &mut impl FnMut(&Report),
+) -> Result<RunProgress, StartError> {
+    let runs = destinations.usable;
+    let mut comparisons = Destinations {
+        usable: Vec::new(),
+        unusable: destinations.unusable,
+    };
+    for run in runs {
+        let number = run.number;
+        match Comparison::begin(plan, run).await {
+            Ok(comparison) => comparisons.usable.push(comparison),
+            Err(ListingError::Source(error)) => return Err(StartError::source(&error)),
+            Err(ListingError::Destination(error)) => {
+                comparisons.unusable.push((number, error.into()));
+            }
+        }
+    }
+    let comparisons = comparisons.some_usable()?;
+    let by_destination = comparisons
+        .usable
+        .iter()
+        .map(|comparison| (comparison.number(), comparison.destination_progress()));
+    let run_progress = RunProgress::begin(
+        plan,
+        comparisons.note_failures(Report::begin(plan)),
+        by_destination,
+    );
+    let usable = comparisons.usable.into_iter().map(|comparison| {
+        let number = comparison.number();
+        (number, comparison.outcomes(plan).boxed())
+    });
+    let unusable = comparisons
+        .unusable
+        .into_iter()
+        .map(DestinationFailure::outcomes);
+    Ok(run_progress
+        .follow(plan, usable.chain(unusable), watch)
+        .await)
+}

@@ -1,0 +1,159 @@
+//! What a run needs before it begins: buckets that can be read and trusted, or why it cannot start.
+
+use super::destination::DestinationFailure;
+use crate::config::Destination;
+use crate::copy::Failure;
+use crate::model::BucketName;
+use crate::plan::{Intent, Plan};
+use crate::report::{Warning, WarningCode};
+use crate::s3::{Bucket, ConditionSupport, Operation, RunConnections, S3Error, Versioning};
+
+/// Why a run could not start. Nothing was copied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The source cannot be read.
+    #[error("cannot read the source: {problem}")]
+    Source {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// No destination can be used, because of what is wrong with them.
+    #[error("cannot use the destination: {problem}")]
+    Destination {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// Another run of the same job is under way in all destinations.
+    #[error("cannot start beside another run: {problem}")]
+    AlreadyRunning {
+        /// Which one, and what to do.
+        problem: String,
+    },
+    /// What was asked for cannot be done: a cursor whose state is lost, or of something else.
+    #[error("{problem}")]
+    Request {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+}
+
+impl StartError {
+    pub(super) fn request(problem: &str) -> Self {
+        let problem = problem.to_owned();
+        Self::Request { problem }
+    }
+
+    pub(super) fn source(error: &S3Error) -> Self {
+        let problem = format!("{error}; {}", error.advice());
+        Self::Source { problem }
+    }
+
+    pub(crate) fn destination(error: &S3Error) -> Self {
+        let problem = format!("{error}; {}", error.advice());
+        Self::Destination { problem }
+    }
+}
+
+/// The source, if it can be listed in order.
+pub(super) async fn open_source(
+    plan: &Plan,
+    connections: &RunConnections<'_>,
+) -> Result<Bucket, StartError> {
+    let name = &plan.source.bucket;
+    if name.is_directory_bucket() {
+        let problem = format!(
+            "bucket {name} is a directory bucket, which does not list in order; \
+             only general purpose buckets can be backed up"
+        );
+        return Err(StartError::Source { problem });
+    }
+    connections
+        .bucket(name, plan.source_owner.as_ref())
+        .await
+        .map_err(|error| StartError::source(&error))
+}
+
+/// A destination that can be written to safely. A bucket that would lose what it is given is none.
+pub(super) async fn open_destination(
+    plan: &Plan,
+    destination: &Destination,
+    connections: &RunConnections<'_>,
+) -> Result<Bucket, DestinationFailure> {
+    let name = &destination.location.bucket;
+    if *name == plan.source.bucket {
+        let (problem, advice) = (
+            "is the source itself",
+            "name another one in DESTINATION_BUCKET",
+        );
+        return Err(unsafe_destination(
+            name,
+            "SourceIsDestination",
+            problem,
+            advice,
+        ));
+    }
+    if name.is_directory_bucket() {
+        let (problem, advice) = (
+            "is a directory bucket, which keeps no versions",
+            "name a general purpose one",
+        );
+        return Err(unsafe_destination(name, "DirectoryBucket", problem, advice));
+    }
+    let bucket = connections.bucket(name, destination.owner.as_ref()).await?;
+    let (problem, advice) = match bucket.versioning().await? {
+        Versioning::Enabled => return Ok(bucket),
+        Versioning::Off => (
+            "is not versioned, so a copy would destroy what it replaces",
+            "enable versioning with s3api put-bucket-versioning",
+        ),
+        Versioning::Suspended => (
+            "has its versioning suspended, so a copy would destroy what it replaces",
+            "enable it with s3api put-bucket-versioning",
+        ),
+    };
+    Err(unsafe_destination(name, "NotVersioned", problem, advice))
+}
+
+fn unsafe_destination(
+    name: &BucketName,
+    code: &str,
+    problem: &str,
+    advice: &str,
+) -> DestinationFailure {
+    let operation = match code {
+        "NotVersioned" => Operation::GetBucketVersioning,
+        _ => Operation::HeadBucket,
+    };
+    DestinationFailure::from(Failure {
+        key: None,
+        operation: operation.name(),
+        code: Some(code.to_owned()),
+        message: format!("bucket {name} {problem}"),
+        advice: advice.to_owned(),
+        request_id: None,
+    })
+}
+
+/// What was found out about the server of a destination; none if it obeys.
+pub(super) fn server_warning(plan: &Plan, destination: &Bucket) -> Option<Warning> {
+    let seen = match destination.obedience() {
+        _ if plan.intent != Intent::Copy => return None,
+        ConditionSupport::Obeys => return None,
+        ConditionSupport::Ignores => {
+            "ignores conditions on the target of a copy (If-Match, If-None-Match)"
+        }
+        ConditionSupport::Refuses => {
+            "refuses conditions on the target of a copy (If-Match, If-None-Match), which are left out"
+        }
+    };
+    Some(Warning {
+        code: WarningCode::NoTargetConditions,
+        bucket: None,
+        objects: 0,
+        message: format!(
+            "the server of bucket {} {seen}: a run that was suspended may put an older copy on top of \
+             a newer one, of which both are kept; do not let two runs overlap",
+            destination.name()
+        ),
+    })
+}

@@ -1,0 +1,209 @@
+//! The outcomes of all destinations in, how far the run has come out: one fold.
+
+use std::collections::BTreeSet;
+
+use futures::stream::BoxStream;
+use futures::{StreamExt, future, stream};
+
+use super::marking;
+use crate::copy::{KeyResult, Outcome};
+use crate::history::History;
+use crate::list::Shards;
+use crate::model::{Key, KeyRange};
+use crate::plan::{DestinationPlan, Plan};
+use crate::record::{CloseInput, Counts, RecordResult, SnapshotRecorder, StateStore};
+use crate::report::Report;
+use crate::resume::{self, Progress, Remainder};
+
+/// How far a run has come with all destinations.
+pub(super) struct RunProgress {
+    /// What became of the objects so far.
+    pub report: Report,
+    /// What each destination leaves behind.
+    pub by_destination: Vec<DestinationProgress>,
+}
+
+/// What one destination leaves behind.
+pub(super) struct DestinationProgress {
+    /// How far it has come.
+    pub progress: Progress,
+    /// The first keys that are gone from the source.
+    pub gone: BTreeSet<Key>,
+    /// The last snapshot that it was read beside; none if it was read beside none.
+    history: Option<History>,
+    /// None of a destination that is not recorded.
+    record: Option<(SnapshotRecorder, StateStore)>,
+}
+
+impl DestinationProgress {
+    /// Of a destination that has not begun, and of which nothing is known or recorded.
+    pub fn of(progress: Progress) -> Self {
+        Self {
+            progress,
+            gone: BTreeSet::new(),
+            history: None,
+            record: None,
+        }
+    }
+
+    /// A destination that cannot be used. A continued run still has left what the run before left. A run that
+    /// begins has nothing left, because the next one begins with all of it.
+    fn of_unusable(planned: &DestinationPlan) -> Self {
+        let left = if planned.is_continued {
+            planned.ranges.clone()
+        } else {
+            Vec::new()
+        };
+        Self::of(Progress::of(Shards::new(left)))
+    }
+
+    /// The same, read beside the last snapshot, and recorded for the next one if there is a record.
+    pub fn beside(self, history: History, record: Option<(SnapshotRecorder, StateStore)>) -> Self {
+        Self {
+            history: Some(history),
+            record,
+            ..self
+        }
+    }
+
+    /// Closes the record; from then on there is none. Without one, what is wrong with the last snapshot is
+    /// told all the same.
+    async fn close(
+        &mut self,
+        plan: &Plan,
+        planned: &DestinationPlan,
+        left: &[KeyRange],
+        counts: Counts,
+    ) -> Option<RecordResult> {
+        let history = self.history.take()?;
+        let Some((recorder, store)) = self.record.take() else {
+            return RecordResult::unrecorded(&history).await;
+        };
+        let source = plan.source.to_string();
+        let closing = CloseInput {
+            run: &plan.run,
+            planned,
+            source: &source,
+            left,
+            broken: self.progress.is_broken(),
+            counts,
+        };
+        Some(recorder.close(store, &history, closing).await)
+    }
+}
+
+impl RunProgress {
+    /// Of the destinations of these numbers, which have not begun. The others cannot be used.
+    pub fn begin(
+        plan: &Plan,
+        report: Report,
+        usable: impl Iterator<Item = (usize, DestinationProgress)>,
+    ) -> Self {
+        let mut by_destination: Vec<DestinationProgress> = plan
+            .destinations
+            .iter()
+            .map(DestinationProgress::of_unusable)
+            .collect();
+        for (number, destination_progress) in usable {
+            by_destination[number] = destination_progress;
+        }
+        Self {
+            report,
+            by_destination,
+        }
+    }
+
+    /// Follows all destinations to their ends, and lets others watch.
+    pub async fn follow(
+        self,
+        plan: &Plan,
+        outcomes: impl Iterator<Item = (usize, BoxStream<'_, KeyResult>)>,
+        watch: &mut impl FnMut(&Report),
+    ) -> Self {
+        let numbered = outcomes.map(|(number, outcomes)| outcomes.map(move |done| (number, done)));
+        let marks = plan.marking.is_some();
+        stream::select_all(numbered)
+            .fold(self, |mut run_progress, (number, done)| {
+                let outcome = done.result.outcome;
+                log_outcome(&outcome);
+                let destination_progress = &mut run_progress.by_destination[number];
+                if let (true, Outcome::SourceDeleted, Some(key)) = (marks, &outcome, &done.key) {
+                    marking::remember(&mut destination_progress.gone, key);
+                }
+                let progress = &mut destination_progress.progress;
+                progress.pass(done.shard, done.key, &outcome, done.counted);
+                if let Some(forecast) = done.forecast {
+                    run_progress.report = run_progress.report.foreseeing(number, *forecast);
+                }
+                run_progress.report = run_progress.report.with(number, outcome);
+                watch(&run_progress.report);
+                future::ready(run_progress)
+            })
+            .await
+    }
+
+    /// Everything is done or given up: what is not left goes into snapshots.
+    pub async fn close(mut self, plan: &Plan) -> (Self, Option<Remainder>) {
+        let mut rest = self.remainder(plan);
+        for (number, (planned, destination_progress)) in plan
+            .destinations
+            .iter()
+            .zip(&mut self.by_destination)
+            .enumerate()
+        {
+            let own = rest
+                .as_mut()
+                .and_then(|rest| rest.destinations.get_mut(number));
+            let left = own.as_ref().map(|own| own.ranges());
+            let totals = self.report.totals_of(number);
+            let counts = Counts {
+                copied: totals.copied,
+                errors: totals.errors,
+            };
+            let left = left.unwrap_or_default();
+            let Some(kept) = destination_progress
+                .close(plan, planned, &left, counts)
+                .await
+            else {
+                continue;
+            };
+            if let Some(own) = own {
+                own.record.clone_from(&kept.link);
+            }
+            self.report = self.report.with_snapshot(number, kept.note);
+        }
+        (self, rest)
+    }
+
+    /// What is left.
+    pub fn remainder(&self, plan: &Plan) -> Option<Remainder> {
+        resume::remainder(
+            plan,
+            self.by_destination
+                .iter()
+                .map(|destination_progress| &destination_progress.progress),
+        )
+    }
+}
+
+/// One line in the log for each failure and each backup that is not as it should be, none for a success.
+pub(super) fn log_outcome(outcome: &Outcome) {
+    if let Outcome::Failed { failure, .. } | Outcome::ListingFailed(failure) = outcome {
+        tracing::warn!(
+            key = failure.key.as_ref().map(Key::as_str),
+            operation = failure.operation,
+            code = failure.code,
+            request_id = failure.request_id,
+            advice = failure.advice,
+            "{}",
+            failure.message
+        );
+    }
+    if let Outcome::Verified(compared) = outcome
+        && compared.verdict.is_wrong()
+    {
+        let (key, verdict) = (&compared.key, &compared.verdict);
+        let repaired = compared.repaired.is_some();
+        tracing::warn!(%key, ?verdict, repaired, "a backup is not as it should be");
+    }
+}

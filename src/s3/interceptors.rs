@@ -1,0 +1,252 @@
+//! Two interceptors on every call: one refuses answers that were cut short, one counts requests.
+//!
+//! The SDK does not ask for the closing tag of a reply: a listing cut inside valid HTTP framing is
+//! fewer keys to it. And it retries by itself, which is billed: only here is each attempt seen.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_sdk_s3::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextRef,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
+
+use super::condition::NO_ETAG;
+
+/// A successful reply whose XML does not end where it began.
+#[derive(Debug, thiserror::Error)]
+#[error("the reply was cut short after {0} bytes")]
+pub(super) struct TruncatedReply(usize);
+
+/// Refuses successful replies that were cut short.
+#[derive(Debug)]
+pub(super) struct RejectTruncated;
+
+impl Intercept for RejectTruncated {
+    fn name(&self) -> &'static str {
+        "WholeReplies"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let reply = context.response();
+        match reply.body().bytes() {
+            Some(body) if reply.status().is_success() && !is_whole(body) => {
+                Err(TruncatedReply(body.len()).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a body is empty, no XML, or XML whose root element is closed at its end.
+fn is_whole(body: &[u8]) -> bool {
+    let Some((root, rest)) = root_element(body) else {
+        return body.trim_ascii().first() != Some(&b'<');
+    };
+    let end = rest.trim_ascii_end();
+    if !end.contains(&b'<') {
+        // Nothing but the root itself: whole only if it is an empty element.
+        return end.ends_with(b"/>");
+    }
+    let closed = end.strip_suffix(b">").unwrap_or_default();
+    closed
+        .strip_suffix(root)
+        .is_some_and(|rest| rest.ends_with(b"</"))
+}
+
+/// The name of the first element, past the declaration, and what follows the name.
+fn root_element(body: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut rest = body;
+    loop {
+        let open = rest.iter().position(|byte| *byte == b'<')?;
+        rest = &rest[open + 1..];
+        if !rest.starts_with(b"?") && !rest.starts_with(b"!") {
+            break;
+        }
+    }
+    let end = rest
+        .iter()
+        .position(|b| b.is_ascii_whitespace() || matches!(b, b'>' | b'/'))?;
+    Some(rest.split_at(end))
+}
+
+/// Requests that were sent, retries included, since the clients were built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// `ListObjectsV2`.
+    pub list: u64,
+    /// `CopyObject`, and the calls of multi-part copies that are billed alike.
+    pub copy: u64,
+    /// `HeadObject` and `GetObjectTagging`.
+    pub head: u64,
+}
+
+impl Requests {
+    /// What was sent since `earlier`.
+    #[must_use]
+    pub fn since(self, earlier: Requests) -> Requests {
+        Requests {
+            list: self.list - earlier.list,
+            copy: self.copy - earlier.copy,
+            head: self.head - earlier.head,
+        }
+    }
+}
+
+/// Counts requests as they are sent.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RequestCounter(Arc<Counters>);
+
+#[derive(Debug, Default)]
+struct Counters {
+    list: AtomicU64,
+    copy: AtomicU64,
+    head: AtomicU64,
+    refused_listings: AtomicU64,
+    refused_others: AtomicU64,
+}
+
+/// The kinds of calls that S3 refuses separately: their limits are not the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Pages of listings.
+    Listing,
+    /// Everything else, copies above all.
+    Other,
+}
+
+impl RequestCounter {
+    /// How often S3 has asked to slow down so far: 503, or 429 of other stores and of proxies.
+    pub(super) fn refused(&self, kind: Kind) -> u64 {
+        self.refusals(kind).load(Ordering::Relaxed)
+    }
+
+    fn refusals(&self, kind: Kind) -> &AtomicU64 {
+        match kind {
+            Kind::Listing => &self.0.refused_listings,
+            Kind::Other => &self.0.refused_others,
+        }
+    }
+
+    pub(super) fn read(&self) -> Requests {
+        Requests {
+            list: self.0.list.load(Ordering::Relaxed),
+            copy: self.0.copy.load(Ordering::Relaxed),
+            head: self.0.head.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Says of a call that it is about the program's own objects, which a result does not count.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OwnState;
+
+impl Storable for OwnState {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Intercept for OwnState {
+    fn name(&self) -> &'static str {
+        "OwnState"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        cfg.interceptor_state().store_put(*self);
+        Ok(())
+    }
+}
+
+impl Intercept for RequestCounter {
+    fn name(&self) -> &'static str {
+        "Tally"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if context.request().headers().get("if-match") == Some(NO_ETAG) {
+            return Ok(());
+        }
+        let counter = match cfg.load::<Metadata>().map(Metadata::name) {
+            _ if cfg.load::<OwnState>().is_some() => return Ok(()),
+            Some("ListObjectsV2") => &self.0.list,
+            Some(
+                "CopyObject"
+                | "CreateMultipartUpload"
+                | "UploadPartCopy"
+                | "CompleteMultipartUpload",
+            ) => &self.0.copy,
+            Some("HeadObject" | "GetObjectTagging") => &self.0.head,
+            _ => return Ok(()),
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if matches!(context.response().status().as_u16(), 429 | 503) {
+            let kind = match cfg.load::<Metadata>().map(Metadata::name) {
+                Some("ListObjectsV2") => Kind::Listing,
+                _ => Kind::Other,
+            };
+            self.refusals(kind).fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_replies_are_told_from_cut_ones() {
+        let whole = [
+            "",
+            "  \n",
+            "not xml",
+            "<A/>",
+            "<A></A>",
+            "<?xml version=\"1.0\"?>\n <A x=\"1\"><B>1</B></A>\n",
+        ];
+        let cut = [
+            "<",
+            "<?xml version=\"1.0\"?>",
+            "<A",
+            "<A>",
+            "<A><B>1</B>",
+            "<A><B>1</B></A",
+            "<A><B>1</B></",
+            "<A><B/>",
+            "<?xml version=\"1.0\"?><A><B>1</B><C/>",
+        ];
+
+        for body in whole {
+            assert!(is_whole(body.as_bytes()), "{body:?} is whole");
+        }
+        for body in cut {
+            assert!(!is_whole(body.as_bytes()), "{body:?} is cut");
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! The program's own small objects in a backup bucket: read whole, and written under a condition.
+//!
+//! Writes go by the client that sends nothing again while in doubt. Sent again, a conditional write
+//! whose answer was lost is refused because of itself, and the refusal looks like a stranger's
+//! write. Here the answer is looked for instead: what lies there is compared with what was written,
+//! byte for byte, so contents that must not be mistaken for another writer's have to differ.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::StorageClass;
+use tokio::time::timeout;
+
+use super::bucket::{Bucket, out_of_time};
+use super::condition::Condition;
+use super::error::{Cause, Operation, S3Error};
+use super::fence;
+use super::write::{CopyReply, encryption};
+use crate::model::{ETag, Key, Timestamp, VersionId};
+
+/// Rounds of writing and looking, and attempts at reading a body that breaks off.
+const ROUNDS: u32 = 4;
+
+/// The most bytes that are read of a lease, of what was held or of the name of the last snapshot. Ours have
+/// some hundred.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// An object of the program's own, as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmallObject {
+    /// All of its bytes; none of an object that has more than were asked for.
+    pub body: Vec<u8>,
+    /// How many bytes it has.
+    pub size: u64,
+    /// Its entity tag, to replace this one and no other.
+    pub etag: ETag,
+    /// Its version.
+    pub version: Option<VersionId>,
+    /// When it was written, by S3's clock.
+    pub last_modified: Timestamp,
+}
+
+/// A look at an object of the program's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmallObjectRead {
+    /// The object; none if there is no such object.
+    pub state: Option<SmallObject>,
+    /// When S3 answered, by the clock that dates objects too; by this machine's if it did not say.
+    pub at: Timestamp,
+}
+
+/// What a listing tells of an object of the program's own, which may be one that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmallObjectListed {
+    /// Its entity tag, and when it was written, by S3's clock; none if there is no such object.
+    pub state: Option<(ETag, Timestamp)>,
+    /// When S3 answered, by the same clock.
+    pub at: Timestamp,
+}
+
+/// What is written.
+#[derive(Clone, Copy, Debug)]
+pub struct PutBody<'a> {
+    /// All of it.
+    pub body: &'a [u8],
+    /// The type that other programs see.
+    pub content_type: &'a str,
+    /// The KMS key to encrypt it with; without one, as the bucket does by default.
+    pub kms_key: Option<&'a str>,
+}
+
+impl Bucket {
+    /// Reads a small object of the program's own. One above 1 MiB is not ours, and has no body here.
+    ///
+    /// # Errors
+    /// Why S3 refused; that there is no such object is no error.
+    pub async fn read_state(&self, key: &Key) -> Result<SmallObjectRead, S3Error> {
+        self.read_state_up_to(key, MOST_BYTES).await
+    }
+
+    /// Reads an object of the program's own of so many bytes at most: whoever can write to the bucket could put
+    /// any number there.
+    ///
+    /// # Errors
+    /// Why S3 refused; that there is no such object is no error.
+    pub async fn read_state_up_to(&self, key: &Key, most: u64) -> Result<SmallObjectRead, S3Error> {
+        let mut attempt = 1;
+        loop {
+            match self.get(key, most).await {
+                // The SDK tries a request again, but not a body.
+                Err(error) if error.cause == Cause::Unreadable && attempt < ROUNDS => {
+                    self.back_off(attempt).await;
+                    attempt += 1;
+                }
+                read => return read,
+            }
+        }
+    }
+
+    /// Looks for an object of the program's own in a listing: that tells enough of one that cannot be read to
+    /// replace it.
+    ///
+    /// # Errors
+    /// Why S3 refused.
+    pub async fn list_one_state(&self, key: &Key) -> Result<SmallObjectListed, S3Error> {
+        let operation = Operation::ListObjectsV2;
+        let date = ReplyDate::default();
+        let call = self
+            .clients
+            .repeatable
+            .list_objects_v2()
+            .bucket(self.name.as_str())
+            .prefix(key.as_str())
+            .max_keys(1)
+            .set_expected_bucket_owner(self.owner.clone())
+            .customize()
+            .interceptor(date.clone());
+        let reply = self
+            .send(operation, call.send())
+            .await
+            .map_err(|error| error.about(key))?;
+        let found = reply.contents().iter().find_map(|object| {
+            let modified = object.last_modified()?.to_millis().ok()?;
+            let is_it = object.key() == Some(key.as_str());
+            is_it.then(|| (object.e_tag(), Timestamp::from_millis(modified)))
+        });
+        let state = match found {
+            None => None,
+            Some((Some(etag), modified)) => Some((ETag::new(etag), modified)),
+            Some((None, _)) => {
+                let doubt = "the listing has no ETag of it".to_owned();
+                let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
+                return Err(error.about(key));
+            }
+        };
+        Ok(SmallObjectListed {
+            state,
+            at: date.read(),
+        })
+    }
+
+    /// Writes an object of the program's own. If the reply shows that the bucket keeps no versions any
+    /// more, the fence of the bucket is closed.
+    ///
+    /// # Errors
+    /// [`Cause::ChangedMeanwhile`] if the condition does not hold, otherwise why S3 refused; a cause
+    /// that [leaves doubt](Cause::leaves_doubt) when it may have been written all the same.
+    pub async fn write_state(
+        &self,
+        key: &Key,
+        contents: PutBody<'_>,
+        condition: &Condition,
+    ) -> Result<CopyReply, S3Error> {
+        let mut round = 1;
+        loop {
+            let error = match self.put(key, contents, condition).await {
+                Ok(written) => return Ok(written),
+                Err(error) => error,
+            };
+            let in_doubt = error.cause.leaves_doubt();
+            // A refusal is in doubt too: S3 may have written at first and failed to say so.
+            if !in_doubt && error.cause != Cause::ChangedMeanwhile {
+                return Err(error);
+            }
+            let size = contents.body.len() as u64;
+            let found = self.read_state_up_to(key, size).await;
+            match found.map(|reading| reading.state) {
+                Ok(Some(SmallObject {
+                    body,
+                    etag,
+                    version,
+                    ..
+                })) if body == contents.body => {
+                    return Ok(CopyReply::of(etag, version));
+                }
+                Ok(_) if in_doubt && round < ROUNDS => {
+                    tracing::debug!(%key, round, %error, "written once more");
+                    self.back_off(round).await;
+                    round += 1;
+                }
+                Ok(_) | Err(_) => return Err(error),
+            }
+        }
+    }
+
+    async fn get(&self, key: &Key, most: u64) -> Result<SmallObjectRead, S3Error> {
+        let operation = Operation::GetObject;
+        let date = ReplyDate::default();
+        let call = self
+            .clients
+            .bulk
+            .get_object()
+            .bucket(self.name.as_str())
+            .key(key.as_str())
+            .set_expected_bucket_owner(self.owner.clone())
+            .customize()
+            .interceptor(date.clone());
+        let sent = self
+            .send(operation, call.send())
+            .await
+            .map_err(|error| error.about(key));
+        let reply = match sent {
+            Err(error) if error.cause == Cause::Missing => None,
+            sent => Some(sent?),
+        };
+        let at = date.read();
+        let state = match reply {
+            None => None,
+            Some(reply) => match self.limit.bound(self.whole(reply, most)).await {
+                Some(whole) => Some(whole.map_err(|doubt| {
+                    S3Error::ours(operation, &self.name, Cause::Unreadable, doubt).about(key)
+                })?),
+                None => return Err(out_of_time(operation, &self.name).about(key)),
+            },
+        };
+        Ok(SmallObjectRead { state, at })
+    }
+
+    /// The SDK's time limit ends with the headers of a reply; a body that stalls is ours to give up.
+    async fn whole(&self, reply: GetObjectOutput, most: u64) -> Result<SmallObject, String> {
+        let modified = reply.last_modified().and_then(|time| time.to_millis().ok());
+        let (Some(etag), Some(modified)) = (reply.e_tag().map(ETag::new), modified) else {
+            return Err("the reply has no ETag or no date".to_owned());
+        };
+        let version = reply.version_id().map(VersionId::new);
+        let size = reply.content_length().and_then(|size| size.try_into().ok());
+        let size: u64 = size.ok_or("the reply does not say how large the object is")?;
+        let body = if size > most {
+            Vec::new()
+        } else {
+            timeout(self.patience.attempt, collected(reply.body, size))
+                .await
+                .map_err(|_| "the body did not come in time")??
+        };
+        Ok(SmallObject {
+            body,
+            size,
+            etag,
+            version,
+            last_modified: Timestamp::from_millis(modified),
+        })
+    }
+
+    async fn put(
+        &self,
+        key: &Key,
+        contents: PutBody<'_>,
+        condition: &Condition,
+    ) -> Result<CopyReply, S3Error> {
+        let operation = Operation::PutObject;
+        let (algorithm, kms_key) = encryption(contents.kms_key);
+        let (none_match, if_match) = condition.headers();
+        let call = self
+            .clients
+            .unrepeatable
+            .put_object()
+            .bucket(self.name.as_str())
+            .key(key.as_str())
+            .set_if_none_match(none_match)
+            .set_if_match(if_match)
+            .content_type(contents.content_type)
+            // Not what a bucket or a proxy has for a default: it is read by every run.
+            .storage_class(StorageClass::Standard)
+            .set_bucket_key_enabled(algorithm.is_some().then_some(true))
+            .set_server_side_encryption(algorithm)
+            .set_ssekms_key_id(kms_key)
+            .set_expected_bucket_owner(self.owner.clone())
+            .body(ByteStream::from(contents.body.to_vec()));
+        let reply = self
+            .send(operation, call.send())
+            .await
+            .map_err(|error| refusal(error, condition).about(key))?;
+        let Some(etag) = reply.e_tag() else {
+            let doubt = "success was reported without an ETag".to_owned();
+            let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
+            return Err(error.about(key));
+        };
+        // What was written is there all the same; nothing of the user's was replaced by it.
+        let version = self.version_of_write(operation, reply.version_id());
+        let version = version.ok().flatten();
+        Ok(CopyReply::of(ETag::new(etag), version))
+    }
+}
+
+/// The bytes of a body that was announced to have so many.
+async fn collected(mut body: ByteStream, size: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    while let Some(more) = body.try_next().await.map_err(|error| error.to_string())? {
+        bytes.extend_from_slice(&more);
+        if bytes.len() as u64 > size {
+            break;
+        }
+    }
+    if bytes.len() as u64 == size {
+        Ok(bytes)
+    } else {
+        Err(format!("{} of {size} bytes came", bytes.len()))
+    }
+}
+
+/// What is to be replaced may be gone: S3 calls that not found, and it is a change like any other.
+fn refusal(error: S3Error, condition: &Condition) -> S3Error {
+    let cause = match (condition, error.cause) {
+        (Condition::Replace(_), Cause::Missing) => Cause::ChangedMeanwhile,
+        (_, cause) => cause,
+    };
+    S3Error { cause, ..error }
+}
+
+/// Remembers when S3 sent the last reply to a call.
+#[derive(Clone, Debug, Default)]
+struct ReplyDate(Arc<Mutex<Option<Timestamp>>>);
+
+impl ReplyDate {
+    fn read(&self) -> Timestamp {
+        let told = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.unwrap_or_else(|| SystemTime::now().into())
+    }
+}
+
+impl Intercept for ReplyDate {
+    fn name(&self) -> &'static str {
+        "ReplyDate"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let told = fence::date(context.response());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = told.map(Timestamp::from_millis);
+        Ok(())
+    }
+}

@@ -1,0 +1,190 @@
+//! Listings side by side: however the keys are cut into shards, each is looked at exactly once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use s3_sim::{Class, Effect, Fault, Sim, Verb};
+use serde_json::Value;
+
+use crate::world::{BACKUP, PRIMARY, World, count, counts};
+
+/// Keys of many forms: counted, deep, hashed, odd, one the beginning of the other.
+fn keys() -> impl Strategy<Value = BTreeSet<String>> {
+    let forms = prop_oneof![
+        (0..400_u32).prop_map(|n| format!("object-{n:012}")),
+        (0..400_u32).prop_map(|n| format!("{:02}/{:02}/{:02}.dat", n / 100, n / 10 % 10, n % 10)),
+        any::<u32>().prop_map(|n| format!("{n:08x}")),
+        "[a-c]{1,6}",
+        "[\u{1}-\u{3}é日😀\u{ffee}\u{10ffff} +%/]{1,4}",
+    ];
+    let of_one_form = (0..5_usize, 30..250_usize).prop_flat_map(|(form, size)| {
+        let form = match form {
+            0 => (0..400_u32).prop_map(|n| format!("object-{n:012}")).boxed(),
+            1 => (0..9_999_u32)
+                .prop_map(|n| format!("{:02}/{:02}.dat", n / 100, n % 100))
+                .boxed(),
+            2 => any::<u32>().prop_map(|n| format!("{n:08x}")).boxed(),
+            3 => "[a-c]{1,6}".boxed(),
+            _ => "[\u{1}-\u{3}é日😀\u{ffee}\u{10ffff} +%/]{1,4}".boxed(),
+        };
+        proptest::collection::btree_set(form, 1..size)
+    });
+    prop_oneof![
+        of_one_form,
+        proptest::collection::btree_set(forms, 1..250_usize)
+    ]
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// How many listings were begun behind a key, not continued by a token.
+fn listings_begun(world: &World, bucket: &str) -> usize {
+    let pages = world.sim.ledger().of(Verb::ListObjectsV2);
+    let begun = pages
+        .iter()
+        .filter(|page| page.bucket == bucket && page.query("start-after").is_some());
+    begun.count()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_cutting_gives_what_one_listing_gives(
+        keys in keys(),
+        orphans in keys(),
+        page in 1..5_usize,
+        stale in any::<u64>(),
+        busy in proptest::option::of(5..12_u64),
+    ) {
+        runtime().block_on(async {
+            let world = World::around(Sim::builder().page_size_max(page).start()).persistent();
+            for key in &keys {
+                world.put(key, "1");
+            }
+            let first = world.backup().await;
+            let found = keys.len() as u64;
+            let changed: Vec<&String> = keys.iter().enumerate()
+                .filter(|(n, _)| stale >> (n % 64) & 1 == 1)
+                .map(|(_, key)| key)
+                .collect();
+            for key in &changed {
+                world.put(key, "2");
+            }
+            for key in orphans.difference(&keys) {
+                world.sim.put(BACKUP, key, "kept");
+            }
+            if let Some(every) = busy {
+                let fault = Fault::on(Verb::ListObjectsV2).every(every);
+                world.sim.fault(fault, Effect::status(503, "SlowDown", "slow down"));
+            }
+            let second = world.backup().await;
+            world.sim.clear_faults();
+            let third = world.backup().await;
+
+            let copied = changed.len() as u64;
+            prop_assert_eq!(counts(&first), [found, found, 0, 0, 0, 0]);
+            prop_assert_eq!(counts(&second), [found, copied, found - copied, 0, 0, 0]);
+            prop_assert_eq!(counts(&third), [found, 0, found, 0, 0, 0]);
+            world.assert_backed_up();
+            Ok(())
+        })?;
+    }
+}
+
+/// A bucket that takes long to list in one chain of pages.
+fn wide_world(objects: u32) -> World {
+    let sim = Sim::builder()
+        .page_size_max(10)
+        .latency(Class::List, Duration::from_millis(10))
+        .start();
+    let world = World::around(sim);
+    for n in 0..objects {
+        world.put(&format!("object-{n:012}"), "1");
+    }
+    world
+}
+
+#[tokio::test]
+async fn a_flat_bucket_is_listed_side_by_side_on_both_sides() {
+    let world = wide_world(5_000);
+    world.backup().await;
+    world.sim.ledger().clear();
+
+    let result = world.backup().await;
+
+    let in_flight = world.sim.ledger().max_in_flight_of(Verb::ListObjectsV2);
+    assert_eq!(counts(&result), [5_000, 0, 5_000, 0, 0, 0]);
+    assert!(in_flight >= 12, "{in_flight} pages at once");
+    assert!(listings_begun(&world, PRIMARY) >= 8);
+    assert!(listings_begun(&world, BACKUP) >= 5);
+}
+
+#[tokio::test]
+async fn cuts_cost_little() {
+    let world = wide_world(20_000);
+
+    let result = world.backup().await;
+
+    // The backup is empty: only the source has pages, 2,000 of them.
+    let listed = count(&result["requests"], "list");
+    assert!((2_001..=2_001 + 60).contains(&listed), "{listed} pages");
+}
+
+#[tokio::test]
+async fn a_small_bucket_is_two_listings() {
+    let world = World::new();
+    for n in 0..1_500 {
+        world.put(&format!("{n:05}"), "1");
+    }
+    world.backup().await;
+
+    let result = world.backup().await;
+
+    assert_eq!(count(&result["requests"], "list"), 4);
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_goes_on_in_all_its_pieces() {
+    let world = wide_world(5_000);
+    world.backup().await;
+    let mut payload = serde_json::json!({});
+    let mut found = 0;
+    let mut most_ranges = 0;
+    for _ in 0..50 {
+        let result = stopped_after(&world, &payload, Duration::from_millis(400)).await;
+        found += count(&result, "objects_found");
+        let cursor = result["cursor"].clone();
+        if cursor.is_null() {
+            break;
+        }
+        most_ranges = most_ranges.max(ranges_left(&world, &cursor));
+        payload = serde_json::json!({"operation": "continue", "cursor": cursor});
+    }
+
+    assert!(most_ranges > 1, "{most_ranges} ranges");
+    assert!((5_000..5_100).contains(&found), "{found} found in all");
+}
+
+/// How many ranges the state that a cursor refers to has left.
+fn ranges_left(world: &World, cursor: &Value) -> usize {
+    let key = cursor["states"][0]["key"].as_str().unwrap();
+    let state = world.sim.current(BACKUP, key).unwrap().content;
+    let state: Value = serde_json::from_slice(&state.read(0, 1_000_000)).unwrap();
+    state["ranges"].as_array().unwrap().len()
+}
+
+async fn stopped_after(world: &World, payload: &Value, time: Duration) -> Value {
+    world.sim.clock().advance(Duration::from_secs(2));
+    let deadline = s3_backup::model::Deadline::within(std::time::Instant::now(), time);
+    let request = s3_backup::request::parse(payload).unwrap();
+    let handler = world.handler();
+    let summary = handler.answer(&request, Some(deadline), |_| {}).await;
+    serde_json::from_str(&summary.unwrap().to_json().unwrap()).unwrap()
+}
