@@ -1,12 +1,13 @@
 //! Incremental, verified S3-to-S3 backups from one small AWS Lambda function.
 //!
 //! The crate is one corridor. Data moves left to right, and a room imports only from rooms to its
-//! left; `tests/architecture.rs` holds it to that. Start reading at [`run`], the spine.
+//! left; `tests/architecture.rs` refuses any other import. Start reading at [`run`], the spine.
+//! `docs/architecture.md` follows one object through it, and `docs/glossary.md` has the words.
 //!
 //! ```text
 //!  JSON / arguments -> request -> Request -> plan -> Plan
 //!    source -> list -> Stream<Object> --.
-//!    backup -> list -> Stream<Object> ---diff -> Stream<Action> -> copy -> Stream<Outcome> -> report -> Report
+//!    backup -> list -> Stream<Object> ---diff -> Stream<Action> -> copy -> Stream<KeyResult> -> report -> Report
 //!    snapshot -> history -> Stream<Row> -'                                      `-> record -> snapshot
 //! ```
 //!

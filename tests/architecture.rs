@@ -1,6 +1,7 @@
 //! The house rules: a room imports only from rooms to its left, pure rooms stay pure, one room names
 //! the SDK, every file says why it exists. Std only, and done in milliseconds.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -253,23 +254,180 @@ fn an_import_to_the_right_is_seen() {
     assert!(place("report") > place("diff"));
 }
 
-#[test]
-fn every_test_that_the_semantics_name_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("docs/semantics.md")).unwrap();
-    let named: Vec<(&str, &str)> = page
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter_map(|code| code.split_once("::"))
-        .collect();
+/// The names that a `use` of this text brings in from its room: `use super::{a::B, C}` has `a` and `C`.
+fn siblings_named(code: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for part in code.split("super::").skip(1) {
+        let mut depth = 0;
+        let mut name = String::new();
+        let mut is_head = true;
+        for letter in part.chars() {
+            match letter {
+                '{' => {
+                    depth += 1;
+                    is_head = is_head && depth == 1;
+                }
+                '}' => depth -= 1,
+                ',' if depth == 1 => is_head = true,
+                _ if letter.is_alphanumeric() || letter == '_' => {
+                    if is_head {
+                        name.push(letter);
+                    }
+                    continue;
+                }
+                _ => {}
+            }
+            if !name.is_empty() {
+                names.push(std::mem::take(&mut name));
+                is_head = letter == ',' && depth == 1;
+            }
+            if depth <= 0 && !names.is_empty() && letter != ':' {
+                break;
+            }
+        }
+    }
+    names
+}
 
-    assert!(named.len() > 15, "{named:?}");
-    for (module, test) in named {
-        let file = root.join("tests/it").join(module).with_extension("rs");
-        let folder = root.join("tests/it").join(module).join("mod.rs");
-        let text = fs::read_to_string(&file).or_else(|_| fs::read_to_string(folder));
-        let is_there = text.is_ok_and(|text| text.contains(&format!("fn {test}(")));
-        assert!(is_there, "{module}::{test}");
+/// What the files of one folder import of each other, by `use super::` and by what its `mod.rs` passes on.
+fn circle_of(files: &[(String, String)], parent: &str) -> Option<Vec<String>> {
+    let mut home: HashMap<&str, &str> = HashMap::new();
+    for (name, _) in files {
+        home.insert(name, name);
+    }
+    for line in parent.split(';') {
+        let Some((_, used)) = line.split_once("use ") else {
+            continue;
+        };
+        let Some((module, items)) = used.split_once("::") else {
+            continue;
+        };
+        let Some((module, _)) = files.iter().find(|(name, _)| name == module.trim()) else {
+            continue;
+        };
+        let items = items.split(|c: char| !c.is_alphanumeric() && c != '_');
+        home.extend(
+            items
+                .filter(|item| !item.is_empty())
+                .map(|item| (item, module.as_str())),
+        );
+    }
+    let edges: HashMap<&str, BTreeSet<&str>> = files
+        .iter()
+        .map(|(name, code)| {
+            let named = siblings_named(code);
+            let named = named
+                .iter()
+                .filter_map(|item| home.get(item.as_str()).copied());
+            (name.as_str(), named.filter(|other| other != name).collect())
+        })
+        .collect();
+    files.iter().find_map(|(start, _)| {
+        let mut way = vec![start.as_str()];
+        let mut seen = BTreeSet::new();
+        returns_to(start, &edges, &mut way, &mut seen)
+            .then(|| way.iter().map(|name| (*name).to_owned()).collect())
+    })
+}
+
+fn returns_to<'a>(
+    start: &str,
+    edges: &HashMap<&'a str, BTreeSet<&'a str>>,
+    way: &mut Vec<&'a str>,
+    seen: &mut BTreeSet<&'a str>,
+) -> bool {
+    let here = way[way.len() - 1];
+    for next in edges.get(here).into_iter().flatten() {
+        if *next == start {
+            return true;
+        }
+        if seen.insert(next) {
+            way.push(next);
+            if returns_to(start, edges, way, seen) {
+                return true;
+            }
+            way.pop();
+        }
+    }
+    false
+}
+
+#[test]
+fn no_files_of_a_room_import_each_other_in_a_circle() {
+    let mut folders: BTreeMap<PathBuf, Vec<(String, String)>> = BTreeMap::new();
+    for source in sources() {
+        let folder = source.path.parent().unwrap().to_owned();
+        let name = source
+            .path
+            .file_stem()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let code: Vec<&str> = source.code().collect();
+        let code = code.join(" ");
+        folders.entry(folder).or_default().push((name, code));
+    }
+    for (folder, mut files) in folders {
+        let Some(at) = files.iter().position(|(name, _)| name == "mod") else {
+            continue;
+        };
+        if folder.ends_with("s3") {
+            // `Bucket` and the calls that are its methods name each other.
+            continue;
+        }
+        let (_, parent) = files.remove(at);
+
+        let circle = circle_of(&files, &parent);
+
+        assert_eq!(circle, None, "{folder:?}");
+    }
+}
+
+#[test]
+fn a_circle_is_seen() {
+    let file = |name: &str, code: &str| (name.to_owned(), code.to_owned());
+    let files = [
+        file("one", "use super::{Two, three::Three}; fn one() {}"),
+        file("two", "use crate::model::Key; use super::three;"),
+        file("three", "use super::one::{One, Other};"),
+    ];
+    let parent = "mod one; mod two; pub use two::{Other, Two}; pub use one::One;";
+
+    let circle = circle_of(&files, parent).unwrap();
+
+    assert_eq!(circle, ["one", "three"]);
+    assert_eq!(circle_of(&files[..2], parent), None);
+}
+
+#[test]
+fn every_test_that_the_pages_name_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (page, least) in [("semantics", 15), ("architecture", 5)] {
+        let text = fs::read_to_string(root.join(format!("docs/{page}.md"))).unwrap();
+        // Outside of drawings.
+        let text: String = text.split("```").step_by(2).collect();
+        let named: Vec<(&str, &str)> = text
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter_map(|code| code.split_once("::"))
+            .filter(|(module, _)| *module != "Bucket")
+            .collect();
+
+        assert!(named.len() > least, "{named:?}");
+        for (module, test) in named {
+            let tests = root.join("tests");
+            let files = [
+                tests.join(module).with_extension("rs"),
+                tests.join("it").join(module).with_extension("rs"),
+                tests.join("it").join(module).join("mod.rs"),
+            ];
+            let is_there = files.iter().any(|file| {
+                let text = fs::read_to_string(file);
+                text.is_ok_and(|text| text.contains(&format!("fn {test}(")))
+            });
+            assert!(is_there, "docs/{page}.md: {module}::{test}");
+        }
     }
 }

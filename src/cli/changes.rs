@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::show;
+use super::terminal;
 use crate::diff::{Change, ChangeCounts, DifferenceKind};
 use crate::model::Timestamp;
 use crate::snapshot::{Index, RowRef};
@@ -101,8 +101,8 @@ pub fn text(change: &Change) -> String {
             difference(before.row(), after.row(), *what),
         ),
     };
-    let key = show::printable(row.key());
-    let size = show::bytes(row.row().size);
+    let key = terminal::printable(row.key());
+    let size = terminal::bytes(row.row().size);
     format!("{verb:<7}  {key} ({fact}{size})\n")
 }
 
@@ -110,11 +110,11 @@ pub fn text(change: &Change) -> String {
 fn difference(before: RowRef<'_>, after: RowRef<'_>, what: DifferenceKind) -> String {
     match what {
         DifferenceKind::Content if before.size == after.size => "content, ".to_owned(),
-        DifferenceKind::Content => format!("content, {} -> ", show::bytes(before.size)),
+        DifferenceKind::Content => format!("content, {} -> ", terminal::bytes(before.size)),
         DifferenceKind::Metadata => "metadata, ".to_owned(),
         DifferenceKind::Class => {
             let classes = format!("{} -> {}", before.storage_class, after.storage_class);
-            format!("class {}, ", show::printable(&classes))
+            format!("class {}, ", terminal::printable(&classes))
         }
         DifferenceKind::Backup => "backup, ".to_owned(),
     }
@@ -213,11 +213,11 @@ impl Totals {
         let counts = &self.counts;
         let mut text = format!("{} added", counts.objects_added);
         if counts.objects_added > 0 {
-            let _ = write!(text, " ({})", show::bytes(counts.bytes_added));
+            let _ = write!(text, " ({})", terminal::bytes(counts.bytes_added));
         }
         let _ = write!(text, ", {} removed", counts.objects_removed);
         if counts.objects_removed > 0 {
-            let _ = write!(text, " ({})", show::bytes(counts.bytes_removed));
+            let _ = write!(text, " ({})", terminal::bytes(counts.bytes_removed));
         }
         let _ = write!(text, ", {} changed", counts.objects_changed);
         let by = &counts.changed_by;

@@ -10,7 +10,7 @@ use futures::TryStreamExt;
 
 use super::changes::{FirstChanges, Line, Totals, text};
 use super::job::{JobArguments, JobDestination};
-use super::{Exit, show};
+use super::{Exit, show, terminal};
 use crate::diff::{Change, ChangeCounts, changes};
 use crate::snapshot::{Index, SnapshotError, SnapshotSelector};
 
@@ -132,7 +132,7 @@ impl ChangePrinter {
                 "{} -> {}, from run {} to {}",
                 to.source, to.destination, from.run_id, to.run_id
             );
-            show::write(&(show::printable(&heading) + "\n"))?;
+            show::write(&(terminal::printable(&heading) + "\n"))?;
             Form::Text
         };
         let tally = ChangeCounts::default();

@@ -8,6 +8,7 @@ mod job;
 mod plan;
 mod runs;
 mod show;
+mod terminal;
 mod verify;
 
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::show::{bytes, printable};
+use super::terminal::{bytes, printable};
 use crate::report::PlanPart;
 
 /// Objects that are shown; the first hundred are in the JSON.

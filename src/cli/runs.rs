@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 use serde::Serialize;
 
 use super::job::{JobArguments, JobDestination};
-use super::{Exit, show};
+use super::{Exit, show, terminal};
 use crate::model::Timestamp;
 use crate::snapshot::{Index, SnapshotError};
 
@@ -202,7 +202,7 @@ fn heading(place: &JobDestination) -> String {
         place.destination,
         place.job.key("snapshots/")
     );
-    show::printable(&text)
+    terminal::printable(&text)
 }
 
 fn row([run, started, objects, bytes, copied, errors, segments]: [&str; 7]) -> String {
@@ -219,10 +219,10 @@ fn titles() -> String {
 
 fn line(run: &Run) -> String {
     row([
-        &show::printable(&run.id),
+        &terminal::printable(&run.id),
         &run.started_at.to_string(),
         &run.objects.to_string(),
-        &show::bytes(run.bytes),
+        &terminal::bytes(run.bytes),
         &run.copied.to_string(),
         &run.errors.to_string(),
         &run.segments.to_string(),
@@ -238,7 +238,7 @@ fn ending(listing: &DestinationRuns) -> String {
         text.push_str("  no snapshot yet: a complete run writes the first one\n");
     }
     if let Some(Problem { message, advice }) = &listing.problem {
-        let message = show::printable(message);
+        let message = terminal::printable(message);
         let place = if listing.is_broken {
             "the history ends here: "
         } else {

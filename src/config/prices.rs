@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::reader::CLASSES;
 use crate::model::StorageClass;
 
 /// The table that counts where none is set.
@@ -54,7 +53,7 @@ impl Prices {
         let requests = Section::new("requests", table.field("requests")?)?;
         requests.only(&["list_per_1000", "head_per_1000"])?;
         let rows = Section::new("classes", table.field("classes")?)?;
-        for class in CLASSES {
+        for class in StorageClass::OF_COPIES {
             rows.field(class)?;
         }
         let classes = rows.fields.iter().map(|(name, row)| {
@@ -185,7 +184,7 @@ mod tests {
     fn the_table_that_is_compiled_in_prices_every_class_of_copies() {
         let prices = Prices::parse(DEFAULT).unwrap();
 
-        for class in CLASSES {
+        for class in StorageClass::OF_COPIES {
             assert!(
                 prices.of(&StorageClass::new(Some(class))).is_some(),
                 "{class}"

@@ -14,17 +14,6 @@ use super::{
 };
 use crate::model::{Glob, Key, Location, Placement, Prefix, StorageClass, Tags};
 
-/// Classes a copy can be written to. `REDUCED_REDUNDANCY` is not worth a backup's trust.
-pub(super) const CLASSES: [&str; 7] = [
-    "STANDARD",
-    "STANDARD_IA",
-    "ONEZONE_IA",
-    "INTELLIGENT_TIERING",
-    "GLACIER_IR",
-    "GLACIER",
-    "DEEP_ARCHIVE",
-];
-
 /// Copies in flight, at most. Lambda allows 1,024 file descriptors, and each copy holds a connection.
 const MOST_IN_FLIGHT: usize = 900;
 /// Copies in flight without a setting, at most: at 30 ms a copy this is twice the 3,500 copies a
@@ -340,10 +329,10 @@ impl Reader {
     }
 
     fn storage_class(&mut self) -> ClassRule {
-        let allowed = format!("{}, source", CLASSES.join(", "));
+        let allowed = format!("{}, source", StorageClass::OF_COPIES.join(", "));
         let parse = |name: &str| match name {
             "source" => Some(ClassRule::Source),
-            _ => CLASSES
+            _ => StorageClass::OF_COPIES
                 .contains(&name)
                 .then(|| ClassRule::Fixed(StorageClass::new(Some(name)))),
         };

@@ -80,6 +80,17 @@ const USUAL_CLASSES: [&str; 8] = [
 ];
 
 impl StorageClass {
+    /// Classes a copy can be written to. `REDUCED_REDUNDANCY` is not worth a backup's trust.
+    pub const OF_COPIES: [&str; 7] = [
+        "STANDARD",
+        "STANDARD_IA",
+        "ONEZONE_IA",
+        "INTELLIGENT_TIERING",
+        "GLACIER_IR",
+        "GLACIER",
+        "DEEP_ARCHIVE",
+    ];
+
     /// The class of that name, or `STANDARD`, which S3 leaves unsaid in some replies.
     pub fn new(name: Option<&str>) -> Self {
         let name = name.unwrap_or(USUAL_CLASSES[0]);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::ending::Status;
+use super::request_counts::RequestCounts;
 use super::verified::{VerifiedBlock, VerifiedCounts};
 use super::{
     ContinuedRun, Deletions, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals, Warning,
@@ -76,13 +77,6 @@ pub(super) struct FailureRow {
     message: String,
     advice: String,
     request_id: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct RequestCounts {
-    pub list: u64,
-    pub copy: u64,
-    pub head: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -245,13 +239,6 @@ impl Summary {
         let verified = self.verified.as_ref().map(VerifiedBlock::fact);
         facts.extend(verified.map(|verified| ("verified", verified)));
         facts
-    }
-}
-
-impl From<Requests> for RequestCounts {
-    fn from(requests: Requests) -> Self {
-        let Requests { list, copy, head } = requests;
-        Self { list, copy, head }
     }
 }
 

@@ -11,6 +11,7 @@ mod hint;
 mod json;
 mod plan;
 mod price;
+mod request_counts;
 mod storage;
 mod verified;
 mod warning;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::json::RequestCounts;
 use super::price::{Rates, rounded};
+use super::request_counts::RequestCounts;
 use super::storage::{ClassRow, Storage};
 use crate::config::Prices;
 use crate::copy::{Forecast, PlannedCopy};

@@ -5,18 +5,16 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::future;
-use futures::stream::{self, BoxStream};
 use tokio::time::timeout;
 
+use super::destination_failure::DestinationFailure;
 use super::opening::{StartError, open_destination};
-use crate::copy::{CopyResult, Failure, KeyResult, Outcome};
-use crate::lease::{Leases, Refusal};
-use crate::model::KeyCounts;
+use crate::copy::Failure;
+use crate::lease::Leases;
 use crate::plan::{DestinationPlan, Intent, Plan};
 use crate::report::Report;
-use crate::s3::{Bucket, RunConnections, S3Error};
+use crate::s3::{Bucket, RunConnections};
 
 /// How long asking a server may take.
 const TO_ASK: Duration = Duration::from_secs(5);
@@ -45,56 +43,6 @@ impl DestinationRun {
                 () = refused => {}
             }
         }
-    }
-}
-
-/// Why the run cannot use a destination.
-#[derive(Clone, Debug)]
-pub(super) struct DestinationFailure {
-    /// Whether another run is under way there: then it can be used later.
-    is_held: bool,
-    failure: Failure,
-}
-
-impl From<Failure> for DestinationFailure {
-    fn from(failure: Failure) -> Self {
-        Self {
-            is_held: false,
-            failure,
-        }
-    }
-}
-
-impl From<S3Error> for DestinationFailure {
-    fn from(error: S3Error) -> Self {
-        Failure::from(error).into()
-    }
-}
-
-impl From<Refusal> for DestinationFailure {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Held(failure) => Self {
-                is_held: true,
-                failure,
-            },
-            Refusal::S3(error) => error.into(),
-        }
-    }
-}
-
-impl DestinationFailure {
-    /// One error, for what nobody saw.
-    pub fn outcomes((number, unusable): (usize, Self)) -> (usize, BoxStream<'static, KeyResult>) {
-        let done = KeyResult {
-            shard: 0,
-            sequence: 0,
-            key: None,
-            result: CopyResult::from(Outcome::ListingFailed(unusable.failure)),
-            forecast: None,
-            counted: KeyCounts::default(),
-        };
-        (number, stream::iter([done]).boxed())
     }
 }
 

@@ -11,7 +11,8 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
 
 use super::comparison::Comparison;
-use super::destination::{DestinationFailure, DestinationRun, Destinations};
+use super::destination::{DestinationRun, Destinations};
+use super::destination_failure::DestinationFailure;
 use super::progress::{DestinationProgress, RunProgress, log_outcome};
 use crate::copy::{Batch, CopyResult, KeyResult, Outcome};
 use crate::deletions::{self, Decision, Hold, Marker};
@@ -23,18 +24,6 @@ use crate::plan::{Intent, Plan, Stage};
 use crate::report::{Deletions, Report};
 use crate::resume::{Progress, Remainder};
 use crate::s3::Bucket;
-
-/// Keys that are kept in mind for each destination: a megabyte at most, and enough for all but a few
-/// nights.
-const MOST_KEPT: usize = 1000;
-
-/// Keeps a key in mind, if it is among the first ones.
-pub(super) fn remember(gone: &mut BTreeSet<Key>, key: &Key) {
-    gone.insert(key.clone());
-    if gone.len() > MOST_KEPT {
-        gone.pop_last();
-    }
-}
 
 /// Ends a run whose copies are made: its snapshots are closed, and what is gone is marked, if that is
 /// wanted and may be. Marking does not change a snapshot, which describes what the source has.

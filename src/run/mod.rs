@@ -7,6 +7,7 @@
 mod comparison;
 mod continuation;
 mod destination;
+mod destination_failure;
 mod marking;
 mod nothing;
 mod opening;
@@ -20,7 +21,8 @@ pub use opening::StartError;
 
 use comparison::{Comparison, ListingError};
 use continuation::Continuation;
-use destination::{DestinationFailure, DestinationRun, Destinations};
+use destination::{DestinationRun, Destinations};
+use destination_failure::DestinationFailure;
 use opening::open_source;
 use progress::{RunProgress, log_outcome};
 

@@ -1,6 +1,6 @@
 //! What a run needs before it begins: buckets that can be read and trusted, or why it cannot start.
 
-use super::destination::DestinationFailure;
+use super::destination_failure::DestinationFailure;
 use crate::config::Destination;
 use crate::copy::Failure;
 use crate::model::BucketName;

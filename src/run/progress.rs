@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use futures::stream::BoxStream;
 use futures::{StreamExt, future, stream};
 
-use super::marking;
 use crate::copy::{KeyResult, Outcome};
 use crate::history::History;
 use crate::list::Shards;
@@ -14,6 +13,10 @@ use crate::plan::{DestinationPlan, Plan};
 use crate::record::{CloseInput, Counts, RecordResult, SnapshotRecorder, StateStore};
 use crate::report::Report;
 use crate::resume::{self, Progress, Remainder};
+
+/// Keys that are kept in mind for each destination: a megabyte at most, and enough for all but a few
+/// nights.
+const MOST_KEPT: usize = 1000;
 
 /// How far a run has come with all destinations.
 pub(super) struct RunProgress {
@@ -128,7 +131,7 @@ impl RunProgress {
                 log_outcome(&outcome);
                 let destination_progress = &mut run_progress.by_destination[number];
                 if let (true, Outcome::SourceDeleted, Some(key)) = (marks, &outcome, &done.key) {
-                    marking::remember(&mut destination_progress.gone, key);
+                    remember(&mut destination_progress.gone, key);
                 }
                 let progress = &mut destination_progress.progress;
                 progress.pass(done.shard, done.key, &outcome, done.counted);
@@ -183,6 +186,14 @@ impl RunProgress {
                 .iter()
                 .map(|destination_progress| &destination_progress.progress),
         )
+    }
+}
+
+/// Keeps a key in mind, if it is among the first ones.
+fn remember(gone: &mut BTreeSet<Key>, key: &Key) {
+    gone.insert(key.clone());
+    if gone.len() > MOST_KEPT {
+        gone.pop_last();
     }
 }
 
