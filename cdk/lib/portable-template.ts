@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { newApp } from './app.ts';
 import { PortableStack } from './portable-stack.ts';
 
-export const PORTABLE_TEMPLATE_FILE = new URL('../../cloudformation/s3-backup.template.json', import.meta.url);
+export const PORTABLE_TEMPLATE_FILE = new URL('../cloudformation/s3-backup.template.json', import.meta.url);
 
 /** The text of the template; the same text for the same sources. */
 export function portableTemplate(): string {

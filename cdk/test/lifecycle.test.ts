@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { DEFAULT_MINIMUM_OBJECT_SIZE, LIFECYCLE_POLICY_FILE, lifecycleConfiguration } from '../lib/lifecycle.ts';
 
 const policy = JSON.parse(readFileSync(LIFECYCLE_POLICY_FILE, 'utf8'));
-const template = JSON.parse(readFileSync(new URL('../../cloudformation/s3-backup.template.json', import.meta.url), 'utf8'));
+const template = JSON.parse(readFileSync(new URL('../cloudformation/s3-backup.template.json', import.meta.url), 'utf8'));
 
 /** All values that the rules of the policy have under a name, next to the filter of their rule. */
 function all(name: string): any[] {

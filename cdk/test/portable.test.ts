@@ -22,7 +22,7 @@ function ifGiven(parameter: string): any {
 test('the committed template is the one that the sources make', () => {
   assert.ok(
     readFileSync(PORTABLE_TEMPLATE_FILE, 'utf8') === text,
-    'cloudformation/s3-backup.template.json is out of date: run "npm run template" in cdk and commit the result',
+    'cdk/cloudformation/s3-backup.template.json is out of date: run "npm run template" in cdk and commit the result',
   );
 });
 

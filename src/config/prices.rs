@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::model::StorageClass;
 
 /// The table that counts where none is set.
-pub(super) const DEFAULT: &str = include_str!("../../prices.json");
+pub(super) const DEFAULT: &str = include_str!("prices.json");
 
 /// What S3 charges, in US dollars.
 #[derive(Clone, Debug, PartialEq)]

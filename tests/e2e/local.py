@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE = ROOT / "cloudformation" / "s3-backup.template.json"
+TEMPLATE = ROOT / "cdk" / "cloudformation" / "s3-backup.template.json"
 PACKAGE = ROOT / "dist" / "bootstrap.zip"
 # Below it the program keeps its own objects in a backup bucket.
 STATE = ".s3-backup/"

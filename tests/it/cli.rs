@@ -158,7 +158,7 @@ fn a_plan_counts_with_the_price_table_of_a_file() {
         std::fs::write(&path, table).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let dear = include_str!("../../prices.json").replace("0.005", "5");
+    let dear = include_str!("../../src/config/prices.json").replace("0.005", "5");
     let refused = [
         (
             file("empty", ""),

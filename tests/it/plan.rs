@@ -296,7 +296,7 @@ async fn a_plan_that_is_stopped_is_continued_as_a_plan() {
 
 #[tokio::test]
 async fn a_users_own_prices_count_for_plans_and_runs() {
-    let table = include_str!("../../prices.json");
+    let table = include_str!("../../src/config/prices.json");
     let own = table
         .replace("2026-07-01", "2027-01-31")
         .replace("us-east-1", "eu-central-1")
@@ -315,7 +315,7 @@ async fn a_users_own_prices_count_for_plans_and_runs() {
 
 #[tokio::test]
 async fn a_malformed_price_table_is_refused_by_its_field_before_anything_is_sent() {
-    let table = include_str!("../../prices.json").replace("0.0036", "\"cheap\"");
+    let table = include_str!("../../src/config/prices.json").replace("0.0036", "\"cheap\"");
     let world = World::new().with("BACKUP_PRICES", &table);
 
     let error = world.invoke(json!({})).await.unwrap_err();

@@ -90,7 +90,8 @@ async fn mark(world: World) -> World {
 
 /// What the template grants on buckets and keys.
 fn granted(deletions: Deletions) -> Permissions {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("cloudformation/s3-backup.template.json");
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("cdk/cloudformation/s3-backup.template.json");
     let template: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let mut granted = Permissions::new();
     for (name, resource) in template["Resources"].as_object().unwrap() {
