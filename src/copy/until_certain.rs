@@ -18,12 +18,18 @@ use crate::snapshot::{NextRow, Row};
 /// answer is lost again.
 const ROUNDS: u32 = 4;
 
+/// So many refusals in a row because of a change that nobody can see prove that the server does not know what
+/// it says.
+const WRONG_REFUSALS: u32 = 2;
+
 /// Both sides, as they were seen last.
 struct BothSides {
     object: Object,
     backup: Option<Object>,
     /// Whether a copy was sent whose answer was lost.
     in_doubt: bool,
+    /// How often in a row the copy was refused because of a change although both were as they are here.
+    wrong_refusals: u32,
 }
 
 /// What is known after a round.
@@ -40,6 +46,7 @@ impl Copier {
             object: listed.clone(),
             backup,
             in_doubt: false,
+            wrong_refusals: 0,
         };
         let mut round = 1;
         loop {
@@ -115,9 +122,19 @@ impl Copier {
                 }
             }
             backup => {
+                let backup = backup.map(|now| now.object);
+                let wrong_refusals = if is_wrong_refusal(&error, &seen, &object, backup.as_ref()) {
+                    seen.wrong_refusals + 1
+                } else {
+                    0
+                };
+                if wrong_refusals == WRONG_REFUSALS {
+                    self.destination.conditions_are_never_met();
+                }
                 let now = BothSides {
                     object,
-                    backup: backup.map(|now| now.object),
+                    backup,
+                    wrong_refusals,
                     ..seen
                 };
                 Round::Again(now, error)
@@ -151,6 +168,7 @@ impl Copier {
                     object,
                     backup: now.map(|now| now.object),
                     in_doubt: true,
+                    wrong_refusals: 0,
                 };
                 Round::Again(now, error)
             }
@@ -178,6 +196,23 @@ impl Copier {
             row: Some(NextRow::New(Box::new(row))),
         }
     }
+}
+
+/// Whether S3 refused a copy because of a change although both sides still are what it was bound to.
+fn is_wrong_refusal(
+    error: &S3Error,
+    seen: &BothSides,
+    object: &Object,
+    backup: Option<&Object>,
+) -> bool {
+    let is_of_a_write = matches!(
+        error.operation,
+        Operation::CopyObject | Operation::CompleteMultipartUpload
+    );
+    is_of_a_write
+        && error.cause == Cause::ChangedMeanwhile
+        && seen.object.etag == object.etag
+        && seen.backup.as_ref().map(|seen| &seen.etag) == backup.map(|now| &now.etag)
 }
 
 /// The backup has become current while the object was to be copied.

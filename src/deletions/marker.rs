@@ -15,6 +15,9 @@ use crate::s3::{Bucket, Cause, Operation, S3Error};
 
 /// Rounds of looking and marking, where the backup is another one each time.
 const ROUNDS: u32 = 4;
+/// So many refusals in a row of a backup that is the one asked for prove that the server does not know what it
+/// says.
+const WRONG_REFUSALS: u32 = 2;
 
 /// Marks what is gone, for one destination.
 #[derive(Clone, Debug)]
@@ -127,6 +130,7 @@ impl Marker {
         mut versions_are_kept: bool,
     ) -> Outcome {
         let mut round = 1;
+        let mut wrong_refusals = 0;
         loop {
             if !versions_are_kept {
                 match self.destination.still_keeps_versions().await {
@@ -144,10 +148,16 @@ impl Marker {
                 Cause::ChangedMeanwhile | Cause::Missing if round < ROUNDS => {}
                 _ => return stopped_by(error),
             }
-            backup = match self.look(key).await {
+            let now = match self.look(key).await {
                 BackupLook::Gone(backup) => backup,
                 BackupLook::Done(outcome) => return outcome,
             };
+            let is_wrong = error.cause == Cause::ChangedMeanwhile && now.etag == backup.etag;
+            wrong_refusals = if is_wrong { wrong_refusals + 1 } else { 0 };
+            if wrong_refusals == WRONG_REFUSALS {
+                self.destination.conditions_are_never_met();
+            }
+            backup = now;
             versions_are_kept = false;
             round += 1;
         }

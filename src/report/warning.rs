@@ -32,6 +32,8 @@ pub enum WarningCode {
     NothingAdmitted,
     /// The server does not obey conditions on what a copy replaces.
     NoTargetConditions,
+    /// The server does not obey conditions on the lease, so that it may not keep other runs out.
+    LeaseBestEffort,
 }
 
 impl WarningCode {
@@ -39,7 +41,7 @@ impl WarningCode {
     pub fn is_told_in_message(self) -> bool {
         match self {
             Self::NothingFound | Self::NothingAdmitted => true,
-            Self::NoTargetConditions => false,
+            Self::NoTargetConditions | Self::LeaseBestEffort => false,
         }
     }
 }

@@ -112,11 +112,11 @@ pub async fn run(
     let stops = leases.release().await;
     let ended = ended.unwrap_or_else(|panic| resume_unwind(panic));
     let was_interrupted = connections.limit().is_interrupted();
-    let warning = server.and_then(|server| opening::server_warning(plan, &server));
+    let warnings = server.map(|server| opening::server_warnings(plan, &server));
     ended.map(|ended| {
         let report = ended.report.interrupted(was_interrupted);
         let ended = RunResult {
-            report: warning.into_iter().fold(report, Report::warning),
+            report: warnings.into_iter().flatten().fold(report, Report::warning),
             ..ended
         };
         stops.into_iter().fold(ended, RunResult::stopped)

@@ -134,26 +134,51 @@ fn unsafe_destination(
     })
 }
 
-/// What was found out about the server of a destination; none if it obeys.
-pub(super) fn server_warning(plan: &Plan, destination: &Bucket) -> Option<Warning> {
-    let seen = match destination.obedience() {
-        _ if plan.intent != Intent::Copy => return None,
-        ConditionSupport::Obeys => return None,
-        ConditionSupport::Ignores => {
-            "ignores conditions on the target of a copy (If-Match, If-None-Match)"
-        }
-        ConditionSupport::Refuses => {
-            "refuses conditions on the target of a copy (If-Match, If-None-Match), which are left out"
-        }
-    };
-    Some(Warning {
-        code: WarningCode::NoTargetConditions,
-        bucket: None,
-        objects: 0,
-        message: format!(
-            "the server of bucket {} {seen}: a run that was suspended may put an older copy on top of \
-             a newer one, of which both are kept; do not let two runs overlap",
-            destination.name()
-        ),
-    })
+/// What was found out about the server of a destination; nothing if it obeys.
+pub(super) fn server_warnings(plan: &Plan, destination: &Bucket) -> Vec<Warning> {
+    if plan.intent != Intent::Copy {
+        return Vec::new();
+    }
+    let name = destination.name();
+    let copies = disobedience(destination.conditions_on_copies(), "the target of a copy").map(|seen| {
+        (
+            WarningCode::NoTargetConditions,
+            format!(
+                "the server of bucket {name} {seen}: a run that was suspended may put an older copy on top of \
+                 a newer one, of which both are kept; do not let two runs overlap"
+            ),
+        )
+    });
+    let lease = disobedience(destination.conditions_on_own_objects(), "PutObject").map(|seen| {
+        (
+            WarningCode::LeaseBestEffort,
+            format!(
+                "lease: best effort, because the server of bucket {name} {seen}: two runs that begin in the \
+                 same second may both go on until one renews its lease, and copy twice; no backup is lost; \
+                 let runs begin at different times"
+            ),
+        )
+    });
+    let found = copies.into_iter().chain(lease);
+    found
+        .map(|(code, message)| Warning {
+            code,
+            bucket: None,
+            objects: 0,
+            message,
+        })
+        .collect()
+}
+
+/// What a server makes of conditions on something; none if it obeys them.
+fn disobedience(support: ConditionSupport, on: &str) -> Option<String> {
+    let conditions = format!("conditions on {on} (If-Match, If-None-Match)");
+    match support {
+        ConditionSupport::Obeys => None,
+        ConditionSupport::Ignores => Some(format!("ignores {conditions}")),
+        ConditionSupport::Refuses => Some(format!("refuses {conditions}, which are left out")),
+        ConditionSupport::NeverMet => Some(format!(
+            "answers 412 to {conditions} although they hold, so they are left out"
+        )),
+    }
 }

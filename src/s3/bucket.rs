@@ -10,19 +10,14 @@ use tokio::time::sleep;
 
 use super::client::{Clients, Connections, RunConnections};
 use super::concurrency::ConcurrencyLimits;
-use super::condition::{ConditionSupport, Server};
+use super::condition::Server;
 use super::credentials::RenewedCredentials;
 use super::error::{Cause, Operation, S3Error};
 use super::fence::{Fence, Stop};
-use super::head::CurrentVersion;
 use super::reason::{self, Reason};
 use super::time_limit::TimeLimit;
-use super::write::CopyReply;
 use crate::config::AccountId;
-use crate::model::{BucketName, Key, Phase, VersionId};
-
-/// The version id of what was written while a bucket kept no versions.
-pub(super) const NO_VERSION: &str = "null";
+use crate::model::{BucketName, Phase};
 
 /// A bucket is asked for at home, where it is, and once more when a refusal has passed.
 const MOST_ASKED: u32 = 3;
@@ -40,7 +35,7 @@ pub struct Bucket {
     pub(super) fence: Fence,
     pub(super) server: Server,
     /// Whether each write has to make a version.
-    keeps_versions: bool,
+    pub(super) keeps_versions: bool,
 }
 
 /// Whether a bucket keeps versions.
@@ -240,11 +235,6 @@ impl Bucket {
         &self.fence
     }
 
-    /// What was found out of its server: whether it obeys conditions on the target of a write.
-    pub fn obedience(&self) -> ConditionSupport {
-        self.server.obedience()
-    }
-
     /// Waits until a write may be sent.
     pub(super) async fn admit_write(&self, operation: Operation) -> Result<(), S3Error> {
         match self.limit.bound(self.fence.admit()).await {
@@ -260,41 +250,6 @@ impl Bucket {
             }
             None => Err(out_of_time(operation, &self.name)),
         }
-    }
-
-    /// The version that a write has made; none in a bucket of which it is known that it keeps none. Else
-    /// the bucket keeps no versions any more, and nothing more is written to it.
-    pub(super) fn version_of_write(
-        &self,
-        operation: Operation,
-        told: Option<&str>,
-    ) -> Result<Option<VersionId>, S3Error> {
-        match told {
-            Some(id) if id != NO_VERSION => Ok(Some(VersionId::new(id))),
-            Some(_) | None if !self.keeps_versions => Ok(None),
-            Some(_) | None => {
-                self.fence.close(Stop::NotVersioned);
-                Err(S3Error::not_versioned(operation, &self.name))
-            }
-        }
-    }
-
-    /// What a write has made whose answer was lost, as it was found.
-    ///
-    /// # Errors
-    /// When it was made without a version: then nothing more is written to the bucket.
-    pub fn found(&self, operation: Operation, now: CurrentVersion) -> Result<CopyReply, S3Error> {
-        let id = now.id.as_ref().map(VersionId::as_str);
-        let version = self.version_of_write(operation, id)?;
-        Ok(CopyReply {
-            modified: Some(now.object.last_modified),
-            ..CopyReply::of(now.object.etag, version)
-        })
-    }
-
-    /// The error of an object that was written without a version.
-    pub fn not_versioned(&self, key: &Key) -> S3Error {
-        S3Error::not_versioned(Operation::PutObject, &self.name).about(key)
     }
 
     /// Whether the bucket still keeps versions. If not, nothing more is written to it.

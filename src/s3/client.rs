@@ -151,10 +151,10 @@ impl Connections {
             budget: DescriptorBudget::raised(),
             ..Self::new(base, CallLimits::default())
         };
-        if connections.endpoint.url.is_some() {
-            connections.to_unknown_server()
-        } else {
+        if connections.endpoint.is_aws() {
             connections
+        } else {
+            connections.to_unknown_server()
         }
     }
 

@@ -1,15 +1,18 @@
 //! Conditions on what a write replaces, and what the server makes of them.
 //!
 //! They are what S3 has in the place of fencing tokens: a write is bound to what was seen at its target.
-//! Not every server that speaks S3 knows them for copies, completions and markers. One that refuses them
-//! is written to without; one that takes no notice cannot be told from one that obeys until it is asked
-//! for a copy whose condition cannot hold: see docs/decisions/0011-target-conditions.md.
+//! Not every server that speaks S3 obeys them. One that refuses them, or answers 412 where they hold, is
+//! written to without; one that takes no notice cannot be told from one that obeys until it is asked for a
+//! copy whose condition cannot hold: see docs/decisions/0011-target-conditions.md.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use aws_sdk_s3::primitives::ByteStream;
+
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
+use super::version::SilentWrites;
 use crate::model::{ETag, Key, Object};
 
 /// What must hold for an object to be written.
@@ -32,6 +35,15 @@ impl Condition {
         }
     }
 
+    /// Whether it holds for what is there.
+    pub(super) fn holds(&self, there: Option<&ETag>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Create => there.is_none(),
+            Self::Replace(etag) => there == Some(etag),
+        }
+    }
+
     /// The values of `If-None-Match` and `If-Match`.
     pub(super) fn headers(&self) -> (Option<String>, Option<String>) {
         match self {
@@ -42,71 +54,121 @@ impl Condition {
     }
 }
 
-/// What a server makes of conditions on the target of a copy, a completion or a marker.
+/// What a server makes of conditions on what a write replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConditionSupport {
     /// It obeys them, as far as anybody knows.
     Obeys,
     /// It takes no notice of them.
     Ignores,
-    /// It answers 501, and they are not sent any more.
+    /// It refuses requests that carry them, and they are not sent any more.
     Refuses,
+    /// It answers 412 where they hold, and they are not sent any more.
+    NeverMet,
 }
 
-/// What was found out about the server. Its clones share it.
+/// What was found out about the conditions of one kind of write. Its clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Server {
-    obedience: Arc<AtomicU8>,
-    /// Whether it has to be asked.
-    is_unknown: Arc<AtomicBool>,
-}
+pub(super) struct SupportCell(Arc<AtomicU8>);
 
-impl Server {
-    const IGNORES: u8 = 1;
-    const REFUSES: u8 = 2;
-
-    pub fn obedience(&self) -> ConditionSupport {
-        match self.obedience.load(Ordering::Relaxed) {
-            Self::IGNORES => ConditionSupport::Ignores,
-            Self::REFUSES => ConditionSupport::Refuses,
+impl SupportCell {
+    pub fn read(&self) -> ConditionSupport {
+        match self.0.load(Ordering::Relaxed) {
+            1 => ConditionSupport::Ignores,
+            2 => ConditionSupport::Refuses,
+            3 => ConditionSupport::NeverMet,
             _ => ConditionSupport::Obeys,
         }
     }
 
-    /// Has it asked once.
-    pub fn is_to_be_asked(&self) {
-        self.is_unknown.store(true, Ordering::Relaxed);
+    pub fn learn(&self, support: ConditionSupport) {
+        let number = match support {
+            ConditionSupport::Obeys => 0,
+            ConditionSupport::Ignores => 1,
+            ConditionSupport::Refuses => 2,
+            ConditionSupport::NeverMet => 3,
+        };
+        self.0.store(number, Ordering::Relaxed);
     }
 
     /// A write was sent again without its condition, and came to this.
     pub fn refused<T>(&self, again: &Result<T, S3Error>) {
-        if !matches!(again, Err(error) if error.cause == Cause::NotSupported) {
-            self.obedience.store(Self::REFUSES, Ordering::Relaxed);
+        if !matches!(again, Err(error) if refuses_conditions(error)) {
+            self.learn(ConditionSupport::Refuses);
         }
     }
 
     /// The condition, if it may be sent.
     pub fn usable<'a>(&self, condition: &'a Condition) -> &'a Condition {
-        match self.obedience() {
-            ConditionSupport::Refuses => &Condition::Always,
+        match self.read() {
+            ConditionSupport::Refuses | ConditionSupport::NeverMet => &Condition::Always,
             ConditionSupport::Obeys | ConditionSupport::Ignores => condition,
         }
     }
 }
 
+/// What was found out about the server. Its clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Server {
+    /// Of copies, completions and markers.
+    pub copies: SupportCell,
+    /// Of the program's own objects, the lease first of all.
+    pub own_objects: SupportCell,
+    /// Writes whose replies name no version.
+    pub silent_writes: SilentWrites,
+    /// Whether it has to be asked.
+    is_unknown: Arc<AtomicBool>,
+}
+
+impl Server {
+    /// Has it asked once.
+    pub fn is_to_be_asked(&self) {
+        self.is_unknown.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Whether a write failed because of its condition, whatever that says. Without it, it may succeed.
 pub(super) fn is_refused<T>(sent: &Result<T, S3Error>, condition: &Condition) -> bool {
-    let unsupported = matches!(sent, Err(error) if error.cause == Cause::NotSupported);
-    unsupported && *condition != Condition::Always
+    *condition != Condition::Always && matches!(sent, Err(error) if refuses_conditions(error))
+}
+
+/// 501 of most servers; others call the header invalid.
+fn refuses_conditions(error: &S3Error) -> bool {
+    let names_one = |message: &String| {
+        let message = message.to_ascii_lowercase();
+        message.contains("if-match") || message.contains("if-none-match")
+    };
+    match error.cause {
+        Cause::NotSupported => true,
+        Cause::Rejected => error.reply.message.as_ref().is_some_and(names_one),
+        _ => false,
+    }
 }
 
 /// No object has it: what is bound to it is the question to a server, and no copy of a run.
 pub(super) const NO_ETAG: &str = "\"00000000000000000000000000000000\"";
 
 impl Bucket {
-    /// Asks a server of which it is not known whether it obeys conditions on the target of a copy, once for
-    /// all buckets of it: for a copy of one of the program's own objects to a key of its own, whose
-    /// condition cannot hold. A server that obeys writes nothing.
+    /// What was found out of its server: whether it obeys conditions on the target of a copy.
+    pub fn conditions_on_copies(&self) -> ConditionSupport {
+        self.server.copies.read()
+    }
+
+    /// What was found out of its server: whether it obeys conditions on the program's own objects, without
+    /// which a lease is not certain to exclude others.
+    pub fn conditions_on_own_objects(&self) -> ConditionSupport {
+        self.server.own_objects.read()
+    }
+
+    /// The server has answered 412 to writes whose conditions held.
+    pub fn conditions_are_never_met(&self) {
+        self.server.copies.learn(ConditionSupport::NeverMet);
+    }
+
+    /// Asks a server of which it is not known whether it obeys conditions, once for all buckets of it: for
+    /// a copy of one of the program's own objects to a key of its own, whose condition cannot hold. A server
+    /// that obeys writes nothing and is asked no more. Another one is asked what it makes of the conditions
+    /// of small objects, too.
     pub async fn probe_conditions(&self, own: &Key, target: &Key) {
         if !self.server.is_unknown.swap(false, Ordering::Relaxed) {
             return;
@@ -120,11 +182,56 @@ impl Bucket {
             .copy_source(own.copy_source(self.name.as_str(), None))
             .if_match(NO_ETAG)
             .set_expected_bucket_owner(self.owner.clone());
-        let found = match self.send(Operation::CopyObject, call.send()).await {
-            Ok(_) => Server::IGNORES,
-            Err(error) if error.cause == Cause::NotSupported => Server::REFUSES,
+        let copied = match self.send(Operation::CopyObject, call.send()).await {
+            Ok(reply) => {
+                self.server.copies.learn(ConditionSupport::Ignores);
+                reply
+                    .copy_object_result()
+                    .and_then(|result| result.e_tag().map(ETag::new))
+            }
+            Err(error) if refuses_conditions(&error) => {
+                self.server.copies.learn(ConditionSupport::Refuses);
+                None
+            }
             Err(_) => return,
         };
-        self.server.obedience.store(found, Ordering::Relaxed);
+        if let Some(found) = self.probe_own_objects(target, copied).await {
+            self.server.own_objects.learn(found);
+        }
+    }
+
+    /// A condition that holds and one that cannot.
+    async fn probe_own_objects(
+        &self,
+        target: &Key,
+        there: Option<ETag>,
+    ) -> Option<ConditionSupport> {
+        if let Some(etag) = there {
+            match self.put_probe(target, &etag.quoted()).await {
+                Err(error) if error.cause == Cause::ChangedMeanwhile => {
+                    return Some(ConditionSupport::NeverMet);
+                }
+                Err(error) if refuses_conditions(&error) => return Some(ConditionSupport::Refuses),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        match self.put_probe(target, NO_ETAG).await {
+            Ok(()) => Some(ConditionSupport::Ignores),
+            Err(error) if refuses_conditions(&error) => Some(ConditionSupport::Refuses),
+            Err(_) => None,
+        }
+    }
+
+    async fn put_probe(&self, target: &Key, etag: &str) -> Result<(), S3Error> {
+        let call = self
+            .clients
+            .unrepeatable
+            .put_object()
+            .bucket(self.name.as_str())
+            .key(target.as_str())
+            .if_match(etag)
+            .set_expected_bucket_owner(self.owner.clone())
+            .body(ByteStream::from_static(b"{}\n"));
+        self.send(Operation::PutObject, call.send()).await.map(drop)
     }
 }

@@ -52,13 +52,13 @@ impl Bucket {
     }
 
     async fn delete(&self, key: &Key, condition: &Condition) -> Result<(), S3Error> {
-        let condition = self.server.usable(condition);
+        let condition = self.server.copies.usable(condition);
         let sent = self.send_delete(key, condition).await;
         if !is_refused(&sent, condition) {
             return sent;
         }
         let again = self.send_delete(key, &Condition::Always).await;
-        self.server.refused(&again);
+        self.server.copies.refused(&again);
         again
     }
 
@@ -82,7 +82,8 @@ impl Bucket {
             .send(operation, call.send())
             .await
             .map_err(|error| error.about(key))?;
-        self.version_of_write(operation, reply.version_id())
+        self.version_of_write(operation, key, reply.version_id())
+            .await
             .map_err(|error| error.about(key))?;
         if reply.delete_marker() == Some(true) {
             return Ok(());

@@ -28,7 +28,26 @@ impl Endpoint {
         let url = url.map(with_slash);
         Self { url, path_style }
     }
+
+    /// Whether it is AWS's own, named or not: a region's, or one of a private network.
+    pub fn is_aws(&self) -> bool {
+        let Some(url) = &self.url else {
+            return true;
+        };
+        let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        let host = host.split(['/', ':', '?']).next().unwrap_or_default();
+        let host = host.to_ascii_lowercase();
+        AWS_DOMAINS.iter().any(|domain| host.ends_with(domain))
+    }
 }
+
+/// The domains of S3's endpoints in all partitions, from the SDK's list of them.
+const AWS_DOMAINS: [&str; 4] = [
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".api.aws",
+    ".api.amazonwebservices.com.cn",
+];
 
 /// The file of certificates to trust, in the place of the system's.
 pub(super) fn ca_bundle(base: &SdkConfig) -> Option<String> {
@@ -71,6 +90,29 @@ fn with_slash(url: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn endpoints_of_aws_are_told_from_others() {
+        for (url, is_aws) in [
+            (None, true),
+            (Some("https://s3.eu-west-1.amazonaws.com"), true),
+            (
+                Some("https://bucket.vpce-1a2b-5e6f.s3.us-east-1.vpce.amazonaws.com/"),
+                true,
+            ),
+            (Some("https://s3.cn-north-1.amazonaws.com.cn:443"), true),
+            (Some("http://127.0.0.1:4566"), false),
+            (Some("https://amazonaws.com.example.org"), false),
+            (Some("https://example.org/s3.amazonaws.com"), false),
+        ] {
+            let url = url.map(str::to_owned);
+            let endpoint = Endpoint {
+                url,
+                path_style: true,
+            };
+            assert_eq!(endpoint.is_aws(), is_aws, "{endpoint:?}");
+        }
+    }
 
     #[test]
     fn a_path_ends_with_a_slash() {

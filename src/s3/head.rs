@@ -7,11 +7,12 @@ use aws_sdk_s3::operation::head_object::{HeadObjectError, HeadObjectOutput};
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType, ServerSideEncryption};
 
 use super::blank_key;
-use super::bucket::{Bucket, NO_VERSION, out_of_time};
+use super::bucket::{Bucket, out_of_time};
 use super::error::{Cause, Operation, S3Error};
 use super::page::Row;
 use super::read::validate;
 use super::reason::{self, Reason};
+use super::version::NO_VERSION;
 use super::write::full_checksum;
 use crate::model::{
     ChecksumAlgorithm, Checksums, ETag, HeadDetails, Key, Object, ObjectRef, Properties,

@@ -29,9 +29,12 @@ mod reply_xml;
 mod send_again;
 mod small_object;
 mod small_object_list;
+mod small_object_write;
+
 mod time_limit;
 mod trust;
 mod upload;
+mod version;
 mod write;
 
 pub use bucket::{Bucket, Versioning};

@@ -1,9 +1,4 @@
-//! The program's own small objects in a backup bucket: read whole, and written under a condition.
-//!
-//! Writes go by the client that sends nothing again while in doubt. Sent again, a conditional write
-//! whose answer was lost is refused because of itself, and the refusal looks like a stranger's
-//! write. Here the answer is looked for instead: what lies there is compared with what was written,
-//! byte for byte, so contents that must not be mistaken for another writer's have to differ.
+//! The program's own small objects in a backup bucket, read whole.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -13,18 +8,15 @@ use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::StorageClass;
 use tokio::time::timeout;
 
 use super::bucket::{Bucket, out_of_time};
-use super::condition::Condition;
 use super::error::{Cause, Operation, S3Error};
 use super::fence;
-use super::write::{CopyReply, encryption};
 use crate::model::{ETag, Key, Timestamp, VersionId};
 
-/// Rounds of writing and looking, and attempts at reading a body that breaks off.
-const ROUNDS: u32 = 4;
+/// Attempts at reading a body that breaks off.
+const ATTEMPTS: u32 = 4;
 
 /// The most bytes that are read of a lease, of what was held or of the name of the last snapshot. Ours have
 /// some hundred.
@@ -93,7 +85,7 @@ impl Bucket {
         loop {
             match self.get(key, most).await {
                 // The SDK tries a request again, but not a body.
-                Err(error) if error.cause == Cause::Unreadable && attempt < ROUNDS => {
+                Err(error) if error.cause == Cause::Unreadable && attempt < ATTEMPTS => {
                     self.back_off(attempt).await;
                     attempt += 1;
                 }
@@ -142,50 +134,6 @@ impl Bucket {
             state,
             at: date.read(),
         })
-    }
-
-    /// Writes an object of the program's own. If the reply shows that the bucket keeps no versions any
-    /// more, the fence of the bucket is closed.
-    ///
-    /// # Errors
-    /// [`Cause::ChangedMeanwhile`] if the condition does not hold, otherwise why S3 refused; a cause
-    /// that [leaves doubt](Cause::leaves_doubt) when it may have been written all the same.
-    pub async fn write_state(
-        &self,
-        key: &Key,
-        contents: PutBody<'_>,
-        condition: &Condition,
-    ) -> Result<CopyReply, S3Error> {
-        let mut round = 1;
-        loop {
-            let error = match self.put(key, contents, condition).await {
-                Ok(written) => return Ok(written),
-                Err(error) => error,
-            };
-            let in_doubt = error.cause.leaves_doubt();
-            // A refusal is in doubt too: S3 may have written at first and failed to say so.
-            if !in_doubt && error.cause != Cause::ChangedMeanwhile {
-                return Err(error);
-            }
-            let size = contents.body.len() as u64;
-            let found = self.read_state_up_to(key, size).await;
-            match found.map(|reading| reading.state) {
-                Ok(Some(SmallObject {
-                    body,
-                    etag,
-                    version,
-                    ..
-                })) if body == contents.body => {
-                    return Ok(CopyReply::of(etag, version));
-                }
-                Ok(_) if in_doubt && round < ROUNDS => {
-                    tracing::debug!(%key, round, %error, "written once more");
-                    self.back_off(round).await;
-                    round += 1;
-                }
-                Ok(_) | Err(_) => return Err(error),
-            }
-        }
     }
 
     async fn get(&self, key: &Key, most: u64) -> Result<SmallObjectRead, S3Error> {
@@ -245,46 +193,6 @@ impl Bucket {
             last_modified: Timestamp::from_millis(modified),
         })
     }
-
-    async fn put(
-        &self,
-        key: &Key,
-        contents: PutBody<'_>,
-        condition: &Condition,
-    ) -> Result<CopyReply, S3Error> {
-        let operation = Operation::PutObject;
-        let (algorithm, kms_key) = encryption(contents.kms_key);
-        let (none_match, if_match) = condition.headers();
-        let call = self
-            .clients
-            .unrepeatable
-            .put_object()
-            .bucket(self.name.as_str())
-            .key(key.as_str())
-            .set_if_none_match(none_match)
-            .set_if_match(if_match)
-            .content_type(contents.content_type)
-            // Not what a bucket or a proxy has for a default: it is read by every run.
-            .storage_class(StorageClass::Standard)
-            .set_bucket_key_enabled(algorithm.is_some().then_some(true))
-            .set_server_side_encryption(algorithm)
-            .set_ssekms_key_id(kms_key)
-            .set_expected_bucket_owner(self.owner.clone())
-            .body(ByteStream::from(contents.body.to_vec()));
-        let reply = self
-            .send(operation, call.send())
-            .await
-            .map_err(|error| refusal(error, condition).about(key))?;
-        let Some(etag) = reply.e_tag() else {
-            let doubt = "success was reported without an ETag".to_owned();
-            let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
-            return Err(error.about(key));
-        };
-        // What was written is there all the same; nothing of the user's was replaced by it.
-        let version = self.version_of_write(operation, reply.version_id());
-        let version = version.ok().flatten();
-        Ok(CopyReply::of(ETag::new(etag), version))
-    }
 }
 
 /// The bytes of a body that was announced to have so many.
@@ -301,15 +209,6 @@ async fn collected(mut body: ByteStream, size: u64) -> Result<Vec<u8>, String> {
     } else {
         Err(format!("{} of {size} bytes came", bytes.len()))
     }
-}
-
-/// What is to be replaced may be gone: S3 calls that not found, and it is a change like any other.
-fn refusal(error: S3Error, condition: &Condition) -> S3Error {
-    let cause = match (condition, error.cause) {
-        (Condition::Replace(_), Cause::Missing) => Cause::ChangedMeanwhile,
-        (_, cause) => cause,
-    };
-    S3Error { cause, ..error }
 }
 
 /// Remembers when S3 sent the last reply to a call.

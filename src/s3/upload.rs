@@ -154,7 +154,7 @@ impl Bucket {
         properties: &Properties,
         condition: &Condition,
     ) -> Result<CopyReply, S3Error> {
-        let condition = self.server.usable(condition);
+        let condition = self.server.copies.usable(condition);
         let sent = self
             .send_completion(upload, parts, properties, condition)
             .await;
@@ -165,7 +165,7 @@ impl Bucket {
         let again = self
             .send_completion(upload, parts, properties, condition)
             .await;
-        self.server.refused(&again);
+        self.server.copies.refused(&again);
         again
     }
 
@@ -218,7 +218,8 @@ impl Bucket {
             return Err(error.about(&upload.about));
         };
         let version = self
-            .version_of_write(operation, reply.version_id())
+            .version_of_write(operation, &upload.key, reply.version_id())
+            .await
             .map_err(|error| error.about(&upload.about))?;
         Ok(CopyReply {
             // S3 has checked it.

@@ -92,7 +92,7 @@ impl Bucket {
         source: CopySource<'_>,
         target: Target<'_>,
     ) -> Result<CopyReply, S3Error> {
-        let condition = self.server.usable(target.condition);
+        let condition = self.server.copies.usable(target.condition);
         let target = Target {
             condition,
             ..target
@@ -107,7 +107,7 @@ impl Bucket {
             ..target
         };
         let again = self.send_copy(source, target).await;
-        self.server.refused(&again);
+        self.server.copies.refused(&again);
         again
     }
 
@@ -163,7 +163,8 @@ impl Bucket {
             return Err(error.about(&object.key));
         };
         let version = self
-            .version_of_write(operation, reply.version_id())
+            .version_of_write(operation, target.key, reply.version_id())
+            .await
             .map_err(|error| error.about(&object.key))?;
         Ok(CopyReply {
             etag: ETag::new(etag),

@@ -24,6 +24,7 @@ mod listing;
 mod model;
 mod network;
 mod nothing;
+mod other_stores;
 mod pace;
 mod plan;
 mod policy;

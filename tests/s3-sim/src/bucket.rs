@@ -23,8 +23,7 @@ pub enum Versioning {
     Suspended,
 }
 
-/// What a server makes of conditions on the target of CopyObject, CompleteMultipartUpload and
-/// DeleteObject. PutObject obeys them always.
+/// What a server makes of conditions on what a write replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TargetConditions {
     /// As S3 does: 412, or 404 where `If-Match` meets nothing.
@@ -33,6 +32,9 @@ pub enum TargetConditions {
     Ignored,
     /// 501 NotImplemented, work not done.
     Refused,
+    /// As Ceph's gateway does in buckets with versions: 412 to each `If-Match`, also where it holds, and
+    /// `If-None-Match` without a word.
+    NeverMet,
 }
 
 /// Settings of a bucket.
@@ -50,11 +52,15 @@ pub struct BucketOptions {
     pub population: Option<Population>,
     /// Whether HEAD and GET tell how many tags an object has. AWS does; some other servers do not.
     pub tells_tag_counts: bool,
-    /// What becomes of conditions on the target of a copy, a completion or a delete.
+    /// Whether a reply to CopyObject names the version. Ceph's gateway does not.
+    pub tells_copy_versions: bool,
+    /// What becomes of conditions on the target of CopyObject, CompleteMultipartUpload and DeleteObject.
     pub target_conditions: TargetConditions,
     /// Whether there is capacity for Expedited retrievals: without it they are answered 503
     /// GlacierExpeditedRetrievalNotAvailable.
     pub expedites: bool,
+    /// What becomes of conditions of PutObject.
+    pub put_conditions: TargetConditions,
 }
 
 impl Default for BucketOptions {
@@ -66,8 +72,10 @@ impl Default for BucketOptions {
             default_encryption: Encryption::SseS3,
             population: None,
             tells_tag_counts: true,
+            tells_copy_versions: true,
             target_conditions: TargetConditions::Obeyed,
             expedites: true,
+            put_conditions: TargetConditions::Obeyed,
         }
     }
 }

@@ -55,18 +55,29 @@ pub(crate) fn of_source(call: &Call, version: &Version, etag: ETag) -> Result<()
 
 /// For what a copy, a completion or a delete would replace, as far as the bucket's server knows them.
 pub(crate) fn of_target(call: &Call, bucket: &Bucket) -> Result<(), Refusal> {
-    let is_conditional = ["if-match", "if-none-match"]
-        .iter()
-        .any(|header| call.header(header).is_some());
-    match bucket.options.target_conditions {
-        TargetConditions::Obeyed => of_destination(call, bucket.current(&call.key).as_ref()),
-        TargetConditions::Refused if is_conditional => Err(Refusal::not_implemented()),
-        TargetConditions::Refused | TargetConditions::Ignored => Ok(()),
+    of_destination(call, bucket, bucket.options.target_conditions)
+}
+
+/// For what PutObject would replace, as far as the bucket's server knows them.
+pub(crate) fn of_put(call: &Call, bucket: &Bucket) -> Result<(), Refusal> {
+    of_destination(call, bucket, bucket.options.put_conditions)
+}
+
+fn of_destination(call: &Call, bucket: &Bucket, server: TargetConditions) -> Result<(), Refusal> {
+    let has = |header| call.header(header).is_some();
+    match server {
+        TargetConditions::Obeyed => obeyed(call, bucket.current(&call.key).as_ref()),
+        TargetConditions::Refused if has("if-match") || has("if-none-match") => {
+            Err(Refusal::not_implemented())
+        }
+        TargetConditions::NeverMet if has("if-match") => Err(Refusal::precondition_failed()),
+        TargetConditions::Refused | TargetConditions::Ignored | TargetConditions::NeverMet => {
+            Ok(())
+        }
     }
 }
 
-/// For what a write would replace.
-pub(crate) fn of_destination(call: &Call, current: Option<&Stored>) -> Result<(), Refusal> {
+fn obeyed(call: &Call, current: Option<&Stored>) -> Result<(), Refusal> {
     match (call.header("if-none-match"), current) {
         (None, _) | (Some("*"), None) => {}
         (Some("*"), Some(_)) => return Err(Refusal::precondition_failed()),

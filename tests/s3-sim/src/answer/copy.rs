@@ -42,12 +42,16 @@ pub(super) fn copy_object(scene: &mut Scene<'_>) -> Result<Reply, Refusal> {
     copy.checksum = Some(own_checksum(call, &source.stored)?);
     let id = scene.store_object(scene.now, copy.clone())?;
 
+    let told = match scene.bucket()?.options.tells_copy_versions {
+        true => scene.told_version(id),
+        false => None,
+    };
     let mut document = Document::new("CopyObjectResult");
     document.text("LastModified", &scene.now.iso());
     document.text("ETag", &copy.etag.quoted());
     write_checksum(&mut document, &copy);
     let reply = Reply::xml(document)
-        .with_some("x-amz-version-id", scene.told_version(id))
+        .with_some("x-amz-version-id", told)
         .with_some("x-amz-copy-source-version-id", source.told_version);
     Ok(properties::tell_encryption(
         reply,

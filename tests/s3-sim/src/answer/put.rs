@@ -17,7 +17,7 @@ pub(super) const WHOLE_MAX: u64 = 5 << 30;
 pub(super) fn put_object(scene: &mut Scene<'_>) -> Result<Reply, Refusal> {
     let call = scene.call;
     let bucket = scene.bucket()?;
-    conditions::of_destination(call, bucket.current(&call.key).as_ref())?;
+    conditions::of_put(call, bucket)?;
     let own = properties::from_call(call, &bucket.options)?;
     let content = Content::from(call.body.clone());
     if content.len() > WHOLE_MAX {

@@ -239,6 +239,29 @@ fn conditions_on_the_target_are_obeyed_ignored_or_refused() {
     assert_eq!(copy(&sim, "primary/a", "/backup/a", &[]).status, 200);
     set(TargetConditions::Ignored);
     assert_eq!([none, another].map(status), [200, 200]);
+    set(TargetConditions::NeverMet);
+    let now = sim.current("backup", "a").unwrap().etag;
+    assert_eq!([none, ("if-match", &now)].map(status), [200, 412]);
+}
+
+#[test]
+fn conditions_of_puts_are_obeyed_ignored_or_refused_apart_from_those_of_copies() {
+    let sim = stage();
+    sim.put("backup", "a", "old");
+    let none = ("if-none-match", "*");
+    let another = ("if-match", "\"00000000000000000000000000000000\"");
+    let put = |condition| send(&sim, "PUT /backup/a", &[condition], b"new").status;
+    let cases = [
+        (TargetConditions::Obeyed, [412, 412]),
+        (TargetConditions::Ignored, [200, 200]),
+        (TargetConditions::Refused, [501, 501]),
+        (TargetConditions::NeverMet, [200, 412]),
+    ];
+    for (server, statuses) in cases {
+        sim.change_options("backup", |options| options.put_conditions = server);
+
+        assert_eq!([none, another].map(put), statuses, "{server:?}");
+    }
 }
 
 #[test]
