@@ -7,6 +7,8 @@ mod pages;
 mod shard_listing;
 mod shards;
 mod split_point;
+mod versions;
 
 pub use shard_listing::{ObjectPages, ShardGuard, ShardListing, Sides, shard_listings};
 pub use shards::{MOST_AT_ONCE, Shards};
+pub use versions::versions;

@@ -12,10 +12,10 @@ use crate::model::{Key, Prefix};
 use crate::s3::{Bucket, Cause, Operation, Page, PageStart, S3Error};
 
 /// How often a page that cannot be believed is fetched.
-const ATTEMPTS: u32 = 3;
+pub(super) const ATTEMPTS: u32 = 3;
 /// Pages in a row without a key, after which a listing is not believed any more. S3 may have some, where
 /// many objects were deleted; a server whose tokens go in a circle has them for ever.
-const MOST_EMPTY: u32 = 1_000;
+pub(super) const MOST_EMPTY: u32 = 1_000;
 
 /// Pages as a stream that fetches the next one while the last is worked on. It ends after an error, and
 /// when the watcher has seen enough; dropped, it stops fetching.

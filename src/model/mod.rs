@@ -15,8 +15,10 @@ mod printable;
 mod properties;
 mod range;
 mod sample_share;
+mod thaw;
 mod time;
 mod verdict;
+mod version;
 
 pub use cursor::{
     CURSOR_FORMAT, Cursor, CursorRanges, CursorReference, DestinationCounts, Marking,
@@ -36,5 +38,7 @@ pub use printable::{printable_json, steers};
 pub use properties::{Checksum, ChecksumAlgorithm, Properties, SystemHeaders, Tags};
 pub use range::{KeyRange, Start};
 pub use sample_share::SampleShare;
+pub use thaw::{NoTier, ThawState, Tier, choices, hours};
 pub use time::Timestamp;
 pub use verdict::{ContentProof, Doubt, Property, Verdict, VerifiedObject};
+pub use version::{VersionKind, VersionRow};

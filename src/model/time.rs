@@ -51,6 +51,15 @@ impl Timestamp {
         Some(Self(time.assume_utc().unix_timestamp() * 1000))
     }
 
+    /// Reads a date as it stands in HTTP headers: `Fri, 21 Dec 2012 00:00:00 GMT`.
+    pub fn parse_http(text: &str) -> Option<Self> {
+        let format = format_description!(
+            "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+        );
+        let time = PrimitiveDateTime::parse(text, format).ok()?;
+        Some(Self(time.assume_utc().unix_timestamp() * 1000))
+    }
+
     fn as_date_time(self) -> OffsetDateTime {
         let nanos = i128::from(self.0) * 1_000_000;
         OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH)
@@ -106,5 +115,8 @@ mod tests {
 
         assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
         assert_eq!(Timestamp::parse("2026-11-21"), None);
+        let http = Timestamp::parse_http("Sat, 21 Nov 2026 02:00:00 GMT");
+        assert_eq!(http, Some(time));
+        assert_eq!(Timestamp::parse_http(&time.to_string()), None);
     }
 }

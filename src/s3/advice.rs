@@ -9,6 +9,8 @@ impl Operation {
     fn permissions(self) -> &'static str {
         match self {
             Self::ListObjectsV2 | Self::HeadBucket => "s3:ListBucket",
+            Self::ListObjectVersions => "s3:ListBucketVersions",
+            Self::RestoreObject => "s3:RestoreObject",
             Self::GetBucketVersioning => "s3:GetBucketVersioning",
             Self::HeadObject => {
                 "s3:GetObject and s3:ListBucket, and kms:Decrypt on its KMS key, if any,"
@@ -189,6 +191,7 @@ impl S3Error {
         );
         let more = match self.operation {
             Operation::ListObjectsV2
+            | Operation::ListObjectVersions
             | Operation::HeadBucket
             | Operation::HeadObject
             | Operation::GetObject => {
@@ -259,6 +262,8 @@ impl S3Error {
                 .to_owned()
         } else if self.is_of_kms_key() {
             "enable the KMS key, or name another one in BACKUP_KMS_KEY_ID".to_owned()
+        } else if code == "GlacierExpeditedRetrievalNotAvailable" {
+            "choose the standard or bulk tier".to_owned()
         } else if code == "KeyTooLongError" {
             "shorten BACKUP_DESTINATION_PREFIX: keys have at most 1,024 bytes".to_owned()
         } else {

@@ -18,6 +18,8 @@ use crate::model::{BucketName, Key};
 pub enum Operation {
     /// A page of a listing.
     ListObjectsV2,
+    /// A page of a listing of versions.
+    ListObjectVersions,
     /// The region of a bucket, and whether it may be used.
     HeadBucket,
     /// Whether a bucket keeps versions.
@@ -42,6 +44,8 @@ pub enum Operation {
     PutObject,
     /// A delete marker on top of an object's versions.
     DeleteObject,
+    /// The request that makes an archived object readable.
+    RestoreObject,
 }
 
 impl Operation {
@@ -49,6 +53,7 @@ impl Operation {
     pub fn name(self) -> &'static str {
         match self {
             Self::ListObjectsV2 => "ListObjectsV2",
+            Self::ListObjectVersions => "ListObjectVersions",
             Self::HeadBucket => "HeadBucket",
             Self::GetBucketVersioning => "GetBucketVersioning",
             Self::HeadObject => "HeadObject",
@@ -61,12 +66,14 @@ impl Operation {
             Self::GetObject => "GetObject",
             Self::PutObject => "PutObject",
             Self::DeleteObject => "DeleteObject",
+            Self::RestoreObject => "RestoreObject",
         }
     }
 
     fn verb(self) -> &'static str {
         match self {
             Self::ListObjectsV2 => "list",
+            Self::ListObjectVersions => "list the versions in",
             Self::HeadBucket => "reach",
             Self::GetBucketVersioning => "read the versioning of",
             Self::HeadObject => "look at",
@@ -79,6 +86,7 @@ impl Operation {
             Self::GetObject => "read",
             Self::PutObject => "write",
             Self::DeleteObject => "mark as deleted",
+            Self::RestoreObject => "thaw",
         }
     }
 }
@@ -314,6 +322,11 @@ pub(super) fn by_code(code: &str, status: u16) -> Cause {
         | "RequestLimitExceeded"
         | "TooManyRequests"
         | "TooManyRequestsException" => Cause::TooBusy,
+        // Answers to RestoreObject: by their status they would be a request too many, a conflict that passes
+        // and a missing permission.
+        "GlacierExpeditedRetrievalNotAvailable"
+        | "RestoreAlreadyInProgress"
+        | "ObjectAlreadyInActiveTierError" => Cause::Rejected,
         "InternalError" | "OperationAborted" | "ConditionalRequestConflict" => Cause::ServerError,
         "RequestTimeout" => Cause::TimedOut,
         "NotImplemented" => Cause::NotSupported,

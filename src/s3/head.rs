@@ -182,7 +182,7 @@ impl Bucket {
     }
 
     /// Both the look and the question why it was refused end at the time limit.
-    async fn look(
+    pub(super) async fn look(
         &self,
         object: ObjectRef<'_>,
         ask: impl Fn(HeadObjectFluentBuilder) -> HeadObjectFluentBuilder,

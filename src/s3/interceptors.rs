@@ -82,7 +82,7 @@ fn root_element(body: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Requests that were sent, retries included, since the clients were built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Requests {
-    /// `ListObjectsV2`.
+    /// `ListObjectsV2` and `ListObjectVersions`.
     pub list: u64,
     /// `CopyObject`, and the calls of multi-part copies that are billed alike.
     pub copy: u64,
@@ -185,7 +185,7 @@ impl Intercept for RequestCounter {
         }
         let counter = match cfg.load::<Metadata>().map(Metadata::name) {
             _ if cfg.load::<OwnState>().is_some() => return Ok(()),
-            Some("ListObjectsV2") => &self.0.list,
+            Some("ListObjectsV2" | "ListObjectVersions") => &self.0.list,
             Some(
                 "CopyObject"
                 | "CreateMultipartUpload"
@@ -207,7 +207,9 @@ impl Intercept for RequestCounter {
     ) -> Result<(), BoxError> {
         if matches!(context.response().status().as_u16(), 429 | 503) {
             let kind = match cfg.load::<Metadata>().map(Metadata::name) {
-                Some("ListObjectsV2") => Kind::Listing,
+                // Its 503 may mean that there is no capacity for Expedited, and its limit is its own.
+                Some("RestoreObject") => return Ok(()),
+                Some("ListObjectsV2" | "ListObjectVersions") => Kind::Listing,
                 _ => Kind::Other,
             };
             self.refusals(kind).fetch_add(1, Ordering::Relaxed);

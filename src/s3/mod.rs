@@ -30,11 +30,13 @@ mod send_again;
 mod small_object;
 mod small_object_list;
 mod small_object_write;
-
+mod thaw;
 mod time_limit;
 mod trust;
 mod upload;
 mod version;
+mod version_page;
+mod versions;
 mod write;
 
 pub use bucket::{Bucket, Versioning};
@@ -51,6 +53,8 @@ pub use no_reply::ConnectFailure;
 pub use profile::profile_problem;
 pub use read::{Page, PageStart};
 pub use small_object::{PutBody, SmallObject, SmallObjectListed, SmallObjectRead};
+pub use thaw::ThawAnswer;
 pub use time_limit::TimeLimit;
 pub use upload::Upload;
+pub use versions::{VersionPage, VersionPageStart};
 pub use write::{CopyReply, CopySource, MAX_COPY, Target};

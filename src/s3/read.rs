@@ -169,7 +169,7 @@ fn next_of(
 
 /// How the keys of a page are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Encoding {
+pub(super) enum Encoding {
     /// As they are.
     Plain,
     /// Percent-encoded.
@@ -177,7 +177,7 @@ enum Encoding {
 }
 
 impl Encoding {
-    fn of(name: Option<&str>) -> Result<Self, String> {
+    pub(super) fn of(name: Option<&str>) -> Result<Self, String> {
         match name {
             None => Ok(Self::Plain),
             Some("url") => Ok(Self::Url),
@@ -185,7 +185,7 @@ impl Encoding {
         }
     }
 
-    fn decode(self, key: String) -> Result<Key, String> {
+    pub(super) fn decode(self, key: String) -> Result<Key, String> {
         match self {
             Self::Plain => Ok(Key::new(key)),
             Self::Url => Key::from_url_encoded(key)
@@ -195,7 +195,7 @@ impl Encoding {
 }
 
 /// More than S3 has room for in one object, by far: sums of it stay numbers.
-const MOST_SIZE: u64 = 1 << 50;
+pub(super) const MOST_SIZE: u64 = 1 << 50;
 
 /// A row of a listing, or what a look at an object tells of the same.
 pub(super) fn validate(

@@ -27,6 +27,12 @@ use super::no_reply::{NoReply, NoReplyReason};
 /// try itself, a person waits for less than five seconds.
 const FIRST_PATIENCE: Duration = Duration::from_millis(1500);
 
+/// What RestoreObject answers with 409 and 503, which elsewhere pass.
+const ANSWERS_OF_ARCHIVES: [&str; 2] = [
+    "RestoreAlreadyInProgress",
+    "GlacierExpeditedRetrievalNotAvailable",
+];
+
 /// When a call is sent again.
 #[derive(Clone, Debug)]
 pub(super) struct SendAgain {
@@ -59,6 +65,10 @@ impl ClassifyRetry for SendAgain {
                 if refuses_credentials(reply) && !self.credentials.are_refused() =>
             {
                 RetryAction::transient_error()
+            }
+            // The same request would be answered so for hours.
+            Some((reply, _)) if ANSWERS_OF_ARCHIVES.contains(&code_of(reply)) => {
+                RetryAction::RetryForbidden
             }
             // Two writers met, whatever the store calls it.
             Some((reply, _)) if reply.status().as_u16() == 409 => RetryAction::transient_error(),

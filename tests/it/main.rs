@@ -40,6 +40,8 @@ mod signals;
 mod snapshots;
 mod state;
 mod terminal;
+mod thaw;
 mod verify;
 mod versioning;
+mod versions;
 mod world;
