@@ -9,7 +9,7 @@ mod reader;
 mod shared;
 mod variable;
 
-pub use prices::{ClassPrices, Prices};
+pub use prices::{ClassPrices, Prices, Retrieval};
 pub use reader::{ConfigError, Mistake};
 pub use shared::NOT_UTF8;
 pub use variable::{

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::model::StorageClass;
+use crate::model::{StorageClass, Tier};
 
 /// The table that counts where none is set.
 pub(super) const DEFAULT: &str = include_str!("prices.json");
@@ -26,6 +26,7 @@ pub struct Prices {
     /// `STANDARD`, which everything else is compared to.
     pub standard: ClassPrices,
     classes: BTreeMap<String, ClassPrices>,
+    retrieval: BTreeMap<String, ClassRetrieval>,
 }
 
 /// What S3 charges for a storage class, in US dollars.
@@ -37,10 +38,42 @@ pub struct ClassPrices {
     pub copies_per_1000: f64,
 }
 
+/// What S3 charges for reading what is in a class, in US dollars.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Retrieval {
+    /// A thousand requests for archived objects; zero for a class that is no archive.
+    pub usd_per_1000_requests: f64,
+    /// A GB (2^30 bytes).
+    pub usd_per_gb: f64,
+}
+
+/// What S3 charges for reading what is in a class.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum ClassRetrieval {
+    /// It can be read at once.
+    Direct(Retrieval),
+    /// It has to be asked for, in one of these tiers.
+    ByTier([Option<Retrieval>; Tier::ALL.len()]),
+}
+
 impl Prices {
     /// The prices of a class; none for one that the table does not have.
     pub fn of(&self, class: &StorageClass) -> Option<ClassPrices> {
         self.classes.get(class.as_str()).copied()
+    }
+
+    /// What it costs to read from a class; for an archive by the tier in which it is asked for. None where the
+    /// table has no such price, or the class does not offer the tier. Reading what is in `STANDARD` or
+    /// `INTELLIGENT_TIERING` costs nothing, and the table leaves it out.
+    pub fn retrieval(&self, class: &StorageClass, tier: Tier) -> Option<Retrieval> {
+        match self.retrieval.get(class.as_str()) {
+            Some(ClassRetrieval::Direct(retrieval)) => Some(*retrieval),
+            Some(ClassRetrieval::ByTier(tiers)) => {
+                let at = Tier::ALL.iter().position(|own| *own == tier)?;
+                tiers[at]
+            }
+            None => (!class.is_archive()).then(Retrieval::default),
+        }
     }
 
     /// Reads a table. It has to price every class that copies can be written to, and may have more.
@@ -48,7 +81,15 @@ impl Prices {
         let table: Value =
             serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
         let table = Section::new("", &table)?;
-        table.only(&["note", "as_of", "region", "currency", "requests", "classes"])?;
+        table.only(&[
+            "note",
+            "as_of",
+            "region",
+            "currency",
+            "requests",
+            "classes",
+            "retrieval",
+        ])?;
         table.text("currency", "\"USD\"", |text| text == "USD")?;
         let requests = Section::new("requests", table.field("requests")?)?;
         requests.only(&["list_per_1000", "head_per_1000"])?;
@@ -69,6 +110,7 @@ impl Prices {
             heads_per_1000: requests.price("head_per_1000")?,
             standard: ClassPrices::parse(&standard)?,
             classes,
+            retrieval: retrieval(&table)?,
         })
     }
 }
@@ -80,6 +122,46 @@ impl ClassPrices {
             gb_month: row.price("gb_month")?,
             copies_per_1000: row.price("copies_per_1000")?,
         })
+    }
+}
+
+/// Tables from before restores have no such part.
+fn retrieval(table: &Section) -> Result<BTreeMap<String, ClassRetrieval>, String> {
+    const NAME: &str = "retrieval";
+    let Some(rows) = table.fields.get(NAME) else {
+        return Ok(BTreeMap::new());
+    };
+    let rows = Section::new(NAME, rows)?;
+    let classes = rows.fields.iter().map(|(class, row)| {
+        let row = Section::new(&rows.path(class), row)?;
+        Ok((class.clone(), ClassRetrieval::parse(&row)?))
+    });
+    classes.collect()
+}
+
+impl ClassRetrieval {
+    fn parse(row: &Section) -> Result<Self, String> {
+        if row.fields.contains_key("gb") {
+            row.only(&["gb"])?;
+            return Ok(Self::Direct(Retrieval {
+                usd_per_1000_requests: 0.0,
+                usd_per_gb: row.price("gb")?,
+            }));
+        }
+        row.only(&Tier::ALL.map(Tier::name))?;
+        let mut tiers = [None; Tier::ALL.len()];
+        for (tier, price) in Tier::ALL.into_iter().zip(&mut tiers) {
+            let Some(value) = row.fields.get(tier.name()) else {
+                continue;
+            };
+            let value = Section::new(&row.path(tier.name()), value)?;
+            value.only(&["gb", "per_1000"])?;
+            *price = Some(Retrieval {
+                usd_per_1000_requests: value.price("per_1000")?,
+                usd_per_gb: value.price("gb")?,
+            });
+        }
+        Ok(Self::ByTier(tiers))
     }
 }
 
@@ -200,7 +282,7 @@ mod tests {
         let table: Value = serde_json::from_str(DEFAULT).unwrap();
 
         // Lambda allows 4 KiB for all variables.
-        assert!(table.to_string().len() < 1024);
+        assert!(table.to_string().len() < 1536);
     }
 
     #[test]
@@ -239,11 +321,49 @@ mod tests {
                 changed("/classes/GLACIER/gb_month", Some((-1).into())),
                 "has field \"classes.GLACIER.gb_month\" = -1; allowed: a number that is not negative",
             ),
+            (
+                changed("/retrieval/GLACIER/fast", Some(1.into())),
+                "has an unknown field \"retrieval.GLACIER.fast\"; known: expedited, standard, bulk",
+            ),
+            (
+                changed("/retrieval/GLACIER/bulk", Some(1.into())),
+                "has field \"retrieval.GLACIER.bulk\" = 1; allowed: an object",
+            ),
         ];
 
         for (table, problem) in cases {
             assert_eq!(Prices::parse(&table).unwrap_err(), problem);
         }
+    }
+
+    #[test]
+    fn reading_has_a_price_by_class_and_tier() {
+        let prices = Prices::parse(DEFAULT).unwrap();
+        let of = |class, tier| prices.retrieval(&StorageClass::new(Some(class)), tier);
+        let price = |usd_per_gb, usd_per_1000_requests| {
+            Some(Retrieval {
+                usd_per_1000_requests,
+                usd_per_gb,
+            })
+        };
+
+        assert_eq!(of("GLACIER", Tier::Expedited), price(0.03, 10.0));
+        assert_eq!(of("GLACIER", Tier::Bulk), price(0.0, 0.025));
+        assert_eq!(of("DEEP_ARCHIVE", Tier::Standard), price(0.02, 0.1));
+        assert_eq!(of("DEEP_ARCHIVE", Tier::Expedited), None);
+        for tier in Tier::ALL {
+            assert_eq!(of("STANDARD", tier), price(0.0, 0.0));
+            assert_eq!(of("GLACIER_IR", tier), price(0.03, 0.0));
+        }
+    }
+
+    #[test]
+    fn a_table_from_before_restores_prices_no_archive() {
+        let prices = Prices::parse(&changed("/retrieval", None)).unwrap();
+        let of = |class| prices.retrieval(&StorageClass::new(Some(class)), Tier::Bulk);
+
+        assert_eq!(of("GLACIER"), None);
+        assert_eq!(of("STANDARD"), Some(Retrieval::default()));
     }
 
     #[test]
