@@ -1,15 +1,17 @@
 /** Puts the parts together. */
 import { type CfnCondition, CfnOutput, Stack } from 'aws-cdk-lib';
+import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import { AccessLogBucket } from './access-log-bucket.ts';
 import { BackupBucket } from './backup-bucket.ts';
 import { BackupFunction, type FunctionSettings } from './backup-function.ts';
-import { type Choice, decidedLater, not, onlyIf } from './choice.ts';
+import { both, type Choice, decidedLater, not, onlyIf } from './choice.ts';
 import { Continuation } from './continuation.ts';
 import { FailureAlarm } from './failure-alarm.ts';
 import { IncompleteAlarm } from './incomplete-alarm.ts';
 import { PrimaryBucket } from './primary-bucket.ts';
 import { ProblemTopic } from './problem-topic.ts';
+import { Restore } from './restore.ts';
 import { Schedule } from './schedule.ts';
 import type { Setting } from './setting.ts';
 
@@ -35,6 +37,16 @@ export interface BackupProps extends FunctionSettings {
    */
   readonly continuation?: Choice;
   /**
+   * Whether there is a function that restores from the backup, with a role of its own.
+   * @default false
+   */
+  readonly restore?: Choice;
+  /**
+   * Whether a restore may place delete markers in the primary bucket.
+   * @default false
+   */
+  readonly restoreMarks?: Choice;
+  /**
    * Address that gets a mail for each problem.
    * @default - nobody; the topic can be subscribed to later
    */
@@ -57,7 +69,8 @@ export class Backup extends Construct {
       logGroup: backup.function.logGroup, continued: props.continuation,
     });
     const continuation = this.start(backup, props);
-    topic.announce(failed, incomplete.alarm, ...(continuation?.alarms ?? []));
+    const restored = this.restores(props, source, destination, topic);
+    topic.announce(failed, incomplete.alarm, ...(continuation?.alarms ?? []), ...restored);
 
     this.output('SourceBucketName', 'The bucket that is backed up.', source.bucketName);
     this.output('BackupBucketName', 'The bucket that holds the backups.', destination.bucketName);
@@ -82,6 +95,25 @@ export class Backup extends Construct {
     const { stateMachineArn } = continuation.stateMachine;
     this.output('StateMachineArn', 'Continues the backup until it is done.', stateMachineArn, decidedLater(choice));
     return continuation;
+  }
+
+  /** The function that restores, and what goes on with it; returns its alarms. */
+  private restores(props: BackupProps, source: PrimaryBucket, destination: BackupBucket, topic: ProblemTopic): Alarm[] {
+    const { restore = false, restoreMarks = false, continuation = false } = props;
+    if (restore === false) {
+      return [];
+    }
+    const restorer = new Restore(this, 'Restore', { ...props, restore, restoreMarks, source, destination, topic });
+    this.output('RestoreFunctionName', 'The function that restores.', restorer.function.functionName, decidedLater(restore));
+    if (continuation === false) {
+      return [restorer.failed];
+    }
+    const choice = both(restore, continuation, this, 'RestoreAndContinuation');
+    const machine = new Continuation(this, 'RestoreContinuation', { ...props, function: restorer.function, what: 'restore' });
+    onlyIf(choice, machine);
+    const { stateMachineArn } = machine.stateMachine;
+    this.output('RestoreStateMachineArn', 'Continues a restore until it is done.', stateMachineArn, decidedLater(choice));
+    return [restorer.failed, ...machine.alarms];
   }
 
   private output(name: string, description: string, value: string, condition?: CfnCondition): void {

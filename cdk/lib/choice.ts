@@ -20,6 +20,17 @@ export function not(choice: Choice, scope: Construct, name: string): Choice {
   return new CfnCondition(Stack.of(scope), name, { expression: Fn.conditionNot(choice) });
 }
 
+/** Both of two; a condition gets that name in the template. */
+export function both(one: Choice, other: Choice, scope: Construct, name: string): Choice {
+  if (typeof one === 'boolean') {
+    return one && other;
+  }
+  if (typeof other === 'boolean') {
+    return other && one;
+  }
+  return new CfnCondition(Stack.of(scope), name, { expression: Fn.conditionAnd(one, other) });
+}
+
 /** The condition that is decided on deployment, if there is one. */
 export function decidedLater(choice: Choice): CfnCondition | undefined {
   return typeof choice === 'boolean' ? undefined : choice;

@@ -27,6 +27,8 @@ export function backupProps(context: Context): BackupProps {
     kmsKeyArn: text(context, 'kmsKeyArn'),
     formerKmsKeyArns: text(context, 'formerKmsKeyArns'),
     markDeletions: choice(context, 'deletions', { keep: false, mark: true }),
+    restore: choice(context, 'restore', { yes: true, no: false }),
+    restoreMarks: choice(context, 'restoreMarks', { yes: true, no: false }),
     options: {
       sourcePrefix: text(context, 'sourcePrefix'),
       destinationPrefix: text(context, 'destinationPrefix'),

@@ -53,6 +53,8 @@ const STATES = {
         Condition: "{% $states.input.cursor = null and $states.input.status = 'complete' and $errors = 0 %}",
         Next: 'Complete',
       },
+      // A restore that waits for archives is gone on with by its schedule.
+      { Condition: "{% $states.input.cursor = null and $states.input.status = 'waiting' %}", Next: 'Complete' },
       { Condition: '{% $states.input.cursor = null %}', Next: 'Incomplete' },
       { Condition: `{% $invocations >= ${MOST_INVOCATIONS} %}`, Next: 'Too many invocations' },
     ],

@@ -13,6 +13,11 @@ export interface ContinuationProps {
   /** What is invoked. */
   readonly function: IFunction;
   /**
+   * What is continued.
+   * @default backup
+   */
+  readonly what?: 'backup' | 'restore';
+  /**
    * How long the log is kept, in days.
    * @default 90
    */
@@ -41,7 +46,7 @@ export class Continuation extends Construct {
   private log(props: ContinuationProps): logs.LogGroup {
     return new logs.LogGroup(this, 'Log', {
       // Deliveries to names that begin like this do not use up the one policy of limited size that all others share.
-      logGroupName: `/aws/vendedlogs/states/${Aws.STACK_NAME}`,
+      logGroupName: `/aws/vendedlogs/states/${Aws.STACK_NAME}${props.what === 'restore' ? '-restore' : ''}`,
       retention: props.logRetentionDays ?? logs.RetentionDays.THREE_MONTHS,
       removalPolicy: RemovalPolicy.DESTROY,
     });

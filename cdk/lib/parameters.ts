@@ -96,6 +96,17 @@ const RUNNING = {
   },
 };
 
+const RESTORING = {
+  Restore: {
+    type: 'String', default: 'no', allowedValues: ['no', 'yes'],
+    description: 'Make a function that restores from the backup, with a role of its own.',
+  },
+  RestoreMarks: {
+    type: 'String', default: 'no', allowedValues: ['no', 'yes'],
+    description: 'Restores may place delete markers in the source: an undo needs them for objects that a restore created.',
+  },
+};
+
 const WATCHING = {
   NotificationEmail: optional('Address that gets a mail for each problem. Empty: nobody.'),
   LogRetentionDays: {
@@ -115,11 +126,12 @@ export const GROUPS = [
   { label: 'Buckets and keys', parameters: BUCKETS },
   { label: 'What is backed up, and how', parameters: OPTIONS },
   { label: 'How the function runs', parameters: RUNNING },
+  { label: 'Restore', parameters: RESTORING },
   { label: 'Log and notification', parameters: WATCHING },
   { label: 'Testing', parameters: TESTING },
 ];
 
-export const PARAMETERS = { ...CODE, ...BUCKETS, ...OPTIONS, ...RUNNING, ...WATCHING, ...TESTING } satisfies
+export const PARAMETERS = { ...CODE, ...BUCKETS, ...OPTIONS, ...RUNNING, ...RESTORING, ...WATCHING, ...TESTING } satisfies
   Record<string, CfnParameterProps>;
 
 export type ParameterName = keyof typeof PARAMETERS;

@@ -55,6 +55,57 @@ export const SOURCE_KEY_ACTIONS = [
   'kms:Decrypt', // CopyObject and UploadPartCopy read the source.
 ] as const;
 
+/** Actions of a restore on the backup bucket. */
+export const RESTORE_SOURCE_BUCKET_ACTIONS = [
+  's3:ListBucket', // ListObjectsV2 of the program's own objects; HeadBucket; 404 instead of 403 for what is not there.
+  's3:ListBucketVersions', // ListObjectVersions: which version it was, and whether archived ones can be read.
+  's3:GetBucketVersioning', // GetBucketVersioning.
+] as const;
+
+/** Actions of a restore on the objects of the backup bucket. Each names its version. */
+export const RESTORE_SOURCE_OBJECT_ACTIONS = [
+  's3:GetObjectVersion', // CopyObject and UploadPartCopy of a version; HeadObject of it.
+  's3:GetObjectVersionTagging', // CopyObject of a version with tags; GetObjectTagging of it.
+  's3:RestoreObject', // RestoreObject: archived versions are made readable for some days.
+] as const;
+
+/** Actions of a restore on the program's own objects in the backup bucket. */
+export const RESTORE_STATE_READ_ACTIONS = [
+  's3:GetObject', // GetObject of snapshots and of the state of restores; HeadObject after a call whose answer was lost.
+  's3:GetObjectTagging', // CopyObject of what was put aside and has tags.
+] as const;
+
+/** Actions of a restore on its state in the backup bucket: plans, progress, and what it has put aside. */
+export const RESTORE_STATE_WRITE_ACTIONS = [
+  's3:PutObject', // PutObject; CopyObject and the calls of a multi-part copy of what is put aside.
+  's3:PutObjectTagging', // CopyObject and CreateMultipartUpload of what is put aside and has tags.
+  's3:AbortMultipartUpload', // AbortMultipartUpload, when a multi-part copy cannot be finished.
+] as const;
+
+/** Actions of a restore on the bucket that it writes into. */
+export const RESTORE_TARGET_BUCKET_ACTIONS = [
+  's3:ListBucket', // ListObjectsV2: what is there now; HeadBucket.
+  's3:ListBucketVersions', // ListObjectVersions: an undo brings back the version that was replaced.
+  's3:GetBucketVersioning', // GetBucketVersioning: what would be overwritten for good is put aside.
+] as const;
+
+/** Actions of a restore on the objects of the bucket that it writes into. */
+export const RESTORE_TARGET_OBJECT_ACTIONS = [
+  's3:GetObject', // HeadObject; CopyObject of what is put aside.
+  's3:GetObjectTagging', // CopyObject of what is put aside and has tags.
+  's3:GetObjectVersion', // CopyObject of a version that an undo brings back; HeadObject of it.
+  's3:GetObjectVersionTagging', // The same of one with tags.
+  's3:PutObject', // CopyObject and the calls of a multi-part copy.
+  's3:PutObjectTagging', // CopyObject and CreateMultipartUpload of an object with tags.
+  's3:AbortMultipartUpload', // AbortMultipartUpload, when a multi-part copy cannot be finished.
+] as const;
+
+/** Actions of a restore on the keys of both buckets, if there are any. */
+export const RESTORE_KEY_ACTIONS = [
+  'kms:Decrypt', // CopyObject and UploadPartCopy read with it; multi-part copies.
+  'kms:GenerateDataKey', // CopyObject and PutObject encrypt with it.
+] as const;
+
 /** Actions on the log group of the function. */
 export const LOG_ACTIONS = [
   'logs:CreateLogStream', // Lambda, once per execution environment.

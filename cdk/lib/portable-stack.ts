@@ -46,6 +46,8 @@ export class PortableStack extends Stack {
       kmsKeyArn: this.optional('KmsKeyArn'),
       formerKmsKeyArns: this.optional('FormerKmsKeyArns'),
       markDeletions: this.when('DeletionsIsMark', Fn.conditionEquals(parameters.Deletions, 'mark')),
+      restore: this.when('RestoreIsYes', Fn.conditionEquals(parameters.Restore, 'yes')),
+      restoreMarks: this.when('RestoreMarksIsYes', Fn.conditionEquals(parameters.RestoreMarks, 'yes')),
       endpointUrl: this.optional('AwsEndpointUrl'),
       options: {
         sourcePrefix: this.optional('SourcePrefix'),

@@ -47,6 +47,14 @@ test('there is no finding on the stack that continues a backup', () => {
   assert.deepEqual(findings((app) => new BackupStack(app, 'Continued', { backup: { code: anyCode(), continuation: true } })), []);
 });
 
+test('there is no finding on the stack that restores', () => {
+  const backup = {
+    code: anyCode(), restore: true, restoreMarks: true, continuation: true, kmsKeyArn: KEY_ARN, sourceKmsKeyArn: KEY_ARN,
+  };
+
+  assert.deepEqual(findings((app) => new BackupStack(app, 'Restoring', { backup })), []);
+});
+
 test('there is no finding on the portable stack', () => {
   assert.deepEqual(findings((app) => new PortableStack(app, 'Portable')), []);
 });
