@@ -369,6 +369,7 @@ mod tests {
                 errors: 0,
             },
             segments: Vec::new(),
+            orphans: Vec::new(),
             previous: None,
         }
     }

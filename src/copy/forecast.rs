@@ -49,7 +49,7 @@ impl Forecast {
             Action::Skip { backup, .. } => {
                 return Self::without_copy(backup.as_ref().map(in_backup));
             }
-            Action::Orphan(backup) | Action::Ignore(backup) => {
+            Action::Orphan(backup, _) | Action::Foreign(backup) | Action::Ignore(backup, _) => {
                 return Self::without_copy(Some(in_backup(backup)));
             }
             Action::Refuse(..) | Action::Break(_) | Action::End => return Self::without_copy(None),
@@ -205,8 +205,9 @@ mod tests {
             object: object(9, "c", "STANDARD"),
             backup: Some(backup()),
             reason: SkipReason::Excluded,
+            record: None,
         };
-        let orphan = Action::Orphan(backup());
+        let orphan = Action::Foreign(backup());
         let cases = [
             (&changed, true, &usual, ("STANDARD", 1)),
             (&changed, true, &source, ("STANDARD_IA", 1)),

@@ -17,7 +17,7 @@ pub use item::Item;
 
 use crate::config::CopyRules;
 use crate::diff::{Action, Proof, Refusal, SkipReason};
-use crate::model::{Key, Object, Placement, VerifiedObject};
+use crate::model::{ETag, Key, Object, Placement, VerifiedObject};
 use crate::s3::{Bucket, Cause, Condition, Operation, S3Error, Target};
 use crate::snapshot::{NextRow, Row, SegmentRow};
 
@@ -66,8 +66,11 @@ pub enum Outcome {
     Verified(VerifiedObject),
     /// It is in the backup only, and stays there.
     BackupOnly,
-    /// It is in the backup and gone from the source: counted, and stays there for now.
-    SourceDeleted,
+    /// It is gone from the source, and the backup of that `ETag` is the job's own: counted, and stays there
+    /// for now.
+    SourceDeleted(ETag),
+    /// It is in the backup only, and not the job's own: counted, and stays there.
+    Foreign,
     /// It is gone from the source, and the backup has a delete marker for it now.
     Marked,
     /// It was begun and not done when the run had to stop.
@@ -131,13 +134,12 @@ impl Copier {
                 record,
             } => {
                 let result = self.copy(object, backup).await;
-                match result.outcome {
-                    Outcome::Failed { .. } => CopyResult {
-                        row: record.map(NextRow::Reuse),
-                        ..result
-                    },
-                    _ => result,
-                }
+                let row = match result.outcome {
+                    Outcome::Failed { .. } => record.map(NextRow::Reuse),
+                    Outcome::Vanished { .. } => record.map(NextRow::Orphan),
+                    _ => return result,
+                };
+                CopyResult { row, ..result }
             }
             Preparation::Finished(result) => result,
         }
@@ -177,7 +179,10 @@ impl Copier {
             },
             Ok(false) => {
                 let (listed, reason) = (object.size, SkipReason::OtherTags);
-                Preparation::Finished(Outcome::Skipped { listed, reason }.into())
+                Preparation::Finished(CopyResult {
+                    outcome: Outcome::Skipped { listed, reason },
+                    row: record.map(NextRow::Orphan),
+                })
             }
             Err(error) => Preparation::Finished(stopped_by(&object, error).into()),
         }
@@ -267,19 +272,35 @@ pub fn settle(action: Action) -> (Option<Key>, CopyResult) {
             let (key, row) = recorded(object, proof);
             (Some(key), CopyResult { outcome, row })
         }
-        Action::Skip { object, reason, .. } => {
+        Action::Skip {
+            object,
+            reason,
+            record,
+            ..
+        } => {
             let listed = object.size;
-            (Some(object.key), Outcome::Skipped { listed, reason }.into())
+            let outcome = Outcome::Skipped { listed, reason };
+            (Some(object.key), orphan(outcome, record))
         }
         Action::Refuse(object, Refusal::ReservedKey) => {
             let outcome = failed(&object, reserved(&object));
             (Some(object.key), outcome.into())
         }
-        Action::Orphan(backup) => (Some(backup.key), Outcome::SourceDeleted.into()),
-        Action::Ignore(backup) => (Some(backup.key), Outcome::BackupOnly.into()),
+        Action::Orphan(backup, record) => {
+            let outcome = Outcome::SourceDeleted(backup.etag);
+            (Some(backup.key), orphan(outcome, Some(record)))
+        }
+        Action::Foreign(backup) => (Some(backup.key), Outcome::Foreign.into()),
+        Action::Ignore(backup, record) => (Some(backup.key), orphan(Outcome::BackupOnly, record)),
         Action::Break(error) => (None, Outcome::ListingFailed(error.into()).into()),
         Action::End => (None, Outcome::End.into()),
     }
+}
+
+/// A backup whose object is not backed up any more stays recorded as the job's own.
+fn orphan(outcome: Outcome, record: Option<SegmentRow>) -> CopyResult {
+    let row = record.map(NextRow::Orphan);
+    CopyResult { outcome, row }
 }
 
 /// What is recorded of an object whose backup is current.

@@ -1,6 +1,9 @@
 //! Objects that are gone, a batch at a time: backup and source are looked at once more, then the bucket's
 //! versioning, and then they are marked.
 //!
+//! A marker hides only the backup that the job's snapshot names. One that somebody has written over since
+//! the listing is left alone.
+//!
 //! A listing is old by the time that it is acted on. The backup is looked at first and the source after
 //! it: so what the marker is bound to was there before the source was seen to have none, and no copy
 //! of an object that came back meanwhile is hidden. An object that is there again is left alone; so
@@ -32,6 +35,15 @@ pub struct Marker {
     pub at_once: usize,
 }
 
+/// An object that is gone, and the backup that the job has made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// The object's key.
+    pub key: Key,
+    /// The backup's entity tag.
+    pub etag: ETag,
+}
+
 /// The backup of an object that is gone.
 #[derive(Clone, Debug)]
 struct CurrentBackup {
@@ -48,13 +60,14 @@ enum BackupLook {
 }
 
 impl Marker {
-    /// Marks the backups of these keys, of which the source has no objects, and tells what became of each.
+    /// Marks these backups, of which the source has no objects, and tells what became of each.
     /// It never fails: what goes wrong is an outcome of that object.
-    pub async fn mark_all(&self, keys: Vec<Key>) -> Vec<(Key, Outcome)> {
-        let looks = stream::iter(keys).map(|key| async move {
-            let look = copy::guarded(Operation::HeadObject, Some(&key), self.look(&key)).await;
+    pub async fn mark_all(&self, orphans: Vec<Orphan>) -> Vec<(Key, Outcome)> {
+        let looks = stream::iter(orphans).map(|orphan| async move {
+            let look = self.look(&orphan);
+            let look = copy::guarded(Operation::HeadObject, Some(&orphan.key), look).await;
             (
-                key,
+                orphan.key,
                 look.unwrap_or_else(|failure| BackupLook::Done(panicked(failure))),
             )
         });
@@ -96,12 +109,13 @@ impl Marker {
         outcomes
     }
 
-    async fn look(&self, key: &Key) -> BackupLook {
+    async fn look(&self, orphan: &Orphan) -> BackupLook {
+        let Orphan { key, etag } = orphan;
         let backup_key = self.placement.backup_key(key);
         let backup = match self.destination.current(&backup_key).await {
-            Ok(Some(backup)) => backup,
-            // Somebody else has hidden it.
-            Ok(None) => return BackupLook::Done(Outcome::BackupOnly),
+            Ok(Some(backup)) if backup.object.etag == *etag => backup,
+            // Somebody else has hidden it, or written over it.
+            Ok(Some(_) | None) => return BackupLook::Done(Outcome::BackupOnly),
             Err(error) => return BackupLook::Done(stopped_by(error.about(key))),
         };
         match self.source.head(key).await {
@@ -148,7 +162,11 @@ impl Marker {
                 Cause::ChangedMeanwhile | Cause::Missing if round < ROUNDS => {}
                 _ => return stopped_by(error),
             }
-            let now = match self.look(key).await {
+            let orphan = Orphan {
+                key: key.clone(),
+                etag: backup.etag.clone(),
+            };
+            let now = match self.look(&orphan).await {
                 BackupLook::Gone(backup) => backup,
                 BackupLook::Done(outcome) => return outcome,
             };

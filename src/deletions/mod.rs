@@ -11,7 +11,7 @@ mod marker;
 mod record;
 
 pub use brake::percent;
-pub use marker::Marker;
+pub use marker::{Marker, Orphan};
 
 use brake::BrakeDecision;
 use hold::{Confirmation, StateFile};

@@ -223,6 +223,7 @@ mod tests {
                 ended_at: Timestamp::from_millis(0),
                 totals: Totals::default(),
                 segments: entries,
+                orphans: Vec::new(),
                 previous: None,
             };
             Self { index, segments }

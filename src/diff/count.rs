@@ -4,7 +4,7 @@ use super::{Action, SkipReason};
 use crate::model::{KeyCounts, KeySet};
 
 /// What one action adds to what was counted. What the filter does not admit counts for nothing, so
-/// that it can neither be marked nor make deletions look few.
+/// that it can neither be marked nor make deletions look few. Nor does what is foreign.
 pub fn count(action: &Action) -> KeyCounts {
     let (source, backup, gone) = match action {
         Action::Copy {
@@ -17,11 +17,11 @@ pub fn count(action: &Action) -> KeyCounts {
             SkipReason::Excluded => (0, 0, 0),
             SkipReason::Archived | SkipReason::OtherTags => (1, u64::from(backup.is_some()), 0),
         },
-        Action::Orphan(_) => (0, 1, 1),
-        Action::Ignore(_) | Action::Break(_) | Action::End => (0, 0, 0),
+        Action::Orphan(..) => (0, 1, 1),
+        Action::Foreign(_) | Action::Ignore(..) | Action::Break(_) | Action::End => (0, 0, 0),
     };
     let gone_keys = match action {
-        Action::Orphan(backup) => KeySet::of(&backup.key),
+        Action::Orphan(backup, _) => KeySet::of(&backup.key),
         _ => KeySet::default(),
     };
     KeyCounts {
@@ -29,6 +29,7 @@ pub fn count(action: &Action) -> KeyCounts {
         backup,
         gone,
         gone_keys,
+        foreign: u64::from(matches!(action, Action::Foreign(_))),
     }
 }
 
@@ -37,6 +38,7 @@ mod tests {
     use super::super::{Proof, Reason};
     use super::*;
     use crate::model::{ETag, Key, Object, StorageClass, Timestamp};
+    use crate::snapshot::samples;
 
     fn object() -> Object {
         Object {
@@ -61,7 +63,10 @@ mod tests {
             object: object(),
             backup,
             reason,
+            record: None,
         };
+        let record = samples::segment(&[samples::row(0)]).rows().next();
+        let record = record.unwrap().unwrap();
         let cases = [
             (copy(None), [1, 0, 0]),
             (copy(Some(object())), [1, 1, 0]),
@@ -70,8 +75,9 @@ mod tests {
             (skip(None, SkipReason::OtherTags), [1, 0, 0]),
             (skip(Some(object()), SkipReason::OtherTags), [1, 1, 0]),
             (skip(Some(object()), SkipReason::Excluded), [0, 0, 0]),
-            (Action::Orphan(object()), [0, 1, 1]),
-            (Action::Ignore(object()), [0, 0, 0]),
+            (Action::Orphan(object(), record), [0, 1, 1]),
+            (Action::Foreign(object()), [0, 0, 0]),
+            (Action::Ignore(object(), None), [0, 0, 0]),
             (Action::End, [0, 0, 0]),
         ];
 
@@ -81,8 +87,10 @@ mod tests {
                 backup,
                 gone,
                 gone_keys,
+                foreign,
             } = count(&action);
             assert_eq!(gone == 0, gone_keys == KeySet::default());
+            assert_eq!(foreign == 1, matches!(action, Action::Foreign(_)));
 
             assert_eq!([source, backup, gone], expected, "{action:?}");
         }

@@ -50,15 +50,21 @@ pub enum Action {
         backup: Option<Object>,
         /// Why.
         reason: SkipReason,
+        /// What the last snapshot says of the backup, if that still is true.
+        record: Option<SegmentRow>,
     },
     /// Leave it out: it is archived, and its backup is current.
     Archived(Object, Proof),
     /// It should be copied and cannot be.
     Refuse(Object, Refusal),
-    /// It is gone from the source, and the backup has it.
-    Orphan(Object),
-    /// Only the backup has it, and the filter does not admit it: none of this run's business.
-    Ignore(Object),
+    /// It is gone from the source, and the backup has it. The last snapshot says that the job has made this
+    /// backup.
+    Orphan(Object, SegmentRow),
+    /// Only the backup has it, and no snapshot says that the job has made it: it is somebody else's.
+    Foreign(Object),
+    /// Only the backup has it, and the filter does not admit it: none of this run's business. With what the
+    /// last snapshot says of the backup, if that still is true.
+    Ignore(Object, Option<SegmentRow>),
     /// A listing failed here: nothing is known of the keys that follow.
     Break(S3Error),
     /// Both listings came to their end.
@@ -74,8 +80,9 @@ impl Action {
             | Self::Archived(object, _)
             | Self::Skip { object, .. }
             | Self::Refuse(object, _)
-            | Self::Orphan(object)
-            | Self::Ignore(object) => Some(&object.key),
+            | Self::Orphan(object, _)
+            | Self::Foreign(object)
+            | Self::Ignore(object, _) => Some(&object.key),
             Self::Break(_) | Self::End => None,
         }
     }
@@ -176,18 +183,17 @@ impl fmt::Display for Reason {
 /// Decides what is to be done about what stands under one key, and what the last snapshot says of it.
 pub fn decide(pair: Joined<Object, Object>, record: Option<SegmentRow>, policy: &Policy) -> Action {
     let (object, backup) = match pair {
-        Joined::Right(backup) if policy.filter.admits(&backup.key) => {
-            return Action::Orphan(backup);
-        }
-        Joined::Right(backup) => return Action::Ignore(backup),
+        Joined::Right(backup) => return without_object(backup, record, &policy.filter),
         Joined::Left(object) => (object, None),
         Joined::Both(object, backup) => (object, Some(backup)),
     };
     if !policy.filter.admits(&object.key) {
+        let record = backup.as_ref().and_then(|backup| own(record, backup));
         return Action::Skip {
             object,
             backup,
             reason: SkipReason::Excluded,
+            record,
         };
     }
     if policy.placement.is_reserved(&object.key) {
@@ -230,6 +236,21 @@ pub fn decide(pair: Joined<Object, Object>, record: Option<SegmentRow>, policy: 
             }
         }
     }
+}
+
+/// What is to be done about what only the backup has.
+fn without_object(backup: Object, record: Option<SegmentRow>, filter: &Filter) -> Action {
+    let record = own(record, &backup);
+    match record {
+        record if !filter.admits(&backup.key) => Action::Ignore(backup, record),
+        Some(record) => Action::Orphan(backup, record),
+        None => Action::Foreign(backup),
+    }
+}
+
+/// The row, if it is of this backup. Written again with the same bytes, as by a repair, it is the job's still.
+fn own(record: Option<SegmentRow>, backup: &Object) -> Option<SegmentRow> {
+    record.filter(|record| record.row().has_content_of(backup))
 }
 
 /// Why the object must be copied; none if its backup is proven to be current.
@@ -563,16 +584,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_in_the_backup_is_an_orphan() {
-        let orphan = object(5, "e", 1);
+    fn what_only_the_backup_has_is_an_orphan_if_the_job_has_made_it_and_else_foreign() {
+        let (source, backup) = (object(5, "e", 1000), object(5, "e-2", 2000));
+        let record = || Some(recorded(&source, &backup));
+        let decided = |backup: &Object, record| {
+            let pair = Joined::Right(backup.clone());
+            decide(pair, record, &policy(Mode::Incremental))
+        };
 
-        let action = decide(
-            Joined::Right(orphan.clone()),
-            None,
-            &policy(Mode::Incremental),
-        );
+        let own = decided(&backup, record());
+        let written_again = object(5, "e-2", 9000);
+        let written_over = [object(5, "other", 2000), object(6, "e-2", 2000)];
 
-        assert_eq!(action, Action::Orphan(orphan));
+        assert_eq!(own, Action::Orphan(backup.clone(), record().unwrap()));
+        assert!(matches!(
+            decided(&written_again, record()),
+            Action::Orphan(..)
+        ));
+        for over in written_over {
+            assert_eq!(decided(&over, record()), Action::Foreign(over));
+        }
+        assert_eq!(decided(&backup, None), Action::Foreign(backup));
     }
 
     #[test]
@@ -594,9 +626,10 @@ mod tests {
                 object: object(5, "e", 1),
                 backup: None,
                 reason: SkipReason::Excluded,
+                record: None,
             }
         );
-        assert_eq!(only_backup, Action::Ignore(object(5, "e", 1)));
+        assert_eq!(only_backup, Action::Ignore(object(5, "e", 1), None));
     }
 
     #[test]

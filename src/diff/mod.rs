@@ -8,7 +8,8 @@ mod join;
 
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt, stream};
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
 
 pub use change::{Change, ChangeCounts, DifferenceKind, changes};
 pub use count::count;
@@ -51,6 +52,7 @@ pub fn pages(section: ShardListing) -> impl Stream<Item = Page> {
         source,
         backup,
         recorded,
+        orphans,
         shards,
         over,
     } = section;
@@ -60,7 +62,8 @@ pub fn pages(section: ShardListing) -> impl Stream<Item = Page> {
         |object: &Object| object.key.as_str(),
         |backup: &Object| backup.key.as_str(),
     );
-    let rows = join(objects, recorded.map(Ok), pair_key, SegmentRow::key);
+    let recorded = known_rows(recorded, orphans);
+    let rows = join(objects, recorded, pair_key, SegmentRow::key);
     // Only what is within the shard is this section's, and its end may come forward at any time.
     let within = stream::unfold(Some(Box::pin(rows)), move |rows| {
         let shards = shards.clone();
@@ -81,6 +84,30 @@ pub fn pages(section: ShardListing) -> impl Stream<Item = Page> {
         Page::End
     });
     told.chain(end)
+}
+
+/// All that the last snapshot says, in one order. No key is in both lists; if one were, what was last backed
+/// up counts.
+fn known_rows(
+    recorded: BoxStream<'static, Vec<SegmentRow>>,
+    orphans: Option<BoxStream<'static, Vec<SegmentRow>>>,
+) -> BoxStream<'static, Result<Vec<SegmentRow>, S3Error>> {
+    let Some(orphans) = orphans else {
+        return recorded.map(Ok).boxed();
+    };
+    let rows = join(
+        recorded.map(Ok),
+        orphans.map(Ok),
+        SegmentRow::key,
+        SegmentRow::key,
+    );
+    rows.map(|page| {
+        let rows = page?.into_iter().map(|row| match row {
+            Joined::Left(row) | Joined::Right(row) | Joined::Both(row, _) => row,
+        });
+        Ok(rows.collect())
+    })
+    .boxed()
 }
 
 /// What stands under a key in both buckets, and what the last snapshot says of it.

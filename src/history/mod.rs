@@ -183,15 +183,30 @@ impl History {
 
     /// The rows of a range, in the order of their keys.
     pub fn rows(&self, range: &KeyRange) -> BoxStream<'static, Vec<SegmentRow>> {
-        let Some((index, _)) = self.last() else {
-            return stream::empty().boxed();
-        };
+        match self.last() {
+            Some((index, _)) => self.rows_within(index.segments_from(&range.start), range),
+            None => stream::empty().boxed(),
+        }
+    }
+
+    /// The orphans of a range, in the order of their keys; none where the snapshot has none, as in most nights.
+    pub fn orphans(&self, range: &KeyRange) -> Option<BoxStream<'static, Vec<SegmentRow>>> {
+        let (index, _) = self.last()?;
+        let segments = index.orphans_from(&range.start);
+        (!segments.is_empty()).then(|| self.rows_within(segments, range))
+    }
+
+    /// The rows of the first of these segments, as many as reach into a range.
+    fn rows_within(
+        &self,
+        segments: &[SegmentEntry],
+        range: &KeyRange,
+    ) -> BoxStream<'static, Vec<SegmentRow>> {
         let ends = |segment: &&SegmentEntry| {
             let until = range.until.as_ref();
             until.is_none_or(|until| segment.first_key <= *until)
         };
-        let segments = index.segments_from(&range.start).iter();
-        let segments: Vec<SegmentEntry> = segments.take_while(ends).cloned().collect();
+        let segments = segments.iter().take_while(ends).cloned().collect();
         let history = self.clone();
         self.pages(segments, range.start.clone(), 1)
             .filter_map(move |page| {

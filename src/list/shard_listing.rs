@@ -45,6 +45,8 @@ pub struct ShardListing {
     pub backup: ObjectPages,
     /// What the last snapshot says of them.
     pub recorded: BoxStream<'static, Vec<SegmentRow>>,
+    /// What it says of backups whose objects were gone already; none if it has none.
+    pub orphans: Option<BoxStream<'static, Vec<SegmentRow>>>,
     /// All shards of the destination.
     pub shards: Shards,
     /// Held as long as the shard is listed.
@@ -161,6 +163,7 @@ impl Sides {
         let source = read_ahead(source, watch_source(shards.clone(), shard));
         let backup = read_ahead(backup, self.watch_backup(shards.clone(), shard));
         let recorded = self.history.rows(&range);
+        let orphans = self.history.orphans(&range);
         let (start, begin) = (range.start.clone(), range.start);
         ShardListing {
             shard,
@@ -184,6 +187,7 @@ impl Sides {
                 })
                 .boxed(),
             recorded,
+            orphans,
             shards: shards.clone(),
             over: ShardGuard(shards.clone(), shard),
         }

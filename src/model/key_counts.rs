@@ -18,6 +18,9 @@ pub struct KeyCounts {
     /// Which those are.
     #[serde(default)]
     pub gone_keys: KeySet,
+    /// Objects in the backup bucket that are not of this job, and no part of the others.
+    #[serde(default)]
+    pub foreign: u64,
 }
 
 impl KeyCounts {
@@ -28,6 +31,7 @@ impl KeyCounts {
             source: self.source.max(other.source),
             backup: self.backup.max(other.backup),
             gone: self.gone.max(other.gone),
+            foreign: self.foreign.max(other.foreign),
             gone_keys: if other.gone > self.gone {
                 other.gone_keys
             } else {
@@ -45,6 +49,7 @@ impl Add for KeyCounts {
             source: self.source.saturating_add(other.source),
             backup: self.backup.saturating_add(other.backup),
             gone: self.gone.saturating_add(other.gone),
+            foreign: self.foreign.saturating_add(other.foreign),
             gone_keys: self.gone_keys.and(other.gone_keys),
         }
     }

@@ -27,7 +27,10 @@ pub enum Verdict {
     /// There is no backup of the object.
     Missing,
     /// There is a backup, and no such object.
-    Extra,
+    Extra {
+        /// Whether no snapshot says that the job has made this backup.
+        is_foreign: bool,
+    },
     /// Nothing proves that they are equal, nor that they are not.
     CannotTell(Doubt),
 }
@@ -39,7 +42,7 @@ impl Verdict {
             Self::Equal(_) => "equal",
             Self::Different(_) => "different",
             Self::Missing => "missing",
-            Self::Extra => "extra",
+            Self::Extra { .. } => "extra",
             Self::CannotTell(_) => "cannot_tell",
         }
     }
@@ -48,7 +51,7 @@ impl Verdict {
     pub fn is_wrong(&self) -> bool {
         match self {
             Self::Different(_) | Self::Missing => true,
-            Self::Equal(_) | Self::Extra | Self::CannotTell(_) => false,
+            Self::Equal(_) | Self::Extra { .. } | Self::CannotTell(_) => false,
         }
     }
 }

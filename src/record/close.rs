@@ -188,6 +188,7 @@ impl StateStore {
             ended_at: SystemTime::now().into(),
             totals: part.totals,
             segments: part.segments,
+            orphans: part.orphans,
             previous: history.last().map(|(_, link)| link.clone()),
         };
         let (bytes, link) = index.encode().map_err(|error| error.to_string())?;

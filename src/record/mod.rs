@@ -22,11 +22,13 @@ use futures::{FutureExt, Stream, StreamExt, stream};
 pub use close::{CloseInput, RecordResult};
 pub use part::Counts;
 
+use part::Segments;
+
 use crate::copy::KeyResult;
 use crate::model::{Job, Key};
 use crate::s3::{Bucket, Condition, PutBody, S3Error};
 use crate::snapshot::{SegmentEntry, SegmentOutput};
-use shard::ShardRecorder;
+use shard::{List, ShardRecorder};
 
 /// Segments that are being stored at the same time, at most.
 const MOST_STORING: usize = 4;
@@ -88,16 +90,23 @@ impl SnapshotRecorder {
         stream::poll_fn(move |context| recording.poll_next(context))
     }
 
-    /// The segments of what was settled, in the order of their keys; the problem, if there are none.
-    fn segments(&self) -> Result<Vec<SegmentEntry>, String> {
+    /// The segments of what was settled; the problem, if there are none.
+    fn segments(&self) -> Result<Segments, String> {
         let state = self.lock();
         if let Some(problem) = &state.problem {
             return Err(problem.clone());
         }
-        let entries = state.shards.values().flat_map(ShardRecorder::entries);
-        let mut entries: Vec<SegmentEntry> = entries.cloned().collect();
-        entries.sort_by(|one, other| one.first_key.cmp(&other.first_key));
-        Ok(entries)
+        let entries = |list| -> Vec<SegmentEntry> {
+            let shards = state.shards.values();
+            shards
+                .flat_map(|shard| shard.entries(list))
+                .cloned()
+                .collect()
+        };
+        Ok(Segments {
+            objects: entries(List::Objects),
+            orphans: entries(List::Orphans),
+        })
     }
 
     /// How many segments were stored: the others are those of snapshots before.

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::{KeyRange, RecordLink, Timestamp};
 use crate::snapshot::{Digest, Link, SegmentEntry, Totals};
 
-/// The format that this version writes, and the one that it reads.
-pub const PART_FORMAT: u64 = 2;
+/// The format that this version writes, and the one that it reads. Format 2 had no orphans: a snapshot that
+/// went on from it would lack those of the keys that are done, so the run ends without one.
+pub const PART_FORMAT: u64 = 3;
 
 /// A run's beginning, which its last invocation tells of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,8 @@ pub struct RecordPart {
     pub left: Vec<KeyRange>,
     /// The segments of all invocations so far, in the order of their keys.
     pub segments: Vec<SegmentEntry>,
+    /// Those of orphans.
+    pub orphans: Vec<SegmentEntry>,
     /// The counts of all invocations so far.
     pub totals: Totals,
 }
@@ -51,6 +54,7 @@ impl RecordPart {
             previous,
             left: Vec::new(),
             segments: Vec::new(),
+            orphans: Vec::new(),
             totals: Totals::default(),
         }
     }
@@ -89,20 +93,9 @@ impl RecordPart {
     ///
     /// # Errors
     /// When keys were recorded twice.
-    pub fn with(mut self, segments: Vec<SegmentEntry>, counts: Counts) -> Result<Self, String> {
-        self.segments.extend(segments);
-        self.segments
-            .sort_by(|one, other| one.first_key.cmp(&other.first_key));
-        let twice = self.segments.windows(2).find(|pair| match pair {
-            [before, after] => before.last_key >= after.first_key,
-            _ => false,
-        });
-        if let Some([_, after]) = twice {
-            return Err(format!(
-                "keys from {} on were recorded twice",
-                after.first_key
-            ));
-        }
+    pub fn with(mut self, segments: Segments, counts: Counts) -> Result<Self, String> {
+        self.segments = joined(self.segments, segments.objects)?;
+        self.orphans = joined(self.orphans, segments.orphans)?;
         self.totals = Totals {
             objects: self.segments.iter().map(|segment| segment.rows).sum(),
             bytes: self
@@ -114,6 +107,35 @@ impl RecordPart {
             errors: self.totals.errors + counts.errors,
         };
         Ok(self)
+    }
+}
+
+/// The segments that one invocation has recorded, in any order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Segments {
+    /// Of objects and their backups.
+    pub objects: Vec<SegmentEntry>,
+    /// Of orphans.
+    pub orphans: Vec<SegmentEntry>,
+}
+
+/// All these segments, in the order of their keys.
+fn joined(
+    mut list: Vec<SegmentEntry>,
+    more: Vec<SegmentEntry>,
+) -> Result<Vec<SegmentEntry>, String> {
+    list.extend(more);
+    list.sort_by(|one, other| one.first_key.cmp(&other.first_key));
+    let twice = list.windows(2).find(|pair| match pair {
+        [before, after] => before.last_key >= after.first_key,
+        _ => false,
+    });
+    match twice {
+        Some([_, after]) => Err(format!(
+            "keys from {} on were recorded twice",
+            after.first_key
+        )),
+        _ => Ok(list),
     }
 }
 
@@ -149,6 +171,17 @@ mod tests {
         }
     }
 
+    fn segments(objects: &[(&str, &str)], orphans: &[(&str, &str)]) -> Segments {
+        let list = |keys: &[(&str, &str)]| {
+            let entries = keys.iter().map(|(first, last)| segment(first, last));
+            entries.collect()
+        };
+        Segments {
+            objects: list(objects),
+            orphans: list(orphans),
+        }
+    }
+
     fn part() -> RecordPart {
         let origin = Origin {
             run_id: "run".to_owned(),
@@ -164,30 +197,35 @@ mod tests {
             errors: 1,
         };
 
-        let first = part().with(vec![segment("m", "p")], counts).unwrap();
+        let first = part()
+            .with(segments(&[("m", "p")], &[("o", "o")]), counts)
+            .unwrap();
         let both = first
-            .with(vec![segment("a", "c"), segment("x", "z")], counts)
+            .with(segments(&[("a", "c"), ("x", "z")], &[("b", "d")]), counts)
             .unwrap();
 
-        let keys: Vec<_> = both
-            .segments
-            .iter()
-            .map(|entry| entry.first_key.as_str())
-            .collect();
-        assert_eq!(keys, ["a", "m", "x"]);
+        let keys = |list: &[SegmentEntry]| -> Vec<String> {
+            let keys = list.iter().map(|entry| entry.first_key.to_string());
+            keys.collect()
+        };
+        assert_eq!(keys(&both.segments), ["a", "m", "x"]);
+        assert_eq!(keys(&both.orphans), ["b", "o"]);
         assert_eq!((both.totals.objects, both.totals.bytes), (6, 30));
         assert_eq!((both.totals.copied, both.totals.errors), (6, 2));
     }
 
     #[test]
     fn keys_that_were_recorded_twice_are_refused() {
-        let first = part()
-            .with(vec![segment("a", "m")], Counts::default())
-            .unwrap();
+        for (first, second) in [
+            (segments(&[("a", "m")], &[]), segments(&[("k", "z")], &[])),
+            (segments(&[], &[("a", "m")]), segments(&[], &[("k", "z")])),
+        ] {
+            let first = part().with(first, Counts::default()).unwrap();
 
-        let twice = first.with(vec![segment("k", "z")], Counts::default());
+            let twice = first.with(second, Counts::default());
 
-        assert_eq!(twice.unwrap_err(), "keys from k on were recorded twice");
+            assert_eq!(twice.unwrap_err(), "keys from k on were recorded twice");
+        }
     }
 
     #[test]

@@ -10,13 +10,63 @@ use crate::copy::{KeyResult, Outcome};
 use crate::model::Key;
 use crate::snapshot::{Builder, NextRow, SegmentEntry, SegmentOutput, SnapshotError};
 
+/// Which list of an index a segment is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List {
+    /// Objects and their backups.
+    Objects,
+    /// Backups whose objects are not backed up any more.
+    Orphans,
+}
+
+/// The rows of one list that are being made into segments.
+#[derive(Default)]
+struct Rows {
+    builder: Builder,
+    /// Segments that are finished.
+    entries: Vec<SegmentEntry>,
+}
+
+impl Rows {
+    fn add(&mut self, row: &NextRow) -> Result<Option<SegmentOutput>, SnapshotError> {
+        let finished = match row {
+            NextRow::Reuse(row) | NextRow::Orphan(row) => self.builder.keep(row)?,
+            NextRow::New(row) => self.builder.push(row.as_ref().as_ref())?,
+        };
+        Ok(self.noted(finished))
+    }
+
+    /// Adds a row whose neighbours have gone ahead, as a segment of its own.
+    fn add_late(&mut self, row: &NextRow) -> Result<Option<SegmentOutput>, SnapshotError> {
+        let mut alone = Self::default();
+        let finished = match alone.add(row)? {
+            Some(finished) => Some(finished),
+            None => alone.builder.finish()?,
+        };
+        Ok(self.noted(finished))
+    }
+
+    /// Ends the segment in the making.
+    fn end(&mut self) -> Result<Option<SegmentOutput>, SnapshotError> {
+        let finished = std::mem::take(&mut self.builder).finish()?;
+        Ok(self.noted(finished))
+    }
+
+    fn noted(&mut self, finished: Option<SegmentOutput>) -> Option<SegmentOutput> {
+        let entry = finished.as_ref().map(|segment| segment.entry().clone());
+        self.entries.extend(entry);
+        finished
+    }
+}
+
 /// How many rows wait for an earlier one: as many as a row group has.
 const MOST_WAITING: usize = 2_048;
 
 /// The record of one shard.
 #[derive(Default)]
 pub struct ShardRecorder {
-    builder: Builder,
+    objects: Rows,
+    orphans: Rows,
     /// The place whose turn it is.
     next: u64,
     /// What came before its turn.
@@ -27,8 +77,6 @@ pub struct ShardRecorder {
     end: Option<u64>,
     /// The first place that was given up, and its key: nothing from there on is recorded.
     given_up: Option<(u64, Key)>,
-    /// Segments that are finished.
-    entries: Vec<SegmentEntry>,
 }
 
 impl ShardRecorder {
@@ -52,7 +100,9 @@ impl ShardRecorder {
         }
         let mut finished = Vec::new();
         if self.late.remove(&done.sequence) {
-            finished.extend(late_segment(row)?);
+            if let Some(row) = row {
+                finished.extend(self.rows(&row).add_late(&row)?);
+            }
         } else if done.sequence == self.next {
             self.write(row, &mut finished)?;
         } else {
@@ -64,9 +114,9 @@ impl ShardRecorder {
         }
         // Others go on for long, and what is not stored yet is held in memory.
         if self.end.is_some_and(|end| end < self.next) {
-            finished.extend(std::mem::take(&mut self.builder).finish()?);
+            finished.extend(self.end_segments()?);
         }
-        Ok(self.keep(finished))
+        Ok(finished)
     }
 
     /// Ends the record, and hands out the last segments to be stored.
@@ -75,15 +125,31 @@ impl ShardRecorder {
     /// When a segment cannot be made.
     pub fn finish(&mut self) -> Result<Vec<SegmentOutput>, SnapshotError> {
         self.waiting.clear();
-        let finished = std::mem::take(&mut self.builder).finish()?;
-        Ok(self.keep(finished.into_iter().collect()))
+        self.end_segments()
     }
 
-    /// All segments of what was settled without a gap.
-    pub fn entries(&self) -> impl Iterator<Item = &SegmentEntry> {
+    /// All segments of a list, of what was settled without a gap.
+    pub fn entries(&self, list: List) -> impl Iterator<Item = &SegmentEntry> {
+        let rows = match list {
+            List::Objects => &self.objects,
+            List::Orphans => &self.orphans,
+        };
         let end = self.given_up.as_ref().map(|(_, key)| key);
         let before = move |entry: &&SegmentEntry| end.is_none_or(|end| entry.first_key < *end);
-        self.entries.iter().filter(before)
+        rows.entries.iter().filter(before)
+    }
+
+    /// The list that a row belongs to.
+    fn rows(&mut self, row: &NextRow) -> &mut Rows {
+        match row {
+            NextRow::Reuse(_) | NextRow::New(_) => &mut self.objects,
+            NextRow::Orphan(_) => &mut self.orphans,
+        }
+    }
+
+    fn end_segments(&mut self) -> Result<Vec<SegmentOutput>, SnapshotError> {
+        let ended = [self.objects.end()?, self.orphans.end()?];
+        Ok(ended.into_iter().flatten().collect())
     }
 
     fn write(
@@ -92,11 +158,9 @@ impl ShardRecorder {
         finished: &mut Vec<SegmentOutput>,
     ) -> Result<(), SnapshotError> {
         self.next += 1;
-        finished.extend(match row {
-            Some(NextRow::Reuse(row)) => self.builder.keep(&row)?,
-            Some(NextRow::New(row)) => self.builder.push(row.as_ref().as_ref())?,
-            None => None,
-        });
+        if let Some(row) = row {
+            finished.extend(self.rows(&row).add(&row)?);
+        }
         Ok(())
     }
 
@@ -111,35 +175,15 @@ impl ShardRecorder {
         Ok(())
     }
 
-    /// Ends the segment before what is not there yet, and goes on behind it.
+    /// Ends the segments before what is not there yet, and goes on behind it.
     fn pass_over(&mut self, finished: &mut Vec<SegmentOutput>) -> Result<(), SnapshotError> {
         let Some(first) = self.waiting.keys().next().copied() else {
             return Ok(());
         };
-        finished.extend(std::mem::take(&mut self.builder).finish()?);
+        finished.extend(self.end_segments()?);
         self.late.extend(self.next..first);
         self.next = first;
         self.catch_up(finished)
-    }
-
-    fn keep(&mut self, finished: Vec<SegmentOutput>) -> Vec<SegmentOutput> {
-        let entries = finished.iter().map(|segment| segment.entry().clone());
-        self.entries.extend(entries);
-        finished
-    }
-}
-
-/// A row whose neighbours have gone ahead.
-fn late_segment(row: Option<NextRow>) -> Result<Option<SegmentOutput>, SnapshotError> {
-    let mut builder = Builder::default();
-    let ended = match row {
-        Some(NextRow::Reuse(row)) => builder.keep(&row)?,
-        Some(NextRow::New(row)) => builder.push(row.as_ref().as_ref())?,
-        None => return Ok(None),
-    };
-    match ended {
-        Some(finished) => Ok(Some(finished)),
-        None => builder.finish(),
     }
 }
 
@@ -188,7 +232,52 @@ mod tests {
         );
         assert_eq!(rows(&second), [3]);
         assert_eq!(shard.finish(), Ok(Vec::new()));
-        assert_eq!(shard.entries().count(), 1);
+        assert_eq!(shard.entries(List::Objects).count(), 1);
+    }
+
+    /// An orphan at that place.
+    fn orphan(sequence: u64) -> KeyResult {
+        let row = samples::segment(&[samples::row(sequence)]).rows().next();
+        let row = row.unwrap().unwrap();
+        let mut orphan = done(sequence, Outcome::Foreign);
+        orphan.result.row = Some(NextRow::Orphan(row));
+        orphan
+    }
+
+    #[test]
+    fn orphans_are_segments_of_a_list_of_their_own() {
+        let mut shard = ShardRecorder::default();
+
+        shard.note(&mut done(0, Outcome::BackupOnly)).unwrap();
+        shard.note(&mut orphan(1)).unwrap();
+        shard.note(&mut done(2, Outcome::BackupOnly)).unwrap();
+        let ended = shard.note(&mut done(3, Outcome::End)).unwrap();
+
+        assert_eq!(rows(&ended), [2, 1]);
+        let first_keys = |list| -> Vec<&str> {
+            let entries = shard.entries(list);
+            entries.map(|entry| entry.first_key.as_str()).collect()
+        };
+        assert_eq!(first_keys(List::Objects), [samples::row(0).key.as_str()]);
+        assert_eq!(first_keys(List::Orphans), [samples::row(1).key.as_str()]);
+    }
+
+    #[test]
+    fn an_orphan_that_comes_late_is_a_segment_between_the_others() {
+        let mut shard = ShardRecorder::default();
+        shard.note(&mut orphan(0)).unwrap();
+        for sequence in 2..=2 + MOST_WAITING as u64 {
+            shard.note(&mut orphan(sequence)).unwrap();
+        }
+
+        shard.note(&mut orphan(1)).unwrap();
+        shard.finish().unwrap();
+
+        let mut entries: Vec<&SegmentEntry> = shard.entries(List::Orphans).collect();
+        entries.sort_by(|one, other| one.first_key.cmp(&other.first_key));
+        assert_eq!(entries[1].rows, 1);
+        let follows = |pair: &[&SegmentEntry]| pair[0].last_key < pair[1].first_key;
+        assert!(entries.windows(2).all(follows));
     }
 
     #[test]

@@ -28,6 +28,9 @@ pub struct Deletions {
     pub confirm: Option<String>,
     /// Why none was marked although nothing is held.
     pub postponed: Option<String>,
+    /// Objects in the backup bucket without an object in the source that no snapshot of this job names: they
+    /// are never marked, and no part of the others. None where they were not counted anew.
+    pub foreign: Option<u64>,
 }
 
 impl Deletions {

@@ -318,6 +318,7 @@ mod tests {
                 due: 2,
                 percent: Some(12.5),
                 keys: vec!["gone".to_owned()],
+                foreign: Some(1),
                 ..Deletions::default()
             });
 

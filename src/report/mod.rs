@@ -315,7 +315,11 @@ impl Totals {
             }
             Outcome::Marked => self.marked += 1,
             Outcome::Verified(compared) => self.verify(&compared),
-            Outcome::BackupOnly | Outcome::SourceDeleted | Outcome::Interrupted | Outcome::End => {}
+            Outcome::BackupOnly
+            | Outcome::SourceDeleted(_)
+            | Outcome::Foreign
+            | Outcome::Interrupted
+            | Outcome::End => {}
         }
         None
     }
@@ -323,7 +327,7 @@ impl Totals {
     /// What is equal counts as unchanged too, and what is repaired as copied.
     fn verify(&mut self, compared: &VerifiedObject) {
         self.verified.add(compared);
-        if compared.verdict != Verdict::Extra {
+        if !matches!(compared.verdict, Verdict::Extra { .. }) {
             self.find(compared.listed);
         }
         self.unchanged += u64::from(matches!(compared.verdict, Verdict::Equal(_)));
@@ -377,7 +381,7 @@ pub(crate) mod tests {
     use crate::config::{Config, Prices};
     use crate::copy::PlannedCopy;
     use crate::diff::Reason;
-    use crate::model::{Key, StorageClass, Timestamp};
+    use crate::model::{ETag, Key, StorageClass, Timestamp};
     use crate::plan;
     use crate::request::BackupRequest;
     use crate::s3::Requests;
@@ -436,7 +440,7 @@ pub(crate) mod tests {
         }
     }
 
-    pub fn every_outcome() -> [Outcome; 12] {
+    pub fn every_outcome() -> [Outcome; 13] {
         [
             Outcome::Copied {
                 listed: 1,
@@ -455,7 +459,8 @@ pub(crate) mod tests {
             },
             Outcome::ListingFailed(failure(None)),
             Outcome::BackupOnly,
-            Outcome::SourceDeleted,
+            Outcome::SourceDeleted(ETag::new("e")),
+            Outcome::Foreign,
             Outcome::Marked,
             Outcome::Interrupted,
             Outcome::End,

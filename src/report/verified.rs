@@ -17,6 +17,9 @@ const MOST_ROWS: usize = 100;
 /// back for them.
 const MOST_BYTES_OF_HINTS: usize = 10 * 1024;
 
+/// Why an extra backup is foreign.
+const FOREIGN: &str = "no snapshot of this job says that it has made this backup";
+
 /// Counters of what was compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VerifyCounts {
@@ -28,6 +31,8 @@ pub struct VerifyCounts {
     pub missing: u64,
     /// Backups without an object.
     pub extra: u64,
+    /// Those of them that no snapshot of the job names.
+    pub foreign: u64,
     /// Objects of which nobody can tell.
     pub cannot_tell: u64,
     /// Objects, among the different and the missing, that were copied again.
@@ -56,7 +61,10 @@ impl VerifyCounts {
                 }
             }
             Verdict::Missing => self.missing += 1,
-            Verdict::Extra => self.extra += 1,
+            Verdict::Extra { is_foreign } => {
+                self.extra += 1;
+                self.foreign += u64::from(*is_foreign);
+            }
             Verdict::CannotTell(_) => self.cannot_tell += 1,
         }
         self.repaired += u64::from(compared.repaired.is_some());
@@ -77,6 +85,7 @@ impl VerifyCounts {
             different: self.different + other.different,
             missing: self.missing + other.missing,
             extra: self.extra + other.extra,
+            foreign: self.foreign + other.foreign,
             cannot_tell: self.cannot_tell + other.cannot_tell,
             repaired: self.repaired + other.repaired,
             deep: self.deep + other.deep,
@@ -122,7 +131,7 @@ impl Findings {
                     return size;
                 }
             }
-            Verdict::Extra | Verdict::CannotTell(_) if self.hints.len() < MOST_ROWS => {
+            Verdict::Extra { .. } | Verdict::CannotTell(_) if self.hints.len() < MOST_ROWS => {
                 let (row, size) = row();
                 if self.bytes_of_hints + size <= MOST_BYTES_OF_HINTS {
                     self.bytes_of_hints += size;
@@ -132,7 +141,7 @@ impl Findings {
             Verdict::Equal(_)
             | Verdict::Different(_)
             | Verdict::Missing
-            | Verdict::Extra
+            | Verdict::Extra { .. }
             | Verdict::CannotTell(_) => {}
         }
         0
@@ -161,6 +170,8 @@ pub(super) struct VerifiedCounts {
     different: u64,
     missing: u64,
     extra: u64,
+    /// Of the extra, those that no snapshot of the job names.
+    foreign: u64,
     cannot_tell: u64,
     repaired: u64,
     /// Different or missing, and not repaired.
@@ -185,7 +196,8 @@ impl FindingRow {
         let (properties, why) = match &compared.verdict {
             Verdict::Different(properties) => (properties.as_slice(), None),
             Verdict::CannotTell(doubt) => (&[][..], Some(doubt.why())),
-            Verdict::Equal(_) | Verdict::Missing | Verdict::Extra => (&[][..], None),
+            Verdict::Extra { is_foreign: true } => (&[][..], Some(FOREIGN)),
+            Verdict::Equal(_) | Verdict::Missing | Verdict::Extra { .. } => (&[][..], None),
         };
         Self {
             key: compared.key.as_str().to_owned(),
@@ -291,6 +303,7 @@ impl From<VerifyCounts> for VerifiedCounts {
             different: counts.different,
             missing: counts.missing,
             extra: counts.extra,
+            foreign: counts.foreign,
             cannot_tell: counts.cannot_tell,
             repaired: counts.repaired,
             wrong: counts.wrong(),
@@ -325,7 +338,8 @@ pub(super) fn message(check: Check, totals: &Totals, whole: bool) -> String {
         (totals.skipped, "skipped"),
         (totals.vanished, "vanished"),
         (totals.errors, errors),
-        (counts.extra, "extra in the backup"),
+        (counts.extra - counts.foreign, "extra in the backup"),
+        (counts.foreign, "foreign in the backup"),
     ];
     let others = others.into_iter().filter(|(count, _)| *count > 0);
     let others = others.map(|(count, what)| format!(", {count} {what}"));
@@ -371,7 +385,7 @@ mod tests {
         }
     }
 
-    fn every_outcome() -> [Outcome; 10] {
+    fn every_outcome() -> [Outcome; 11] {
         let different = Verdict::Different(vec![Property::Metadata, Property::Tags]);
         [
             Outcome::Verified(compared("equal", Verdict::Equal(ContentProof::Md5))),
@@ -385,7 +399,8 @@ mod tests {
                 ..compared("repaired", different)
             }),
             Outcome::Verified(compared("missing", Verdict::Missing)),
-            Outcome::Verified(compared("extra", Verdict::Extra)),
+            Outcome::Verified(compared("extra", Verdict::Extra { is_foreign: false })),
+            Outcome::Verified(compared("foreign", Verdict::Extra { is_foreign: true })),
             Outcome::Verified(compared("doubtful", Verdict::CannotTell(Doubt::NoProof))),
             Outcome::Skipped {
                 listed: 1,
@@ -438,7 +453,7 @@ mod tests {
             })
         };
         let doubtful = || Outcome::Verified(compared("k", Verdict::CannotTell(Doubt::ListedETags)));
-        let extra = || Outcome::Verified(compared("k", Verdict::Extra));
+        let extra = || Outcome::Verified(compared("k", Verdict::Extra { is_foreign: false }));
         let failed = || Outcome::Failed {
             listed: 1,
             failure: failure(Some("k")),
@@ -501,7 +516,7 @@ mod tests {
         let worst = "\u{1}".repeat(1024);
         let outcomes = (0..300).map(|n| match n % 3 {
             0 => Outcome::Verified(compared(&worst, Verdict::Missing)),
-            1 => Outcome::Verified(compared(&worst, Verdict::Extra)),
+            1 => Outcome::Verified(compared(&worst, Verdict::Extra { is_foreign: false })),
             _ => Outcome::Failed {
                 listed: 0,
                 failure: failure(Some(&worst)),

@@ -1,8 +1,11 @@
 //! What somebody should look at although it is no error: a stable word for scripts, a sentence for people.
 
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
-use crate::model::BucketName;
+use crate::model::{BucketName, Key};
 
 /// Warnings that a report keeps, at most: each code counts once for each bucket.
 const MOST_WARNINGS: usize = 10;
@@ -34,14 +37,47 @@ pub enum WarningCode {
     NoTargetConditions,
     /// The server does not obey conditions on the lease, so that it may not keep other runs out.
     LeaseBestEffort,
+    /// Deletions are to be marked, and there are backups without an object that are not this job's own.
+    Foreign,
 }
 
 impl WarningCode {
     /// Whether the message of a result says it too: without it, the counters mean something else.
     pub fn is_told_in_message(self) -> bool {
         match self {
-            Self::NothingFound | Self::NothingAdmitted => true,
+            Self::NothingFound | Self::NothingAdmitted | Self::Foreign => true,
             Self::NoTargetConditions | Self::LeaseBestEffort => false,
+        }
+    }
+}
+
+impl Warning {
+    /// Of so many backups without an object that no snapshot of this job names, of which these are the first.
+    pub fn foreign(
+        bucket: &BucketName,
+        objects: u64,
+        first: &BTreeSet<Key>,
+        has_snapshot: bool,
+    ) -> Self {
+        let noun = if objects == 1 { "object" } else { "objects" };
+        let why = if has_snapshot {
+            "in no snapshot of this job"
+        } else {
+            "there is no snapshot of this job to go by"
+        };
+        let mut message = format!("{objects} foreign {noun} in bucket {bucket} left alone ({why})");
+        let names: Vec<&str> = first.iter().map(Key::as_str).collect();
+        if !names.is_empty() {
+            let _ = write!(message, ": {}", names.join(", "));
+        }
+        if objects > names.len() as u64 && !names.is_empty() {
+            message.push_str(", ...");
+        }
+        Self {
+            code: WarningCode::Foreign,
+            bucket: Some(bucket.clone()),
+            objects,
+            message,
         }
     }
 }

@@ -282,7 +282,7 @@ fn fitting(mut rows: Vec<Row>) -> Vec<Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BucketName, Start};
+    use crate::model::{BucketName, ETag, Start};
 
     fn counted(gone: u64) -> KeyCounts {
         KeyCounts {
@@ -338,8 +338,18 @@ mod tests {
     fn what_is_behind_a_key_that_was_given_up_is_counted_again() {
         let mut progress = Progress::of(Shards::new(vec![KeyRange::all()]));
 
-        progress.pass(0, Some(Key::new("a")), &Outcome::SourceDeleted, counted(1));
-        progress.pass(0, Some(Key::new("c")), &Outcome::SourceDeleted, counted(2));
+        progress.pass(
+            0,
+            Some(Key::new("a")),
+            &Outcome::SourceDeleted(ETag::new("e")),
+            counted(1),
+        );
+        progress.pass(
+            0,
+            Some(Key::new("c")),
+            &Outcome::SourceDeleted(ETag::new("e")),
+            counted(2),
+        );
         progress.pass(0, Some(Key::new("b")), &Outcome::Interrupted, counted(1));
         progress.pass(0, None, &Outcome::End, counted(2));
 

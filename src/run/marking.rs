@@ -8,22 +8,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt, future, stream};
 
 use super::comparison::Comparison;
 use super::destination::{DestinationRun, Destinations};
 use super::destination_failure::DestinationFailure;
 use super::progress::{DestinationProgress, RunProgress, log_outcome};
-use crate::copy::{Batch, CopyResult, KeyResult, Outcome};
-use crate::deletions::{self, Decision, Hold, Marker};
+use crate::copy::{Batch, CopyResult, Failure, KeyResult, Outcome};
+use crate::deletions::{self, Decision, Hold, Marker, Orphan};
 use crate::diff::Action;
 use crate::history::History;
 use crate::list::Shards;
-use crate::model::{Key, KeyCounts, KeyRange};
+use crate::model::{BucketName, ETag, Key, KeyCounts, KeyRange};
 use crate::plan::{Intent, Plan, Stage};
-use crate::report::{Deletions, Report};
+use crate::report::{Deletions, Report, Warning};
 use crate::resume::{Progress, Remainder};
-use crate::s3::Bucket;
+use crate::s3::{Bucket, Operation};
 
 /// Ends a run whose copies are made: its snapshots are closed, and what is gone is marked, if that is
 /// wanted and may be. Marking does not change a snapshot, which describes what the source has.
@@ -44,6 +44,7 @@ pub(super) async fn finish_run(
         return (report, rest);
     };
     let counted = count_keys(plan, &by_destination);
+    let report = with_foreign(report, plan, &counted, &by_destination);
     let told = deletions_note(&counted, &by_destination);
     let postponed = if report.lacks_destinations() {
         Some(
@@ -101,6 +102,7 @@ pub(super) async fn resume_marking(
 ) -> (Report, Option<Remainder>) {
     let told = Deletions {
         due: plan.destinations.iter().map(|planned| planned.agreed).sum(),
+        foreign: None,
         ..Deletions::default()
     };
     let report = destinations.note_failures(Report::begin(plan));
@@ -125,15 +127,40 @@ fn count_keys(plan: &Plan, by_destination: &[DestinationProgress]) -> Vec<KeyCou
 fn deletions_note(counted: &[KeyCounts], by_destination: &[DestinationProgress]) -> Deletions {
     let gone = by_destination
         .iter()
-        .flat_map(|destination_progress| &destination_progress.gone);
+        .flat_map(|destination_progress| destination_progress.gone.keys());
     let keys: BTreeSet<Key> = gone.cloned().collect();
     let shares = counted.iter().map(deletions::percent);
     let told = Deletions {
         due: counted.iter().map(|census| census.gone).sum(),
         percent: shares.reduce(f64::max),
+        foreign: Some(counted.iter().map(|census| census.foreign).sum()),
         ..Deletions::default()
     };
     told.naming(&keys)
+}
+
+/// Warns of what is in a backup bucket and not the job's own.
+fn with_foreign(
+    report: Report,
+    plan: &Plan,
+    counted: &[KeyCounts],
+    by_destination: &[DestinationProgress],
+) -> Report {
+    let destinations = plan.destinations.iter().zip(counted).zip(by_destination);
+    destinations
+        .filter(|((_, census), _)| census.foreign > 0)
+        .fold(
+            report,
+            |report, ((planned, census), destination_progress)| {
+                let bucket = &planned.destination.location.bucket;
+                report.warning(Warning::foreign(
+                    bucket,
+                    census.foreign,
+                    &destination_progress.foreign,
+                    destination_progress.has_snapshot,
+                ))
+            },
+        )
 }
 
 fn report_hold(report: Report, plan: &Plan, told: Deletions, hold: Hold) -> Report {
@@ -174,7 +201,7 @@ async fn mark(
     plan: &Plan,
     destinations: Destinations<DestinationRun>,
     report: Report,
-    known: Vec<BTreeSet<Key>>,
+    known: Vec<BTreeMap<Key, ETag>>,
     watch: &mut impl FnMut(&Report),
 ) -> (Report, Option<Remainder>) {
     let mut by_destination = Vec::new();
@@ -188,7 +215,8 @@ async fn mark(
             .unwrap_or(&run.planned)
             .clone();
         let known = known.filter(|known| known.len() as u64 == planned.agreed);
-        let (destination_progress, own) = mark_in(plan, &DestinationRun { planned, ..run }, known);
+        let (destination_progress, own) =
+            mark_in(plan, &DestinationRun { planned, ..run }, known).await;
         by_destination.push((run.number, destination_progress));
         outcomes.push((run.number, own));
     }
@@ -204,10 +232,10 @@ async fn mark(
 }
 
 /// Marks what is gone from one destination: these keys, or what listings find.
-fn mark_in(
+async fn mark_in(
     plan: &Plan,
     run: &DestinationRun,
-    known: Option<&BTreeSet<Key>>,
+    known: Option<&BTreeMap<Key, ETag>>,
 ) -> (DestinationProgress, BoxStream<'static, KeyResult>) {
     let planned = &run.planned;
     let all = || Progress::of(Shards::new(planned.ranges.clone()));
@@ -215,23 +243,52 @@ fn mark_in(
         let outcomes = outcomes_of(plan, run, in_mind(known));
         return (DestinationProgress::of(all()), outcomes.boxed());
     }
-    // What is gone is gone, whatever the last snapshot says of it.
-    let history = History::none(run.destination.clone(), planned.job.clone());
-    let comparison = Comparison::open(plan, run.clone(), history, planned.ranges.clone());
+    // The snapshot that was written after the copies knows what is gone, too.
+    let history = History::open(run.destination.clone(), planned.job.clone()).await;
+    let comparison = Comparison::open(plan, run.clone(), history.clone(), planned.ranges.clone());
     let destination_progress = comparison.destination_progress();
     let steps = listed(comparison.batches(plan), planned.agreed);
-    (destination_progress, outcomes_of(plan, run, steps).boxed())
+    let bucket = run.destination.name().clone();
+    let doubt = stream::once(async move { doubt(&history, &bucket) });
+    let doubt = doubt.filter_map(future::ready);
+    let outcomes = outcomes_of(plan, run, steps).chain(doubt);
+    (destination_progress, outcomes.boxed())
+}
+
+/// Without its snapshot, a job cannot tell which backups are its own: they are left, and that is an error.
+fn doubt(history: &History, bucket: &BucketName) -> Option<KeyResult> {
+    let problem = history.problem()?;
+    let failure = Failure {
+        key: None,
+        operation: Operation::GetObject.name(),
+        code: Some("SnapshotUnreadable".to_owned()),
+        message: format!(
+            "not everything that is gone could be marked in bucket {bucket}: {problem}"
+        ),
+        advice: format!(
+            "{}; the next run counts anew and marks what is left",
+            problem.advice()
+        ),
+        request_id: None,
+    };
+    Some(result(0, None, Outcome::ListingFailed(failure)))
 }
 
 /// What is done about a key: it is marked, or it is already known what became of it.
 enum Step {
-    Mark { shard: usize, key: Key },
+    Mark { shard: usize, orphan: Orphan },
     Done(Box<KeyResult>),
 }
 
 /// The keys that were kept in mind, where these are all.
-fn in_mind(keys: &BTreeSet<Key>) -> impl Stream<Item = Step> + use<> {
-    let steps = keys.iter().cloned().map(|key| Step::Mark { shard: 0, key });
+fn in_mind(keys: &BTreeMap<Key, ETag>) -> impl Stream<Item = Step> + use<> {
+    let steps = keys.iter().map(|(key, etag)| Step::Mark {
+        shard: 0,
+        orphan: Orphan {
+            key: key.clone(),
+            etag: etag.clone(),
+        },
+    });
     let steps: Vec<Step> = steps.chain([done(0, None, Outcome::End)]).collect();
     stream::iter(steps)
 }
@@ -246,10 +303,13 @@ fn listed(batches: impl Stream<Item = Batch>, most: u64) -> impl Stream<Item = S
         let mut end = Vec::new();
         for action in actions {
             match action {
-                Action::Orphan(backup) if left > 0 => {
+                Action::Orphan(backup, _) if left > 0 => {
                     left -= 1;
-                    let key = backup.key;
-                    steps.push(Step::Mark { shard, key });
+                    let orphan = Orphan {
+                        key: backup.key,
+                        etag: backup.etag,
+                    };
+                    steps.push(Step::Mark { shard, orphan });
                 }
                 Action::Break(error) => {
                     end.push(done(shard, None, Outcome::ListingFailed(error.into())));
@@ -260,8 +320,9 @@ fn listed(batches: impl Stream<Item = Batch>, most: u64) -> impl Stream<Item = S
                 | Action::Archived(..)
                 | Action::Skip { .. }
                 | Action::Refuse(..)
-                | Action::Orphan(_)
-                | Action::Ignore(_) => {}
+                | Action::Orphan(..)
+                | Action::Foreign(_)
+                | Action::Ignore(..) => {}
             }
         }
         steps.extend(last.map(|key| done(shard, Some(key), Outcome::BackupOnly)));
@@ -313,17 +374,18 @@ fn outcomes_of<S: Stream<Item = Step> + Send + 'static>(
 /// What becomes of a batch. Ends of shards are told after what stands before them.
 async fn batch(marker: &Marker, steps: Vec<Step>) -> Vec<KeyResult> {
     let mut shards = BTreeMap::new();
+    let mut orphans = Vec::new();
     let mut done = Vec::new();
     for step in steps {
         match step {
             Step::Done(step) => done.push(*step),
-            Step::Mark { shard, key } => {
-                shards.insert(key, shard);
+            Step::Mark { shard, orphan } => {
+                shards.insert(orphan.key.clone(), shard);
+                orphans.push(orphan);
             }
         }
     }
-    let keys = shards.keys().cloned().collect();
-    let outcomes = marker.mark_all(keys).await.into_iter();
+    let outcomes = marker.mark_all(orphans).await.into_iter();
     let outcomes = outcomes.filter_map(|(key, outcome)| {
         let shard = shards.remove(&key)?;
         Some(result(shard, Some(key), outcome))

@@ -1,6 +1,6 @@
 //! The outcomes of all destinations in, how far the run has come out: one fold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::BoxStream;
 use futures::{StreamExt, future, stream};
@@ -8,7 +8,7 @@ use futures::{StreamExt, future, stream};
 use crate::copy::{KeyResult, Outcome};
 use crate::history::History;
 use crate::list::Shards;
-use crate::model::{Key, KeyRange};
+use crate::model::{ETag, Key, KeyRange};
 use crate::plan::{DestinationPlan, Plan};
 use crate::record::{CloseInput, Counts, RecordResult, SnapshotRecorder, StateStore};
 use crate::report::Report;
@@ -17,6 +17,8 @@ use crate::resume::{self, Progress, Remainder};
 /// Keys that are kept in mind for each destination: a megabyte at most, and enough for all but a few
 /// nights.
 const MOST_KEPT: usize = 1000;
+/// Foreign keys that are told of each destination.
+const MOST_FOREIGN: usize = 10;
 
 /// How far a run has come with all destinations.
 pub(super) struct RunProgress {
@@ -30,8 +32,12 @@ pub(super) struct RunProgress {
 pub(super) struct DestinationProgress {
     /// How far it has come.
     pub progress: Progress,
-    /// The first keys that are gone from the source.
-    pub gone: BTreeSet<Key>,
+    /// The first keys that are gone from the source, with the `ETag`s of the backups.
+    pub gone: BTreeMap<Key, ETag>,
+    /// The first keys of what is in the backup and not the job's own.
+    pub foreign: BTreeSet<Key>,
+    /// Whether there was a snapshot that says which backups are the job's own.
+    pub has_snapshot: bool,
     /// The last snapshot that it was read beside; none if it was read beside none.
     history: Option<History>,
     /// None of a destination that is not recorded.
@@ -43,7 +49,9 @@ impl DestinationProgress {
     pub fn of(progress: Progress) -> Self {
         Self {
             progress,
-            gone: BTreeSet::new(),
+            gone: BTreeMap::new(),
+            foreign: BTreeSet::new(),
+            has_snapshot: false,
             history: None,
             record: None,
         }
@@ -63,6 +71,7 @@ impl DestinationProgress {
     /// The same, read beside the last snapshot, and recorded for the next one if there is a record.
     pub fn beside(self, history: History, record: Option<(SnapshotRecorder, StateStore)>) -> Self {
         Self {
+            has_snapshot: history.last().is_some(),
             history: Some(history),
             record,
             ..self
@@ -130,8 +139,16 @@ impl RunProgress {
                 let outcome = done.result.outcome;
                 log_outcome(&outcome);
                 let destination_progress = &mut run_progress.by_destination[number];
-                if let (true, Outcome::SourceDeleted, Some(key)) = (marks, &outcome, &done.key) {
-                    remember(&mut destination_progress.gone, key);
+                if let (true, Some(key)) = (marks, &done.key) {
+                    match &outcome {
+                        Outcome::SourceDeleted(etag) => {
+                            remember(&mut destination_progress.gone, key, etag);
+                        }
+                        Outcome::Foreign => {
+                            remember_foreign(&mut destination_progress.foreign, key);
+                        }
+                        _ => {}
+                    }
                 }
                 let progress = &mut destination_progress.progress;
                 progress.pass(done.shard, done.key, &outcome, done.counted);
@@ -190,10 +207,26 @@ impl RunProgress {
 }
 
 /// Keeps a key in mind, if it is among the first ones.
-fn remember(gone: &mut BTreeSet<Key>, key: &Key) {
-    gone.insert(key.clone());
+fn remember(gone: &mut BTreeMap<Key, ETag>, key: &Key, etag: &ETag) {
+    let is_behind = gone.last_key_value().is_some_and(|(last, _)| last < key);
+    if gone.len() == MOST_KEPT && is_behind {
+        return;
+    }
+    gone.insert(key.clone(), etag.clone());
     if gone.len() > MOST_KEPT {
         gone.pop_last();
+    }
+}
+
+/// The same of what is foreign, of which only the first few keys are told.
+fn remember_foreign(foreign: &mut BTreeSet<Key>, key: &Key) {
+    let is_behind = foreign.last().is_some_and(|last| last < key);
+    if foreign.len() == MOST_FOREIGN && is_behind {
+        return;
+    }
+    foreign.insert(key.clone());
+    if foreign.len() > MOST_FOREIGN {
+        foreign.pop_last();
     }
 }
 

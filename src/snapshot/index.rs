@@ -5,9 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::{Digest, Link, SnapshotError};
 use crate::model::{Key, Start, Timestamp};
 
-/// The format of indexes and segments that this version writes, and the last one that it reads. Since
-/// format 2 a row tells when its backup was written. An index of format 2 may name segments of format 1.
-pub const SNAPSHOT_FORMAT: u64 = 2;
+/// The format of indexes that this version writes, and the last one that it reads. Since format 3 an index
+/// has [orphans](Index::orphans).
+pub const SNAPSHOT_FORMAT: u64 = 3;
+
+/// The same of segments. Since format 2 a row tells when its backup was written. An index may name segments
+/// of any format up to this one.
+pub const SEGMENT_FORMAT: u64 = 2;
 
 /// The most bytes that an index has, and that are read of one: some 150,000 segments of usual keys, which are
 /// 600 million objects. A record of several invocations has no more.
@@ -54,6 +58,10 @@ pub struct Index {
     pub totals: Totals,
     /// The segments, in the order of their keys.
     pub segments: Vec<SegmentEntry>,
+    /// The segments of orphans, in the order of their keys: backups that the job has made of objects that are
+    /// gone from the source, or that the filter does not admit any more. Formats 1 and 2 have none.
+    #[serde(default)]
+    pub orphans: Vec<SegmentEntry>,
     /// The index before this one; none for the first.
     pub previous: Option<Link>,
 }
@@ -182,9 +190,12 @@ impl Index {
 
     /// The segments that may have rows of a range of keys.
     pub fn segments_from(&self, start: &Start) -> &[SegmentEntry] {
-        let before = |entry: &SegmentEntry| !start.admits(entry.last_key.as_str());
-        let first = self.segments.partition_point(before);
-        self.segments.get(first..).unwrap_or_default()
+        from(&self.segments, start)
+    }
+
+    /// The segments that may have orphans of a range of keys.
+    pub fn orphans_from(&self, start: &Start) -> &[SegmentEntry] {
+        from(&self.orphans, start)
     }
 
     /// The segments that another snapshot does not have. A segment that both have holds all keys of
@@ -208,23 +219,39 @@ impl Index {
             .segments
             .iter()
             .try_fold(0_u64, |sum, segment| sum.checked_add(segment.rows));
-        let ascends = |entry: &SegmentEntry| entry.first_key <= entry.last_key && entry.rows > 0;
-        let follows = |pair: &[SegmentEntry]| match pair {
-            [before, after] => before.last_key < after.first_key,
-            _ => true,
-        };
+        let lists = [&self.segments, &self.orphans];
         if self.key() != key {
             Some("it is stored under the key of another run")
         } else if rows != Some(self.totals.objects) {
             Some("its segments have another number of rows in all")
-        } else if !self.segments.iter().all(ascends) || !self.segments.windows(2).all(follows) {
+        } else if !lists.iter().all(|list| is_ascending(list)) {
             Some("its segments are out of order")
-        } else if self.segments.iter().any(|s| s.bytes > MOST_SEGMENT_BYTES) {
+        } else if lists
+            .into_iter()
+            .flatten()
+            .any(|segment| segment.bytes > MOST_SEGMENT_BYTES)
+        {
             Some("a segment of it is larger than any can be")
         } else {
             None
         }
     }
+}
+
+/// The segments of a list that may have rows of a range of keys.
+fn from<'a>(list: &'a [SegmentEntry], start: &Start) -> &'a [SegmentEntry] {
+    let before = |entry: &SegmentEntry| !start.admits(entry.last_key.as_str());
+    let first = list.partition_point(before);
+    list.get(first..).unwrap_or_default()
+}
+
+fn is_ascending(list: &[SegmentEntry]) -> bool {
+    let ascends = |entry: &SegmentEntry| entry.first_key <= entry.last_key && entry.rows > 0;
+    let follows = |pair: &[SegmentEntry]| match pair {
+        [before, after] => before.last_key < after.first_key,
+        _ => true,
+    };
+    list.iter().all(ascends) && list.windows(2).all(follows)
 }
 
 /// Only this of a stored JSON is the same in every format.
@@ -289,6 +316,22 @@ mod tests {
         );
     }
 
+    /// The program that wrote format 2 refuses format 3, so that it does not lose the orphans.
+    #[test]
+    fn an_index_of_format_2_is_read_and_has_no_orphans() {
+        let bytes = include_bytes!("../../tests/golden/snapshot-index-format-2.json");
+        let link = Link::to(index_key("2026-11-20T02-00-00Z-91c0"), b"");
+
+        let read = Index::parse(&index_key(RUN), bytes, "job");
+
+        let expected = Index {
+            format: 2,
+            orphans: Vec::new(),
+            ..index(RUN, Some(link))
+        };
+        assert_eq!(read, Ok(expected));
+    }
+
     #[test]
     fn fields_that_are_added_do_no_harm() {
         let (bytes, link) = index(RUN, None).encode().unwrap();
@@ -318,8 +361,8 @@ mod tests {
                 "is of job \"other\"",
             ),
             (
-                changed(|index| index.format = 3),
-                "has format 3; this version reads up to 2",
+                changed(|index| index.format = 4),
+                "has format 4; this version reads up to 3",
             ),
             (changed(|index| index.format = 0), "it has no known format"),
             (
@@ -335,7 +378,15 @@ mod tests {
                 "its segments are out of order",
             ),
             (
+                changed(|index| index.orphans.push(index.orphans[0].clone())),
+                "its segments are out of order",
+            ),
+            (
                 changed(|index| index.segments[0].bytes = 1 << 40),
+                "a segment of it is larger than any can be",
+            ),
+            (
+                changed(|index| index.orphans[0].bytes = 1 << 40),
                 "a segment of it is larger than any can be",
             ),
         ];

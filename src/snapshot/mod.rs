@@ -28,7 +28,8 @@ pub use chain::{LATEST, Latest, Link, verify_chain};
 pub use digest::Digest;
 pub use error::SnapshotError;
 pub use index::{
-    Index, MOST_INDEX_BYTES, SNAPSHOT_FORMAT, SegmentEntry, Totals, index_key, is_index_key,
+    Index, MOST_INDEX_BYTES, SEGMENT_FORMAT, SNAPSHOT_FORMAT, SegmentEntry, Totals, index_key,
+    is_index_key,
 };
 pub use row::{NextRow, Row, RowRef};
 pub use segment::Segment;

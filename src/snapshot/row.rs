@@ -36,6 +36,8 @@ pub enum NextRow {
     Reuse(SegmentRow),
     /// A new row.
     New(Box<Row>),
+    /// The row of the last one, of a backup whose object is not backed up any more.
+    Orphan(SegmentRow),
 }
 
 impl Row {

@@ -75,6 +75,7 @@ pub(super) fn index(run_id: &str, previous: Option<Link>) -> Index {
             errors: 0,
         },
         segments: vec![entry(0, 2), entry(3, 4)],
+        orphans: vec![entry(5, 9)],
         previous,
     }
 }

@@ -7,7 +7,7 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::columns::{Columns, Texts};
-use super::index::{SNAPSHOT_FORMAT, SegmentEntry};
+use super::index::{SEGMENT_FORMAT, SegmentEntry};
 use super::page::{self, PageReader};
 use super::writer::{FORMAT_KEY, ROWS_PER_GROUP, schema};
 use super::{Digest, Rows, SnapshotError};
@@ -46,9 +46,9 @@ impl Segment {
             .filter(|fact| fact.key == FORMAT_KEY)
             .find_map(|fact| fact.value.as_ref()?.parse::<u64>().ok());
         let format = match format {
-            Some(known @ 1..=SNAPSHOT_FORMAT) => known,
-            Some(found) if found > SNAPSHOT_FORMAT => {
-                return Err(SnapshotError::newer(&entry.key(), found, SNAPSHOT_FORMAT));
+            Some(known @ 1..=SEGMENT_FORMAT) => known,
+            Some(found) if found > SEGMENT_FORMAT => {
+                return Err(SnapshotError::newer(&entry.key(), found, SEGMENT_FORMAT));
             }
             Some(_) | None => return Err(damaged("it has no known format".to_owned())),
         };

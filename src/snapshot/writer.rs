@@ -15,7 +15,7 @@ use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::TypePtr;
 
 use super::columns::{Columns, Texts};
-use super::index::{SNAPSHOT_FORMAT, SegmentEntry};
+use super::index::{SEGMENT_FORMAT, SegmentEntry};
 use super::row::RowRef;
 use super::{Digest, SnapshotError};
 use crate::model::Key;
@@ -76,7 +76,7 @@ pub(super) struct Writer {
 impl Writer {
     pub fn new() -> Result<Self, SnapshotError> {
         let begin = || {
-            let schema = schema(SNAPSHOT_FORMAT)?;
+            let schema = schema(SEGMENT_FORMAT)?;
             SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties()?))
         };
         Ok(Self {
@@ -133,7 +133,7 @@ impl Writer {
         }
         let first = self.first.unwrap_or_else(|| last.clone());
         let facts = [
-            (FORMAT_KEY, SNAPSHOT_FORMAT.to_string()),
+            (FORMAT_KEY, SEGMENT_FORMAT.to_string()),
             ("s3-backup.rows", self.rows.to_string()),
             ("s3-backup.first_key", first.to_string()),
             ("s3-backup.last_key", last.to_string()),

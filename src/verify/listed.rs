@@ -26,7 +26,12 @@ pub struct Evidence {
 pub fn judge(evidence: &Evidence) -> Verdict {
     match &evidence.listed {
         Joined::Left(_) => Verdict::Missing,
-        Joined::Right(_) => Verdict::Extra,
+        Joined::Right(backup) => {
+            let row = evidence.recorded.as_ref().map(SegmentRow::row);
+            Verdict::Extra {
+                is_foreign: !row.is_some_and(|row| row.has_content_of(backup)),
+            }
+        }
         Joined::Both(object, backup) => compare(object, backup, evidence.recorded.as_ref()),
     }
 }
@@ -151,10 +156,20 @@ mod tests {
         let only = object(5, "e", 1);
 
         let missing = judged(Joined::Left(only.clone()));
-        let extra = judged(Joined::Right(only));
+        let extra = judged(Joined::Right(only.clone()));
+        let own = judge(&Evidence {
+            recorded: Some(recorded(&object(5, "s", 1), &only)),
+            listed: Joined::Right(only.clone()),
+        });
+        let written_over = judge(&Evidence {
+            recorded: Some(recorded(&object(5, "s", 1), &object(5, "other", 1))),
+            listed: Joined::Right(only),
+        });
 
         assert_eq!(missing, Verdict::Missing);
-        assert_eq!(extra, Verdict::Extra);
+        let foreign = Verdict::Extra { is_foreign: true };
+        assert_eq!((&extra, &written_over), (&foreign, &foreign));
+        assert_eq!(own, Verdict::Extra { is_foreign: false });
     }
 
     #[test]

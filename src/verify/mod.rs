@@ -112,13 +112,15 @@ impl Verifier {
             Joined::Right(backup) if self.filter.admits(&backup.key) => {
                 return verified(&backup, verdict);
             }
-            Joined::Right(backup) => return result(Action::Ignore(backup)),
+            Joined::Right(backup) => return result(Action::Ignore(backup, None)),
         };
         if !self.filter.admits(&object.key) {
             return result(Action::Skip {
                 object,
                 backup,
                 reason: SkipReason::Excluded,
+                // A verification records nothing.
+                record: None,
             });
         }
         if self.copier.placement.is_reserved(&object.key) {
@@ -153,7 +155,7 @@ impl Verifier {
     fn takes_requests(&self, verdict: &Verdict) -> bool {
         let by_tags = !self.copier.rules.include_tags.is_empty();
         match verdict {
-            Verdict::Equal(_) | Verdict::Extra => false,
+            Verdict::Equal(_) | Verdict::Extra { .. } => false,
             Verdict::CannotTell(_) => by_tags,
             Verdict::Different(_) | Verdict::Missing => by_tags || self.check.repair,
         }
@@ -238,7 +240,7 @@ impl Verifier {
         let differ = match self.compare(object, None).await {
             Ok(Verdict::Different(differ)) => differ,
             Ok(Verdict::Missing) => Vec::new(),
-            Ok(Verdict::Equal(_) | Verdict::CannotTell(_) | Verdict::Extra) => return None,
+            Ok(Verdict::Equal(_) | Verdict::CannotTell(_) | Verdict::Extra { .. }) => return None,
             Err(outcome) => return Some(outcome),
         };
         Some(copy::failed(object, still_different(object, &differ)))

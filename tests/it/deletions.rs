@@ -106,7 +106,7 @@ async fn what_is_gone_is_marked_and_its_versions_stay() {
         "Backed up 2 objects: 0 copied, 2 unchanged, 1 marked deleted"
     );
     let expected = json!({"due": 1, "percent": 33.3, "keys": [key(0)], "held": null,
-        "confirm": null, "postponed": null});
+        "confirm": null, "postponed": null, "foreign": 0});
     assert_eq!(result["deletions"], expected);
     assert_eq!(result["requests"], json!({"list": 2, "copy": 0, "head": 2}));
     assert_eq!(world.keys(BACKUP), [key(1), key(2)]);
@@ -623,8 +623,8 @@ async fn what_the_filter_does_not_admit_is_neither_counted_nor_marked() {
     let world = World::new().with("BACKUP_DELETIONS", "mark");
     for key in ["a.txt", "b.txt", "c.log", "tmp/d.txt"] {
         world.put(key, "1");
-        world.sim.put(BACKUP, key, "1");
     }
+    world.backup().await;
     for key in ["a.txt", "c.log", "tmp/d.txt"] {
         world.sim.delete(PRIMARY, key);
     }
@@ -801,6 +801,19 @@ async fn a_bucket_that_stopped_keeping_versions_is_not_marked() {
     assert_adds_up(&result);
 }
 
+/// Backs these up into the second bucket alone, and deletes them from the source.
+async fn leave_in_second_only(world: World, keys: &[String]) -> World {
+    let world = world.with("DESTINATION_BUCKET", "second");
+    for key in keys {
+        world.put(key, "1");
+    }
+    world.run(json!({"deletions": "keep"})).await;
+    for key in keys {
+        world.sim.delete(PRIMARY, key);
+    }
+    world.with("DESTINATION_BUCKET", "backup,second")
+}
+
 #[tokio::test]
 async fn each_destination_is_marked_for_itself_and_one_that_is_held_holds_all() {
     let world = World::new()
@@ -812,13 +825,12 @@ async fn each_destination_is_marked_for_itself_and_one_that_is_held_holds_all() 
         world.put(&key(n), "1");
     }
     world.backup().await;
-    world.sim.put("second", "stray", "1");
+    let world = leave_in_second_only(world, &["stray".to_owned()]).await;
     delete(&world, 1);
 
     let first = world.backup().await;
-    for n in 0..20 {
-        world.sim.put("second", &format!("stray {n}"), "1");
-    }
+    let strays: Vec<String> = (0..20).map(|n| format!("stray {n}")).collect();
+    let world = leave_in_second_only(world, &strays).await;
     delete(&world, 2);
     let held = world.backup().await;
     let untouched = world.keys(BACKUP).contains(&key(1));

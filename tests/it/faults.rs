@@ -27,6 +27,9 @@ async fn world() -> World {
     for n in 0..OBJECTS {
         put(&world, n, "first");
     }
+    for n in 0..GONE {
+        world.put_object(&gone(n), Put::new("1").tag("backup", "yes"));
+    }
     world.backup().await;
     for n in [1, 6, 11] {
         put(&world, n, "second");
@@ -35,7 +38,7 @@ async fn world() -> World {
         world.sim.delete(BACKUP, &key(n));
     }
     for n in 0..GONE {
-        world.sim.put(BACKUP, &gone(n), "1");
+        world.sim.delete(PRIMARY, &gone(n));
     }
     world.sim.ledger().clear();
     world
@@ -74,6 +77,11 @@ async fn assert_laws_hold(name: &str, faults: Vec<(Fault, Effect)>) {
     let ended = tokio::time::timeout(BOUND, world.invoke(json!({}))).await;
 
     let result = ended.unwrap_or_else(|_| panic!("{name}: the run does not end"));
+    // A run that cannot read its snapshot does not know which backups are its own.
+    let knows_own = result.as_ref().map_or(true, |result| {
+        let problem = &result["destinations"][0]["snapshot"]["problem"];
+        !problem.to_string().contains("cannot use the snapshot")
+    });
     match result {
         Err(error) => {
             assert_ne!(error.error_type(), "ConfigError", "{name}");
@@ -97,7 +105,8 @@ async fn assert_laws_hold(name: &str, faults: Vec<(Fault, Effect)>) {
             );
             if result["status"] == "complete" {
                 assert_eq!(world.equal(), OBJECTS, "{name}: {result}");
-                assert_eq!(still_there(&world), 0, "{name}: {result}");
+                let marks = knows_own && result["deletions"]["postponed"].is_null();
+                assert!(!marks || still_there(&world) == 0, "{name}: {result}");
             }
         }
     }
@@ -111,7 +120,7 @@ async fn assert_laws_hold(name: &str, faults: Vec<(Fault, Effect)>) {
     let last = world.backup().await;
     assert_eq!(next["status"], "complete", "{name}: {next}");
     assert_eq!(world.equal(), OBJECTS, "{name}");
-    assert_eq!(still_there(&world), 0, "{name}");
+    assert!(!knows_own || still_there(&world) == 0, "{name}");
     assert_eq!(counts(&last), [OBJECTS, 0, OBJECTS, 0, 0, 0], "{name}");
 }
 

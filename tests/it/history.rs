@@ -479,6 +479,7 @@ fn snapshot(
             ..Totals::default()
         },
         segments,
+        orphans: Vec::new(),
         previous: before,
     };
     let (bytes, link) = index.encode().unwrap();

@@ -13,6 +13,7 @@ mod deletions;
 mod destinations;
 mod faults;
 mod fidelity;
+mod foreign;
 mod history;
 mod holes;
 mod hostile;

@@ -71,11 +71,14 @@ async fn mark(world: World) -> World {
     let world = world
         .with("BACKUP_DELETIONS", "mark")
         .with("BACKUP_MAX_DELETIONS", "0");
-    world.sim.delete(PRIMARY, "small");
-    world.sim.delete(PRIMARY, "lost");
     // Few are never held.
-    for n in 0..9 {
-        world.sim.put(BACKUP, &format!("gone {n}"), "1");
+    let more: Vec<String> = (0..9).map(|n| format!("gone {n}")).collect();
+    for key in &more {
+        world.put(key, "1");
+    }
+    world.backup().await;
+    for key in more.iter().map(String::as_str).chain(["small", "lost"]) {
+        world.sim.delete(PRIMARY, key);
     }
     let lost = Fault::on(Verb::DeleteObject).nth(1);
     world.sim.fault(lost, Effect::ResetAfterWork);

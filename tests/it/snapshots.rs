@@ -676,7 +676,7 @@ async fn a_snapshot_of_format_1_is_read_and_not_written_anew_at_once() {
     assert_eq!(counts(&first), [3, 0, 3, 0, 0, 0]);
     assert_eq!(snapshot(&first)["problem"], Value::Null);
     assert_eq!(snapshot(&first)["segments_written"], 0);
-    assert_eq!((index.format, index.segments.len()), (2, 1));
+    assert_eq!((index.format, index.segments.len()), (3, 1));
     assert_eq!(counts(&second), [3, 1, 2, 0, 0, 0]);
     assert_eq!(snapshot(&second)["segments_written"], 1);
     assert_eq!(snapshot(&quiet)["segments_written"], 0);
@@ -689,14 +689,14 @@ async fn a_newer_format_of_the_index_is_named() {
     world.backup().await;
     let stored = Stored::of(&world);
     let index = stored.index();
-    let newer = Index { format: 3, ..index };
+    let newer = Index { format: 4, ..index };
     let (bytes, link) = newer.encode().unwrap();
     world.sim.put(BACKUP, &stored.key(&link.key), bytes);
     let latest = Latest::new(stored.job.clone(), link);
     let latest = latest.encode().unwrap();
     world.sim.put(BACKUP, &stored.key(LATEST), latest);
 
-    assert_survived(&world, "has format 3; this version reads up to 2").await;
+    assert_survived(&world, "has format 4; this version reads up to 3").await;
 }
 
 #[tokio::test]

@@ -97,16 +97,23 @@ async fn a_copy_whose_answer_was_lost_is_looked_at_for_its_version() {
 }
 
 /// Eight objects whose backups are from before versioning was enabled, six of them gone.
-fn backed_up_before_versioning(at_once: &str) -> World {
+async fn backed_up_before_versioning(at_once: &str) -> World {
     let world = World::new()
         .with("BACKUP_DELETIONS", "mark")
         .with("BACKUP_MAX_CONCURRENCY", at_once);
     world.sim.set_versioning(BACKUP, Versioning::Off);
     for n in 0..8 {
         world.put(&n.to_string(), "1");
+    }
+    world.sim.clock().advance(Duration::from_secs(2));
+    for n in 0..8 {
         world.sim.put(BACKUP, &n.to_string(), "1");
     }
     world.sim.set_versioning(BACKUP, Versioning::Enabled);
+    // It finds them current, and records that they are the job's own.
+    let found = world.backup().await;
+    assert_eq!(count(&found, "objects_unchanged"), 8, "{found}");
+    world.sim.ledger().clear();
     for n in 0..6 {
         world.sim.delete(PRIMARY, &n.to_string());
     }
@@ -127,7 +134,7 @@ fn destroyed(world: &World) -> Vec<String> {
 async fn of_backups_from_before_versioning_a_marker_destroys_one_at_most() {
     for at_once in ["1", "8"] {
         for nth in [1, 2, 4] {
-            let world = backed_up_before_versioning(at_once);
+            let world = backed_up_before_versioning(at_once).await;
             suspended_before(&world, Fault::on(Verb::DeleteObject).nth(nth));
 
             let result = world.backup().await;
@@ -144,7 +151,7 @@ async fn of_backups_from_before_versioning_a_marker_destroys_one_at_most() {
 
 #[tokio::test]
 async fn without_versions_no_marker_is_sent_whatever_was_known_before() {
-    let world = backed_up_before_versioning("8");
+    let world = backed_up_before_versioning("8").await;
     // The first look is that at the beginning, the second that before the first marker.
     suspended_before(&world, Fault::on(Verb::GetBucketVersioning).nth(3));
 
@@ -158,7 +165,7 @@ async fn without_versions_no_marker_is_sent_whatever_was_known_before() {
 
 #[tokio::test]
 async fn a_marker_whose_answer_was_lost_is_not_repeated_without_versions() {
-    let world = backed_up_before_versioning("1");
+    let world = backed_up_before_versioning("1").await;
     suspended_before(&world, Fault::on(Verb::DeleteObject).nth(2));
     let lost = Fault::on(Verb::DeleteObject).nth(2);
     world.sim.fault(lost, Effect::ConnectionReset);

@@ -14,7 +14,9 @@ use super::job::BackupJob;
 use super::laws::{Bucket, Run};
 use super::limits::Limits;
 use super::setting::{Deletions, SECOND, Setting};
-use super::step::{Asked, Change, KEYS, Moment, PREFIXES, Spoil, Step, Trouble, colored, effects};
+use super::step::{
+    Asked, Change, FOREIGN, KEYS, Moment, PREFIXES, Spoil, Step, Trouble, colored, effects,
+};
 use super::suspended::Suspended;
 use crate::world::{BACKUP, PRIMARY, World, assert_adds_up, counts};
 
@@ -109,6 +111,10 @@ impl History {
                 self.lost.push((job, key));
                 let key = self.jobs[job].backup_key(key);
                 self.world.sim.delete(BACKUP, &key);
+            }
+            Step::PutForeign { job, key } => {
+                let key = self.jobs[job % count].backup_key(FOREIGN[key]);
+                self.world.sim.put(BACKUP, &key, "of somebody else");
             }
             Step::SpoilState { which, how } => self.spoil(which, how),
             Step::Wait { seconds } => self.wait(seconds),

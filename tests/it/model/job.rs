@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use s3_backup::handler::Handler;
 use s3_backup::model::{Job, Location, Placement, Prefix};
-use s3_backup::snapshot::{LATEST, Latest, Row, Segment};
+use s3_backup::snapshot::{Index, LATEST, Latest, Row, Segment, SegmentEntry};
 use s3_sim::{ObjectView, Sim};
 
 use crate::world::{BACKUP, STATE, World};
@@ -71,10 +71,21 @@ impl BackupJob {
 
     /// What the last snapshot says; none where it cannot be read.
     pub fn rows(&self, sim: &Sim) -> BTreeMap<String, Row> {
-        self.read_rows(sim).unwrap_or_default()
+        self.read_rows(sim, |index| index.segments)
+            .unwrap_or_default()
     }
 
-    fn read_rows(&self, sim: &Sim) -> Option<BTreeMap<String, Row>> {
+    /// The backups that it says the job has made, whether or not their objects are still there; none where it
+    /// cannot be read.
+    pub fn own_rows(&self, sim: &Sim) -> Option<BTreeMap<String, Row>> {
+        self.read_rows(sim, |index| [index.segments, index.orphans].concat())
+    }
+
+    fn read_rows(
+        &self,
+        sim: &Sim,
+        segments: impl Fn(Index) -> Vec<SegmentEntry>,
+    ) -> Option<BTreeMap<String, Row>> {
         let state = self.state();
         let name = state.strip_prefix(STATE)?.trim_end_matches('/');
         let read = |part: &str| {
@@ -84,7 +95,7 @@ impl BackupJob {
         let link = Latest::parse(&read(LATEST)?, name).ok()?.index;
         let index = link.follow(&read(&link.key)?, name).ok()?;
         let mut rows = BTreeMap::new();
-        for entry in index.segments {
+        for entry in segments(index) {
             let bytes = read(&entry.key())?;
             for row in Segment::open(bytes.into(), entry).ok()?.rows() {
                 let row = row.ok()?.row().to_row();

@@ -13,6 +13,9 @@ pub const KEYS: [&str; 13] = [
 /// What runs are narrowed to; the last one leaves nothing.
 pub const PREFIXES: [&str; 5] = ["a", "a/", "b", "é", "nothing"];
 
+/// Keys of somebody else in the backup bucket, between the others.
+pub const FOREIGN: [&str; 3] = ["a!", "b/1 of another", "zzz"];
+
 const MIB: u64 = 1024 * 1024;
 const BODIES: usize = 6;
 /// Those of them that are copied in one call.
@@ -61,6 +64,11 @@ pub enum Step {
     },
     /// Somebody deletes a backup.
     LoseBackup {
+        job: usize,
+        key: usize,
+    },
+    /// Somebody else writes an object below the place of a job's backups.
+    PutForeign {
         job: usize,
         key: usize,
     },
@@ -256,6 +264,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => (job.clone(), 0..KEYS.len(), 0..2_u8)
             .prop_map(|(job, key, color)| Step::Retag { job, key, color }),
         1 => (job.clone(), 0..KEYS.len()).prop_map(|(job, key)| Step::LoseBackup { job, key }),
+        1 => (job.clone(), 0..FOREIGN.len()).prop_map(|(job, key)| Step::PutForeign { job, key }),
         1 => (any::<usize>(), spoil()).prop_map(|(which, how)| Step::SpoilState { which, how }),
         2 => (0..3_u64).prop_map(|seconds| Step::Wait { seconds }),
         5 => (job.clone(), asked(), proptest::option::weighted(0.4, trouble()))
