@@ -26,6 +26,7 @@
 //! | [`copy`] | an `Action` | an `Outcome`: what became of it |
 //! | [`report`] | `Outcome`s | the `Report`, and the JSON that people read |
 //! | [`resume`] | `Outcome`s by key | the `Cursor` that continues a run |
+//! | [`register`] | a job | whether it overlaps another one in its backup bucket |
 //! | [`lease`] | a `Plan`'s destinations | the `Leases` that keep other runs out |
 //! | [`record`] | what was backed up | the next snapshot |
 //! | [`deletions`] | what was counted | whether what is gone may be marked, and the markers |
@@ -65,6 +66,8 @@ pub mod copy;
 pub mod report;
 
 pub mod resume;
+
+pub mod register;
 
 pub mod lease;
 

@@ -13,7 +13,11 @@ const DIGITS: usize = 16;
 /// The pair of a source and the place of its backups in a bucket. All runs of a job share its state,
 /// which lies below `.s3-backup/{job}/` of that bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Job(String);
+pub struct Job {
+    name: String,
+    source: Location,
+    destination_prefix: Prefix,
+}
 
 impl Job {
     /// The job of a source, as it is configured: a request that looks at less of it is of the same
@@ -35,17 +39,36 @@ impl Job {
             // Writing to a text cannot fail.
             let _ = write!(name, "{byte:02x}");
         }
-        Self(name)
+        Self {
+            name,
+            source: source.clone(),
+            destination_prefix: whole_backup,
+        }
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// What it backs up, as it is configured.
+    pub fn source(&self) -> &Location {
+        &self.source
+    }
+
+    /// What stands before the key of each of its backups.
+    pub fn destination_prefix(&self) -> &Prefix {
+        &self.destination_prefix
+    }
+
+    /// The key of the register of all jobs of a bucket. No job's own state begins with it.
+    pub fn register_key() -> Key {
+        Key::new(format!("{STATE}jobs.json"))
     }
 
     /// The key of a part of the job's state, such as `lease.json`.
     pub fn key(&self, part: &str) -> Key {
-        Key::new(format!("{STATE}{}/{part}", self.0))
+        Key::new(format!("{STATE}{}/{part}", self.name))
     }
 }
 

@@ -121,7 +121,7 @@ impl fmt::Display for Key {
 }
 
 /// The beginning of keys. Empty means all keys. Not a folder: `logs` covers `logs/a` and `logs-old`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Prefix(String);
 
 impl Prefix {

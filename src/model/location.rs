@@ -10,7 +10,7 @@ use super::{Key, Prefix};
 pub(super) const STATE: &str = ".s3-backup/";
 
 /// The name of a bucket, checked for form only.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct BucketName(String);
 
@@ -55,7 +55,7 @@ impl fmt::Display for BucketName {
 }
 
 /// A part of a bucket: all keys below a prefix.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Location {
     /// The bucket.
     pub bucket: BucketName,

@@ -39,6 +39,8 @@ pub enum WarningCode {
     LeaseBestEffort,
     /// Deletions are to be marked, and there are backups without an object that are not this job's own.
     Foreign,
+    /// The register of jobs of a backup bucket cannot be used.
+    Register,
 }
 
 impl WarningCode {
@@ -46,12 +48,22 @@ impl WarningCode {
     pub fn is_told_in_message(self) -> bool {
         match self {
             Self::NothingFound | Self::NothingAdmitted | Self::Foreign => true,
-            Self::NoTargetConditions | Self::LeaseBestEffort => false,
+            Self::NoTargetConditions | Self::LeaseBestEffort | Self::Register => false,
         }
     }
 }
 
 impl Warning {
+    /// The register of jobs of a backup bucket cannot be used, for this reason.
+    pub fn register(bucket: &BucketName, problem: &str) -> Self {
+        Self {
+            code: WarningCode::Register,
+            bucket: Some(bucket.clone()),
+            objects: 0,
+            message: problem.to_owned(),
+        }
+    }
+
     /// Of so many backups without an object that no snapshot of this job names, of which these are the first.
     pub fn foreign(
         bucket: &BucketName,

@@ -13,7 +13,8 @@ use super::opening::{StartError, open_destination};
 use crate::copy::Failure;
 use crate::lease::Leases;
 use crate::plan::{DestinationPlan, Intent, Plan};
-use crate::report::Report;
+use crate::register::{NotRegistered, Register};
+use crate::report::{Report, Warning};
 use crate::s3::{Bucket, RunConnections};
 
 /// How long asking a server may take.
@@ -27,6 +28,8 @@ pub(super) struct DestinationRun {
     pub planned: DestinationPlan,
     pub source: Bucket,
     pub destination: Bucket,
+    /// Why the register of jobs cannot be used.
+    pub register_problem: Option<String>,
 }
 
 impl DestinationRun {
@@ -71,24 +74,52 @@ impl Destinations<DestinationRun> {
             unusable: Vec::new(),
         };
         for (number, (planned, opened)) in plan.destinations.iter().zip(opened).enumerate() {
-            let bucket = match opened {
-                Ok(bucket) => bucket,
+            let (bucket, register) = match opened {
+                Ok(opened) => opened,
                 Err(unusable) => {
                     destinations.unusable.push((number, unusable));
                     continue;
                 }
             };
-            match leases.take(plan, number, &bucket).await {
-                Ok(()) => destinations.usable.push(DestinationRun {
-                    number,
-                    planned: planned.clone(),
-                    source: source.clone(),
-                    destination: bucket,
-                }),
-                Err(refusal) => destinations.unusable.push((number, refusal.into())),
+            // Before the lease, so that a job that is refused writes nothing.
+            let overlap = register
+                .as_ref()
+                .ok()
+                .and_then(|register| register.overlap(&bucket, &planned.job));
+            if let Some(overlap) = overlap {
+                destinations.unusable.push((number, overlap.into()));
+                continue;
             }
+            if let Err(refusal) = leases.take(plan, number, &bucket).await {
+                destinations.unusable.push((number, refusal.into()));
+                continue;
+            }
+            let register_problem = match registered(plan, planned, &bucket, register).await {
+                Ok(()) => None,
+                Err(NotRegistered::Problem(problem)) => Some(problem),
+                Err(NotRegistered::Overlap(overlap)) => {
+                    destinations.unusable.push((number, (*overlap).into()));
+                    continue;
+                }
+            };
+            destinations.usable.push(DestinationRun {
+                number,
+                planned: planned.clone(),
+                source: source.clone(),
+                destination: bucket,
+                register_problem,
+            });
         }
         destinations
+    }
+
+    /// Why the register of jobs cannot be used, by bucket.
+    pub fn register_warnings(&self) -> Vec<Warning> {
+        let warning = |run: &DestinationRun| {
+            let problem = run.register_problem.as_ref()?;
+            Some(Warning::register(run.destination.name(), problem))
+        };
+        self.usable.iter().filter_map(warning).collect()
     }
 
     /// Asks the server whether it obeys conditions on the target of a copy, if that is not known and the
@@ -103,6 +134,23 @@ impl Destinations<DestinationRun> {
             // No answer says nothing, as any error but one.
             let _ = timeout(TO_ASK, run.destination.probe_conditions(&own, &target)).await;
         }
+    }
+}
+
+/// Registers the job of a destination, if the plan writes.
+async fn registered(
+    plan: &Plan,
+    planned: &DestinationPlan,
+    bucket: &Bucket,
+    register: Result<Register, String>,
+) -> Result<(), NotRegistered> {
+    let register = register?;
+    match plan.intent {
+        Intent::Copy => {
+            let kms_key = plan.scope.copies.kms_key.as_deref();
+            register.add(bucket, &planned.job, kms_key).await
+        }
+        Intent::DryRun | Intent::Plan => Ok(()),
     }
 }
 

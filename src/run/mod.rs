@@ -103,6 +103,7 @@ pub async fn run(
         .usable
         .first()
         .map(|run| run.destination.clone());
+    let register_warnings = destinations.register_warnings();
     let work = Box::pin(async {
         destinations.probe(plan).await;
         work(plan, &source, destinations, watch).await
@@ -116,7 +117,11 @@ pub async fn run(
     ended.map(|ended| {
         let report = ended.report.interrupted(was_interrupted);
         let ended = RunResult {
-            report: warnings.into_iter().flatten().fold(report, Report::warning),
+            report: warnings
+                .into_iter()
+                .flatten()
+                .chain(register_warnings)
+                .fold(report, Report::warning),
             ..ended
         };
         stops.into_iter().fold(ended, RunResult::stopped)
@@ -131,10 +136,16 @@ async fn work(
     mut watch: impl FnMut(&Report),
 ) -> Result<RunResult, StartError> {
     let mut destinations = destinations.some_usable()?;
-    let (plan, uses) = match continuation::open(plan, &destinations.usable).await? {
+    let (mut plan, uses) = match continuation::open(plan, &destinations.usable).await? {
         Continuation::Run(plan, uses) => (plan, uses),
         Continuation::Answered(ended) => return Ok(*ended),
     };
+    // Where an overlap cannot be found, nothing is hidden.
+    let mut problems = destinations.usable.iter();
+    let problem = problems.find_map(|run| run.register_problem.clone());
+    if let (Some(marking), Some(problem)) = (&mut plan.marking, problem) {
+        marking.postponed.get_or_insert(problem);
+    }
     for run in &mut destinations.usable {
         if let Some(planned) = plan.destinations.get(run.number) {
             run.planned.clone_from(planned);
@@ -144,7 +155,7 @@ async fn work(
     let end = match plan.stage() {
         Stage::Mark => Box::pin(marking::resume_marking(&plan, destinations, &mut watch)).await,
         Stage::Copy => {
-            let run_progress = match copy(&plan, destinations, &mut watch).await {
+            let run_progress = match Box::pin(copy(&plan, destinations, &mut watch)).await {
                 Ok(run_progress) => run_progress,
                 Err(error) => {
                     continuation::give_back(uses).await;

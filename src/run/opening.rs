@@ -1,10 +1,13 @@
 //! What a run needs before it begins: buckets that can be read and trusted, or why it cannot start.
 
+use futures::future;
+
 use super::destination_failure::DestinationFailure;
 use crate::config::Destination;
 use crate::copy::Failure;
 use crate::model::BucketName;
 use crate::plan::{Intent, Plan};
+use crate::register::Register;
 use crate::report::{Warning, WarningCode};
 use crate::s3::{Bucket, ConditionSupport, Operation, RunConnections, S3Error, Versioning};
 
@@ -78,7 +81,7 @@ pub(super) async fn open_destination(
     plan: &Plan,
     destination: &Destination,
     connections: &RunConnections<'_>,
-) -> Result<Bucket, DestinationFailure> {
+) -> Result<(Bucket, Result<Register, String>), DestinationFailure> {
     let name = &destination.location.bucket;
     if *name == plan.source.bucket {
         let (problem, advice) = (
@@ -100,8 +103,9 @@ pub(super) async fn open_destination(
         return Err(unsafe_destination(name, "DirectoryBucket", problem, advice));
     }
     let bucket = connections.bucket(name, destination.owner.as_ref()).await?;
-    let (problem, advice) = match bucket.versioning().await? {
-        Versioning::Enabled => return Ok(bucket),
+    let (versioning, register) = future::join(bucket.versioning(), Register::read(&bucket)).await;
+    let (problem, advice) = match versioning? {
+        Versioning::Enabled => return Ok((bucket, register)),
         Versioning::Off => (
             "is not versioned, so a copy would destroy what it replaces",
             "enable versioning with s3api put-bucket-versioning",

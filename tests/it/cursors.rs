@@ -34,7 +34,11 @@ fn going_on(result: &Value) -> Value {
 
 /// A world that marks what is gone, with so many objects that are backed up, of which so many are gone.
 async fn with_gone(objects: usize, gone: usize) -> World {
-    let world = World::new()
+    with_gone_in(World::new(), objects, gone).await
+}
+
+async fn with_gone_in(world: World, objects: usize, gone: usize) -> World {
+    let world = world
         .with("BACKUP_DELETIONS", "mark")
         .with("BACKUP_MAX_DELETIONS", "1000")
         .with("BACKUP_MAX_DELETIONS_PERCENT", "100");
@@ -269,7 +273,9 @@ async fn a_cursor_that_leaves_nothing_is_no_complete_run() {
 
 #[tokio::test]
 async fn a_cursor_of_another_source_or_place_is_refused_by_both_names() {
-    let world = with_gone(50, 40).await;
+    // Each source has a place of its own in the bucket: others would be refused.
+    let world = World::new().with("BACKUP_DESTINATION_PREFIX", "primary/");
+    let world = with_gone_in(world, 50, 40).await;
     let stopped = stopped_before_marking(&world).await;
     world.sim.create_bucket("other");
     for n in 0..40 {

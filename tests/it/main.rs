@@ -17,6 +17,7 @@ mod foreign;
 mod history;
 mod holes;
 mod hostile;
+mod jobs;
 mod keys;
 mod lambda;
 mod large;

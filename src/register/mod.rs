@@ -1,0 +1,184 @@
+//! The register of jobs in a backup bucket, `.s3-backup/jobs.json`: it finds jobs that would write over each
+//! other, before the first copy.
+//!
+//! The job that was registered first keeps its place; a later one that overlaps it is refused. The register
+//! is written by a condition, so that of two new jobs one is the first. A register that cannot be read or
+//! written is named and left as it is. It stops no backup: a missed backup is worse than an overlap, which
+//! destroys no version. But nothing is marked then.
+
+mod jobs;
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::timeout;
+
+use jobs::{JobEntry, Jobs};
+
+use crate::copy::Failure;
+use crate::model::{ETag, Job, Key};
+use crate::s3::{Bucket, Cause, Condition, Operation, PutBody, S3Error};
+
+/// Rounds of reading and writing, where other jobs register at the same time.
+const ROUNDS: u32 = 4;
+/// How long the register may keep a run waiting, once to be read and once to be written.
+const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// The most bytes that are read of it: some five thousand jobs.
+const MOST_BYTES: usize = 1 << 20;
+
+/// The register of a bucket, as it was read.
+#[derive(Clone, Debug)]
+pub struct Register {
+    jobs: Jobs,
+    /// None if there is no register yet.
+    etag: Option<ETag>,
+}
+
+/// Why a job is not registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotRegistered {
+    /// It overlaps a job that was registered before.
+    Overlap(Box<Failure>),
+    /// The register cannot be used, for this reason.
+    Problem(String),
+}
+
+impl From<String> for NotRegistered {
+    fn from(problem: String) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+fn key() -> Key {
+    Job::register_key()
+}
+
+/// A problem of the register, and what to do.
+fn problem(bucket: &Bucket, what: &str, advice: &str) -> String {
+    let (key, name) = (key(), bucket.name());
+    format!("the register of jobs, {key} of bucket {name}, {what}; {advice}")
+}
+
+fn error_problem(bucket: &Bucket, what: &str, error: &S3Error) -> String {
+    problem(bucket, &format!("{what}: {error}"), &error.advice())
+}
+
+impl Register {
+    /// Reads the register of a bucket.
+    ///
+    /// # Errors
+    /// Why it cannot be used, and what to do.
+    pub async fn read(bucket: &Bucket) -> Result<Self, String> {
+        let key = key();
+        let read = timeout(TIME_LIMIT, bucket.read_state(&key)).await;
+        let read = read.map_err(|_| {
+            let advice = "the next run reads it again";
+            problem(bucket, "was not read in time", advice)
+        })?;
+        let read = read.map_err(|error| error_problem(bucket, "cannot be read", &error))?;
+        let Some(state) = read.state else {
+            return Ok(Self {
+                jobs: Jobs::default(),
+                etag: None,
+            });
+        };
+        let advice = "restore an earlier version of it, or delete it: each job registers again in its next run";
+        if state.size > MOST_BYTES as u64 {
+            let what = format!("is damaged: it has {} bytes", state.size);
+            return Err(problem(bucket, &what, advice));
+        }
+        let jobs = Jobs::read(&state.body);
+        let jobs = jobs.map_err(|what| problem(bucket, &what, advice))?;
+        let etag = Some(state.etag);
+        Ok(Self { jobs, etag })
+    }
+
+    /// The error of a job that overlaps one that was registered before.
+    pub fn overlap(&self, bucket: &Bucket, job: &Job) -> Option<Failure> {
+        let entry = JobEntry::of(job, SystemTime::now().into());
+        let other = self.jobs.overlapping(&entry)?;
+        let told = |entry: &JobEntry| {
+            format!(
+                "{:?} (source {}, backups below {:?})",
+                entry.job,
+                entry.source,
+                entry.area()
+            )
+        };
+        let (key, name) = (key(), bucket.name());
+        Some(Failure {
+            key: None,
+            operation: Operation::GetObject.name(),
+            code: Some("OverlappingJob".to_owned()),
+            message: format!(
+                "job {} would write over the backups of job {} in bucket {name}, which was registered at {}",
+                told(&entry),
+                told(other),
+                other.since
+            ),
+            advice: format!(
+                "set another BACKUP_DESTINATION_PREFIX or DESTINATION_BUCKET for this job; if job {:?} is retired, \
+                 remove its entry from {key}",
+                other.job
+            ),
+            request_id: None,
+        })
+    }
+
+    /// Registers a job, unless it is registered. Others may do so at the same time: one is the first.
+    ///
+    /// # Errors
+    /// Why it is not registered.
+    pub async fn add(
+        self,
+        bucket: &Bucket,
+        job: &Job,
+        kms_key: Option<&str>,
+    ) -> Result<(), NotRegistered> {
+        if self.jobs.has(job) {
+            return Ok(());
+        }
+        let added = timeout(TIME_LIMIT, self.write(bucket, job, kms_key)).await;
+        added.unwrap_or_else(|_| {
+            let advice = "the next run registers the job";
+            Err(problem(bucket, "was not written in time", advice).into())
+        })
+    }
+
+    async fn write(
+        mut self,
+        bucket: &Bucket,
+        job: &Job,
+        kms_key: Option<&str>,
+    ) -> Result<(), NotRegistered> {
+        let mut round = 1;
+        loop {
+            if let Some(overlap) = self.overlap(bucket, job) {
+                return Err(NotRegistered::Overlap(Box::new(overlap)));
+            }
+            if self.jobs.has(job) {
+                return Ok(());
+            }
+            let entry = JobEntry::of(job, SystemTime::now().into());
+            let body = self.jobs.with(entry).to_json();
+            let body = body.map_err(|error| error.to_string())?;
+            if body.len() > MOST_BYTES {
+                let advice = "remove the entries of jobs that are retired";
+                return Err(problem(bucket, "has no room for another job", advice).into());
+            }
+            let body = PutBody {
+                body: &body,
+                content_type: "application/json",
+                kms_key,
+            };
+            let condition = self.etag.map_or(Condition::Create, Condition::Replace);
+            match bucket.write_state(&key(), body, &condition).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.cause == Cause::ChangedMeanwhile && round < ROUNDS => {
+                    round += 1;
+                    self = Self::read(bucket).await?;
+                }
+                Err(error) => return Err(error_problem(bucket, "cannot be written", &error).into()),
+            }
+        }
+    }
+}
