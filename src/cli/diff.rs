@@ -59,7 +59,7 @@ pub async fn tell(arguments: &Arguments) -> Exit {
 
 impl Arguments {
     async fn tell(&self) -> Result<(), Exit> {
-        let place = self.place().await?;
+        let place = self.job.place().await?;
         let (from, to) = self.snapshots(&place).await?;
         let before = place.history.rows_of(from.segments_beside(&to));
         let after = place.history.rows_of(to.segments_beside(&from));
@@ -72,18 +72,6 @@ impl Arguments {
                 Err(problem) => return Err(broken_off(&problem)),
             }
         }
-    }
-
-    async fn place(&self) -> Result<JobDestination, Exit> {
-        let places = self.job.places().await?;
-        let Ok([place]) = <[JobDestination; 1]>::try_from(places) else {
-            show::error(
-                "several destinations are configured, and each has snapshots of its own; \
-                 choose one with --destination",
-            );
-            return Err(Exit::Usage);
-        };
-        Ok(place)
     }
 
     async fn snapshots(&self, place: &JobDestination) -> Result<(Index, Index), Exit> {

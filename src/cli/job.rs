@@ -4,12 +4,13 @@
 
 use clap::Args;
 
-use super::{Exit, connect, refuse};
+use super::{Exit, connect, refuse, show};
 use crate::config::{Config, ConfigError, DESTINATION_BUCKET, SOURCE_BUCKET};
 use crate::handler;
 use crate::history::History;
-use crate::model::{BucketName, Job, Location};
+use crate::model::{BucketName, Job, Location, Placement};
 use crate::run::StartError;
+use crate::s3::Bucket;
 
 /// The settings that tell one job from another.
 #[derive(Debug, Args)]
@@ -32,6 +33,10 @@ pub struct JobDestination {
     pub job: Job,
     /// What was backed up when.
     pub history: History,
+    /// The backup bucket.
+    pub bucket: Bucket,
+    /// Where the backups are in it.
+    pub placement: Placement,
 }
 
 impl JobArguments {
@@ -51,11 +56,29 @@ impl JobArguments {
             places.push(JobDestination {
                 source: config.source.clone(),
                 destination: name,
-                history: History::open(bucket, job.clone()).await,
+                history: History::open(bucket.clone(), job.clone()).await,
                 job,
+                bucket,
+                placement: to.placement,
             });
         }
         Ok(places)
+    }
+
+    /// Finds the job in its only destination.
+    ///
+    /// # Errors
+    /// As those of [`JobArguments::places`], and when there are several destinations.
+    pub async fn place(&self) -> Result<JobDestination, Exit> {
+        let places = self.places().await?;
+        let Ok([place]) = <[JobDestination; 1]>::try_from(places) else {
+            show::error(
+                "several destinations are configured, and each has snapshots of its own; \
+                 choose one with --destination",
+            );
+            return Err(Exit::Usage);
+        };
+        Ok(place)
     }
 
     fn config(&self) -> Result<Config, ConfigError> {

@@ -4,7 +4,9 @@
 
 mod changes;
 mod diff;
+mod history;
 mod job;
+mod ls;
 mod plan;
 mod runs;
 mod show;
@@ -106,6 +108,12 @@ enum Command {
     /// Tell what changed in the backup from one run to another
     #[command(after_help = diff::EXAMPLES)]
     Diff(diff::Arguments),
+    /// List what the backup held at a run
+    #[command(after_help = ls::EXAMPLES)]
+    Ls(ls::Arguments),
+    /// List the versions of one key in the backup
+    #[command(after_help = history::EXAMPLES)]
+    History(history::Arguments),
 }
 
 /// What is compared and copied, in every command.
@@ -252,6 +260,8 @@ pub async fn main() -> Exit {
         }
         Command::Runs(arguments) => runs::list(&arguments).await,
         Command::Diff(arguments) => diff::tell(&arguments).await,
+        Command::Ls(arguments) => ls::list(&arguments).await,
+        Command::History(arguments) => history::list(&arguments).await,
     }
 }
 

@@ -3,6 +3,7 @@
 //! The law, per destination and in total: found = copied + unchanged + skipped + vanished + errors.
 //! A listing that breaks off counts as one found and one error: the part that nobody saw.
 
+mod backed_up;
 mod continued;
 mod deletions;
 mod ending;
@@ -16,6 +17,7 @@ mod storage;
 mod verified;
 mod warning;
 
+pub use backed_up::{BackedUpObject, BackupVersion, RunNames};
 pub use continued::ContinuedRun;
 pub use deletions::Deletions;
 pub use ending::Status;

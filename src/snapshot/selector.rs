@@ -65,10 +65,12 @@ pub enum SelectorError {
         which: SnapshotSelector,
     },
     /// There are others.
-    #[error("no snapshot of run {which}; `s3-backup runs` lists them")]
+    #[error("no snapshot of run {which}{}; `s3-backup runs` lists them", named(.nearest.as_ref()))]
     Unknown {
         /// What was asked for.
         which: SnapshotSelector,
+        /// The run that is next to it in time, if one was asked for by its id.
+        nearest: Option<String>,
     },
     /// Several could be meant.
     #[error("run {which} could be {candidates}; give more of its id, `s3-backup runs` lists them")]
@@ -88,6 +90,10 @@ pub enum SelectorError {
     },
 }
 
+fn named(nearest: Option<&String>) -> String {
+    nearest.map_or_else(String::new, |run| format!("; the nearest is {run}"))
+}
+
 /// A look for one snapshot. It holds one index, however long the chain is.
 #[derive(Clone, Debug)]
 pub struct SnapshotSearch {
@@ -98,6 +104,7 @@ pub struct SnapshotSearch {
     settled: bool,
     candidates: Vec<String>,
     more: usize,
+    nearest: Option<String>,
 }
 
 impl SnapshotSearch {
@@ -110,6 +117,7 @@ impl SnapshotSearch {
             settled: false,
             candidates: Vec::new(),
             more: 0,
+            nearest: None,
         }
     }
 
@@ -130,6 +138,7 @@ impl SnapshotSearch {
             }
         };
         self.passed += 1;
+        self.note_nearest(index);
         self.settled = surely;
         if surely || (perhaps && self.candidates.is_empty()) {
             self.found = Some(index.clone());
@@ -138,6 +147,30 @@ impl SnapshotSearch {
             self.candidates.push(index.run_id.clone());
         } else if perhaps {
             self.more += 1;
+        }
+    }
+
+    /// The chain goes back in time, and ids begin with the time: the nearest is the last one that is later, or
+    /// the first one that is earlier if it has more of its beginning in common.
+    fn note_nearest(&mut self, index: &Index) {
+        let SnapshotSelector::Run(id) = &self.which else {
+            return;
+        };
+        let common = |run: &str| {
+            run.bytes()
+                .zip(id.bytes())
+                .take_while(|(a, b)| a == b)
+                .count()
+        };
+        let is_nearer = match self.nearest.as_deref() {
+            None => true,
+            Some(nearest) if nearest > id.as_str() => {
+                index.run_id > *id || common(&index.run_id) > common(nearest)
+            }
+            Some(_) => false,
+        };
+        if is_nearer {
+            self.nearest = Some(index.run_id.clone());
         }
     }
 
@@ -161,7 +194,10 @@ impl SnapshotSearch {
                 problem: problem.clone(),
             }),
             (None, None) if self.passed == 0 => Err(SelectorError::NoneYet { which }),
-            (None, None) => Err(SelectorError::Unknown { which }),
+            (None, None) => Err(SelectorError::Unknown {
+                which,
+                nearest: self.nearest,
+            }),
         }
     }
 }
@@ -212,7 +248,7 @@ mod tests {
         let cases = [
             (
                 search("2025", &RUNS, None),
-                "no snapshot of run 2025; `s3-backup runs` lists them",
+                "no snapshot of run 2025; the nearest is 2026-10-01T02-00-00Z-0004; `s3-backup runs` lists them",
             ),
             (
                 search("latest~6", &RUNS, None),

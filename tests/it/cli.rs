@@ -394,7 +394,7 @@ fn a_sample_that_there_is_not_is_wrong_usage() {
 #[test]
 fn the_help_is_the_one_in_the_golden_files() {
     let world = World::new();
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 8] = [
         (&["--help"], include_str!("../golden/help.txt")),
         (
             &["verify", "--help"],
@@ -404,6 +404,11 @@ fn the_help_is_the_one_in_the_golden_files() {
         (&["plan", "--help"], include_str!("../golden/help-plan.txt")),
         (&["runs", "--help"], include_str!("../golden/help-runs.txt")),
         (&["diff", "--help"], include_str!("../golden/help-diff.txt")),
+        (&["ls", "--help"], include_str!("../golden/help-ls.txt")),
+        (
+            &["history", "--help"],
+            include_str!("../golden/help-history.txt"),
+        ),
     ];
 
     for (arguments, golden) in cases {

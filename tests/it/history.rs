@@ -387,11 +387,11 @@ async fn a_run_is_named_by_its_id_or_a_beginning_of_its_own() {
     let said = format!("error: run 2 could be {third}, {second}, {first}; give more of its id");
     assert!(text(&ambiguous.stderr).starts_with(&said), "{ambiguous:?}");
     assert_eq!(unknown.status.code(), Some(1));
-    assert_eq!(
-        text(&unknown.stderr),
+    let said = format!(
         "error: no snapshot of run latest~3; `s3-backup runs` lists them\n\
-         error: no snapshot of run 1999-01-01; `s3-backup runs` lists them\n"
+         error: no snapshot of run 1999-01-01; the nearest is {first}; `s3-backup runs` lists them\n"
     );
+    assert_eq!(text(&unknown.stderr), said);
     assert_eq!(malformed.status.code(), Some(2));
     assert!(
         text(&malformed.stderr).contains("allowed: the id of a run"),

@@ -23,6 +23,7 @@ mod lambda;
 mod large;
 mod lease;
 mod listing;
+mod ls;
 mod model;
 mod network;
 mod nothing;
