@@ -32,6 +32,7 @@
 //! | [`deletions`] | what was counted | whether what is gone may be marked, and the markers |
 //! | [`verify`] | what both listings and the last snapshot say | how the backup compares with its source |
 //! | [`run`] | a `Plan` | the run itself |
+//! | [`restore`] | a `RestoreRequest` | the same of a restore: planned, carried out, undone |
 //! | [`handler`] | a Lambda invocation | the JSON result, or a function error with a stable type |
 //! | [`cli`] | arguments | the same run from a terminal |
 
@@ -78,6 +79,8 @@ pub mod deletions;
 pub mod verify;
 
 pub mod run;
+
+pub mod restore;
 
 pub mod handler;
 

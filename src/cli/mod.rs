@@ -8,6 +8,9 @@ mod history;
 mod job;
 mod ls;
 mod plan;
+mod restore;
+mod restored;
+mod restores;
 mod runs;
 mod show;
 mod terminal;
@@ -102,6 +105,12 @@ enum Command {
     /// Compare the backup with the source, and tell what is not as it should be
     #[command(after_help = verify::EXAMPLES)]
     Verify(VerifyArguments),
+    /// Bring objects back as they were at a run, or take a restore back
+    #[command(after_help = restore::EXAMPLES)]
+    Restore(Box<restore::Arguments>),
+    /// List the restores that were begun, and what is left of them
+    #[command(after_help = restores::EXAMPLES)]
+    Restores(restores::Arguments),
     /// List the snapshots of the backup: one of each complete run
     #[command(after_help = runs::EXAMPLES)]
     Runs(runs::Arguments),
@@ -198,19 +207,7 @@ impl Settings {
 
     /// The variable of the price table, read from its file; none if no file is named.
     fn price_table(&self) -> Result<Option<(String, String)>, String> {
-        let Some(file) = &self.prices else {
-            return Ok(None);
-        };
-        let table = fs::read_to_string(file).map_err(|error| {
-            format!("cannot read the price table {file}: {error}; name a file like prices.json")
-        })?;
-        // An empty variable would mean the table that is compiled in.
-        if table.is_empty() {
-            return Err(format!(
-                "the price table {file} is empty; name a file like prices.json"
-            ));
-        }
-        Ok(Some((PRICES.name.to_owned(), table)))
+        read_price_table(self.prices.as_deref())
     }
 
     fn request(&self, intent: Intent, confirm: Option<String>) -> Request {
@@ -221,6 +218,23 @@ impl Settings {
             ..BackupRequest::default()
         })
     }
+}
+
+/// The variable of the price table of a file; none if no file is named.
+fn read_price_table(file: Option<&str>) -> Result<Option<(String, String)>, String> {
+    let Some(file) = file else {
+        return Ok(None);
+    };
+    let table = fs::read_to_string(file).map_err(|error| {
+        format!("cannot read the price table {file}: {error}; name a file like prices.json")
+    })?;
+    // An empty variable would mean the table that is compiled in.
+    if table.is_empty() {
+        return Err(format!(
+            "the price table {file} is empty; name a file like prices.json"
+        ));
+    }
+    Ok(Some((PRICES.name.to_owned(), table)))
 }
 
 /// The variables of the flags that were given.
@@ -258,6 +272,8 @@ pub async fn main() -> Exit {
         Command::Verify(arguments) => {
             run(arguments.settings(), &arguments.request(), arguments.json).await
         }
+        Command::Restore(arguments) => restore::restore(&arguments).await,
+        Command::Restores(arguments) => restores::list(&arguments).await,
         Command::Runs(arguments) => runs::list(&arguments).await,
         Command::Diff(arguments) => diff::tell(&arguments).await,
         Command::Ls(arguments) => ls::list(&arguments).await,
@@ -301,25 +317,42 @@ async fn back_up(settings: &Settings, request: Request, json: bool) -> Exit {
 }
 
 async fn run(settings: Vec<(String, String)>, request: &Request, json: bool) -> Exit {
-    let mut vars = handler::environment();
-    vars.extend(settings);
-    // Before the SDK reads them, which panics at some that are malformed, and waits for others.
-    if let Err(error) = Config::from_vars(vars.iter().cloned()) {
-        return refuse(&error.into());
-    }
-    let connections = match connect(&vars).await {
-        Ok(connections) => connections,
+    let prepared = match Prepared::new(settings).await {
+        Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
-    let handler = Handler::new(connections, vars);
-    outlive_terminal();
-    let mut progress = show::Progress::on_terminal();
-    let answer = handler.answer(request, None, |report| progress.update(report));
-    let result = handler.until_interrupted(answer, show::stderr_line).await;
-    progress.clear();
-    match result {
+    match prepared.answer(request).await {
         Ok(summary) => finish(&summary, json),
-        Err(error) => refuse(&error),
+        Err(exit) => exit,
+    }
+}
+
+/// A handler that answers requests of this terminal.
+struct Prepared(Handler);
+
+impl Prepared {
+    /// One that is configured by the environment, and by these settings over it.
+    async fn new(settings: Vec<(String, String)>) -> Result<Self, Exit> {
+        let mut vars = handler::environment();
+        vars.extend(settings);
+        // Before the SDK reads them, which panics at some that are malformed, and waits for others.
+        if let Err(error) = Config::from_vars(vars.iter().cloned()) {
+            return Err(refuse(&error.into()));
+        }
+        let connections = connect(&vars).await?;
+        outlive_terminal();
+        Ok(Self(Handler::new(connections, vars)))
+    }
+
+    /// Answers a request, with a line that shows how far it has come. An error was told already.
+    async fn answer(&self, request: &Request) -> Result<Summary, Exit> {
+        let mut progress = show::Progress::on_terminal();
+        let answer = self
+            .0
+            .answer(request, None, |report| progress.update(report));
+        let result = self.0.until_interrupted(answer, show::stderr_line).await;
+        progress.clear();
+        result.map_err(|error| refuse(&error))
     }
 }
 
@@ -347,7 +380,7 @@ fn outlive_terminal() {
 fn finish(summary: &Summary, json: bool) -> Exit {
     let exit = match summary.status() {
         Status::Complete => Exit::Complete,
-        Status::Incomplete | Status::Held => Exit::Incomplete,
+        Status::Incomplete | Status::Held | Status::Waiting => Exit::Incomplete,
     };
     let text = if json {
         summary.to_json()

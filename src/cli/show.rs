@@ -10,7 +10,7 @@ use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
 use super::terminal::{bytes, printable};
-use super::{Exit, plan};
+use super::{Exit, plan, restored};
 use crate::model::{printable_json, steers};
 use crate::report::{Report, Summary, VerifiedBlock};
 
@@ -149,6 +149,9 @@ pub fn summary(summary: &Summary) -> String {
     }
     if let Some(plan) = summary.plan() {
         let _ = writeln!(text, "{}", plan::tables(plan));
+    }
+    if let Some(restore) = summary.restored() {
+        text.push_str(&restored::lines(restore));
     }
     if let Some(deletions) = summary.deletions() {
         for key in deletions.keys.iter().take(MOST_SHOWN) {

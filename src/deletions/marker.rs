@@ -155,7 +155,7 @@ impl Marker {
             }
             let marked = self.destination.mark_deleted(&backup.key, &backup.etag);
             let error = match marked.await {
-                Ok(()) => return Outcome::Marked,
+                Ok(_) => return Outcome::Marked,
                 Err(error) => error.about(key),
             };
             match error.cause {

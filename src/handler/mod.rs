@@ -20,6 +20,7 @@ use crate::model::Deadline;
 use crate::plan::{self, Run};
 use crate::report::{Report, Summary};
 use crate::request::{self, Request, RequestError};
+use crate::restore;
 use crate::run::{self, RunResult, StartError};
 use crate::s3::Connections;
 
@@ -169,6 +170,12 @@ impl Handler {
             Request::Backup(request) => plan::make(request, &config, run, deadline)?,
             Request::Verify(request) => plan::verify(request, &config, run, deadline)?,
             Request::Continue(request) => plan::resume(request, &config, run, deadline)?,
+            Request::Restore(request) => {
+                tracing::info!(run = run.id, "restore begins");
+                let restored =
+                    restore::run(request, &config, run, &self.connections, deadline, watch);
+                return Ok(Box::pin(restored).await?);
+            }
         };
         let begins = match plan.check {
             None => "backup begins",

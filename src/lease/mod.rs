@@ -13,12 +13,12 @@ use std::convert::Infallible;
 
 use futures::future;
 
-pub use held::Refusal;
+pub use held::{LeaseObject, Refusal};
 
-use held::{Lease, LeaseObject};
+use held::Lease;
 
 use crate::copy::Failure;
-use crate::plan::{Intent, Plan};
+use crate::plan::{Intent, Plan, Run};
 use crate::s3::{Bucket, Stop};
 
 /// The leases of a run, with the numbers of their destinations. A dry run or a plan has none: it writes
@@ -51,6 +51,16 @@ impl Leases {
         };
         let lease = object.take(&plan.run).await?;
         self.0.push((number, lease));
+        Ok(())
+    }
+
+    /// Takes a lease that lies elsewhere, if nobody has it.
+    ///
+    /// # Errors
+    /// Who has it, or why S3 refused.
+    pub async fn take_object(&mut self, object: LeaseObject, run: &Run) -> Result<(), Refusal> {
+        let lease = object.take(run).await?;
+        self.0.push((self.0.len(), lease));
         Ok(())
     }
 

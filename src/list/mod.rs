@@ -9,6 +9,7 @@ mod shards;
 mod split_point;
 mod versions;
 
+pub use pages::Pages;
 pub use shard_listing::{ObjectPages, ShardGuard, ShardListing, Sides, shard_listings};
 pub use shards::{MOST_AT_ONCE, Shards};
 pub use versions::versions;

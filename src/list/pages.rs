@@ -126,6 +126,9 @@ impl Pages {
     }
 
     /// The first key of the next page, which is kept for [`Pages::next`]; none if there is none.
+    ///
+    /// # Errors
+    /// Why the page cannot be listed.
     pub async fn first_key(&mut self) -> Result<Option<Key>, S3Error> {
         let page = self.next().await.transpose()?;
         let first = page.as_ref().and_then(|page| page.objects.first());

@@ -18,6 +18,17 @@ pub enum Cursor {
     Reference(CursorReference),
     /// Of a run that writes nothing, such as a plan: it has no state anywhere.
     Ranges(CursorRanges),
+    /// Of a restore, whose state is in the backup bucket.
+    Restore(CursorRestore),
+}
+
+/// Names a restore. It can be used as long as something is left of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CursorRestore {
+    /// [`CURSOR_FORMAT`].
+    pub format: u64,
+    /// The restore that stopped.
+    pub restore: String,
 }
 
 /// Names a run and the digest of its state in each destination. It can be used once.

@@ -24,6 +24,15 @@ const MOST_SHOWN: usize = 60;
 #[derive(Clone, Debug)]
 pub struct Glob(GlobMatcher);
 
+/// Globs of the same text match the same keys.
+impl PartialEq for Glob {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Glob {}
+
 impl Glob {
     /// Reads globs that are separated by commas; commas within braces separate alternatives.
     ///

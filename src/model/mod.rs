@@ -21,8 +21,8 @@ mod verdict;
 mod version;
 
 pub use cursor::{
-    CURSOR_FORMAT, Cursor, CursorRanges, CursorReference, DestinationCounts, Marking,
-    RANGES_FORMAT, Range, RecordLink, StateLink, VerifyRequestEcho,
+    CURSOR_FORMAT, Cursor, CursorRanges, CursorReference, CursorRestore, DestinationCounts,
+    Marking, RANGES_FORMAT, Range, RecordLink, StateLink, VerifyRequestEcho,
 };
 pub use deadline::{Deadline, Phase};
 pub use glob::Glob;

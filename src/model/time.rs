@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
+use time::{Date, OffsetDateTime, PrimitiveDateTime};
 
 /// Milliseconds since 1970-01-01T00:00:00Z. S3's `LastModified` has whole seconds in practice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +49,36 @@ impl Timestamp {
         let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
         let time = PrimitiveDateTime::parse(text, format).ok()?;
         Some(Self(time.assume_utc().unix_timestamp() * 1000))
+    }
+
+    /// Reads a time as people write it: RFC 3339, also without seconds, or a day; without an offset it is UTC.
+    pub fn parse_loose(text: &str) -> Option<Self> {
+        let seconds = |time: OffsetDateTime| Self(time.unix_timestamp() * 1000);
+        let day = format_description!("[year]-[month]-[day]");
+        if let Ok(day) = Date::parse(text, day) {
+            return Some(seconds(day.midnight().assume_utc()));
+        }
+        // All that is written has an offset now, and seconds.
+        let zoned = match text.strip_suffix('Z') {
+            Some(utc) => format!("{utc}+00:00"),
+            None => text.to_owned(),
+        };
+        let has_offset = zoned
+            .get(zoned.len().checked_sub(6)?..)?
+            .starts_with(['+', '-']);
+        let (local, offset) = if has_offset {
+            zoned.split_at(zoned.len() - 6)
+        } else {
+            (zoned.as_str(), "+00:00")
+        };
+        let filled = match local.len() {
+            16 => format!("{local}:00{offset}"),
+            _ => format!("{local}{offset}"),
+        };
+        let whole = format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second][offset_hour sign:mandatory]:[offset_minute]"
+        );
+        OffsetDateTime::parse(&filled, whole).ok().map(seconds)
     }
 
     /// Reads a date as it stands in HTTP headers: `Fri, 21 Dec 2012 00:00:00 GMT`.
@@ -118,5 +148,29 @@ mod tests {
         let http = Timestamp::parse_http("Sat, 21 Nov 2026 02:00:00 GMT");
         assert_eq!(http, Some(time));
         assert_eq!(Timestamp::parse_http(&time.to_string()), None);
+    }
+
+    #[test]
+    fn is_read_as_people_write_it() {
+        let read = |text| Timestamp::parse_loose(text).map(|time| time.to_string());
+        let cases = [
+            ("2026-11-20", Some("2026-11-20T00:00:00Z")),
+            ("2026-11-20T14:00", Some("2026-11-20T14:00:00Z")),
+            ("2026-11-20T14:00Z", Some("2026-11-20T14:00:00Z")),
+            ("2026-11-20T14:00:07Z", Some("2026-11-20T14:00:07Z")),
+            ("2026-11-20T14:00+01:00", Some("2026-11-20T13:00:00Z")),
+            ("2026-11-20T14:00:00-05:30", Some("2026-11-20T19:30:00Z")),
+            ("06-17-2016", None),
+            ("2026-13-01", None),
+            ("2026-11-20T25:00Z", None),
+            ("yesterday", None),
+            ("", None),
+            ("Z", None),
+            ("é:::::", None),
+        ];
+
+        for (text, time) in cases {
+            assert_eq!(read(text).as_deref(), time, "{text}");
+        }
     }
 }

@@ -19,6 +19,8 @@ pub enum Status {
     Incomplete,
     /// Everything is, but deletions wait for somebody to look at them.
     Held,
+    /// A restore waits for archived versions. It goes on when it is continued.
+    Waiting,
 }
 
 impl Status {
@@ -28,6 +30,7 @@ impl Status {
             Self::Complete => "complete",
             Self::Incomplete => "incomplete",
             Self::Held => "held",
+            Self::Waiting => "waiting",
         }
     }
 }
@@ -38,6 +41,7 @@ impl Report {
         let totals = self.totals();
         match (totals.errors + totals.verified.wrong(), cursor) {
             (0, None) if self.held().is_some() => Status::Held,
+            (0, None) if totals.waiting > 0 => Status::Waiting,
             (0, None) => Status::Complete,
             _ => Status::Incomplete,
         }
@@ -49,9 +53,10 @@ impl Report {
             return continued.sentence();
         }
         let totals = self.totals();
-        let mut message = match self.check {
-            Some(check) => verified::message(check, &totals, cursor.is_none()),
-            None => self.message(self.status(cursor), &totals),
+        let mut message = match (self.check, &self.restored) {
+            (Some(check), _) => verified::message(check, &totals, cursor.is_none()),
+            (None, Some(restored)) => self.sentence_of_restore(restored, self.status(cursor)),
+            (None, None) => self.message(self.status(cursor), &totals),
         };
         for warning in self.warnings.as_slice() {
             if warning.code.is_told_in_message() {
@@ -92,7 +97,7 @@ impl Report {
             (Intent::Plan, _) => "Plan for",
             (Intent::Copy, Status::Complete) => "Backed up",
             (Intent::Copy, Status::Incomplete) => "Backup incomplete:",
-            (Intent::Copy, Status::Held) => "Backup held:",
+            (Intent::Copy, Status::Held | Status::Waiting) => "Backup held:",
         };
         let noun = if totals.found == 1 {
             "object"
@@ -100,7 +105,7 @@ impl Report {
             "objects"
         };
         let separator = match (self.intent, status) {
-            (Intent::Copy, Status::Incomplete | Status::Held) => ",",
+            (Intent::Copy, Status::Incomplete | Status::Held | Status::Waiting) => ",",
             (Intent::DryRun | Intent::Plan, _) | (Intent::Copy, Status::Complete) => ":",
         };
         let parts = match self.intent {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::ending::Status;
 use super::request_counts::RequestCounts;
+use super::restored::{Restored, RestoredCounts};
 use super::verified::{VerifiedBlock, VerifiedCounts};
 use super::{
     ContinuedRun, Deletions, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals, Warning,
@@ -24,12 +25,18 @@ pub struct Summary {
     pub(super) message: String,
     #[serde(flatten)]
     counts: Counts,
+    #[serde(skip)]
+    objects_to_copy: u64,
+    #[serde(flatten)]
+    restored_counts: Option<RestoredCounts>,
     #[serde(flatten)]
     due: Option<WouldCopyJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) plan: Option<PlanPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) deletions: Option<Deletions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) restore: Option<Restored>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) already_continued: Option<ContinuedRun>,
     pub(super) failures: Vec<FailureRow>,
@@ -98,11 +105,14 @@ impl Report {
         let summary = Summary {
             status_code: match status {
                 Status::Complete => 200,
-                Status::Incomplete | Status::Held => 500,
+                Status::Incomplete | Status::Held | Status::Waiting => 500,
             },
             status,
             message,
             counts: totals.into(),
+            objects_to_copy: totals.due,
+            restored_counts: self.restored.as_ref().map(|_| RestoredCounts::of(&totals)),
+            restore: self.restored.as_deref().cloned(),
             due: (self.intent == Intent::DryRun && self.check.is_none()).then_some(WouldCopyJson {
                 dry_run: true,
                 objects_to_copy: totals.due,
@@ -152,6 +162,16 @@ impl Summary {
     /// What it tells of deletions; none if they are kept.
     pub fn deletions(&self) -> Option<&Deletions> {
         self.deletions.as_ref()
+    }
+
+    /// Objects that a dry run or a plan would copy, or that a held restore will.
+    pub fn objects_to_copy(&self) -> u64 {
+        self.objects_to_copy
+    }
+
+    /// What a restore tells; none of a backup.
+    pub fn restored(&self) -> Option<&Restored> {
+        self.restore.as_ref()
     }
 
     /// What is left to a later run.

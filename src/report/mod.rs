@@ -13,6 +13,7 @@ mod json;
 mod plan;
 mod price;
 mod request_counts;
+mod restored;
 mod storage;
 mod verified;
 mod warning;
@@ -24,6 +25,7 @@ pub use ending::Status;
 pub use hint::level_of;
 pub use json::Summary;
 pub use plan::{Amount, PlanPart};
+pub use restored::{AmountRow, KeyRow, PointWords, RestorePlanWords, Restored};
 pub use storage::ClassRow;
 pub use verified::{VerifiedBlock, VerifyCounts};
 pub use warning::{Warning, WarningCode};
@@ -68,6 +70,8 @@ pub struct Report {
     interrupted: bool,
     deletions: Option<Deletions>,
     continued: Option<Box<ContinuedRun>>,
+    /// What a restore tells; none of a backup.
+    restored: Option<Box<Restored>>,
     rates: Rates,
     /// What is foreseen, if this is a plan.
     outlook: Option<Box<PlanTotals>>,
@@ -105,6 +109,8 @@ pub struct Totals {
     pub excluded: u64,
     /// Objects that were deleted between listing and copy.
     pub vanished: u64,
+    /// Archived versions that were asked for, by a restore.
+    pub waiting: u64,
     /// Objects that are not in the backup, or nobody knows.
     pub errors: u64,
     /// Objects that were gone from the source and are marked as deleted now.
@@ -155,6 +161,7 @@ impl Report {
             outlook: (plan.intent == Intent::Plan).then(|| Box::new(PlanTotals::new(&plan.prices))),
             deletions: None,
             continued: None,
+            restored: None,
         }
     }
 
@@ -262,7 +269,10 @@ impl Report {
     /// tell that it would be.
     fn held(&self) -> Option<&str> {
         match self.intent {
-            Intent::Copy => self.deletions.as_ref()?.held.as_deref(),
+            Intent::Copy => match &self.restored {
+                Some(restored) => restored.held.as_deref(),
+                None => self.deletions.as_ref()?.held.as_deref(),
+            },
             Intent::DryRun | Intent::Plan => None,
         }
     }
@@ -350,6 +360,7 @@ impl Totals {
             skipped: self.skipped + other.skipped,
             excluded: self.excluded + other.excluded,
             vanished: self.vanished + other.vanished,
+            waiting: self.waiting + other.waiting,
             errors: self.errors + other.errors,
             marked: self.marked + other.marked,
             bytes_found: self.bytes_found + other.bytes_found,
@@ -484,6 +495,7 @@ pub(crate) mod tests {
             skipped: 2,
             excluded: 1,
             vanished: 1,
+            waiting: 0,
             errors: 2,
             marked: 1,
             bytes_found: 125,

@@ -129,7 +129,12 @@ pub(super) fn parse(fields: &Map<String, Value>) -> Result<BackupRequest, Reques
 
 fn operation(value: &Value) -> Result<(), RequestError> {
     let known = |name: &str| ["backup", "plan"].contains(&name).then_some(());
-    choice("operation", value, known, "backup, plan, verify, continue")
+    choice(
+        "operation",
+        value,
+        known,
+        "backup, plan, verify, restore, continue",
+    )
 }
 
 fn run_id(value: &Value) -> Result<String, RequestError> {

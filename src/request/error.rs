@@ -31,6 +31,30 @@ pub enum RequestError {
         /// What it may be.
         allowed: &'static str,
     },
+    /// Something that a restore has to say and does not.
+    #[error("a restore has to say {missing}; allowed: one of {allowed}")]
+    Unsaid {
+        /// What is missing, in words.
+        missing: &'static str,
+        /// The fields that say it.
+        allowed: &'static str,
+    },
+    /// Fields of which only one can be meant.
+    #[error("fields {fields} exclude each other; allowed: {allowed}")]
+    Excluding {
+        /// Those that were given.
+        fields: String,
+        /// Those that may be.
+        allowed: String,
+    },
+    /// A field that means nothing without another one.
+    #[error("field \"{field}\" needs {needs}")]
+    Needs {
+        /// The field.
+        field: &'static str,
+        /// What has to be with it, and why.
+        needs: &'static str,
+    },
     /// A prefix or a key that is longer than the keys of S3 are.
     #[error(
         "field \"{field}\" leads to keys of {bytes} bytes or more; allowed: at most {most}, as long as \

@@ -11,12 +11,17 @@ mod cursor;
 mod error;
 mod field;
 mod marking;
+mod restore;
 mod verify;
 
 pub use backup::{BackupRequest, Deletions, Intent, Mode};
 pub use cursor::{ContinueRequest, ContinuedRequest, RemainingWork};
 pub use error::RequestError;
 pub use marking::MarkingProgress;
+pub use restore::{
+    Dollars, Extra, Manner, Point, RestoreId, RestoreRequest, StartRestore, TIMES, UndoRestore,
+    What,
+};
 pub use verify::{Depth, PARTS, SAMPLES, VerifyRequest, parts_of_sample};
 
 /// What an invocation asks for.
@@ -28,6 +33,8 @@ pub enum Request {
     Verify(VerifyRequest),
     /// Go on where a run has stopped.
     Continue(ContinueRequest),
+    /// Restore objects, or do something about a restore.
+    Restore(RestoreRequest),
 }
 
 /// Reads the payload of an invocation.
@@ -48,8 +55,12 @@ pub fn parse(payload: &Value) -> Result<Request, RequestError> {
         return from_event_bridge(fields);
     }
     match fields.get("operation").and_then(Value::as_str) {
-        Some("continue") => cursor::parse(fields).map(Request::Continue),
+        Some("continue") => match restore::of_cursor(fields) {
+            Some(request) => request.map(Request::Restore),
+            None => cursor::parse(fields).map(Request::Continue),
+        },
         Some("verify") => verify::parse(fields).map(Request::Verify),
+        Some("restore") => restore::parse(fields).map(Request::Restore),
         Some(_) | None => backup::parse(fields).map(Request::Backup),
     }
 }
@@ -255,11 +266,11 @@ mod tests {
             ),
             (
                 json!({"operation": "bakcup"}),
-                "field \"operation\" is \"bakcup\"; allowed: backup, plan, verify, continue",
+                "field \"operation\" is \"bakcup\"; allowed: backup, plan, verify, restore, continue",
             ),
             (
                 json!({"operation": 1}),
-                "field \"operation\" is 1; allowed: backup, plan, verify, continue",
+                "field \"operation\" is 1; allowed: backup, plan, verify, restore, continue",
             ),
             (
                 json!({"operation": "plan", "dry_run": true}),

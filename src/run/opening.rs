@@ -41,12 +41,12 @@ pub enum StartError {
 }
 
 impl StartError {
-    pub(super) fn request(problem: &str) -> Self {
+    pub(crate) fn request(problem: &str) -> Self {
         let problem = problem.to_owned();
         Self::Request { problem }
     }
 
-    pub(super) fn source(error: &S3Error) -> Self {
+    pub(crate) fn source(error: &S3Error) -> Self {
         let problem = format!("{error}; {}", error.advice());
         Self::Source { problem }
     }

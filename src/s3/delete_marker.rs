@@ -10,7 +10,7 @@ use super::blank_key;
 use super::bucket::Bucket;
 use super::condition::{Condition, is_refused};
 use super::error::{Cause, Operation, S3Error};
-use crate::model::{ETag, Key};
+use crate::model::{ETag, Key, VersionId};
 
 /// Rounds of marking and looking.
 const ROUNDS: u32 = 4;
@@ -18,17 +18,17 @@ const ROUNDS: u32 = 4;
 impl Bucket {
     /// Marks an object of this bucket as deleted, if it still is the one with that `ETag`. If no answer
     /// comes, it is looked at before it is marked again: a second marker would do no harm, but would be
-    /// one too many.
+    /// one too many. The marker's version; none of one that was found.
     ///
     /// # Errors
     /// [`Cause::ChangedMeanwhile`] or [`Cause::Missing`] if it is another one or gone, otherwise why S3
     /// refused; a cause that [leaves doubt](Cause::leaves_doubt) when nobody knows.
-    pub async fn mark_deleted(&self, key: &Key, seen: &ETag) -> Result<(), S3Error> {
+    pub async fn mark_deleted(&self, key: &Key, seen: &ETag) -> Result<Option<VersionId>, S3Error> {
         let condition = Condition::Replace(seen.clone());
         let mut round = 1;
         loop {
             let error = match self.delete(key, &condition).await {
-                Ok(()) => return Ok(()),
+                Ok(marker) => return Ok(Some(marker)),
                 Err(error) => error,
             };
             // The marker whose answer was lost hides what a second one would be bound to.
@@ -40,7 +40,7 @@ impl Bucket {
                 return Err(S3Error::not_versioned(error.operation, &self.name).about(key));
             }
             match self.head(key).await? {
-                None => return Ok(()),
+                None => return Ok(None),
                 Some(_) if round == ROUNDS => return Err(error),
                 Some(_) => {
                     tracing::debug!(%key, round, %error, "marked once more");
@@ -51,7 +51,7 @@ impl Bucket {
         }
     }
 
-    async fn delete(&self, key: &Key, condition: &Condition) -> Result<(), S3Error> {
+    async fn delete(&self, key: &Key, condition: &Condition) -> Result<VersionId, S3Error> {
         let condition = self.server.copies.usable(condition);
         let sent = self.send_delete(key, condition).await;
         if !is_refused(&sent, condition) {
@@ -62,7 +62,7 @@ impl Bucket {
         again
     }
 
-    async fn send_delete(&self, key: &Key, condition: &Condition) -> Result<(), S3Error> {
+    async fn send_delete(&self, key: &Key, condition: &Condition) -> Result<VersionId, S3Error> {
         let operation = Operation::DeleteObject;
         let _place = self.paces.copies.place().await;
         self.admit_write(operation).await?;
@@ -82,11 +82,12 @@ impl Bucket {
             .send(operation, call.send())
             .await
             .map_err(|error| error.about(key))?;
-        self.version_of_write(operation, key, reply.version_id())
+        let version = self
+            .version_of_write(operation, key, reply.version_id())
             .await
             .map_err(|error| error.about(key))?;
-        if reply.delete_marker() == Some(true) {
-            return Ok(());
+        if let Some(version) = version.filter(|_| reply.delete_marker() == Some(true)) {
+            return Ok(version);
         }
         let message = "success was reported without a delete marker".to_owned();
         let error = S3Error::ours(operation, &self.name, Cause::Rejected, message);

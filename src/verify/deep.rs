@@ -5,7 +5,9 @@ use futures::future;
 
 use super::compare::{self, Content};
 use crate::copy::{Copier, Failure, Outcome, failed, stopped_by};
-use crate::model::{ContentProof, Doubt, HeadDetails, Key, Object, Property, Tags, Verdict};
+use crate::model::{
+    ContentProof, Doubt, HeadDetails, Key, Object, ObjectRef, Property, Tags, Verdict, VersionId,
+};
 use crate::s3::{Cause, S3Error};
 use crate::snapshot::SegmentRow;
 
@@ -26,6 +28,8 @@ pub struct HeadPair<'a> {
     pub copier: &'a Copier,
     /// The object, as it was listed.
     pub object: &'a Object,
+    /// The version of it that is meant; none for the current one.
+    pub version: Option<&'a VersionId>,
     /// The key of its backup.
     pub backup_key: &'a Key,
     /// What the last snapshot says of both.
@@ -45,6 +49,13 @@ enum NoVerdict {
 }
 
 impl HeadPair<'_> {
+    fn source(&self) -> ObjectRef<'_> {
+        ObjectRef {
+            key: &self.object.key,
+            version: self.version,
+        }
+    }
+
     /// What is found, of both as they are now.
     ///
     /// # Errors
@@ -71,7 +82,7 @@ impl HeadPair<'_> {
 
     async fn verdict(self) -> Result<Verdict, NoVerdict> {
         let (source, backup) = future::join(
-            self.copier.source.inspect(&self.object.key),
+            self.copier.source.inspect(self.source()),
             self.copier.destination.inspect(self.backup_key),
         )
         .await;
@@ -137,7 +148,7 @@ impl HeadPair<'_> {
         let looked_at = if parts > MOST_PARTS { 2 } else { parts.max(2) };
         for number in 1..looked_at {
             let (ours, theirs) = future::join(
-                self.copier.source.part(&self.object.key, number),
+                self.copier.source.part(self.source(), number),
                 self.copier.destination.part(self.backup_key, number),
             )
             .await;
@@ -175,7 +186,7 @@ impl HeadPair<'_> {
             (Some(_) | None, _) => {}
         }
         let (ours, theirs): (Result<Tags, S3Error>, _) =
-            future::join(from.tags(&self.object.key), to.tags(self.backup_key)).await;
+            future::join(from.tags(self.source()), to.tags(self.backup_key)).await;
         let ours = ours.map_err(NoVerdict::of_source)?;
         let theirs = theirs.map_err(NoVerdict::of_backup)?;
         Ok(ours != theirs)

@@ -22,7 +22,7 @@ use crate::plan::Check;
 use crate::s3::{Operation, S3Error};
 use crate::snapshot::SegmentRow;
 
-use deep::HeadPair;
+pub use deep::HeadPair;
 use listed::{Evidence, judge};
 
 /// Judges the backups of one destination.
@@ -253,6 +253,7 @@ impl Verifier {
     ) -> Result<Verdict, Outcome> {
         let backup_key = self.copier.placement.backup_key(&object.key);
         let pair = HeadPair {
+            version: None,
             copier: &self.copier,
             object,
             backup_key: &backup_key,

@@ -35,6 +35,7 @@ mod profiles;
 mod proofs;
 mod reasons;
 mod refusals;
+mod restore;
 mod resume;
 mod scale;
 mod settings;

@@ -1,0 +1,247 @@
+//! The part of a result that only a restore has.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::{Report, Status, Totals};
+use crate::config::{CopyRules, Prices};
+use crate::copy::Failure;
+use crate::model::{BucketName, Timestamp};
+use crate::plan::{Intent, Run};
+
+/// What a restore tells beside its counters.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Restored {
+    /// Its name, by which it is continued, confirmed, undone and cancelled; none of a dry run.
+    pub id: Option<String>,
+    /// `restore` or `undo`.
+    pub kind: &'static str,
+    /// The restore that it undoes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
+    /// The state of the backup that is restored; none of an undo.
+    pub point: Option<PointWords>,
+    /// Where to: `s3://bucket/prefix`.
+    pub target: String,
+    /// What was done for the last time: `planning`, `held`, `running`, `waiting`, `complete`, `incomplete` or
+    /// `cancelled`; none of a dry run.
+    pub stage: Option<&'static str>,
+    /// Archived versions that were asked for.
+    pub waiting: u64,
+    /// When the last of them can be read.
+    pub ready_at: Option<Timestamp>,
+    /// Objects that were replaced.
+    pub replaced: u64,
+    /// Objects where nothing was.
+    pub created: u64,
+    /// Delete markers.
+    pub marked: u64,
+    /// Objects whose target was not what was planned for.
+    pub changed_meanwhile: u64,
+    /// Keys of the target that the point does not have.
+    pub extra: u64,
+    /// The first keys that an undo left alone, because they changed after the restore.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_alone: Vec<String>,
+    /// Why it is held; none if it is not.
+    pub held: Option<String>,
+    /// What to confirm then.
+    pub confirm: Option<String>,
+    /// What the plan says; none of a restore that goes on with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<RestorePlanWords>,
+}
+
+/// The state of the backup that is restored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PointWords {
+    /// The run; none of a version.
+    pub run: Option<String>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What was asked for.
+    pub asked: String,
+    /// How long before the time that was asked for the run ended, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earlier_by_seconds: Option<u64>,
+}
+
+/// What is written or left alone for one reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AmountRow {
+    /// The reason, or the class.
+    pub name: String,
+    /// Objects.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// What the plan of a restore says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct RestorePlanWords {
+    /// By what happens to them: `new`, `replaces_older`, `replaces_newer`, `extra`, `back`, `created`, `unchanged`.
+    pub happens: Vec<AmountRow>,
+    /// By the class that they are in, in the backup.
+    pub classes: Vec<AmountRow>,
+    /// Hours until the last archived version can be read.
+    pub hours: u32,
+    /// Dollars for requests, retrieval and thawed copies; none if the table lacks a price.
+    pub cost_usd: Option<f64>,
+    /// Dollars for the copies that the next backup makes of what was restored.
+    pub next_backup_cost_usd: f64,
+    /// The first keys, and what happens to them.
+    pub keys: Vec<KeyRow>,
+    /// The command that does it.
+    pub command: String,
+}
+
+/// A key of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyRow {
+    /// The key in the target.
+    pub key: String,
+    /// What happens to it.
+    pub happens: String,
+}
+
+/// The counters that only the result of a restore has.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct RestoredCounts {
+    objects_restored: u64,
+    objects_waiting: u64,
+}
+
+impl RestoredCounts {
+    pub(super) fn of(totals: &Totals) -> Self {
+        Self {
+            objects_restored: totals.copied,
+            objects_waiting: totals.waiting,
+        }
+    }
+}
+
+impl Report {
+    /// The empty report of a restore from one bucket into another.
+    pub fn of_restore(
+        run: &Run,
+        source: &BucketName,
+        target: &BucketName,
+        prices: &Prices,
+        dry_run: bool,
+    ) -> Self {
+        Self {
+            run: run.clone(),
+            intent: if dry_run {
+                Intent::DryRun
+            } else {
+                Intent::Copy
+            },
+            check: None,
+            source: source.clone(),
+            destinations: vec![(target.clone(), Totals::default())],
+            snapshots: vec![None],
+            failures: super::Failures::default(),
+            warnings: super::Warnings::default(),
+            findings: super::Findings::default(),
+            unusable: Vec::new(),
+            stop: None,
+            interrupted: false,
+            deletions: None,
+            continued: None,
+            restored: None,
+            rates: super::Rates::of(prices, &CopyRules::default()),
+            outlook: None,
+        }
+    }
+
+    /// Sets the counters of the destination of that number: a restore that goes on counts what was done
+    /// before.
+    pub fn set_totals(&mut self, destination: usize, totals: Totals) {
+        if let Some((_, counted)) = self.destinations.get_mut(destination) {
+            *counted = totals;
+        }
+    }
+
+    /// Adds what went wrong at the destination of that number, without counting it.
+    pub fn add_failure(&mut self, destination: usize, failure: Failure) {
+        if let Some((bucket, _)) = self.destinations.get(destination) {
+            self.failures.add(bucket, failure);
+        }
+    }
+
+    /// The report with what a restore tells.
+    #[must_use]
+    pub fn restored(self, restored: Restored) -> Self {
+        let restored = Some(Box::new(restored));
+        Self { restored, ..self }
+    }
+
+    /// One sentence that says it all of a restore.
+    pub(super) fn sentence_of_restore(&self, restored: &Restored, status: Status) -> String {
+        let totals = self.totals();
+        let undo = restored.kind == "undo";
+        let lead = match (restored.id.is_some(), status, undo) {
+            (false, Status::Complete, false) => "Dry run of a restore of",
+            (false, Status::Complete, true) => "Dry run of an undo of",
+            (_, Status::Complete, false) => "Restored",
+            (_, Status::Complete, true) => "Undone:",
+            (_, Status::Incomplete, false) => "Restore incomplete:",
+            (_, Status::Incomplete, true) => "Undo incomplete:",
+            (_, Status::Held, false) => "Restore held:",
+            (_, Status::Held, true) => "Undo held:",
+            (_, Status::Waiting, false) => "Restore waits for archives:",
+            (_, Status::Waiting, true) => "Undo waits for archives:",
+        };
+        let noun = if totals.found == 1 {
+            "object"
+        } else {
+            "objects"
+        };
+        let separator = match status {
+            Status::Complete if !undo => ":",
+            _ => ",",
+        };
+        let mut parts = match totals.due {
+            0 => vec![format!("{} restored", totals.copied)],
+            due => vec![format!("{due} to restore")],
+        };
+        let others = [
+            (totals.unchanged, "unchanged"),
+            (totals.skipped.saturating_sub(totals.due), "skipped"),
+            (totals.vanished, "vanished"),
+            (totals.waiting, "waiting"),
+            (restored.marked, "marked deleted"),
+            (restored.changed_meanwhile, "changed meanwhile"),
+            (
+                totals.errors,
+                if totals.errors == 1 {
+                    "error"
+                } else {
+                    "errors"
+                },
+            ),
+        ];
+        let others = others.into_iter().filter(|(count, _)| *count > 0);
+        parts.extend(others.map(|(count, what)| format!("{count} {what}")));
+        let mut text = format!(
+            "{lead} {} {noun}{separator} {}",
+            totals.found,
+            parts.join(", ")
+        );
+        let _ = write!(text, "; into {}", restored.target);
+        if let Some(point) = &restored.point
+            && let (Some(run), Some(ended)) = (&point.run, point.ended_at)
+        {
+            let _ = write!(text, " as of run {run}, which ended at {ended}");
+        }
+        if let Some(held) = &restored.held {
+            let _ = write!(text, "; {held}");
+        }
+        if let (Some(ready), Status::Waiting | Status::Incomplete) = (restored.ready_at, status) {
+            let _ = write!(text, "; the last archived version can be read by {ready}");
+        }
+        text
+    }
+}

@@ -1,0 +1,353 @@
+//! Restores: a request in, a report out, as the run of a backup; and what is done about one that was begun.
+//!
+//! A restore plans first and writes then. The plan says of each key of the target what is copied there, from
+//! which version of the backup, and over what; it lies in the backup bucket before anything is done, so that
+//! it can be looked at, confirmed, carried out by several calls, and undone. Whatever is written is bound to
+//! what was planned.
+//!
+//! ```text
+//!   snapshot --.
+//!              join -> choose -> plan (rows) -> carry out -> done (lines) -> Report
+//!   target   --'                                                  `-> undo -> plan
+//! ```
+
+mod apply;
+mod archive;
+mod choose;
+mod figures;
+mod gate;
+mod manner;
+mod one_version;
+mod opening;
+mod planning;
+mod ranges;
+mod rows;
+mod running;
+mod session;
+mod session_plan;
+mod shelf;
+mod site;
+mod state;
+mod tally;
+mod totals;
+mod undo;
+mod versions;
+mod words;
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
+use futures::FutureExt;
+
+pub use choose::Why;
+pub use rows::{Became, DoneRow, PlanRow};
+pub use shelf::Shelf;
+pub use state::{Kind, Progress, RequestRecord, Stage, StateError, Store};
+
+use opening::Source;
+use session::{Asked, Session};
+use state::Held;
+
+use crate::config::Config;
+use crate::copy::Failure;
+use crate::lease::{LeaseObject, Leases, Refusal};
+use crate::model::{Deadline, Timestamp};
+use crate::plan::Run;
+use crate::report::Report;
+use crate::request::{Manner, RestoreId, RestoreRequest, StartRestore, UndoRestore};
+use crate::run::{RunResult, StartError};
+use crate::s3::{Connections, Operation, RunConnections, Stop};
+
+/// The longest that a held plan can be confirmed, in seconds.
+const CONFIRMED_WITHIN: u64 = 24 * 60 * 60;
+
+/// A call, and what it works with.
+struct Call<'a> {
+    config: &'a Config,
+    connections: RunConnections<'a>,
+    run: Run,
+    source: Source,
+    /// This moment, by S3's clock.
+    now: Timestamp,
+}
+
+/// What a call does about a restore that was begun.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Confirm,
+    Continue,
+}
+
+/// Answers a request of the restore operation. `watch` sees the report after each object.
+///
+/// # Errors
+/// When nothing could be started: one of both sides cannot be used, another restore is under way, or what was
+/// asked for cannot be done.
+pub async fn run(
+    asked: &RestoreRequest,
+    config: &Config,
+    run: Run,
+    connections: &Connections,
+    deadline: Option<Deadline>,
+    mut watch: impl FnMut(&Report),
+) -> Result<RunResult, StartError> {
+    connections.begin_run();
+    let connections = connections.for_run(config.max_concurrency, deadline);
+    let source = opening::source(config, &connections).await?;
+    let (open, now) = source
+        .shelf
+        .open()
+        .await
+        .map_err(|error| StartError::source(&error))?;
+    let call = Call {
+        config,
+        connections,
+        run,
+        source,
+        now,
+    };
+    match asked {
+        RestoreRequest::Start(start) => Box::pin(call.start(start, &mut watch)).await,
+        RestoreRequest::Undo(undo) => Box::pin(call.undo(undo, &mut watch)).await,
+        RestoreRequest::Confirm(id) => Box::pin(call.go_on(id, Next::Confirm, &mut watch)).await,
+        RestoreRequest::Continue(id) => Box::pin(call.go_on(id, Next::Continue, &mut watch)).await,
+        RestoreRequest::ContinueAll => Box::pin(call.go_on_with_all(&open, &mut watch)).await,
+        RestoreRequest::Cancel(id) => Box::pin(call.cancel(id)).await,
+    }
+}
+
+impl Call<'_> {
+    /// A new restore.
+    async fn start(
+        &self,
+        start: &StartRestore,
+        watch: &mut impl FnMut(&Report),
+    ) -> Result<RunResult, StartError> {
+        let record = opening::target_of(start, self.config)?;
+        let asked = Asked::Start(Box::new(start.clone()));
+        let session = Box::pin(Session::open(self, asked, record)).await?;
+        Box::pin(self.begin(session, start.manner, watch)).await
+    }
+
+    /// What stood before a restore, brought back.
+    async fn undo(
+        &self,
+        undo: &UndoRestore,
+        watch: &mut impl FnMut(&Report),
+    ) -> Result<RunResult, StartError> {
+        let undone = undo::find(&self.source.shelf, &undo.id).await?;
+        let record = undone.request.target.clone();
+        let asked = Asked::Undo(undo.clone(), Box::new(undone));
+        let session = Box::pin(Session::open(self, asked, record)).await?;
+        Box::pin(self.begin(session, undo.manner, watch)).await
+    }
+
+    async fn begin(
+        &self,
+        session: Session<'_>,
+        manner: Manner,
+        watch: &mut impl FnMut(&Report),
+    ) -> Result<RunResult, StartError> {
+        if manner == Manner::DryRun {
+            return Box::pin(session.dry_run()).await;
+        }
+        self.under_lease(
+            &session.lease(),
+            Box::pin(async { Box::pin(session.plan_and_run(manner, watch)).await }),
+        )
+        .await
+    }
+
+    /// A restore that was begun by an earlier call.
+    async fn go_on(
+        &self,
+        id: &RestoreId,
+        next: Next,
+        watch: &mut impl FnMut(&Report),
+    ) -> Result<RunResult, StartError> {
+        let store = Store::of(&self.source.shelf, id);
+        let request = store.request().await.map_err(refused)?;
+        let held = store.progress().await.map_err(refused)?;
+        if let Some(problem) = cannot_go_on(&held, next) {
+            if held.progress.stage == Stage::Cancelled {
+                // A call that was killed may have left it among what is open.
+                store.note(false).await.map_err(refused)?;
+            }
+            return Err(StartError::request(&format!("restore {id} {problem}")));
+        }
+        let mut session = Box::pin(Session::reopen(self, store, request, held)).await?;
+        let manner = session.manner();
+        self.under_lease(
+            &session.lease(),
+            Box::pin(async {
+                session.refresh().await?;
+                if let Some(problem) = cannot_go_on(&session.held, next) {
+                    return Err(StartError::request(&format!("restore {id} {problem}")));
+                }
+                if next == Next::Confirm {
+                    session.confirm().await?;
+                    return Box::pin(session.carry_out(watch)).await;
+                }
+                Box::pin(session.plan_and_run(manner, watch)).await
+            }),
+        )
+        .await
+    }
+
+    /// All restores that have something left, one after the other.
+    async fn go_on_with_all(
+        &self,
+        open: &[RestoreId],
+        watch: &mut impl FnMut(&Report),
+    ) -> Result<RunResult, StartError> {
+        let mut last = None;
+        let mut problem = None;
+        for id in open {
+            if self.connections.limit().has_stopped() {
+                break;
+            }
+            match Box::pin(self.go_on(id, Next::Continue, watch)).await {
+                Ok(result) => last = Some(result),
+                // It is under way, or cannot go on: the others can.
+                Err(error) => {
+                    tracing::warn!(%id, %error, "a restore does not go on");
+                    problem = Some(error);
+                }
+            }
+        }
+        match (last, problem) {
+            (Some(result), _) => Ok(result),
+            (None, Some(error)) => Err(error),
+            (None, None) => Ok(self.nothing_to_do()),
+        }
+    }
+
+    fn nothing_to_do(&self) -> RunResult {
+        let source = self.source.bucket.name();
+        let target = &self.config.source.bucket;
+        let report = Report::of_restore(&self.run, source, target, &self.config.prices, false);
+        RunResult {
+            report: report.restored(totals::nothing(&self.config.source)),
+            cursor: None,
+        }
+    }
+
+    /// Nothing more of a restore is done. What it wrote stays.
+    async fn cancel(&self, id: &RestoreId) -> Result<RunResult, StartError> {
+        let store = Store::of(&self.source.shelf, id);
+        let request = store.request().await.map_err(refused)?;
+        let held = store.progress().await.map_err(refused)?;
+        if matches!(held.progress.stage, Stage::Complete | Stage::Cancelled) {
+            let stage = held.progress.stage.name();
+            return Err(StartError::request(&format!(
+                "restore {id} is {stage}: there is nothing to cancel"
+            )));
+        }
+        let mut session = Box::pin(Session::reopen(self, store, request, held)).await?;
+        self.under_lease(
+            &session.lease(),
+            Box::pin(async {
+                session.refresh().await?;
+                Box::pin(session.cancel()).await
+            }),
+        )
+        .await
+    }
+
+    /// Does the work while the lease of its target is held.
+    async fn under_lease(
+        &self,
+        (key, target): &(crate::model::Key, String),
+        work: impl Future<Output = Result<RunResult, StartError>>,
+    ) -> Result<RunResult, StartError> {
+        let mut leases = Leases::default();
+        let object = LeaseObject {
+            bucket: self.source.bucket.clone(),
+            key: key.clone(),
+            kms_key: self.source.shelf.kms_key.clone(),
+        };
+        leases
+            .take_object(object, &self.run)
+            .await
+            .map_err(held_by)?;
+        // Whatever happens in it, the lease does not keep the next call out.
+        let ended = AssertUnwindSafe(leases.keep(work)).catch_unwind().await;
+        let stops = leases.release().await;
+        let ended = ended.unwrap_or_else(|panic| resume_unwind(panic))?;
+        let report = stops
+            .into_iter()
+            .fold(ended.report, |report, (_, stop, failure)| {
+                let failure = match stop {
+                    Stop::LeaseLost => failure,
+                    Stop::NotVersioned => not_versioned(target),
+                };
+                report.stopped(0, stop, failure)
+            });
+        Ok(RunResult {
+            report,
+            cursor: ended.cursor,
+        })
+    }
+}
+
+/// Why a call cannot go on with a restore; none if it can.
+fn cannot_go_on(held: &Held, next: Next) -> Option<String> {
+    let progress = &held.progress;
+    let stage = progress.stage.name();
+    match (progress.stage, next) {
+        (Stage::Held, Next::Confirm) => {
+            let planned = progress.planned_at.unwrap_or(progress.updated_at);
+            let age = held.at.since(planned).as_secs();
+            (age > CONFIRMED_WITHIN).then(|| {
+                format!(
+                    "was planned {} hours ago, and a plan can be confirmed for 24; start a new one",
+                    age / 3600
+                )
+            })
+        }
+        (Stage::Held, Next::Continue) => Some("is held: confirm it, or cancel it".to_owned()),
+        (_, Next::Confirm) => Some(format!("is {stage}: there is nothing to confirm")),
+        (Stage::Cancelled, Next::Continue) => {
+            Some(format!("is {stage}: nothing more is done of it"))
+        }
+        (
+            Stage::Planning | Stage::Running | Stage::Waiting | Stage::Incomplete | Stage::Complete,
+            Next::Continue,
+        ) => None,
+    }
+}
+
+/// The error of state that cannot be used.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn refused(error: StateError) -> StartError {
+    match &error {
+        StateError::S3 { .. } => StartError::Destination {
+            problem: error.to_string(),
+        },
+        StateError::Unknown { .. }
+        | StateError::Damaged { .. }
+        | StateError::NewerFormat { .. } => StartError::request(&error.to_string()),
+    }
+}
+
+fn held_by(refusal: Refusal) -> StartError {
+    match refusal {
+        Refusal::Held(failure) => StartError::AlreadyRunning {
+            problem: format!("{}; {}", failure.message, failure.advice),
+        },
+        Refusal::S3(error) => StartError::destination(&error),
+    }
+}
+
+fn not_versioned(target: &str) -> Failure {
+    Failure {
+        key: None,
+        operation: Operation::GetBucketVersioning.name(),
+        code: Some("NotVersioned".to_owned()),
+        message: format!(
+            "bucket {target} keeps no versions any more: nothing more is written to it"
+        ),
+        advice: "enable versioning with s3api put-bucket-versioning, then continue the restore"
+            .to_owned(),
+        request_id: None,
+    }
+}

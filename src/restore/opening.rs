@@ -1,0 +1,261 @@
+//! What a restore needs before it begins: both sides open, and the point found.
+
+use super::choose::Policy;
+use super::shelf::Shelf;
+use super::site::{Site, Wishes};
+use super::state::{PointRecord, TargetRecord};
+use crate::config::{ClassRule, Config, CopyRules, Destination};
+use crate::filter::Filter;
+use crate::history::History;
+use crate::model::{BucketName, Job, Location, Phase, Prefix, Timestamp};
+use crate::request::{Extra, Point, StartRestore, TIMES, What};
+use crate::run::StartError;
+use crate::s3::{Bucket, RunConnections, S3Error, Versioning};
+use crate::snapshot::{Index, SnapshotSelector};
+
+/// The backup that is restored from: the first one that is configured.
+pub struct Source {
+    /// Its bucket.
+    pub bucket: Bucket,
+    /// Where it lies.
+    pub destination: Destination,
+    /// Whose state it is.
+    pub job: Job,
+    /// Where its restores lie.
+    pub shelf: Shelf,
+}
+
+/// Opens the backup.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn source(
+    config: &Config,
+    connections: &RunConnections<'_>,
+) -> Result<Source, StartError> {
+    let Some(destination) = config.destinations.first().cloned() else {
+        return Err(StartError::request("no backup bucket is configured"));
+    };
+    let name = &destination.location.bucket;
+    let bucket = connections.bucket(name, destination.owner.as_ref()).await;
+    let bucket = bucket.map_err(|error| StartError::source(&error))?;
+    let job = Job::new(&config.source, &destination.placement);
+    let shelf = Shelf {
+        bucket: bucket.in_phase(Phase::Cursor),
+        job: job.clone(),
+        kms_key: config.copies.kms_key.clone(),
+    };
+    Ok(Source {
+        bucket,
+        destination,
+        job,
+        shelf,
+    })
+}
+
+/// Where a request writes.
+///
+/// # Errors
+/// When that is a backup, or cannot be.
+pub fn target_of(start: &StartRestore, config: &Config) -> Result<TargetRecord, StartError> {
+    let source = &config.source;
+    let (location, in_place) = match &start.to {
+        None => (
+            Location {
+                bucket: source.bucket.clone(),
+                prefix: Prefix::default(),
+            },
+            true,
+        ),
+        Some(to) => {
+            let in_place = to.bucket == source.bucket && to.prefix.is_empty();
+            (to.clone(), in_place)
+        }
+    };
+    let name = &location.bucket;
+    let is_backup = |to: &Destination| to.location.bucket == *name;
+    if config.destinations.iter().any(is_backup) {
+        return Err(StartError::Destination {
+            problem: format!(
+                "bucket {name} is the backup itself, which nothing is restored into; name another bucket \
+                 with \"to\", or leave it out to restore into {}",
+                source.bucket
+            ),
+        });
+    }
+    if name.is_directory_bucket() {
+        return Err(StartError::Destination {
+            problem: format!(
+                "bucket {name} is a directory bucket, which does not list in order; name a general \
+                 purpose one"
+            ),
+        });
+    }
+    Ok(TargetRecord {
+        bucket: name.to_string(),
+        prefix: location.prefix.as_str().to_owned(),
+        in_place,
+    })
+}
+
+/// Opens the target, and the history of the backup.
+///
+/// # Errors
+/// When the target cannot be reached or read.
+pub async fn site(
+    source: &Source,
+    record: &TargetRecord,
+    config: &Config,
+    connections: &RunConnections<'_>,
+) -> Result<Site, StartError> {
+    let name = BucketName::new(&record.bucket)
+        .map_err(|error| StartError::request(&format!("bucket {} {error}", record.bucket)))?;
+    let is_source = name == config.source.bucket;
+    let owner = config.source_owner.as_ref().filter(|_| is_source);
+    let target = connections.bucket(&name, owner).await;
+    let target = target.map_err(|error| StartError::destination(&error))?;
+    let versioning = target.versioning().await;
+    let versioning = versioning.map_err(|error| StartError::destination(&error))?;
+    let versioned = versioning == Versioning::Enabled;
+    let target = target.under_lease_of(&source.bucket);
+    let target = if versioned {
+        target
+    } else {
+        target.without_versions()
+    };
+    Ok(Site {
+        backup: source.bucket.clone(),
+        target,
+        record: record.clone(),
+        versioned,
+        destination: source.destination.clone(),
+        history: History::open(source.bucket.clone(), source.job.clone()).await,
+        rules: CopyRules {
+            multipart_threshold: config.copies.multipart_threshold,
+            website_redirects: config.copies.website_redirects,
+            ..CopyRules::default()
+        },
+        at_once: config.max_concurrency,
+        parts_at_once: config.max_concurrency,
+    })
+}
+
+/// What a request asks for, of what is configured.
+///
+/// # Errors
+/// When it reaches beyond that.
+pub fn wishes(start: &StartRestore, config: &Config, in_place: bool) -> Result<Wishes, StartError> {
+    let configured = &config.source.prefix;
+    let prefix = match &start.what {
+        What::Prefix(asked) if asked.as_str().starts_with(configured.as_str()) => asked.clone(),
+        What::Prefix(asked) if !configured.as_str().starts_with(asked.as_str()) => {
+            return Err(StartError::request(&format!(
+                "field \"prefix\" is {:?}, outside of the configured source prefix {:?}",
+                asked.as_str(),
+                configured.as_str()
+            )));
+        }
+        What::Prefix(_) | What::All | What::Keys(_) => configured.clone(),
+    };
+    let marks_extra = start.extra == Extra::Mark;
+    if marks_extra && !config.copies.include_tags.is_empty() {
+        return Err(StartError::request(
+            "field \"extra\" cannot be \"mark\" while BACKUP_INCLUDE_TAGS is set: objects without these \
+             tags are not in the backup, and would all seem to be extra",
+        ));
+    }
+    let selection = crate::config::Selection {
+        include: start.include.clone(),
+        exclude: start.exclude.clone(),
+    };
+    Ok(Wishes {
+        prefix,
+        filter: Filter::new(selection),
+        backed_up: Filter::new(config.selection.clone()),
+        policy: Policy {
+            in_place,
+            only_missing: start.only_missing,
+        },
+        marks_extra,
+        class: start.class.clone(),
+        keeps_classes: config.copies.storage_class == ClassRule::Source,
+    })
+}
+
+/// The snapshot that a request means.
+///
+/// # Errors
+/// When there is none such, or it cannot be read; those that could be meant are named.
+pub async fn point(
+    asked: &Point,
+    site: &Site,
+    now: Timestamp,
+) -> Result<Option<Index>, StartError> {
+    match asked {
+        Point::Version(_) => Ok(None),
+        Point::Run(text) => {
+            let which: SnapshotSelector = text.parse().map_err(|error| {
+                StartError::request(&format!("field \"run\" is {text:?}; {error}"))
+            })?;
+            let [found] = site.history.at([which]).await;
+            found
+                .map(Some)
+                .map_err(|absent| StartError::request(&absent.to_string()))
+        }
+        Point::At(at) => by_time(*at, site, now).await.map(Some),
+    }
+}
+
+/// The last complete run that had ended by then.
+async fn by_time(at: Timestamp, site: &Site, now: Timestamp) -> Result<Index, StartError> {
+    use futures::TryStreamExt;
+
+    let mut indexes = site.history.indexes();
+    let (mut first, mut last): (Option<Index>, Option<Index>) = (None, None);
+    let in_future = at > now;
+    loop {
+        let index = match indexes.try_next().await {
+            Ok(Some(index)) => index,
+            Ok(None) => break,
+            Err(problem) => {
+                return Err(StartError::request(&format!(
+                    "no run that had ended by {at} can be reached: {problem}; {}",
+                    problem.remedy()
+                )));
+            }
+        };
+        if index.ended_at <= at && index.totals.errors == 0 && !in_future {
+            return Ok(index);
+        }
+        last.get_or_insert_with(|| index.clone());
+        first = Some(index);
+    }
+    let why = if in_future {
+        format!("{at} is in the future")
+    } else {
+        format!("no complete run had ended by {at}")
+    };
+    let range = match (first, last) {
+        (Some(first), Some(last)) => format!(
+            "the first run with a snapshot, {}, ended at {}, and the last one, {}, at {}",
+            first.run_id, first.ended_at, last.run_id, last.ended_at
+        ),
+        _ => "there is no snapshot yet; a complete run writes the first one".to_owned(),
+    };
+    Err(StartError::request(&format!(
+        "{why}; {range}; \"at\" is {TIMES}"
+    )))
+}
+
+/// What a snapshot is called in the state of a restore.
+pub fn record_of(index: &Index) -> PointRecord {
+    PointRecord {
+        run_id: index.run_id.clone(),
+        ended_at: index.ended_at,
+    }
+}
+
+/// The error of a target that could not be listed.
+pub fn unreadable(error: &S3Error) -> StartError {
+    StartError::destination(error)
+}

@@ -1,0 +1,320 @@
+//! The lines that a restore leaves in its state: what is to be done about a key, and what became of it.
+//!
+//! Both are JSON, one object a line, packed by zstd: a thousand to ten thousand lines a file, so that
+//! whoever reads them holds no more.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use zstd::bulk::{Compressor, Decompressor};
+
+use super::choose::Why;
+use crate::model::{ETag, Key, Object, StorageClass, Timestamp, VersionId};
+use crate::s3::S3Error;
+
+/// Lines of a part of a plan.
+pub const ROWS_OF_PART: usize = 10_000;
+/// The most bytes of a file, unpacked: keys of 1,024 control characters grow sixfold.
+const MOST_BYTES: usize = 256 << 20;
+/// Fast, and good enough for texts that repeat.
+const LEVEL: i32 = 1;
+
+/// What is to be done about one key of the target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanRow {
+    /// The key in the target.
+    pub key: Key,
+    /// What is copied there; none if a delete marker is put there.
+    pub copy: Option<Origin>,
+    /// Why.
+    pub why: Why,
+    /// What lies there; none if nothing does.
+    pub now: Option<Seen>,
+    /// What keeps it from being done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+}
+
+/// Why nothing can be done about a key, known since it was planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A stable word.
+    pub code: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub advice: String,
+}
+
+impl Problem {
+    /// What S3 told.
+    pub fn of(error: &S3Error) -> Self {
+        let code = error.reply.code.clone();
+        Self {
+            code: code.unwrap_or_else(|| "Unreadable".to_owned()),
+            message: error.to_string(),
+            advice: error.advice(),
+        }
+    }
+}
+
+/// What is copied, and as what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// In which bucket it lies.
+    pub place: Place,
+    /// Its key there.
+    pub key: Key,
+    /// Its version.
+    pub version_id: Option<String>,
+    /// What it is.
+    #[serde(flatten)]
+    pub seen: Seen,
+    /// The class that it is in, as far as is known.
+    pub class: String,
+    /// The class that it is written to.
+    pub to_class: String,
+}
+
+/// A bucket of a restore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// The backup: copies, and what was put aside.
+    Backup,
+    /// The target itself: what stood there before.
+    Target,
+}
+
+/// An object, as far as conditions and comparisons need it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Its entity tag, without quotes.
+    pub etag: String,
+    /// Its bytes.
+    pub size: u64,
+    /// When S3 says it was written.
+    pub modified: Timestamp,
+}
+
+impl Seen {
+    /// What was seen of an object.
+    pub fn of(object: &Object) -> Self {
+        Self {
+            etag: object.etag.as_str().to_owned(),
+            size: object.size,
+            modified: object.last_modified,
+        }
+    }
+
+    /// The object, under a key and in a class.
+    pub fn to_object(&self, key: &Key, class: &str) -> Object {
+        Object {
+            key: key.clone(),
+            size: self.size,
+            etag: ETag::new(&self.etag),
+            last_modified: self.modified,
+            storage_class: StorageClass::new(Some(class)),
+        }
+    }
+
+    /// Whether it is the object, by all that is known.
+    pub fn is(&self, object: &Object) -> bool {
+        self.etag == object.etag.as_str()
+            && self.size == object.size
+            && self.modified.as_seconds() == object.last_modified.as_seconds()
+    }
+}
+
+impl Origin {
+    /// The object that is copied.
+    pub fn object(&self) -> Object {
+        self.seen.to_object(&self.key, &self.class)
+    }
+
+    /// Its version.
+    pub fn version(&self) -> Option<VersionId> {
+        self.version_id.as_deref().map(VersionId::new)
+    }
+}
+
+/// What became of a row of the plan. Of several lines about a row the last one counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoneRow {
+    /// The number of the row in its part of the plan.
+    pub row: usize,
+    /// The key in the target.
+    pub key: Key,
+    /// What became of it.
+    pub outcome: Became,
+    /// Bytes, as planned.
+    pub size: u64,
+    /// What was replaced; none if nothing was, or nothing was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Seen>,
+    /// Where that was put aside: a key of the backup bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aside: Option<Key>,
+    /// What was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<WrittenRef>,
+    /// Whether the target was not what was planned for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub changed_meanwhile: bool,
+    /// When an archived version can be read at the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_at: Option<Timestamp>,
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Became {
+    /// It was copied.
+    Copied,
+    /// A delete marker is on top of it.
+    Marked,
+    /// It has become what it should be without this restore.
+    Unchanged,
+    /// It was left alone, because somebody has written it meanwhile.
+    Skipped,
+    /// It was deleted meanwhile, and should be.
+    Vanished,
+    /// Nobody knows, or it was refused.
+    Failed,
+    /// An archived version was asked for.
+    Waiting,
+}
+
+impl Became {
+    /// Whether nothing more is to be done about it.
+    pub fn is_settled(self) -> bool {
+        match self {
+            Self::Copied | Self::Marked | Self::Unchanged | Self::Skipped | Self::Vanished => true,
+            Self::Failed | Self::Waiting => false,
+        }
+    }
+}
+
+/// What a write has made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenRef {
+    /// The entity tag; none of a delete marker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// The version; none in a bucket that keeps none, or of a marker that was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+}
+
+/// The bytes of a file of rows.
+///
+/// # Errors
+/// When zstd has no memory.
+pub fn pack<T: Serialize>(rows: &[T]) -> Result<Vec<u8>, String> {
+    let mut text = Vec::new();
+    for row in rows {
+        serde_json::to_writer(&mut text, row).map_err(|error| error.to_string())?;
+        text.push(b'\n');
+    }
+    let mut packer = Compressor::new(LEVEL).map_err(|error| error.to_string())?;
+    packer.compress(&text).map_err(|error| error.to_string())
+}
+
+/// The rows of a file.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, String> {
+    let size = Decompressor::upper_bound(bytes).unwrap_or(MOST_BYTES);
+    let mut unpacker = Decompressor::new().map_err(|error| error.to_string())?;
+    let text = unpacker
+        .decompress(bytes, size.min(MOST_BYTES))
+        .map_err(|error| error.to_string())?;
+    let lines = text.split(|byte| *byte == b'\n');
+    lines
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).map_err(|error| error.to_string()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> PlanRow {
+        PlanRow {
+            key: Key::new("odd \n\u{1} é"),
+            copy: Some(Origin {
+                place: Place::Backup,
+                key: Key::new("copies/odd"),
+                version_id: Some("v".to_owned()),
+                seen: Seen {
+                    etag: "e-2".to_owned(),
+                    size: 7,
+                    modified: Timestamp::from_millis(1_795_226_400_000),
+                },
+                class: "STANDARD".to_owned(),
+                to_class: "STANDARD_IA".to_owned(),
+            }),
+            why: Why::ReplacesNewer,
+            now: None,
+            problem: None,
+        }
+    }
+
+    #[test]
+    fn rows_are_read_as_they_were_written() {
+        let rows = vec![
+            row(),
+            PlanRow {
+                copy: None,
+                ..row()
+            },
+        ];
+
+        let packed = pack(&rows).unwrap();
+
+        assert_eq!(unpack::<PlanRow>(&packed), Ok(rows));
+        assert_eq!(
+            unpack::<PlanRow>(&pack::<PlanRow>(&[]).unwrap()),
+            Ok(vec![])
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_none_of_ours_is_an_error() {
+        assert!(unpack::<PlanRow>(b"{}").is_err());
+        let packed = pack(&[row()]).unwrap();
+        assert!(unpack::<PlanRow>(&packed[..packed.len() - 1]).is_err());
+        assert!(unpack::<DoneRow>(&packed).is_err());
+    }
+
+    #[test]
+    fn a_line_is_what_docs_say() {
+        let done = DoneRow {
+            row: 3,
+            key: Key::new("a"),
+            outcome: Became::Copied,
+            size: 7,
+            before: None,
+            aside: None,
+            written: Some(WrittenRef {
+                etag: Some("e".to_owned()),
+                version_id: Some("v".to_owned()),
+            }),
+            changed_meanwhile: false,
+            ready_at: None,
+        };
+
+        let line = serde_json::to_string(&done).unwrap();
+
+        assert_eq!(
+            line,
+            r#"{"row":3,"key":"a","outcome":"copied","size":7,"written":{"etag":"e","version_id":"v"}}"#
+        );
+        let plan = serde_json::to_string(&row()).unwrap();
+        assert!(plan.contains(
+            r#""copy":{"place":"backup","key":"copies/odd","version_id":"v","etag":"e-2","#
+        ));
+    }
+}

@@ -1,0 +1,249 @@
+//! A plan in, what became of its rows out, part by part. What became of them is written down every thousand
+//! rows or ten seconds, so that a call which is killed leaves no more than that in doubt.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use futures::{FutureExt, StreamExt, stream};
+
+use super::apply::{Step, Work};
+use super::manner::Manner;
+use super::rows::{Became, DoneRow, PlanRow};
+use super::site::Site;
+use super::state::{Held, StateError, Store};
+use super::tally::Tally;
+use crate::copy::{Failure, guarded};
+use crate::s3::Operation;
+
+/// Rows that are written down at once.
+const ROWS_AT_ONCE: usize = 1_000;
+/// The longest that a row which was carried out is not written down.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// How the parts of a plan are carried out.
+pub struct Running<'a> {
+    /// The two sides.
+    pub site: &'a Site,
+    /// The state of the restore.
+    pub store: &'a Store,
+    /// How rows are carried out.
+    pub manner: &'a Manner,
+    /// Parts of the plan that this call has made, which nobody can have begun.
+    pub fresh: bool,
+    /// The rows of the first part, if they are at hand.
+    pub first_part: Option<Vec<PlanRow>>,
+}
+
+/// What a call hears of a row.
+pub struct News<'a> {
+    /// What became of everything so far.
+    pub tally: Tally,
+    /// What went wrong with this one.
+    pub failure: Option<&'a Failure>,
+}
+
+/// What is known of a part: the last line about each row, and where the next lines go.
+struct Known {
+    last: BTreeMap<usize, DoneRow>,
+    files: usize,
+}
+
+impl Running<'_> {
+    /// Carries out what is left. Whether all of it was tried; if not, the call had to stop.
+    ///
+    /// # Errors
+    /// When the state cannot be read or written.
+    pub async fn run(
+        &self,
+        held: &mut Held,
+        mut hear: impl FnMut(&News<'_>),
+    ) -> Result<bool, StateError> {
+        for number in 0..held.progress.parts.len() {
+            if held
+                .progress
+                .parts
+                .get(number)
+                .is_some_and(|part| part.left == 0)
+            {
+                continue;
+            }
+            if !self.run_part(number, held, &mut hear).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn run_part(
+        &self,
+        number: usize,
+        held: &mut Held,
+        hear: &mut impl FnMut(&News<'_>),
+    ) -> Result<bool, StateError> {
+        let Some(part) = held.progress.parts.get(number).cloned() else {
+            return Ok(true);
+        };
+        let rows = match &self.first_part {
+            Some(rows) if number == 0 => rows.clone(),
+            _ => self.store.part(number, &part).await?,
+        };
+        let mut known = self.known(number).await?;
+        let others = held.progress.tally().without(part.tally);
+        let todo: Vec<usize> = (0..rows.len())
+            .filter(|row| {
+                known
+                    .last
+                    .get(row)
+                    .is_none_or(|done| !done.outcome.is_settled())
+            })
+            .collect();
+        let total = todo.len();
+        let (tried, new) = self
+            .carry_out(number, &rows, todo, &mut known, others, hear)
+            .await?;
+        self.write(number, new, &mut known).await?;
+        if let Some(part) = held.progress.parts.get_mut(number) {
+            let result = known.last.values().filter(|done| done.outcome.is_settled());
+            part.left = rows.len() - result.count();
+            part.tally = tally(&known);
+        }
+        let waiting = known
+            .last
+            .values()
+            .filter(|done| done.outcome == Became::Waiting);
+        let ready_at = waiting.filter_map(|done| done.ready_at).max();
+        held.progress.ready_at = held.progress.ready_at.max(ready_at);
+        // The end of the call writes it down, too.
+        let is_last = number + 1 == held.progress.parts.len();
+        if tried == total && !is_last {
+            self.store.advance(held).await?;
+        }
+        Ok(tried == total)
+    }
+
+    /// Carries out rows, many at once, and writes down what became of them but for the last ones. How many
+    /// were tried, and those.
+    async fn carry_out(
+        &self,
+        part: usize,
+        rows: &[PlanRow],
+        todo: Vec<usize>,
+        known: &mut Known,
+        others: Tally,
+        hear: &mut impl FnMut(&News<'_>),
+    ) -> Result<(usize, Vec<DoneRow>), StateError> {
+        let stop = Box::pin(self.stop());
+        let begun_before = !self.fresh;
+        let unseen: Vec<bool> = rows
+            .iter()
+            .enumerate()
+            .map(|(row, _)| begun_before && !known.last.contains_key(&row))
+            .collect();
+        let steps = stream::iter(todo)
+            .take_until(stop)
+            .map(|number| {
+                let in_doubt = unseen.get(number).copied().unwrap_or_default();
+                Box::pin(self.step(part, number, rows, in_doubt))
+            })
+            .buffer_unordered(self.site.at_once.max(1));
+        let mut steps = Box::pin(steps);
+        let mut sum = others.plus(tally(known));
+        let (mut tried, mut new, mut since) = (0, Vec::new(), Instant::now());
+        while let Some(step) = steps.next().await {
+            let Some(Step::Done(done, failure)) = step else {
+                continue;
+            };
+            tried += 1;
+            if let Some(before) = known.last.get(&done.row) {
+                sum = sum.without(Tally::of(before));
+            }
+            sum = sum.plus(Tally::of(&done));
+            hear(&News {
+                tally: sum,
+                failure: failure.as_ref(),
+            });
+            known.last.insert(done.row, (*done).clone());
+            new.push(*done);
+            if new.len() >= ROWS_AT_ONCE || since.elapsed() >= LONGEST {
+                self.write(part, std::mem::take(&mut new), known).await?;
+                since = Instant::now();
+            }
+        }
+        drop(steps);
+        Ok((tried, new))
+    }
+
+    /// One row; none of it if there is no such row.
+    async fn step(
+        &self,
+        part: usize,
+        number: usize,
+        rows: &[PlanRow],
+        in_doubt: bool,
+    ) -> Option<Step> {
+        let row = rows.get(number)?;
+        let work = Work {
+            site: self.site,
+            store: self.store,
+            manner: self.manner,
+            part,
+            number,
+            row,
+            in_doubt,
+        };
+        // A type of its own for each future within would be too much for the compiler.
+        let work_on_it = work.carry_out().boxed();
+        let done = guarded(Operation::CopyObject, Some(&row.key), work_on_it).await;
+        Some(done.unwrap_or_else(|failure| work.failed(failure)))
+    }
+
+    /// Comes to its end when nothing more may be begun.
+    fn stop(&self) -> impl Future<Output = ()> + use<> {
+        let limit = self.site.target.limit().clone();
+        let fence = self.site.target.fence().clone();
+        let refused = self.site.target.credentials_refused();
+        async move {
+            tokio::select! {
+                () = limit.stopped() => {}
+                () = fence.closed() => {}
+                () = refused => {}
+            }
+        }
+    }
+
+    async fn known(&self, part: usize) -> Result<Known, StateError> {
+        let mut known = Known {
+            last: BTreeMap::new(),
+            files: 0,
+        };
+        if self.fresh {
+            return Ok(known);
+        }
+        while let Some(rows) = self.store.done(part, known.files).await? {
+            known
+                .last
+                .extend(rows.into_iter().map(|done| (done.row, done)));
+            known.files += 1;
+        }
+        Ok(known)
+    }
+
+    async fn write(
+        &self,
+        part: usize,
+        rows: Vec<DoneRow>,
+        known: &mut Known,
+    ) -> Result<(), StateError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.store.write_done(part, known.files, &rows).await?;
+        known.files += 1;
+        Ok(())
+    }
+}
+
+fn tally(known: &Known) -> Tally {
+    let rows = known.last.values();
+    rows.map(Tally::of).fold(Tally::default(), Tally::plus)
+}

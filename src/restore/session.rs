@@ -1,0 +1,498 @@
+//! One restore in one call: planned, judged, carried out, and told of.
+
+use serde_json::Value;
+
+use super::gate::{self, Gate};
+use super::manner::Manner as Carrying;
+use super::rows::PlanRow;
+use super::running::Running;
+use super::shelf::RESTORE_FORMAT;
+use super::site::{Site, Wishes};
+use super::state::{Held, Kind, Progress, RequestRecord, Stage, Store, TargetRecord};
+use super::undo::{self, Undone};
+use super::{Call, opening, refused, totals};
+use crate::copy::{Failure, Outcome};
+use crate::model::{CURSOR_FORMAT, Cursor, CursorRestore, Key};
+use crate::report::Report;
+use crate::request::{
+    self, Manner, Point, Request, RestoreId, RestoreRequest, StartRestore, UndoRestore,
+};
+use crate::run::{RunResult, StartError};
+use crate::s3::{Cause, Operation};
+use crate::snapshot::Index;
+
+/// What was asked for.
+pub enum Asked {
+    /// Objects as they were at a point.
+    Start(Box<StartRestore>),
+    /// What stood before a restore.
+    Undo(UndoRestore, Box<Undone>),
+}
+
+/// A restore in this call.
+pub struct Session<'a> {
+    pub(super) call: &'a Call<'a>,
+    pub(super) asked: Asked,
+    pub(super) site: Site,
+    /// None of an undo.
+    pub(super) wishes: Option<Wishes>,
+    /// None of an undo, and of a version.
+    pub(super) index: Option<Index>,
+    pub(super) store: Store,
+    pub(super) request: RequestRecord,
+    pub(super) held: Held,
+    pub(super) report: Report,
+    /// Whether nothing of the plan can have been carried out before.
+    fresh: bool,
+    /// Whether the plan was made by this call.
+    pub(super) planned_here: bool,
+    /// The rows of the plan, if they are one part that was just made.
+    pub(super) first_part: Option<Vec<PlanRow>>,
+}
+
+impl<'a> Session<'a> {
+    /// A restore that begins. Nothing is written yet.
+    pub async fn open(
+        call: &'a Call<'a>,
+        asked: Asked,
+        record: TargetRecord,
+    ) -> Result<Self, StartError> {
+        let site = opening::site(&call.source, &record, call.config, &call.connections).await?;
+        let index = match &asked {
+            Asked::Start(start) => opening::point(&start.point, &site, call.now).await?,
+            Asked::Undo(..) => None,
+        };
+        let request = RequestRecord {
+            format: RESTORE_FORMAT,
+            id: call.run.id.clone(),
+            kind: asked.kind(),
+            undoes: asked.undoes().map(ToString::to_string),
+            asked_by: call.run.holder.clone(),
+            started_at: call.now,
+            request: asked.words(),
+            point: index.as_ref().map(opening::record_of),
+            target: record,
+        };
+        let held = Held::unwritten(Progress::begin(call.now), call.now);
+        Self::with(call, asked, site, index, request, held)
+    }
+
+    /// A restore that an earlier call has begun.
+    pub async fn reopen(
+        call: &'a Call<'a>,
+        store: Store,
+        request: RequestRecord,
+        held: Held,
+    ) -> Result<Self, StartError> {
+        let words = Value::Object(request.request.clone());
+        let asked = match request::parse(&words) {
+            Ok(Request::Restore(RestoreRequest::Start(start))) => Asked::Start(start),
+            Ok(Request::Restore(RestoreRequest::Undo(undo))) => {
+                let undone = undo::read(&call.source.shelf, &undo.id).await?;
+                Asked::Undo(undo, Box::new(undone))
+            }
+            _ => {
+                return Err(StartError::request(&format!(
+                    "the request of restore {} is none that this version knows; start a new restore",
+                    store.id()
+                )));
+            }
+        };
+        let site = opening::site(
+            &call.source,
+            &request.target,
+            call.config,
+            &call.connections,
+        );
+        let site = site.await?;
+        let index = match &request.point {
+            // Only what is left of the plan needs it.
+            Some(point) if held.progress.stage == Stage::Planning => {
+                let point = Point::Run(point.run_id.clone());
+                opening::point(&point, &site, call.now).await?
+            }
+            Some(_) | None => None,
+        };
+        let mut session = Self::with(call, asked, site, index, request, held)?;
+        session.store = store;
+        Ok(session)
+    }
+
+    fn with(
+        call: &'a Call<'a>,
+        asked: Asked,
+        site: Site,
+        index: Option<Index>,
+        request: RequestRecord,
+        held: Held,
+    ) -> Result<Self, StartError> {
+        let wishes = match &asked {
+            Asked::Start(start) => Some(opening::wishes(
+                start,
+                call.config,
+                request.target.in_place,
+            )?),
+            Asked::Undo(..) => None,
+        };
+        let Some(id) = RestoreId::parse(&request.id) else {
+            return Err(StartError::request(&format!(
+                "{} is no id of a restore",
+                request.id
+            )));
+        };
+        let dry_run = asked.manner() == Manner::DryRun;
+        let (source, target) = (site.backup.name(), site.target.name());
+        let report = Report::of_restore(&call.run, source, target, &call.config.prices, dry_run);
+        let stage = held.progress.stage;
+        Ok(Self {
+            call,
+            asked,
+            wishes,
+            index,
+            store: Store::of(&call.source.shelf, &id),
+            request,
+            report,
+            fresh: matches!(stage, Stage::Planning | Stage::Held),
+            planned_here: false,
+            first_part: None,
+            site,
+            held,
+        })
+    }
+
+    /// The lease of the target, and whose it is.
+    pub fn lease(&self) -> (Key, String) {
+        let target = &self.request.target.bucket;
+        (self.call.source.shelf.lease(target), target.clone())
+    }
+
+    /// Whether it acts at once, as it was asked for.
+    pub fn manner(&self) -> Manner {
+        self.asked.manner()
+    }
+
+    /// Writes down how far it has come; at first what is asked for, too. Nothing is written before there is
+    /// something to go on with.
+    pub(super) async fn save(&mut self) -> Result<(), StartError> {
+        if self.held.is_written() {
+            return self.store.advance(&mut self.held).await.map_err(refused);
+        }
+        let progress = self.held.progress.clone();
+        let begun = self.store.begin(&self.request, progress, self.call.now);
+        self.held = begun.await.map_err(refused)?;
+        Ok(())
+    }
+
+    /// Reads how far it has come, now that nobody else goes on with it.
+    pub async fn refresh(&mut self) -> Result<(), StartError> {
+        self.held = self.store.progress().await.map_err(refused)?;
+        self.fresh = matches!(self.held.progress.stage, Stage::Planning | Stage::Held);
+        Ok(())
+    }
+
+    /// What it would do.
+    pub async fn dry_run(mut self) -> Result<RunResult, StartError> {
+        let whole = self.plan(false).await?;
+        if let Gate::Refuse(why) = self.judge(Manner::Act) {
+            return Err(StartError::request(&why));
+        }
+        self.report = self.planned_report();
+        let restored = self.words(None, None);
+        let report = self.report.restored(restored);
+        if whole {
+            return Ok(RunResult {
+                report,
+                cursor: None,
+            });
+        }
+        let failure = Failure {
+            key: None,
+            operation: Operation::ListObjectsV2.name(),
+            code: Some("OutOfTime".to_owned()),
+            message: "the dry run was stopped by the deadline: its figures are not whole"
+                .to_owned(),
+            advice: "restore less at once, or ask for it with \"hold\", which can be continued"
+                .to_owned(),
+            request_id: None,
+        };
+        let report = report.with(0, Outcome::ListingFailed(failure));
+        Ok(RunResult {
+            report,
+            cursor: None,
+        })
+    }
+
+    /// The rest of the plan, and what follows from it.
+    pub async fn plan_and_run(
+        mut self,
+        manner: Manner,
+        watch: &mut impl FnMut(&Report),
+    ) -> Result<RunResult, StartError> {
+        if self.held.progress.stage == Stage::Planning {
+            match self.plan(true).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.save().await?;
+                    return Ok(self.told(true));
+                }
+                Err(error) => {
+                    self.give_up().await;
+                    return Err(error);
+                }
+            }
+            self.held.progress.planned_at = Some(self.call.now);
+            match self.judge(manner) {
+                Gate::Open => self.permit().await?,
+                Gate::Hold(why) => return Box::pin(self.hold(why)).await,
+                Gate::Refuse(why) => {
+                    self.give_up().await;
+                    return Err(StartError::request(&why));
+                }
+            }
+        }
+        Box::pin(self.carry_out(watch)).await
+    }
+
+    fn judge(&self, manner: Manner) -> Gate {
+        let (tier, max_cost) = match &self.asked {
+            Asked::Start(start) => (start.tier, start.max_cost),
+            Asked::Undo(..) => (crate::model::Tier::Standard, None),
+        };
+        let limits = gate::Limits {
+            manner,
+            max_cost,
+            max_deletions: self.call.config.max_deletions,
+            tier,
+        };
+        gate::judge(&self.held.progress.figures, self.outlay(), limits)
+    }
+
+    pub(super) fn outlay(&self) -> super::figures::Outlay {
+        let (tier, days) = match &self.asked {
+            Asked::Start(start) => (start.tier, start.thawed_days),
+            Asked::Undo(..) => (crate::model::Tier::Standard, 1),
+        };
+        let in_place = self.request.target.in_place;
+        let prices = &self.call.config.prices;
+        self.held
+            .progress
+            .figures
+            .outlay(prices, tier, days, in_place)
+    }
+
+    /// Does what was planned and held.
+    pub async fn confirm(&mut self) -> Result<(), StartError> {
+        for (number, part) in self.held.progress.parts.clone().iter().enumerate() {
+            self.store.part(number, part).await.map_err(refused)?;
+        }
+        self.permit().await
+    }
+
+    /// Writes down that the plan is carried out from now on.
+    async fn permit(&mut self) -> Result<(), StartError> {
+        if let Asked::Undo(_, undone) = &mut self.asked {
+            undone
+                .is_undone_by(&self.request.id)
+                .await
+                .map_err(refused)?;
+        }
+        self.held.progress.stage = Stage::Running;
+        self.save().await?;
+        if !self.planned_here {
+            self.store.note(true).await.map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    async fn hold(mut self, why: String) -> Result<RunResult, StartError> {
+        self.held.progress.stage = Stage::Held;
+        let was_open = self.held.is_written();
+        self.save().await?;
+        if was_open {
+            self.store.note(false).await.map_err(refused)?;
+        }
+        self.report = self.planned_report();
+        let restored = self.words(Some(why), Some(self.request.id.clone()));
+        Ok(RunResult {
+            report: self.report.restored(restored),
+            cursor: None,
+        })
+    }
+
+    /// Leaves a restore that cannot be planned. What is wrong with it is told all the same.
+    async fn give_up(&mut self) {
+        if !self.held.is_written() {
+            return;
+        }
+        self.held.progress.stage = Stage::Cancelled;
+        let left = self.store.advance(&mut self.held).await;
+        let noted = self.store.note(false).await;
+        if let Err(error) = left.and(noted) {
+            tracing::warn!(id = self.request.id, %error, "a restore that ended could not be noted");
+        }
+    }
+
+    /// Nothing more of it is done.
+    pub async fn cancel(mut self) -> Result<RunResult, StartError> {
+        self.held.progress.stage = Stage::Cancelled;
+        self.store.advance(&mut self.held).await.map_err(refused)?;
+        self.store.note(false).await.map_err(refused)?;
+        Ok(self.told(false))
+    }
+
+    /// Carries out what is left of the plan.
+    pub async fn carry_out(
+        mut self,
+        watch: &mut impl FnMut(&Report),
+    ) -> Result<RunResult, StartError> {
+        let manner = self.carrying();
+        self.held.progress.ready_at = None;
+        let mut held = self.held.clone();
+        let running = Running {
+            site: &self.site,
+            store: &self.store,
+            manner: &manner,
+            fresh: self.fresh,
+            first_part: self.first_part.take(),
+        };
+        let report = &mut self.report;
+        let ended = running.run(&mut held, |news| {
+            if let Some(failure) = news.failure {
+                report.add_failure(0, failure.clone());
+            }
+            report.set_totals(0, totals::totals(news.tally));
+            watch(report);
+        });
+        let ended = ended.await;
+        self.held = held;
+        match ended {
+            Ok(tried) => Box::pin(self.end(!tried)).await,
+            Err(error) if error.cause() == Some(Cause::OutOfTime) => Ok(self.told(true)),
+            Err(error) => {
+                // What was carried out is in the state but for the last lines, which are found again.
+                let failure = totals::failure_of_state(&error);
+                Ok(failed(self.told(true), failure))
+            }
+        }
+    }
+
+    fn carrying(&self) -> Carrying {
+        let start = match &self.asked {
+            Asked::Start(start) => Some(start),
+            Asked::Undo(..) => None,
+        };
+        Carrying {
+            tier: start.map_or_else(Default::default, |start| start.tier),
+            days: start.map_or(1, |start| start.thawed_days),
+            keeps_replaced: start.is_none_or(|start| start.keeps_replaced),
+            only_missing: start.is_some_and(|start| start.only_missing),
+            kms_key: self.call.source.shelf.kms_key.clone(),
+            now: self.call.now,
+        }
+    }
+
+    /// The end of a call: the stage is written down, and told.
+    async fn end(mut self, is_stopped: bool) -> Result<RunResult, StartError> {
+        let progress = &mut self.held.progress;
+        if !is_stopped {
+            let waiting = progress.tally().waiting > 0;
+            progress.stage = match (progress.left(), waiting) {
+                (0, _) => Stage::Complete,
+                (_, true) => Stage::Waiting,
+                (_, false) => Stage::Incomplete,
+            };
+        }
+        let is_open = progress.stage.is_open();
+        let written = self.store.advance(&mut self.held).await;
+        let noted = match (&written, is_open) {
+            (Ok(()), false) => self.store.note(false).await,
+            _ => Ok(()),
+        };
+        match written.and(noted) {
+            Err(error) if error.cause() != Some(Cause::OutOfTime) => {
+                let failure = totals::failure_of_state(&error);
+                Ok(failed(self.told(is_stopped), failure))
+            }
+            Ok(()) | Err(_) => Ok(self.told(is_stopped)),
+        }
+    }
+
+    /// The result: with a cursor if something is left that the deadline has stopped.
+    fn told(mut self, is_stopped: bool) -> RunResult {
+        let restored = self.words(None, None);
+        let tally = self.held.progress.tally();
+        self.report.set_totals(0, totals::totals(tally));
+        let cursor = CursorRestore {
+            format: CURSOR_FORMAT,
+            restore: self.request.id.clone(),
+        };
+        RunResult {
+            report: self.report.restored(restored),
+            cursor: is_stopped.then_some(Cursor::Restore(cursor)),
+        }
+    }
+
+    /// The report of a plan that was not carried out: what it would copy is due, and counts as skipped.
+    fn planned_report(&self) -> Report {
+        let mut report = self.report.clone();
+        report.set_totals(0, totals::totals_of_plan(&self.held.progress));
+        report
+    }
+}
+
+/// The result of a call whose state could not be written: one error more.
+fn failed(result: RunResult, failure: Failure) -> RunResult {
+    RunResult {
+        report: result.report.with(0, Outcome::ListingFailed(failure)),
+        ..result
+    }
+}
+
+impl Asked {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Start(_) => Kind::Restore,
+            Self::Undo(..) => Kind::Undo,
+        }
+    }
+
+    fn undoes(&self) -> Option<&RestoreId> {
+        match self {
+            Self::Start(_) => None,
+            Self::Undo(undo, _) => Some(&undo.id),
+        }
+    }
+
+    fn words(&self) -> serde_json::Map<String, Value> {
+        match self {
+            Self::Start(start) => start.words.clone(),
+            Self::Undo(undo, _) => undo.words.clone(),
+        }
+    }
+
+    fn manner(&self) -> Manner {
+        match self {
+            Self::Start(start) => start.manner,
+            Self::Undo(undo, _) => undo.manner,
+        }
+    }
+}
+
+impl Session<'_> {
+    /// What was asked for, if it is no undo.
+    pub(super) fn start(&self) -> Option<&StartRestore> {
+        match &self.asked {
+            Asked::Start(start) => Some(start),
+            Asked::Undo(..) => None,
+        }
+    }
+
+    /// Whether the result tells of a plan.
+    pub(super) fn tells_plan(&self) -> bool {
+        self.planned_here
+    }
+
+    pub(super) fn config(&self) -> &crate::config::Config {
+        self.call.config
+    }
+}

@@ -1,0 +1,147 @@
+//! How the plan of a restore is made in a call, and stored in parts as it comes.
+
+use std::mem;
+
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+
+use super::planning::{self, Obstacle, RangePlan};
+use super::rows::{PlanRow, ROWS_OF_PART};
+use super::session::{Asked, Session};
+use super::{one_version, opening, ranges, refused, totals, undo};
+use crate::model::Key;
+use crate::request::{Manner, Point, What};
+use crate::run::StartError;
+use crate::s3::Cause;
+use crate::snapshot::SnapshotError;
+
+/// Ranges that are planned side by side: each holds the rows of some eight thousand keys at most.
+const RANGES_AT_ONCE: usize = 8;
+
+impl Session<'_> {
+    /// Plans what is left. Whether that was all; if not, the call had to stop.
+    pub(super) async fn plan(&mut self, writes: bool) -> Result<bool, StartError> {
+        self.planned_here = true;
+        let mut plans = self.plans();
+        let mut rows: Vec<PlanRow> = Vec::new();
+        let mut until = self.held.progress.planned_to.clone();
+        let limit = self.call.connections.limit().clone();
+        let whole = loop {
+            let plan = tokio::select! {
+                biased;
+                () = limit.stopped() => break false,
+                plan = plans.next() => plan,
+            };
+            let plan = match plan {
+                None => break true,
+                Some(Ok(plan)) => plan,
+                Some(Err(Obstacle::Target(error))) if error.cause == Cause::OutOfTime => {
+                    break false;
+                }
+                Some(Err(obstacle)) => return Err(self.cannot_plan(&obstacle)),
+            };
+            until.clone_from(&plan.until);
+            self.absorb(plan, &mut rows);
+            if writes && rows.len() >= ROWS_OF_PART {
+                self.store_part(&mut rows, until.clone()).await?;
+            } else if !writes {
+                rows.clear();
+            }
+        };
+        drop(plans);
+        if writes {
+            self.held.progress.planned_to.clone_from(&until);
+            if !rows.is_empty() {
+                self.store_part(&mut rows, until).await?;
+            }
+        }
+        Ok(whole)
+    }
+
+    fn plans(&self) -> BoxStream<'static, Result<RangePlan, Obstacle>> {
+        let after = self.held.progress.planned_to.as_ref();
+        let (start, wishes) = match (&self.asked, &self.wishes) {
+            (Asked::Start(start), Some(wishes)) => (start, wishes),
+            (Asked::Undo(_, undone), _) => {
+                return undo::plans(undone, &self.site, after).boxed();
+            }
+            (Asked::Start(_), None) => return stream::empty().boxed(),
+        };
+        if let (Point::Version(version), What::Keys(keys)) = (&start.point, &start.what) {
+            let plans = keys.iter().map(|key| {
+                let (key, version) = (key.clone(), version.clone());
+                let (site, wishes) = (self.site.clone(), wishes.clone());
+                async move { Ok(one_version::plan(&key, &version, &site, &wishes).await) }
+            });
+            return stream::iter(plans.collect::<Vec<_>>()).buffered(1).boxed();
+        }
+        let Some(index) = &self.index else {
+            return stream::empty().boxed();
+        };
+        let ranges = match &start.what {
+            What::Keys(keys) => ranges::ranges_of_keys(index, keys, after),
+            What::Prefix(_) | What::All => ranges::ranges(index, wishes, after),
+        };
+        planning::plans(ranges, &self.site, wishes, RANGES_AT_ONCE).boxed()
+    }
+
+    fn absorb(&mut self, plan: RangePlan, rows: &mut Vec<PlanRow>) {
+        let planned = &mut self.held.progress.planned;
+        let (unchanged, bytes) = plan.unchanged;
+        let (exists, more) = plan.exists;
+        planned.unchanged += unchanged;
+        planned.skipped += exists;
+        planned.found += unchanged + exists;
+        planned.bytes_found += bytes + more;
+        self.held.progress.figures.append(plan.figures);
+        let problems = plan
+            .rows
+            .iter()
+            .filter_map(|row| Some((row, row.problem.as_ref()?)));
+        // What is carried out tells its problems then.
+        let tells = self.manner() != Manner::Act;
+        for (row, problem) in problems.filter(|_| tells) {
+            self.report.add_failure(0, totals::failure_of(row, problem));
+        }
+        rows.extend(plan.rows);
+    }
+
+    async fn store_part(
+        &mut self,
+        rows: &mut Vec<PlanRow>,
+        until: Option<Key>,
+    ) -> Result<(), StartError> {
+        let number = self.held.progress.parts.len();
+        let part = self.store.write_part(number, rows).await.map_err(refused)?;
+        self.held.progress.parts.push(part);
+        self.held.progress.planned_to = until;
+        self.first_part = (number == 0).then(|| mem::take(rows));
+        rows.clear();
+        if number > 0 {
+            self.save().await?;
+        }
+        Ok(())
+    }
+
+    /// Why nothing is restored: nothing is guessed where the snapshot cannot be read.
+    fn cannot_plan(&self, obstacle: &Obstacle) -> StartError {
+        match obstacle {
+            Obstacle::Target(error) => opening::unreadable(error),
+            Obstacle::State(error) => refused(error.clone()),
+            Obstacle::Snapshot(problem) => StartError::request(&self.of_snapshot(problem)),
+        }
+    }
+
+    fn of_snapshot(&self, problem: &SnapshotError) -> String {
+        let run = self
+            .request
+            .point
+            .as_ref()
+            .map(|point| point.run_id.as_str());
+        format!(
+            "the snapshot of run {} cannot be read where it is needed: {problem}; nothing was restored; \
+             choose another run, such as latest~1, or keys that lie elsewhere",
+            run.unwrap_or("unknown")
+        )
+    }
+}

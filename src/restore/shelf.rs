@@ -1,0 +1,134 @@
+//! The restores of a job: where they lie, which there are, and which of them have something left.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ETag, Job, Key, Timestamp};
+use crate::request::RestoreId;
+use crate::s3::{Bucket, Cause, Condition, PutBody, S3Error};
+
+/// The format of what lies there that this version writes, and the last one that it reads.
+pub const RESTORE_FORMAT: u64 = 1;
+
+/// The type that other programs see.
+pub(super) const JSON: &str = "application/json";
+/// Rounds of reading what is open and writing it anew.
+const ROUNDS: u32 = 8;
+
+/// Where the restores of a job lie.
+#[derive(Clone, Debug)]
+pub struct Shelf {
+    /// The backup bucket.
+    pub bucket: Bucket,
+    /// Whose restores.
+    pub job: Job,
+    /// The KMS key that state is encrypted with.
+    pub kms_key: Option<String>,
+}
+
+/// The restores that have something left.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Open {
+    format: u64,
+    restores: BTreeSet<String>,
+}
+
+impl Shelf {
+    /// A key below the restores of the job.
+    pub fn key(&self, part: &str) -> Key {
+        self.job.key(&format!("restores/{part}"))
+    }
+
+    /// The key of the lease on a target.
+    pub fn lease(&self, target: &str) -> Key {
+        self.key(&format!("lease-{target}.json"))
+    }
+
+    /// The restores that have something left, and when S3 answered.
+    ///
+    /// # Errors
+    /// Why S3 refused.
+    pub async fn open(&self) -> Result<(Vec<RestoreId>, Timestamp), S3Error> {
+        let reading = self.bucket.read_state(&self.key("open.json")).await?;
+        let open = reading.state.map(|state| parse_open(&state.body));
+        let ids = open.unwrap_or_default().restores;
+        let ids = ids.iter().filter_map(|id| RestoreId::parse(id)).collect();
+        Ok((ids, reading.at))
+    }
+
+    /// All restores of the job, the last one first.
+    ///
+    /// # Errors
+    /// Why S3 refused.
+    pub async fn ids(&self) -> Result<Vec<RestoreId>, S3Error> {
+        let prefix = self.key("");
+        let (mut ids, mut after) = (Vec::new(), None);
+        loop {
+            let listed = self.bucket.list_state(&prefix, after.as_ref(), 1).await?;
+            let name = listed.first().and_then(|object| {
+                let below = object.key.as_str().strip_prefix(prefix.as_str())?;
+                below.split_once('/').map(|(name, _)| name.to_owned())
+            });
+            // Leases and the list of what is open come behind all ids.
+            let Some(id) = name.as_deref().and_then(RestoreId::parse) else {
+                ids.reverse();
+                return Ok(ids);
+            };
+            // `0` comes behind `/`, which follows each id.
+            after = Some(self.key(&format!("{id}0")));
+            ids.push(id);
+        }
+    }
+
+    /// Notes whether a restore has something left.
+    pub(super) async fn note(&self, id: &RestoreId, is_open: bool) -> Result<(), S3Error> {
+        let key = self.key("open.json");
+        let mut round = 1;
+        loop {
+            let state = self.bucket.read_state(&key).await?.state;
+            let (mut open, condition) = match state {
+                None => (Open::default(), Condition::Create),
+                Some(state) => (parse_open(&state.body), Condition::Replace(state.etag)),
+            };
+            let changed = if is_open {
+                open.restores.insert(id.as_str().to_owned())
+            } else {
+                open.restores.remove(id.as_str())
+            };
+            if !changed {
+                return Ok(());
+            }
+            open.format = RESTORE_FORMAT;
+            let body = serde_json::to_vec(&open).unwrap_or_default();
+            match self.put(&key, &body, JSON, &condition).await {
+                Err(error) if error.cause == Cause::ChangedMeanwhile && round < ROUNDS => {
+                    self.bucket.back_off(round).await;
+                    round += 1;
+                }
+                written => return written.map(drop),
+            }
+        }
+    }
+
+    pub(super) async fn put(
+        &self,
+        key: &Key,
+        body: &[u8],
+        content_type: &str,
+        condition: &Condition,
+    ) -> Result<ETag, S3Error> {
+        let contents = PutBody {
+            body,
+            content_type,
+            kms_key: self.kms_key.as_deref(),
+        };
+        let written = self.bucket.write_state(key, contents, condition).await?;
+        Ok(written.etag)
+    }
+}
+
+/// What cannot be read names nothing: a restore can be continued by its id all the same.
+fn parse_open(body: &[u8]) -> Open {
+    serde_json::from_slice(body).unwrap_or_default()
+}

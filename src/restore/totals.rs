@@ -1,0 +1,75 @@
+//! The counters and failures of results, of what a restore counts and meets. Pure.
+
+use super::rows::{PlanRow, Problem};
+use super::state::{Progress, StateError};
+use super::tally::Tally;
+use crate::copy::Failure;
+use crate::model::Location;
+use crate::report::{Restored, Totals};
+use crate::s3::Operation;
+
+/// What is told where no restore has anything left.
+pub fn nothing(source: &Location) -> Restored {
+    Restored {
+        kind: "restore",
+        target: format!("s3://{}", source.bucket),
+        ..Restored::default()
+    }
+}
+
+/// The counters of a result.
+pub fn totals(tally: Tally) -> Totals {
+    Totals {
+        found: tally.found,
+        copied: tally.copied,
+        unchanged: tally.unchanged,
+        skipped: tally.skipped,
+        vanished: tally.vanished,
+        waiting: tally.waiting,
+        errors: tally.errors,
+        marked: tally.marked,
+        bytes_found: tally.bytes_found,
+        bytes_copied: tally.bytes_copied,
+        ..Totals::default()
+    }
+}
+
+/// The counters of a plan that is not carried out: what it would copy is due, and counts as skipped.
+pub fn totals_of_plan(progress: &Progress) -> Totals {
+    let due = progress.figures.copied();
+    let problems = progress.figures.problems;
+    let planned = totals(progress.planned);
+    Totals {
+        found: planned.found + due.objects + problems,
+        bytes_found: planned.bytes_found + due.bytes,
+        skipped: planned.skipped + due.objects,
+        due: due.objects,
+        bytes_due: due.bytes,
+        errors: problems,
+        ..planned
+    }
+}
+
+/// What is told of a key of which something is wrong since it was planned.
+pub fn failure_of(row: &PlanRow, problem: &Problem) -> Failure {
+    Failure {
+        key: Some(row.key.clone()),
+        operation: Operation::CopyObject.name(),
+        code: Some(problem.code.clone()),
+        message: problem.message.clone(),
+        advice: problem.advice.clone(),
+        request_id: None,
+    }
+}
+
+/// What is told of state that could not be written.
+pub fn failure_of_state(error: &StateError) -> Failure {
+    Failure {
+        key: None,
+        operation: Operation::PutObject.name(),
+        code: Some("RestoreState".to_owned()),
+        message: error.to_string(),
+        advice: "continue the restore by its id: what was done is found again".to_owned(),
+        request_id: None,
+    }
+}

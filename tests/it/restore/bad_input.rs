@@ -1,0 +1,206 @@
+//! What cannot be done is refused with what is wrong and what can be done, and nothing is written.
+
+use std::time::Duration;
+
+use s3_backup::handler::HandlerError;
+use serde_json::{Value, json};
+
+use super::{asking, id, refusal, restore, versions, world};
+use crate::world::{BACKUP, PRIMARY, World};
+
+async fn backed_up() -> World {
+    let world = world();
+    world.put("a", "1");
+    world.backup().await;
+    world.put("a", "2");
+    world
+}
+
+async fn error(world: &World, fields: Value) -> (String, String) {
+    let error: HandlerError = world.invoke(asking(fields)).await.unwrap_err();
+    (error.error_type().to_owned(), error.to_string())
+}
+
+#[tokio::test]
+async fn requests_that_say_too_little_or_too_much_are_refused() {
+    let world = backed_up().await;
+    let live = versions(&world, PRIMARY);
+    let cases = [
+        (
+            json!({"all": true}),
+            "RequestError",
+            "a restore has to say as of when",
+        ),
+        (
+            json!({"run": "latest"}),
+            "RequestError",
+            "a restore has to say which objects",
+        ),
+        (
+            json!({"all": true, "keys": ["a"], "run": "latest"}),
+            "RequestError",
+            "fields all, keys exclude each other",
+        ),
+        (
+            json!({"all": true, "run": "2001"}),
+            "RequestError",
+            "no snapshot of run 2001",
+        ),
+        (
+            json!({"all": true, "run": "a/b"}),
+            "RequestError",
+            "field \"run\" is \"a/b\"",
+        ),
+        (
+            json!({"all": true, "at": "yesterday"}),
+            "RequestError",
+            "field \"at\" is \"yesterday\"; allowed: a time like",
+        ),
+        (
+            json!({"all": true, "run": "latest", "to": "s3://backup/x"}),
+            "DestinationError",
+            "cannot use the destination: bucket backup is the backup itself",
+        ),
+        (
+            json!({"all": true, "run": "latest", "to": "s3://nowhere/"}),
+            "DestinationError",
+            "cannot use the destination: ",
+        ),
+        (
+            json!({"confirm": "2026-x"}),
+            "RequestError",
+            "there is no restore 2026-x",
+        ),
+        (
+            json!({"continue": "2026-x"}),
+            "RequestError",
+            "there is no restore 2026-x",
+        ),
+        (
+            json!({"undo": "2026-x"}),
+            "RequestError",
+            "there is no restore 2026-x",
+        ),
+        (
+            json!({"all": true, "run": "latest", "tier": "fast"}),
+            "RequestError",
+            "field \"tier\" is \"fast\"; allowed: expedited, standard, bulk",
+        ),
+        (
+            json!({"all": true, "run": "latest", "versions": true}),
+            "RequestError",
+            "unknown field \"versions\"",
+        ),
+    ];
+
+    for (fields, kind, begin) in cases {
+        let (told, message) = error(&world, fields.clone()).await;
+
+        assert_eq!(told, kind, "{fields}: {message}");
+        assert!(message.starts_with(begin), "{fields}: {message}");
+    }
+    assert_eq!(versions(&world, PRIMARY), live);
+}
+
+#[tokio::test]
+async fn a_plan_is_confirmed_once_within_a_day_and_as_it_was_planned() {
+    let world = backed_up().await;
+    let hold = json!({"all": true, "run": "latest", "hold": true});
+    let done = restore(&world, hold.clone()).await;
+    restore(&world, json!({"confirm": id(&done)})).await;
+    let twice = refusal(&world, json!({"confirm": id(&done)})).await;
+    assert!(
+        twice.ends_with(" is complete: there is nothing to confirm"),
+        "{twice}"
+    );
+
+    world.put("a", "3");
+    let changed = restore(&world, hold.clone()).await;
+    let part = format!(
+        "restores/{}/plan/000001.jsonl.zst",
+        id(&changed).as_str().unwrap()
+    );
+    let part = world
+        .sim
+        .keys(BACKUP)
+        .into_iter()
+        .find(|key| key.ends_with(&part));
+    world.sim.put(BACKUP, &part.unwrap(), "other");
+    let refused = refusal(&world, json!({"confirm": id(&changed)})).await;
+    assert!(refused.contains("is not what was planned"), "{refused}");
+
+    let old = restore(&world, hold).await;
+    world.sim.clock().advance(Duration::from_hours(25));
+    let refused = refusal(&world, json!({"confirm": id(&old)})).await;
+    assert!(
+        refused.ends_with(
+            "was planned 25 hours ago, and a plan can be confirmed for 24; start a new one"
+        ),
+        "{refused}"
+    );
+    let object = world.sim.current(PRIMARY, "a").unwrap();
+    assert_eq!(object.content, "3".into());
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_write_the_target_is_told_the_action() {
+    let world = backed_up().await;
+    world.sim.deny_below("s3:PutObject", PRIMARY, "");
+
+    let result = restore(&world, json!({"all": true, "run": "latest"})).await;
+
+    assert_eq!(result["status"], "incomplete", "{result}");
+    let advice = result["failures"][0]["advice"].as_str().unwrap();
+    assert!(advice.contains("s3:PutObject"), "{advice}");
+}
+
+#[tokio::test]
+async fn a_restore_that_costs_more_than_it_may_is_refused() {
+    let world = backed_up().await;
+
+    let request = json!({"all": true, "run": "latest", "max_cost": 0.000_001});
+    let refused = refusal(&world, request).await;
+
+    assert_eq!(
+        refused,
+        "it would cost about $0.000005, more than max_cost 0.000001"
+    );
+    let object = world.sim.current(PRIMARY, "a").unwrap();
+    assert_eq!(object.content, "2".into());
+}
+
+#[tokio::test]
+async fn no_keys_are_nothing_to_do() {
+    let world = backed_up().await;
+
+    let result = restore(&world, json!({"keys": [], "run": "latest"})).await;
+
+    assert_eq!(result["status"], "complete", "{result}");
+    assert_eq!(result["objects_found"], 0);
+}
+
+#[tokio::test]
+async fn two_restores_into_one_bucket_do_not_run_at_once() {
+    let world = backed_up().await;
+    let world = &world;
+    let strikes = world.sim.fault(
+        s3_sim::Fault::on(s3_sim::Verb::CopyObject).bucket(PRIMARY),
+        s3_sim::Effect::Slow(Duration::from_millis(1_500)),
+    );
+
+    let first = restore(world, json!({"all": true, "run": "latest"}));
+    let second = async {
+        while strikes.count() == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        error(world, json!({"prefix": "a", "run": "latest"})).await
+    };
+    let (first, (kind, message)) = futures::join!(first, second);
+
+    assert_eq!(first["status"], "complete", "{first}");
+    assert_eq!(kind, "AlreadyRunning", "{message}");
+    assert!(
+        message.contains("/restores/lease-primary.json"),
+        "{message}"
+    );
+}

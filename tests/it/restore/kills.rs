@@ -1,0 +1,161 @@
+//! A call that is killed at any write leaves a state from which `continue` ends right.
+
+use std::time::{Duration, Instant};
+
+use s3_backup::model::Deadline;
+use s3_backup::request;
+use s3_sim::{Effect, Fault, Verb};
+use serde_json::{Value, json};
+
+use super::{asking, id, restore, state, versions, world};
+use crate::world::{BACKUP, PRIMARY, World, count};
+
+const KEYS: usize = 12;
+
+async fn damaged() -> (World, super::State) {
+    let world = world();
+    for number in 0..KEYS {
+        world.put(&format!("key {number:02}"), &format!("body {number}"));
+    }
+    world.backup().await;
+    let before = state(&world, PRIMARY);
+    for number in 0..KEYS {
+        let key = format!("key {number:02}");
+        if number % 2 == 0 {
+            world.sim.delete(PRIMARY, &key);
+        } else {
+            world.put(&key, "damaged");
+        }
+    }
+    (world, before)
+}
+
+/// The only restore that was begun.
+fn begun(world: &World) -> Option<String> {
+    let keys = world.sim.keys(BACKUP);
+    let key = keys.iter().find(|key| key.ends_with("/progress.json"))?;
+    let mut parts = key.rsplit('/').skip(1);
+    parts.next().map(str::to_owned)
+}
+
+/// Begins a restore and drops it once a call was made that many times.
+async fn kill_at(world: &World, fault: Fault) -> bool {
+    let strikes = world.sim.fault(fault, Effect::Stall);
+    let request = request::parse(&asking(json!({"all": true, "run": "latest"}))).unwrap();
+    let handler = world.handler();
+    world.sim.clock().advance(Duration::from_secs(2));
+    let killed = {
+        let answer = Box::pin(handler.answer(&request, None, |_| {}));
+        let struck = async {
+            while strikes.count() == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            // What else is in flight comes to its end.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        tokio::select! {
+            _ = answer => false,
+            () = struck => true,
+        }
+    };
+    world.sim.clear_faults();
+    world.let_leases_end();
+    killed
+}
+
+async fn go_on(world: &World) -> Value {
+    match begun(world) {
+        Some(id) => restore(world, json!({"continue": id})).await,
+        None => restore(world, json!({"all": true, "run": "latest"})).await,
+    }
+}
+
+#[tokio::test]
+async fn a_kill_at_each_write_of_state_leaves_what_continues_to_the_end() {
+    let mut kills = 0;
+    for nth in 1.. {
+        let (world, before) = damaged().await;
+        let live = versions(&world, PRIMARY);
+        let puts = Fault::on(Verb::PutObject).bucket(BACKUP).nth(nth);
+        if !kill_at(&world, puts).await {
+            break;
+        }
+        kills += 1;
+
+        let done = go_on(&world).await;
+
+        assert_eq!(state(&world, PRIMARY), before, "kill {nth}: {done}");
+        assert_eq!(done["status"], "complete", "kill {nth}: {done}");
+        let made = versions(&world, PRIMARY).len() - live.len();
+        assert_eq!(made, KEYS, "kill {nth}: something was copied twice");
+        let undone = restore(&world, json!({"undo": id(&done)})).await;
+        assert_eq!(undone["status"], "complete", "kill {nth}: {undone}");
+        let damaged = state(&world, PRIMARY);
+        assert_eq!(damaged.len(), KEYS / 2, "kill {nth}: {undone}");
+    }
+    assert!(kills >= 6, "{kills}");
+}
+
+#[tokio::test]
+async fn a_kill_at_each_copy_leaves_what_continues_to_the_end() {
+    for nth in [1, 3, 7, 12] {
+        let (world, before) = damaged().await;
+        let live = versions(&world, PRIMARY);
+        let copies = Fault::on(Verb::CopyObject).bucket(PRIMARY).nth(nth);
+        assert!(kill_at(&world, copies).await);
+
+        let done = go_on(&world).await;
+
+        assert_eq!(done["status"], "complete", "kill {nth}: {done}");
+        assert_eq!(state(&world, PRIMARY), before, "kill {nth}");
+        let made = versions(&world, PRIMARY).len() - live.len();
+        assert_eq!(made, KEYS, "kill {nth}: something was copied twice");
+    }
+}
+
+#[tokio::test]
+async fn the_deadline_stops_a_restore_and_its_cursor_continues_it() {
+    let (world, before) = damaged().await;
+    let world = world.with("BACKUP_MAX_CONCURRENCY", "1");
+    world.sim.fault(
+        Fault::on(Verb::CopyObject).bucket(PRIMARY),
+        Effect::Slow(Duration::from_millis(300)),
+    );
+    let request = request::parse(&asking(json!({"all": true, "run": "latest"}))).unwrap();
+    let deadline = Deadline::within(Instant::now(), Duration::from_secs(2));
+    let handler = world.handler();
+    let summary = Box::pin(handler.answer(&request, Some(deadline), |_| {})).await;
+    let stopped: Value = serde_json::from_str(&summary.unwrap().to_json().unwrap()).unwrap();
+
+    assert_eq!(stopped["status"], "incomplete", "{stopped}");
+    assert_eq!(stopped["cursor"]["restore"], id(&stopped));
+    let copied = count(&stopped, "objects_restored");
+    assert!((1..KEYS as u64).contains(&copied), "{stopped}");
+    world.sim.clear_faults();
+    let cursor = json!({"operation": "continue", "cursor": stopped["cursor"]});
+    let done = world.run(cursor).await;
+
+    assert_eq!(done["status"], "complete", "{done}");
+    assert_eq!(count(&done, "objects_restored"), KEYS as u64);
+    assert_eq!(state(&world, PRIMARY), before);
+}
+
+#[tokio::test]
+async fn what_is_open_is_continued_by_a_schedule_and_nothing_costs_next_to_nothing() {
+    let (world, before) = damaged().await;
+    let copies = Fault::on(Verb::CopyObject).bucket(PRIMARY).nth(4);
+    assert!(kill_at(&world, copies).await);
+
+    let all = restore(&world, json!({"continue": "all"})).await;
+    world.sim.ledger().clear();
+    let nothing = restore(&world, json!({"continue": "all"})).await;
+
+    assert_eq!(all["status"], "complete", "{all}");
+    assert_eq!(state(&world, PRIMARY), before);
+    assert_eq!(nothing["objects_found"], 0, "{nothing}");
+    assert_eq!(
+        world.sim.ledger().total(),
+        2,
+        "the bucket, and what is open"
+    );
+}

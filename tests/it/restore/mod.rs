@@ -1,0 +1,110 @@
+//! Restores on the wire: what a run had comes back, exactly, over whatever is there, and can be taken back.
+
+mod archives;
+mod bad_input;
+mod faults;
+mod fidelity;
+mod in_place;
+mod kills;
+mod points;
+mod terminal;
+mod undo;
+mod unversioned;
+mod wrong_ways;
+
+use std::collections::BTreeMap;
+
+use s3_sim::{Content, ObjectView};
+use serde_json::{Value, json};
+
+use crate::world::{PRIMARY, World, count};
+
+/// A world whose primary bucket keeps versions.
+fn world() -> World {
+    let world = World::new();
+    world
+        .sim
+        .set_versioning(PRIMARY, s3_sim::Versioning::Enabled);
+    world
+}
+
+/// What people see of a bucket: each current object, in all that a copy carries.
+type State = BTreeMap<String, Facts>;
+
+#[derive(Clone, Debug, PartialEq)]
+struct Facts {
+    content: Content,
+    headers: String,
+    metadata: BTreeMap<String, String>,
+    tags: BTreeMap<String, String>,
+}
+
+impl From<ObjectView> for Facts {
+    fn from(object: ObjectView) -> Self {
+        Self {
+            content: object.content,
+            headers: format!("{:?}", object.headers),
+            metadata: object.metadata,
+            tags: object.tags,
+        }
+    }
+}
+
+fn state(world: &World, bucket: &str) -> State {
+    let objects = world.sim.objects(bucket).into_iter();
+    objects
+        .map(|object| (object.key.clone(), object.into()))
+        .collect()
+}
+
+/// A restore with these fields beside the operation.
+fn asking(fields: Value) -> Value {
+    let mut payload = fields;
+    payload["operation"] = json!("restore");
+    payload
+}
+
+async fn restore(world: &World, fields: Value) -> Value {
+    let result = world.run(asking(fields)).await;
+    assert_adds_up(&result);
+    result
+}
+
+/// What is refused, as people read it.
+async fn refusal(world: &World, fields: Value) -> String {
+    world.invoke(asking(fields)).await.unwrap_err().to_string()
+}
+
+fn id(result: &Value) -> Value {
+    result["restore"]["id"].clone()
+}
+
+/// The law of a restore.
+fn assert_adds_up(result: &Value) {
+    let parts = [
+        "objects_restored",
+        "objects_unchanged",
+        "objects_skipped",
+        "objects_vanished",
+        "objects_waiting",
+        "errors",
+    ];
+    let sum: u64 = parts.iter().map(|part| count(result, part)).sum();
+    assert_eq!(count(result, "objects_found"), sum, "{result}");
+    let listed = result["failures"].as_array().unwrap().len() as u64;
+    let omitted = count(result, "failures_omitted");
+    assert_eq!(count(result, "errors"), listed + omitted, "{result}");
+    let done = count(result, "errors") == 0
+        && count(result, "objects_waiting") == 0
+        && result["cursor"].is_null()
+        && result["status"] != "held";
+    assert_eq!(result["status"] == "complete", done, "{result}");
+}
+
+/// All versions of a bucket, markers among them.
+fn versions(world: &World, bucket: &str) -> std::collections::BTreeSet<(String, String)> {
+    let versions = world.sim.all_versions(bucket).into_iter();
+    versions
+        .map(|version| (version.key, version.version_id))
+        .collect()
+}
