@@ -1,7 +1,7 @@
 //! A panic in the work on one object is the error of that object: the others go on, and the lease is given
 //! back. No reply is known to cause one; the object list is written by others.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use futures::FutureExt;
 
@@ -21,6 +21,18 @@ pub async fn guarded<T>(
     // What the work has borrowed is dropped with it, and locks are taken over whoever held them.
     let done = AssertUnwindSafe(work).catch_unwind().await;
     done.map_err(|_| panicked(operation, key))
+}
+
+/// What comes of the work. If it fails or panics, what it has begun is undone before that is handed on.
+pub(super) async fn done_or_undone<T, E>(
+    work: impl Future<Output = Result<T, E>>,
+    undo: impl Future<Output = ()>,
+) -> Result<T, E> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    if !matches!(done, Ok(Ok(_))) {
+        undo.await;
+    }
+    done.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 fn panicked(operation: Operation, key: Option<&Key>) -> Failure {

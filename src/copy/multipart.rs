@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::{StreamExt, stream};
 
+use super::guard::done_or_undone;
 use super::parts::{Layout, SourceParts, whole_etag};
 use super::until_certain::is_later;
 use super::{Copier, Item};
@@ -57,25 +58,18 @@ impl Copier {
             .destination
             .begin_upload(properties, &tags, target)
             .await?;
-        let finished = match self.copy_parts(item, &upload, layout).await {
-            Ok(parts) => {
-                let copied = MultipartCopy {
-                    item,
-                    parts: &parts,
-                    properties,
-                    over,
-                };
-                match self.assert_unchanged(item, &seen).await {
-                    Ok(()) => self.complete(&upload, copied).await,
-                    Err(error) => Err(error),
-                }
-            }
-            Err(error) => Err(error),
+        let work = async {
+            let parts = self.copy_parts(item, &upload, layout).await?;
+            self.assert_unchanged(item, &seen).await?;
+            let copied = MultipartCopy {
+                item,
+                parts: &parts,
+                properties,
+                over,
+            };
+            self.complete(&upload, copied).await
         };
-        if finished.is_err() {
-            self.give_up(&upload).await;
-        }
-        finished
+        done_or_undone(Box::pin(work), Box::pin(self.give_up(&upload))).await
     }
 
     /// Headers and tags were read one after the other, and the parts are bound to an `ETag` that metadata

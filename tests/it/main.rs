@@ -29,6 +29,7 @@ mod network;
 mod nothing;
 mod other_stores;
 mod pace;
+mod panics;
 mod plan;
 mod policy;
 mod profiles;
