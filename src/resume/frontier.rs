@@ -100,6 +100,12 @@ mod tests {
 
             let given_up: Vec<_> = keys.iter().filter(|(_, result)| !**result).collect();
             prop_assert_eq!(left.is_none(), complete && given_up.is_empty());
+            // And nothing is done twice.
+            let first = given_up.first().map(|(key, _)| Start::At(Key::new(key.as_str())));
+            let last = keys.keys().next_back().filter(|_| first.is_none() && !complete);
+            let behind = last.map(|key| Start::After(Key::new(key.as_str())));
+            let all = (keys.is_empty() && !complete).then_some(Start::Beginning);
+            prop_assert_eq!(&left, &first.or(behind).or(all));
             for (key, _) in given_up {
                 prop_assert!(left.as_ref().unwrap().admits(key));
             }

@@ -307,6 +307,31 @@ mod tests {
     }
 
     #[test]
+    fn all_checksums_that_both_have_count_and_no_others() {
+        use Content::{Differs, Unknown};
+        use Property::Checksum;
+        let summed = |etag, sum| seen(etag, true, &[("CRC64NVME", sum)]);
+        let cases = [
+            (
+                "one of two checksums that is another one is enough",
+                seen(MD5, true, &[("CRC32", "crc"), ("SHA256", "sha")]),
+                with_kms(seen(MD5, true, &[("CRC32", "crc"), ("SHA256", "other")])),
+                Differs(vec![Checksum]),
+            ),
+            (
+                "a checksum of the whole and one of parts cannot be compared",
+                with_kms(summed(MD5, "crc")),
+                seen(OTHER_MD5, false, &[("CRC64NVME", "other")]),
+                Unknown,
+            ),
+        ];
+
+        for (case, source, backup, known) in cases {
+            assert_eq!(content(&source, &backup), known, "{case}");
+        }
+    }
+
+    #[test]
     fn of_several_proofs_the_one_is_named_that_is_hardest_to_forge() {
         use Content::Same;
         use ContentProof::{EtagOfParts, Md5, Sha256};
@@ -362,6 +387,46 @@ mod tests {
             [headers, metadata, Property::WebsiteRedirect]
         );
         assert_eq!(empty, with_redirects);
+    }
+
+    #[test]
+    fn each_property_is_compared_by_itself() {
+        let object = || seen(MD5, false, &[]);
+        let threshold = CopyRules::default().multipart_threshold;
+        let redirected = |size| {
+            let mut copy = sized(size, object());
+            copy.properties.website_redirect = Some("/there".to_owned());
+            properties(&sized(size, object()), &copy, &CopyRules::default())
+        };
+        let classes = |ours, theirs, rule| {
+            let in_class = |name| {
+                let mut details = object();
+                details.properties.object.storage_class = StorageClass::new(Some(name));
+                details
+            };
+            let rules = CopyRules {
+                storage_class: rule,
+                ..CopyRules::default()
+            };
+            properties(&in_class(ours), &in_class(theirs), &rules)
+        };
+        let mut with_metadata = object();
+        let metadata = &mut with_metadata.properties.metadata;
+        metadata.insert("a".to_owned(), "b".to_owned());
+
+        let rules = CopyRules::default();
+        assert_eq!(properties(&object(), &object(), &rules), []);
+        assert_eq!(
+            properties(&object(), &with_metadata, &rules),
+            [Property::Metadata]
+        );
+        // Those of objects that are copied in one call, and have a byte, are not looked up.
+        assert_eq!(redirected(threshold), []);
+        assert_eq!(redirected(threshold + 1), [Property::WebsiteRedirect]);
+        let class = [Property::StorageClass];
+        assert_eq!(classes("GLACIER", "STANDARD", ClassRule::Source), class);
+        assert_eq!(classes("STANDARD", "GLACIER", ClassRule::Source), []);
+        assert_eq!(classes("GLACIER", "STANDARD", ClassRule::default()), []);
     }
 
     #[test]

@@ -264,15 +264,32 @@ fn chosen((page, rows): &Choice) -> (String, Option<Whole>) {
 }
 
 fn read(body: &str) -> Result<Page, String> {
+    read_below("p/", false, body).map(|(page, _)| page)
+}
+
+fn read_below(prefix: &str, in_levels: bool, body: &str) -> Result<(Page, Vec<String>), String> {
     let asked = PageRequest {
-        prefix: &Prefix::new("p/"),
+        prefix: &Prefix::new(prefix),
         start: &PageStart::Token("asked".to_owned()),
-        in_levels: false,
+        in_levels,
     };
     match parse(body.as_bytes())? {
-        Reply::Page(said) => accept(said, asked).map(|(page, _)| page),
+        Reply::Page(said) => accept(said, asked),
         Reply::Refusal(refusal) => Err(refusal.to_string()),
     }
+}
+
+/// The only page of a listing, of one key.
+fn only(parts: &str) -> String {
+    format!(
+        "<ListBucketResult><KeyCount>1</KeyCount><IsTruncated>false</IsTruncated>{parts}</ListBucketResult>"
+    )
+}
+
+/// A row of that key and size.
+fn row(key: &str, size: u64) -> String {
+    let rest = REST[0].0;
+    format!("<Contents><Key>{key}</Key><Size>{size}</Size>{rest}</Contents>")
 }
 
 proptest! {
@@ -342,4 +359,43 @@ fn a_key_longer_than_those_of_s3_is_refused() {
 
     assert!(page(1_024).is_ok());
     assert!(page(1_025).is_err());
+}
+
+#[test]
+fn common_prefixes_are_those_of_a_listing_in_levels() {
+    let body = only("<CommonPrefixes><Prefix>p/a/</Prefix></CommonPrefixes>");
+
+    let (page, prefixes) = read_below("p/", true, &body).unwrap();
+
+    assert_eq!((page.objects, prefixes), (vec![], vec!["p/a/".to_owned()]));
+    assert!(read_below("p/", false, &body).is_err());
+    assert!(read_below("p/", true, &only(&row("p/a", 1))).is_ok());
+}
+
+#[test]
+fn the_prefix_of_a_page_may_stand_as_it_was_asked_for_or_encoded() {
+    let body = |listed: &str| {
+        let key = row("100%25/a", 1);
+        only(&format!(
+            "<EncodingType>url</EncodingType><Prefix>{listed}</Prefix>{key}"
+        ))
+    };
+
+    // What it is asked for is no percent-encoded text.
+    assert!(read_below("100%/", false, &body("100%/")).is_ok());
+    assert!(read_below("100%/", false, &body("100%25%2F")).is_ok());
+    assert!(read_below("100%/", false, &body("100%")).is_err());
+    assert!(read_below("100%/", false, &body("100%25")).is_err());
+}
+
+#[test]
+fn an_empty_key_is_refused_where_all_keys_are_listed() {
+    assert!(read_below("", false, &only(&row("", 1))).is_err());
+    assert!(read_below("", false, &only(&row("k", 1))).is_ok());
+}
+
+#[test]
+fn a_size_beyond_all_objects_is_refused() {
+    assert!(read(&only(&row("p/k", 1 << 50))).is_ok());
+    assert!(read(&only(&row("p/k", (1 << 50) + 1))).is_err());
 }
