@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help check lint test histories bench conformance demo stop package cli clean
+.PHONY: help check lint test histories tables bench conformance demo stop package cli clean
 
 # Processor of the function: x86_64 or arm64.
 ARCH ?= x86_64
@@ -27,6 +27,9 @@ test: ## Everything that CI runs, with the time of each part
 
 histories: ## Random histories against the model of tests/it/model; HISTORIES=20000 plays so many of each kind
 	@scripts/histories
+
+tables: ## The tests that cross everything with everything, whole; `make test` plays a share of each
+	@scripts/tables
 
 bench: ## CPU, memory, time and requests on a simulator; CASES=names, HUGE=1, RIVALS=1: see docs/performance.md
 	@scripts/bench

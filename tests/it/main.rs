@@ -44,6 +44,7 @@ mod shards;
 mod signals;
 mod snapshots;
 mod state;
+mod tables;
 mod terminal;
 mod thaw;
 mod verify;

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use s3_sim::{Class, Effect, Fault, Sim, Verb};
 use serde_json::Value;
 
+use crate::tables;
 use crate::world::{BACKUP, PRIMARY, World, count, counts};
 
 /// Keys of many forms: counted, deep, hashed, odd, one the beginning of the other.
@@ -53,7 +54,7 @@ fn listings_begun(world: &World, bucket: &str) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if tables::are_whole() { 60 } else { 20 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_cutting_gives_what_one_listing_gives(
