@@ -4,11 +4,11 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help check lint test histories tables bench conformance demo stop package cli clean
+.PHONY: help check lint test histories tables fuzz bench conformance demo stop package cli clean
 
 # Processor of the function: x86_64 or arm64.
 ARCH ?= x86_64
-export ARCH DATA KEEP HISTORIES CASES HUGE SMALL REPEAT RIVALS RIVAL_SECONDS
+export ARCH DATA KEEP HISTORIES FUZZ_SECONDS FUZZ_TARGETS CASES HUGE SMALL REPEAT RIVALS RIVAL_SECONDS
 
 help: ## List the targets
 	@echo "usage: make TARGET"
@@ -30,6 +30,9 @@ histories: ## Random histories against the model of tests/it/model; HISTORIES=20
 
 tables: ## The tests that cross everything with everything, whole; `make test` plays a share of each
 	@scripts/tables
+
+fuzz: ## Any bytes into each reader of bytes for FUZZ_SECONDS (60); FUZZ_TARGETS=names: see tests/fuzz
+	@scripts/fuzz
 
 bench: ## CPU, memory, time and requests on a simulator; CASES=names, HUGE=1, RIVALS=1: see docs/performance.md
 	@scripts/bench

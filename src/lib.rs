@@ -84,5 +84,8 @@ pub mod restore;
 
 pub mod handler;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -12,6 +12,8 @@ mod record;
 
 pub use brake::percent;
 pub use marker::{Marker, Orphan};
+#[cfg(any(test, fuzzing))]
+pub use record::fuzz;
 
 use brake::BrakeDecision;
 use hold::{Confirmation, StateFile};

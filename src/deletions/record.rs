@@ -110,6 +110,14 @@ struct Head {
     format: u64,
 }
 
+/// Reads any bytes, for `tests/fuzz`.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz(bytes: &[u8]) {
+    if let Ok(record) = Record::read(bytes) {
+        let _ = record.objection(&record.run_id, &Prefix::default(), &KeyCounts::default());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

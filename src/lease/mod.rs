@@ -14,6 +14,8 @@ use std::convert::Infallible;
 use futures::future;
 
 pub use held::{LeaseObject, Refusal};
+#[cfg(any(test, fuzzing))]
+pub use record::fuzz;
 
 use held::Lease;
 

@@ -144,6 +144,38 @@ pub fn judge_unread(listed: &SmallObjectListed) -> Finding {
     }
 }
 
+/// Reads and judges any bytes, for `tests/fuzz`.
+///
+/// # Panics
+/// When what was read cannot be written again as it was.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz(bytes: &[u8]) {
+    use crate::model::ETag;
+    use crate::s3::SmallObject;
+
+    let written = Timestamp::from_millis(1_795_226_400_000);
+    let state = SmallObject {
+        body: bytes.to_vec(),
+        size: bytes.len() as u64,
+        etag: ETag::new("e"),
+        version: None,
+        last_modified: written,
+    };
+    let reading = SmallObjectRead {
+        state: Some(state),
+        at: written.plus(Duration::from_mins(1)),
+    };
+    let _ = judge(&reading, Duration::from_mins(3));
+    if let Some(record) = Record::read(bytes) {
+        assert!(
+            record
+                .renewed(written)
+                .released(written)
+                .is_same_lease(&record)
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +233,21 @@ mod tests {
 }"#
         );
         assert_eq!(Record::read(json.as_bytes()), Some(record()));
+    }
+
+    #[test]
+    fn a_renewed_lease_is_the_same_and_lasts_from_then_on() {
+        let later = NOW.plus(Duration::from_mins(1));
+        let run = Run::begin(NOW, 0x7f3a).on("function s3-backup");
+        let another = Record::taken(&run, 8, NOW, LASTS);
+
+        let renewed = record().renewed(later);
+
+        assert_eq!(renewed.expires_at, later.plus(LASTS));
+        assert_eq!(renewed.taken_at, NOW);
+        assert!(renewed.is_same_lease(&record()));
+        assert!(renewed.released(later).is_same_lease(&record()));
+        assert!(!another.is_same_lease(&record()));
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub use interceptors::Requests;
 pub use no_reply::ConnectFailure;
 #[cfg(feature = "cli")]
 pub use profile::profile_problem;
+#[cfg(any(test, fuzzing))]
+pub use read::fuzz;
 pub use read::{Page, PageStart};
 pub use small_object::{PutBody, SmallObject, SmallObjectListed, SmallObjectRead};
 pub use thaw::ThawAnswer;

@@ -216,5 +216,20 @@ pub(super) fn validate(
     }
 }
 
+/// Reads any body as a page, and believes it or not, for `tests/fuzz`.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz(body: &[u8]) {
+    for in_levels in [false, true] {
+        if let Ok(super::page_reader::Reply::Page(said)) = super::page_reader::parse(body) {
+            let asked = PageRequest {
+                prefix: &Prefix::default(),
+                start: &PageStart::Beginning,
+                in_levels,
+            };
+            let _ = accept(said, asked);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

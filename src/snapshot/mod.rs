@@ -33,5 +33,7 @@ pub use index::{
 };
 pub use row::{NextRow, Row, RowRef};
 pub use segment::Segment;
+#[cfg(any(test, fuzzing))]
+pub use segment::fuzz;
 pub use segment_row::{Rows, SegmentRow};
 pub use selector::{SelectorError, SnapshotSearch, SnapshotSelector};

@@ -236,6 +236,35 @@ fn spread(found: &[u32], levels: &[i16]) -> Option<Vec<u32>> {
     found.next().is_none().then_some(ends)
 }
 
+/// Reads any bytes as a segment of three rows whose digest is right, for `tests/fuzz`.
+///
+/// # Panics
+/// When what was read cannot be written again as it was.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz(bytes: &[u8]) {
+    use crate::model::Key;
+
+    let names = ["logs/é/0000/part-0000000", ""];
+    let ends = [["0.gz", "2.gz"], ["a.bin", "c.bin"]];
+    for (name, [first, last]) in names.into_iter().zip(ends) {
+        let entry = SegmentEntry {
+            first_key: Key::new(format!("{name}{first}")),
+            last_key: Key::new(format!("{name}{last}")),
+            rows: 3,
+            object_bytes: 0,
+            bytes: bytes.len() as u64,
+            sha256: Digest::of(b""),
+        };
+        if let Ok(segment) = Segment::read(Bytes::copy_from_slice(bytes), entry) {
+            let rows: Vec<_> = segment.rows().map_while(Result::ok).collect();
+            assert!(
+                rows.iter()
+                    .all(|row| row.row().to_row().as_ref() == row.row())
+            );
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
