@@ -78,7 +78,7 @@ impl StateError {
 /// What was asked for, and of which state of the backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestRecord {
-    /// [`RESTORE_FORMAT`].
+    /// `RESTORE_FORMAT`.
     pub format: u64,
     /// The restore.
     pub id: String,
@@ -131,7 +131,7 @@ pub struct TargetRecord {
 /// How far a restore has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// [`RESTORE_FORMAT`].
+    /// `RESTORE_FORMAT`.
     pub format: u64,
     /// What is to be done next.
     pub stage: Stage,
