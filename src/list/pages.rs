@@ -49,11 +49,11 @@ pub(super) fn in_a_task<P: Send + 'static>(
     tokio::spawn(async move {
         let mut pages = Box::pin(pages);
         while let Some(page) = pages.next().await {
-            let enough = page.as_ref().map_or(ReadMore::Yes, &mut watch);
+            let more = page.as_ref().map_or(ReadMore::No, &mut watch);
             if send.send(PageMessage::Page(page)).await.is_err() {
                 return;
             }
-            if enough == ReadMore::Yes {
+            if more == ReadMore::No {
                 break;
             }
         }
@@ -74,9 +74,9 @@ pub(super) fn in_a_task<P: Send + 'static>(
 /// Whether more pages are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadMore {
-    /// No more.
-    Yes,
     /// One more, if there is one.
+    Yes,
+    /// No more.
     No,
 }
 
@@ -236,9 +236,9 @@ mod tests {
         let pages = || stream::iter([Ok(empty_page()), Ok(empty_page())]);
         let dying = pages().chain(stream::once(async { panic!("a bug") }));
 
-        assert_eq!(ends(pages(), |_| ReadMore::No), (2, None));
-        assert_eq!(ends(pages(), |_| ReadMore::Yes), (1, None));
-        assert_eq!(ends(dying, |_| ReadMore::No), (2, Some("died".to_owned())));
+        assert_eq!(ends(pages(), |_| ReadMore::Yes), (2, None));
+        assert_eq!(ends(pages(), |_| ReadMore::No), (1, None));
+        assert_eq!(ends(dying, |_| ReadMore::Yes), (2, Some("died".to_owned())));
         assert_eq!(
             ends(pages(), |_| panic!("a bug")),
             (0, Some("died".to_owned()))

@@ -199,7 +199,7 @@ impl Sides {
             shards.backup_listed();
             let last = page.objects.last();
             let last = last.and_then(|last| placement.source_key(last.key.clone()));
-            enough(&shards, shard, last.as_ref())
+            read_more(&shards, shard, last.as_ref())
         }
     }
 }
@@ -207,15 +207,15 @@ impl Sides {
 fn watch_source(shards: Shards, shard: usize) -> impl FnMut(&Page) -> ReadMore {
     move |page| {
         shards.source_listed(shard, page);
-        enough(&shards, shard, page.objects.last().map(|last| &last.key))
+        read_more(&shards, shard, page.objects.last().map(|last| &last.key))
     }
 }
 
 /// A listing that has come to the end of its shard is not read on.
-fn enough(shards: &Shards, shard: usize, last: Option<&Key>) -> ReadMore {
+fn read_more(shards: &Shards, shard: usize, last: Option<&Key>) -> ReadMore {
     let until = shards.range(shard).until;
     match (last, until) {
-        (Some(last), Some(until)) if *last >= until => ReadMore::Yes,
-        _ => ReadMore::No,
+        (Some(last), Some(until)) if *last >= until => ReadMore::No,
+        _ => ReadMore::Yes,
     }
 }

@@ -25,8 +25,8 @@ pub fn versions(
     let watch = move |page: &VersionPage| {
         let last = page.rows.last().map(|row| &row.key);
         match (last, &until) {
-            (Some(last), Some(until)) if last > until => ReadMore::Yes,
-            _ => ReadMore::No,
+            (Some(last), Some(until)) if last > until => ReadMore::No,
+            _ => ReadMore::Yes,
         }
     };
     in_a_task(pages, watch, died)
