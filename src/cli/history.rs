@@ -7,10 +7,10 @@ use futures::TryStreamExt;
 
 use super::job::{JobArguments, JobDestination};
 use super::{Exit, show, terminal};
-use crate::model::{Key, Start};
+use crate::model::Key;
 use crate::report::{BackupVersion, RunNames};
 use crate::s3::S3Error;
-use crate::snapshot::{Index, SegmentEntry, SnapshotError};
+use crate::snapshot::{SegmentEntry, SnapshotError};
 
 /// What stands below the help.
 pub const EXAMPLES: &str = "\
@@ -88,7 +88,7 @@ async fn name_runs(place: &JobDestination, key: &Key, versions: &mut [BackupVers
             Ok(None) => return,
             Err(problem) => break problem,
         };
-        let had = match segment_of(&run, key) {
+        let had = match run.segment_of(key).cloned() {
             None => None,
             Some(entry) => match &last {
                 Some((known, had)) if *known == entry => had.clone(),
@@ -107,11 +107,6 @@ async fn name_runs(place: &JobDestination, key: &Key, versions: &mut [BackupVers
         "what earlier runs had is not known: {problem}; {}",
         problem.remedy()
     ));
-}
-
-fn segment_of(run: &Index, key: &Key) -> Option<SegmentEntry> {
-    let entry = run.segments_from(&Start::At(key.clone())).first()?;
-    (entry.first_key <= *key).then(|| entry.clone())
 }
 
 /// The version of the backup of a key that a segment names; an empty text where it has the key and names none.

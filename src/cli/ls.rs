@@ -8,9 +8,9 @@ use futures::TryStreamExt;
 
 use super::job::JobArguments;
 use super::{Exit, show, terminal};
-use crate::model::{Key, Prefix, Start};
+use crate::model::Prefix;
 use crate::report::BackedUpObject;
-use crate::snapshot::{Index, SegmentEntry, SnapshotSelector};
+use crate::snapshot::SnapshotSelector;
 
 /// What stands below the help.
 pub const EXAMPLES: &str = "\
@@ -58,7 +58,11 @@ impl Arguments {
             Exit::CouldNotRun
         })?;
         let prefix = Prefix::new(self.prefix.as_str());
-        let mut pages = pin!(place.history.rows_of(segments_below(&index, &prefix)));
+        let mut pages = pin!(
+            place
+                .history
+                .rows_of(index.segments_below(&prefix).to_vec())
+        );
         loop {
             let page = match pages.try_next().await {
                 Ok(Some(page)) => page,
@@ -84,21 +88,6 @@ impl Arguments {
             show::write(&text)?;
         }
     }
-}
-
-/// The segments that may have keys below a prefix.
-fn segments_below(index: &Index, prefix: &Prefix) -> Vec<SegmentEntry> {
-    let start = if prefix.is_empty() {
-        Start::Beginning
-    } else {
-        Start::At(Key::new(prefix.as_str()))
-    };
-    let is_before_end = |entry: &&SegmentEntry| {
-        let first = entry.first_key.as_str();
-        first <= prefix.as_str() || first.starts_with(prefix.as_str())
-    };
-    let segments = index.segments_from(&start).iter();
-    segments.take_while(is_before_end).cloned().collect()
 }
 
 fn line(object: &BackedUpObject<'_>) -> String {

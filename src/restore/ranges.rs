@@ -18,13 +18,7 @@ pub struct RangeWork {
 
 /// The ranges of a plan that goes on behind a key.
 pub fn ranges(index: &Index, wishes: &Wishes, after: Option<&Key>) -> Vec<RangeWork> {
-    let prefix = wishes.prefix.as_str();
-    let within = |entry: &&SegmentEntry| {
-        let first = entry.first_key.as_str();
-        let behind = first > prefix && !first.starts_with(prefix);
-        entry.last_key.as_str() >= prefix && !behind
-    };
-    let mut segments: Vec<SegmentEntry> = index.segments.iter().filter(within).cloned().collect();
+    let mut segments = index.segments_below(&wishes.prefix).to_vec();
     let mut start = Start::Beginning;
     if let Some(after) = after {
         segments.retain(|entry| entry.last_key > *after);
@@ -63,15 +57,9 @@ pub fn ranges_of_keys(index: &Index, keys: &[Key], after: Option<&Key>) -> Vec<R
         if after.is_some_and(|after| key <= after) {
             continue;
         }
-        let at = index
-            .segments
-            .partition_point(|entry| entry.last_key < *key);
-        let segment = index
-            .segments
-            .get(at)
-            .filter(|entry| entry.first_key <= *key);
+        let segment = index.segment_of(key);
         match ranges.last_mut() {
-            Some(range) if last_segment == Some(at) || segment.is_none() => {
+            Some(range) if segment.is_none() || segment == last_segment => {
                 range.named.get_or_insert_default().push(key.clone());
                 range.keys.until = Some(key.clone());
             }
@@ -84,7 +72,7 @@ pub fn ranges_of_keys(index: &Index, keys: &[Key], after: Option<&Key>) -> Vec<R
                     },
                     named: Some(vec![key.clone()]),
                 });
-                last_segment = segment.map(|_| at);
+                last_segment = segment;
             }
         }
     }

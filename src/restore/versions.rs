@@ -92,14 +92,7 @@ pub async fn not_in_run(key: &Key, site: &Site) -> Problem {
 
 /// Whether a snapshot has a key. The same segment is not read twice in a row.
 async fn has_key(index: &Index, key: &Key, site: &Site, last: &mut Option<(Digest, bool)>) -> bool {
-    let at = index
-        .segments
-        .partition_point(|entry| entry.last_key < *key);
-    let Some(entry) = index
-        .segments
-        .get(at)
-        .filter(|entry| entry.first_key <= *key)
-    else {
+    let Some(entry) = index.segment_of(key) else {
         return false;
     };
     if let Some((digest, has)) = last

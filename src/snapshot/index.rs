@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Digest, Link, SnapshotError};
-use crate::model::{Key, Start, Timestamp};
+use crate::model::{Key, Prefix, Start, Timestamp};
 
 /// The format of indexes that this version writes, and the last one that it reads. Since format 3 an index
 /// has [orphans](Index::orphans).
@@ -191,6 +191,27 @@ impl Index {
     /// The segments that may have rows of a range of keys.
     pub fn segments_from(&self, start: &Start) -> &[SegmentEntry] {
         from(&self.segments, start)
+    }
+
+    /// The segments that may have rows of keys below a prefix.
+    pub fn segments_below(&self, prefix: &Prefix) -> &[SegmentEntry] {
+        let prefix = prefix.as_str();
+        let list = &self.segments;
+        let first = list.partition_point(|entry| entry.last_key.as_str() < prefix);
+        let list = list.get(first..).unwrap_or_default();
+        let reaches = |entry: &SegmentEntry| {
+            let first = entry.first_key.as_str();
+            first <= prefix || first.starts_with(prefix)
+        };
+        let end = list.partition_point(reaches);
+        list.get(..end).unwrap_or_default()
+    }
+
+    /// The only segment that may have a row of a key; none if no segment reaches it.
+    pub fn segment_of(&self, key: &Key) -> Option<&SegmentEntry> {
+        let at = self.segments.partition_point(|entry| entry.last_key < *key);
+        let entry = self.segments.get(at)?;
+        (entry.first_key <= *key).then_some(entry)
     }
 
     /// The segments that may have orphans of a range of keys.
@@ -422,6 +443,23 @@ mod tests {
         for (start, count) in cases {
             assert_eq!(index.segments_from(&start).len(), count, "{start:?}");
         }
+    }
+
+    #[test]
+    fn a_prefix_and_a_key_need_only_the_segments_that_reach_them() {
+        let index = index(RUN, None);
+        let (first, second) = (&index.segments[0], &index.segments[1]);
+        let below = |prefix: &str| index.segments_below(&Prefix::new(prefix)).len();
+        let of = |key: &str| index.segment_of(&Key::new(key));
+
+        assert_eq!((below(""), below("0"), below("zz")), (2, 0, 0));
+        assert_eq!(below(first.first_key.as_str()), 1);
+        assert_eq!(below(second.last_key.as_str()), 1);
+        assert_eq!(of(first.first_key.as_str()), Some(first));
+        assert_eq!(of(first.last_key.as_str()), Some(first));
+        assert_eq!(of(second.first_key.as_str()), Some(second));
+        assert_eq!(of(&format!("{}0", first.last_key)), None);
+        assert_eq!((of(""), of("zz")), (None, None));
     }
 
     #[test]
