@@ -12,6 +12,7 @@ use super::manner::Manner;
 use super::rows::{Became, DoneRow, Origin, PlanRow, Seen, WrittenRef};
 use super::site::Site;
 use super::state::Store;
+use super::totals::failure_of;
 use crate::copy::{Failure, Item};
 use crate::model::{Key, Object, StorageClass, Timestamp, VersionId};
 use crate::s3::{Cause, CopyReply, Operation, S3Error};
@@ -60,14 +61,7 @@ impl Work<'_> {
     /// Carries the row out.
     pub async fn carry_out(self) -> Step {
         if let Some(problem) = &self.row.problem {
-            let failure = Failure {
-                key: Some(self.row.key.clone()),
-                operation: Operation::CopyObject.name(),
-                code: Some(problem.code.clone()),
-                message: problem.message.clone(),
-                advice: problem.advice.clone(),
-                request_id: None,
-            };
+            let failure = failure_of(self.row, problem);
             return Step::Done(Box::new(self.became(Became::Failed)), Some(failure));
         }
         match &self.row.copy {

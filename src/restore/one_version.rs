@@ -61,7 +61,7 @@ pub async fn plan(key: &Key, version: &VersionId, site: &Site, wishes: &Wishes) 
         }
     };
     if let Some(pending) = pending {
-        plan.add(settle(pending, site, wishes).await, site);
+        plan.add_settled(settle(pending, site, wishes).await, site);
     }
     plan
 }

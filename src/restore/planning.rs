@@ -49,18 +49,25 @@ pub struct RangePlan {
 }
 
 impl RangePlan {
-    /// Adds a row, or the bytes of an object that is as it should be.
-    pub fn add(&mut self, planned: Result<PlanRow, u64>, site: &Site) {
+    /// Adds a row.
+    pub fn add(&mut self, row: PlanRow, site: &Site) {
+        self.figures.add(&row, &site.rules);
+        self.rows.push(row);
+    }
+
+    /// Adds what came of a decision that needed a look: a row, or the bytes of an object that is as it should
+    /// be.
+    pub fn add_settled(&mut self, planned: Result<PlanRow, u64>, site: &Site) {
         match planned {
-            Ok(row) => {
-                self.figures.add(&row, &site.rules);
-                self.rows.push(row);
-            }
-            Err(bytes) => {
-                self.figures.leave(bytes);
-                self.unchanged = (self.unchanged.0 + 1, self.unchanged.1 + bytes);
-            }
+            Ok(row) => self.add(row, site),
+            Err(bytes) => self.leave_unchanged(bytes),
         }
+    }
+
+    /// Counts an object that is as it should be.
+    fn leave_unchanged(&mut self, bytes: u64) {
+        self.figures.leave(bytes);
+        self.unchanged = (self.unchanged.0 + 1, self.unchanged.1 + bytes);
     }
 }
 
@@ -96,7 +103,7 @@ impl RangeWork {
             .buffered(LOOKS_AT_ONCE);
         let mut rows = Box::pin(rows);
         while let Some(planned) = rows.next().await {
-            plan.add(planned, &site);
+            plan.add_settled(planned, &site);
         }
         drop(rows);
         Ok(plan)
@@ -257,9 +264,7 @@ fn decide(
         Choice::Copy(why) => Some(Pending::Row(read?.to_row(), there, why)),
         Choice::Compare(why) => Some(Pending::Compare(read?.to_row(), there?, why)),
         Choice::Unchanged => {
-            let bytes = read?.size;
-            plan.figures.leave(bytes);
-            plan.unchanged = (plan.unchanged.0 + 1, plan.unchanged.1 + bytes);
+            plan.leave_unchanged(read?.size);
             None
         }
         Choice::Exists => {

@@ -3,6 +3,8 @@
 //! Both are JSON, one object a line, packed by zstd: a thousand to ten thousand lines a file, so that
 //! whoever reads them holds no more.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zstd::bulk::{Compressor, Decompressor};
@@ -163,6 +165,15 @@ pub struct DoneRow {
     /// When an archived version can be read at the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<Timestamp>,
+}
+
+/// What is known of the rows of a part.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The last line about each row.
+    pub last: BTreeMap<usize, DoneRow>,
+    /// The files that the lines are in: the next ones go into the file of that number.
+    pub files: usize,
 }
 
 /// What became of a row.

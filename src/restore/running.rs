@@ -1,14 +1,13 @@
 //! A plan in, what became of its rows out, part by part. What became of them is written down every thousand
 //! rows or ten seconds, so that a call which is killed leaves no more than that in doubt.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt, stream};
 
 use super::apply::{Step, Work};
 use super::manner::Manner;
-use super::rows::{Became, DoneRow, PlanRow};
+use super::rows::{Became, DoneRow, Known, PlanRow};
 use super::site::Site;
 use super::state::{Held, StateError, Store};
 use super::tally::Tally;
@@ -40,12 +39,6 @@ pub struct News<'a> {
     pub tally: Tally,
     /// What went wrong with this one.
     pub failure: Option<&'a Failure>,
-}
-
-/// What is known of a part: the last line about each row, and where the next lines go.
-struct Known {
-    last: BTreeMap<usize, DoneRow>,
-    files: usize,
 }
 
 impl Running<'_> {
@@ -132,7 +125,8 @@ impl Running<'_> {
         others: Tally,
         hear: &mut impl FnMut(&News<'_>),
     ) -> Result<(usize, Vec<DoneRow>), StateError> {
-        let stop = Box::pin(self.stop());
+        let target = &self.site.target;
+        let stop = Box::pin(target.stopped(target));
         let begun_before = !self.fresh;
         let unseen: Vec<bool> = rows
             .iter()
@@ -197,35 +191,11 @@ impl Running<'_> {
         Some(done.unwrap_or_else(|failure| work.failed(failure)))
     }
 
-    /// Comes to its end when nothing more may be begun.
-    fn stop(&self) -> impl Future<Output = ()> + use<> {
-        let limit = self.site.target.limit().clone();
-        let fence = self.site.target.fence().clone();
-        let refused = self.site.target.credentials_refused();
-        async move {
-            tokio::select! {
-                () = limit.stopped() => {}
-                () = fence.closed() => {}
-                () = refused => {}
-            }
-        }
-    }
-
     async fn known(&self, part: usize) -> Result<Known, StateError> {
-        let mut known = Known {
-            last: BTreeMap::new(),
-            files: 0,
-        };
         if self.fresh {
-            return Ok(known);
+            return Ok(Known::default());
         }
-        while let Some(rows) = self.store.done(part, known.files).await? {
-            known
-                .last
-                .extend(rows.into_iter().map(|done| (done.row, done)));
-            known.files += 1;
-        }
-        Ok(known)
+        self.store.known(part).await
     }
 
     async fn write(

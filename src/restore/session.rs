@@ -12,7 +12,7 @@ use super::state::{Held, Kind, Progress, RequestRecord, Stage, Store, TargetReco
 use super::undo::{self, Undone};
 use super::{Call, opening, refused, totals};
 use crate::copy::{Failure, Outcome};
-use crate::model::{CURSOR_FORMAT, Cursor, CursorRestore, Key};
+use crate::model::{CURSOR_FORMAT, Cursor, CursorRestore, Key, Tier};
 use crate::report::Report;
 use crate::request::{
     self, Manner, Point, Request, RestoreId, RestoreRequest, StartRestore, UndoRestore,
@@ -254,24 +254,18 @@ impl<'a> Session<'a> {
     }
 
     fn judge(&self, manner: Manner) -> Gate {
-        let (tier, max_cost) = match &self.asked {
-            Asked::Start(start) => (start.tier, start.max_cost),
-            Asked::Undo(..) => (crate::model::Tier::Standard, None),
-        };
+        let start = self.start();
         let limits = gate::Limits {
             manner,
-            max_cost,
+            max_cost: start.and_then(|start| start.max_cost),
             max_deletions: self.call.config.max_deletions,
-            tier,
+            tier: self.tier(),
         };
         gate::judge(&self.held.progress.figures, self.outlay(), limits)
     }
 
     pub(super) fn outlay(&self) -> super::figures::Outlay {
-        let (tier, days) = match &self.asked {
-            Asked::Start(start) => (start.tier, start.thawed_days),
-            Asked::Undo(..) => (crate::model::Tier::Standard, 1),
-        };
+        let (tier, days) = (self.tier(), self.days());
         let in_place = self.request.target.in_place;
         let prices = &self.call.config.prices;
         self.held
@@ -377,13 +371,10 @@ impl<'a> Session<'a> {
     }
 
     fn carrying(&self) -> Carrying {
-        let start = match &self.asked {
-            Asked::Start(start) => Some(start),
-            Asked::Undo(..) => None,
-        };
+        let start = self.start();
         Carrying {
-            tier: start.map_or_else(Default::default, |start| start.tier),
-            days: start.map_or(1, |start| start.thawed_days),
+            tier: self.tier(),
+            days: self.days(),
             keeps_replaced: start.is_none_or(|start| start.keeps_replaced),
             only_missing: start.is_some_and(|start| start.only_missing),
             kms_key: self.call.source.shelf.kms_key.clone(),
@@ -485,6 +476,16 @@ impl Session<'_> {
             Asked::Start(start) => Some(start),
             Asked::Undo(..) => None,
         }
+    }
+
+    /// How archived versions are asked for; an undo names no tier.
+    fn tier(&self) -> Tier {
+        self.start().map_or_else(Tier::default, |start| start.tier)
+    }
+
+    /// Days that they stay readable.
+    fn days(&self) -> u32 {
+        self.start().map_or(1, |start| start.thawed_days)
     }
 
     /// Whether the result tells of a plan.

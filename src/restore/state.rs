@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::figures::Figures;
-use super::rows::{DoneRow, PlanRow, pack, unpack};
+use super::rows::{DoneRow, Known, PlanRow, pack, unpack};
 use super::shelf::{JSON, RESTORE_FORMAT, Shelf};
 use super::tally::Tally;
 use crate::model::{ETag, Key, Timestamp};
@@ -403,17 +403,23 @@ impl Store {
         put.await.map(drop).map_err(|error| self.refused(error))
     }
 
-    /// Reads what became of rows of a part, from its file of that number; none if there is none.
+    /// Reads what became of the rows of a part.
     ///
     /// # Errors
     /// Why it cannot be read.
-    pub async fn done(&self, part: usize, file: usize) -> Result<Option<Vec<DoneRow>>, StateError> {
-        let name = done_name(part, file);
-        let Some(body) = self.bytes(&name).await? else {
-            return Ok(None);
-        };
-        let rows = unpack(&body).map_err(|problem| self.damaged(&name, &problem))?;
-        Ok(Some(rows))
+    pub async fn known(&self, part: usize) -> Result<Known, StateError> {
+        let mut known = Known::default();
+        loop {
+            let name = done_name(part, known.files);
+            let Some(body) = self.bytes(&name).await? else {
+                return Ok(known);
+            };
+            let rows: Vec<DoneRow> =
+                unpack(&body).map_err(|problem| self.damaged(&name, &problem))?;
+            let rows = rows.into_iter().map(|done| (done.row, done));
+            known.last.extend(rows);
+            known.files += 1;
+        }
     }
 
     async fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, StateError> {

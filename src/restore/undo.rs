@@ -3,8 +3,6 @@
 //! It comes from the target's own versions, or from what was put aside where the target keeps none. Only keys
 //! that still have what the restore wrote are touched: what somebody has written since stays.
 
-use std::collections::BTreeMap;
-
 use futures::{Stream, StreamExt, stream};
 
 use super::choose::Why;
@@ -116,13 +114,8 @@ pub fn plans(
 }
 
 async fn plan_part(part: usize, store: &Store, site: &Site) -> Result<RangePlan, Obstacle> {
-    let mut last: BTreeMap<usize, DoneRow> = BTreeMap::new();
-    let mut file = 0;
-    while let Some(rows) = store.done(part, file).await.map_err(Obstacle::State)? {
-        last.extend(rows.into_iter().map(|done| (done.row, done)));
-        file += 1;
-    }
-    let written = last.into_values();
+    let known = store.known(part).await.map_err(Obstacle::State)?;
+    let written = known.last.into_values();
     let written = written.filter(|done| matches!(done.outcome, Became::Copied | Became::Marked));
     let backs = stream::iter(written)
         .map(|done| async move {
@@ -141,10 +134,7 @@ async fn plan_part(part: usize, store: &Store, site: &Site) -> Result<RangePlan,
     };
     while let Some((done, back)) = backs.next().await {
         match back {
-            Ok(Back::Row(row)) => {
-                plan.figures.add(&row, &site.rules);
-                plan.rows.push(*row);
-            }
+            Ok(Back::Row(row)) => plan.add(*row, site),
             Ok(Back::LeftAlone) => {
                 plan.figures.leave_alone(done.key.as_str());
                 plan.exists = (plan.exists.0 + 1, plan.exists.1 + done.size);
@@ -152,9 +142,7 @@ async fn plan_part(part: usize, store: &Store, site: &Site) -> Result<RangePlan,
             Ok(Back::Gone) => plan.figures.versions_gone += 1,
             Err(error) if error.cause == Cause::OutOfTime => return Err(Obstacle::Target(error)),
             Err(error) => {
-                let row = problem(&done, Problem::of(&error));
-                plan.figures.add(&row, &site.rules);
-                plan.rows.push(row);
+                plan.add(problem(&done, Problem::of(&error)), site);
             }
         }
     }

@@ -33,19 +33,9 @@ pub(super) struct DestinationRun {
 }
 
 impl DestinationRun {
-    /// Comes to its end when nothing more may be begun: after the deadline, when nothing more may be written to
-    /// the destination, and without credentials that S3 takes.
+    /// Comes to its end when nothing more may be begun.
     pub fn stop(&self) -> impl Future<Output = ()> + use<> {
-        let limit = self.destination.limit().clone();
-        let fence = self.destination.fence().clone();
-        let refused = self.source.credentials_refused();
-        async move {
-            tokio::select! {
-                () = limit.stopped() => {}
-                () = fence.closed() => {}
-                () = refused => {}
-            }
-        }
+        self.destination.stopped(&self.source)
     }
 }
 

@@ -225,6 +225,20 @@ impl Bucket {
         self.credentials.refused()
     }
 
+    /// Comes to its end when nothing more may be begun that reads from `source` and writes here: after the deadline,
+    /// without the lease or versions, and without credentials that S3 takes.
+    pub fn stopped(&self, source: &Self) -> impl Future<Output = ()> + Send + use<> {
+        let (limit, fence) = (self.limit.clone(), self.fence.clone());
+        let refused = source.credentials_refused();
+        async move {
+            tokio::select! {
+                () = limit.stopped() => {}
+                () = fence.closed() => {}
+                () = refused => {}
+            }
+        }
+    }
+
     /// How long a lease on a job of this bucket lasts.
     pub fn lease_time(&self) -> Duration {
         self.patience.lease
