@@ -1,0 +1,116 @@
+/** A function that runs the program: what every one of them has, whatever it is for. */
+import { Aws, type CfnCondition, Duration, RemovalPolicy } from 'aws-cdk-lib';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { Construct } from 'constructs';
+import type { BackupBucket } from './backup-bucket.ts';
+import type { Choice } from './choice.ts';
+import { type BackupOptions, optionVariables, present } from './options.ts';
+import type { PrimaryBucket } from './primary-bucket.ts';
+import { orAbsent, type Setting } from './setting.ts';
+
+/** How the function runs; the same settings for each way to deploy it. */
+export interface FunctionSettings {
+  /** Zip with the executable `bootstrap`. */
+  readonly code: lambda.Code;
+  /**
+   * Memory in MB. The processor comes with it: 1,769 MB is one whole vCPU.
+   * @default 512
+   */
+  readonly memorySize?: number;
+  /**
+   * Processor that the executable was built for.
+   * @default - x86_64
+   */
+  readonly architecture?: lambda.Architecture;
+  /**
+   * Whether the account reserves one concurrent execution, so that two runs never overlap. Accounts with a very low
+   * limit of concurrent executions cannot do that.
+   * @default true
+   */
+  readonly oneRunAtATime?: boolean | CfnCondition;
+  /**
+   * How long the log is kept, in days.
+   * @default 90
+   */
+  readonly logRetentionDays?: number;
+  /**
+   * Key of the primary bucket, which the function must be allowed to use.
+   * @default - keys that Amazon S3 manages
+   */
+  readonly sourceKmsKeyArn?: Setting;
+  /**
+   * Key that encrypts the backups.
+   * @default - keys that Amazon S3 manages
+   */
+  readonly kmsKeyArn?: Setting;
+  /**
+   * Keys that encrypted the backups before, comma separated: what was written under them must be readable still.
+   * @default - none
+   */
+  readonly formerKmsKeyArns?: Setting;
+  /**
+   * Whether what is gone from the primary bucket gets a delete marker in the backup bucket. Its versions stay.
+   * @default false
+   */
+  readonly markDeletions?: Choice;
+  /**
+   * Address of a local AWS.
+   * @default - AWS itself
+   */
+  readonly endpointUrl?: Setting;
+  /**
+   * What is backed up, and how.
+   * @default - everything, incrementally
+   */
+  readonly options?: BackupOptions;
+}
+
+export interface ProgramProps extends FunctionSettings {
+  readonly source: PrimaryBucket;
+  readonly destination: BackupBucket;
+  /** Gets the error of an asynchronous invocation that failed. */
+  readonly topic: ITopic;
+}
+
+/** The log of a function of that scope. */
+export function programLog(scope: Construct, settings: FunctionSettings): logs.LogGroup {
+  return new logs.LogGroup(scope, 'Log', {
+    retention: settings.logRetentionDays ?? logs.RetentionDays.THREE_MONTHS,
+    removalPolicy: RemovalPolicy.DESTROY,
+  });
+}
+
+/** What the functions have in common. */
+export function programProps(props: ProgramProps) {
+  return {
+    code: props.code,
+    runtime: lambda.Runtime.PROVIDED_AL2023,
+    architecture: props.architecture ?? lambda.Architecture.X86_64,
+    memorySize: props.memorySize ?? 512,
+    timeout: Duration.minutes(15),
+    loggingFormat: lambda.LoggingFormat.JSON,
+    retryAttempts: 0,
+    // Not a ready-made destination: that one would add a grant, and the role is complete as it is.
+    onFailure: { bind: () => ({ destination: props.topic.topicArn }) },
+  } satisfies Partial<lambda.FunctionProps>;
+}
+
+/** The variables of a function with those options, and with more of its own. */
+export function programVariables(
+  props: ProgramProps, options: BackupOptions, more: Record<string, string | undefined> = {},
+): Record<string, string> {
+  return {
+    SOURCE_BUCKET: props.source.bucketName,
+    DESTINATION_BUCKET: props.destination.bucketName,
+    BACKUP_EXPECTED_OWNER: Aws.ACCOUNT_ID,
+    RUST_LOG: 'info',
+    ...present({
+      BACKUP_KMS_KEY_ID: orAbsent(props.kmsKeyArn),
+      AWS_ENDPOINT_URL: orAbsent(props.endpointUrl),
+      ...more,
+    }),
+    ...optionVariables(options),
+  };
+}
