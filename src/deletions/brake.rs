@@ -33,7 +33,9 @@ pub fn judge(counted: &[(BucketName, KeyCounts)], limits: MaxDeletions) -> Brake
             ));
         }
     }
-    let mut exceeding = counted.iter().filter(|(_, census)| exceeds(census, limits));
+    let mut exceeding = counted
+        .iter()
+        .filter(|(_, census)| exceeds(census.gone, census.backup, limits));
     match exceeding.next() {
         None => BrakeDecision::Free,
         Some((bucket, census)) => BrakeDecision::Confirm(format!(
@@ -48,12 +50,11 @@ pub fn judge(counted: &[(BucketName, KeyCounts)], limits: MaxDeletions) -> Brake
     }
 }
 
-/// Whether either limit is exceeded, by more than a few objects: a small part of many can be a great
-/// loss, and so can all of a few.
-fn exceeds(census: &KeyCounts, limits: MaxDeletions) -> bool {
-    let share = u128::from(census.gone) * 100;
-    let is_large = share > u128::from(limits.percent) * u128::from(census.backup);
-    census.gone > NEVER_HELD && (census.gone > limits.count || is_large)
+/// Whether so many markers among so many objects exceed either limit, by more than a few objects: a small part
+/// of many can be a great loss, and so can all of a few.
+pub fn exceeds(marks: u64, all: u64, limits: MaxDeletions) -> bool {
+    let is_large = u128::from(marks) * 100 > u128::from(limits.percent) * u128::from(all);
+    marks > NEVER_HELD && (marks > limits.count || is_large)
 }
 
 /// The share of the backup that is gone, in percent, to the tenth.

@@ -10,7 +10,7 @@ mod hold;
 mod marker;
 mod record;
 
-pub use brake::percent;
+pub use brake::{exceeds, percent};
 pub use marker::{Marker, Orphan};
 #[cfg(any(test, fuzzing))]
 pub use record::fuzz;

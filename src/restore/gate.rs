@@ -3,11 +3,9 @@
 use super::choose::Why;
 use super::figures::{Figures, Outlay};
 use crate::config::MaxDeletions;
+use crate::deletions::exceeds;
 use crate::model::{StorageClass, Tier, choices, hours};
 use crate::request::{Dollars, Manner};
-
-/// So few markers are never held, whatever the limits.
-const NEVER_HELD: u64 = 10;
 
 /// Whether a plan is carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +70,7 @@ pub fn judge(figures: &Figures, outlay: Outlay, limits: Limits) -> Gate {
     let marks = figures.of(Why::Extra).objects;
     let all = figures.target_objects;
     let percent = limits.max_deletions.percent;
-    let is_large = u128::from(marks) * 100 > u128::from(percent) * u128::from(all);
-    if marks > NEVER_HELD && (marks > limits.max_deletions.count || is_large) {
+    if exceeds(marks, all, limits.max_deletions) {
         return Gate::Hold(format!(
             "{marks} of the {all} objects of the target are not in the point and would be marked as deleted, \
              more than BACKUP_MAX_DELETIONS = {} or BACKUP_MAX_DELETIONS_PERCENT = {percent}",
