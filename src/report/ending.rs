@@ -99,40 +99,42 @@ impl Report {
             (Intent::Copy, Status::Incomplete) => "Backup incomplete:",
             (Intent::Copy, Status::Held | Status::Waiting) => "Backup held:",
         };
-        let noun = if totals.found == 1 {
-            "object"
-        } else {
-            "objects"
-        };
         let separator = match (self.intent, status) {
             (Intent::Copy, Status::Incomplete | Status::Held | Status::Waiting) => ",",
             (Intent::DryRun | Intent::Plan, _) | (Intent::Copy, Status::Complete) => ":",
         };
-        let parts = match self.intent {
-            Intent::Copy => vec![format!("{} copied", totals.copied)],
-            Intent::DryRun | Intent::Plan => vec![format!("{} to copy", totals.due)],
+        let first = match self.intent {
+            Intent::Copy => format!("{} copied", totals.copied),
+            Intent::DryRun | Intent::Plan => format!("{} to copy", totals.due),
         };
         let others = [
             (totals.unchanged, "unchanged"),
             (totals.skipped - totals.due, "skipped"),
             (totals.vanished, "vanished"),
             (totals.marked, "marked deleted"),
-            (
-                totals.errors,
-                if totals.errors == 1 {
-                    "error"
-                } else {
-                    "errors"
-                },
-            ),
+            (totals.errors, errors(totals.errors)),
         ];
-        let others = others.into_iter().filter(|(count, _)| *count > 0);
-        let others = others.map(|(count, what)| format!("{count} {what}"));
-        let parts: Vec<String> = parts.into_iter().chain(others).collect();
-        format!(
-            "{lead} {} {noun}{separator} {}",
-            totals.found,
-            parts.join(", ")
-        )
+        counted(lead, totals.found, separator, first, &others)
     }
+}
+
+/// What a sentence begins with: the objects that were found, what was done with them, and whatever else was
+/// counted at all.
+pub(super) fn counted(
+    lead: &str,
+    found: u64,
+    separator: &str,
+    first: String,
+    others: &[(u64, &str)],
+) -> String {
+    let noun = if found == 1 { "object" } else { "objects" };
+    let others = others.iter().filter(|(count, _)| *count > 0);
+    let others = others.map(|(count, what)| format!("{count} {what}"));
+    let parts: Vec<String> = [first].into_iter().chain(others).collect();
+    format!("{lead} {found} {noun}{separator} {}", parts.join(", "))
+}
+
+/// The word for so many errors.
+pub(super) fn errors(count: u64) -> &'static str {
+    if count == 1 { "error" } else { "errors" }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::ending::{counted, errors};
 use super::{Report, Status, Totals};
 use crate::config::{CopyRules, Prices};
 use crate::copy::Failure;
@@ -194,18 +195,13 @@ impl Report {
             (_, Status::Waiting, false) => "Restore waits for archives:",
             (_, Status::Waiting, true) => "Undo waits for archives:",
         };
-        let noun = if totals.found == 1 {
-            "object"
-        } else {
-            "objects"
-        };
         let separator = match status {
             Status::Complete if !undo => ":",
             _ => ",",
         };
-        let mut parts = match totals.due {
-            0 => vec![format!("{} restored", totals.copied)],
-            due => vec![format!("{due} to restore")],
+        let first = match totals.due {
+            0 => format!("{} restored", totals.copied),
+            due => format!("{due} to restore"),
         };
         let others = [
             (totals.unchanged, "unchanged"),
@@ -214,22 +210,9 @@ impl Report {
             (totals.waiting, "waiting"),
             (restored.marked, "marked deleted"),
             (restored.changed_meanwhile, "changed meanwhile"),
-            (
-                totals.errors,
-                if totals.errors == 1 {
-                    "error"
-                } else {
-                    "errors"
-                },
-            ),
+            (totals.errors, errors(totals.errors)),
         ];
-        let others = others.into_iter().filter(|(count, _)| *count > 0);
-        parts.extend(others.map(|(count, what)| format!("{count} {what}")));
-        let mut text = format!(
-            "{lead} {} {noun}{separator} {}",
-            totals.found,
-            parts.join(", ")
-        );
+        let mut text = counted(lead, totals.found, separator, first, &others);
         let _ = write!(text, "; into {}", restored.target);
         if let Some(point) = &restored.point
             && let (Some(run), Some(ended)) = (&point.run, point.ended_at)
