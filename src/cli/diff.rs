@@ -51,10 +51,7 @@ pub struct Arguments {
 
 /// Tells it.
 pub async fn tell(arguments: &Arguments) -> Exit {
-    match arguments.tell().await {
-        Ok(()) => Exit::Complete,
-        Err(exit) => exit,
-    }
+    arguments.tell().await.into()
 }
 
 impl Arguments {

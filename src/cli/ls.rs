@@ -43,10 +43,7 @@ pub struct Arguments {
 
 /// Lists it.
 pub async fn list(arguments: &Arguments) -> Exit {
-    match arguments.list().await {
-        Ok(()) => Exit::Complete,
-        Err(exit) => exit,
-    }
+    arguments.list().await.into()
 }
 
 impl Arguments {

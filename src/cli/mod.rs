@@ -54,6 +54,13 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// A command that wrote all that it had to write, or ended early.
+impl From<Result<(), Self>> for Exit {
+    fn from(ended: Result<(), Self>) -> Self {
+        ended.err().unwrap_or(Self::Complete)
+    }
+}
+
 /// Back up an S3 bucket into a versioned one: what is new or changed is copied by S3 itself.
 #[derive(Debug, Parser)]
 #[command(name = "s3-backup", version, after_help = EXIT_CODES)]
@@ -321,16 +328,21 @@ async fn run(settings: Vec<(String, String)>, request: &Request, json: bool) -> 
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
-    match prepared.answer(request).await {
-        Ok(summary) => finish(&summary, json),
-        Err(exit) => exit,
-    }
+    prepared.run(request, json).await
 }
 
 /// A handler that answers requests of this terminal.
 struct Prepared(Handler);
 
 impl Prepared {
+    /// Answers a request, and writes the result.
+    async fn run(&self, request: &Request, json: bool) -> Exit {
+        match self.answer(request).await {
+            Ok(summary) => finish(&summary, json),
+            Err(exit) => exit,
+        }
+    }
+
     /// One that is configured by the environment, and by these settings over it.
     async fn new(settings: Vec<(String, String)>) -> Result<Self, Exit> {
         let mut vars = handler::environment();

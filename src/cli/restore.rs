@@ -215,10 +215,7 @@ impl Arguments {
             Ok(request) => request,
             Err(error) => return super::refuse(&HandlerError::Request(error)),
         };
-        match prepared.answer(&request).await {
-            Ok(summary) => super::finish(&summary, self.json),
-            Err(exit) => exit,
-        }
+        prepared.run(&request, self.json).await
     }
 
     /// The request in the words of the payload.
