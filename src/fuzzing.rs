@@ -104,7 +104,7 @@ mod tests {
             assert!(!contents.is_empty(), "{name} has no corpus");
             for bytes in &contents {
                 read(bytes);
-                // What is cut anywhere is read, too.
+                // Every reader also meets its input cut short.
                 (0..bytes.len().min(512)).for_each(|end| read(&bytes[..end]));
             }
         }

@@ -1,4 +1,4 @@
-/** A function that runs the program: what every one of them has, whatever it is for. */
+/** The settings that the functions of the stack share. */
 import { Aws, type CfnCondition, Duration, RemovalPolicy } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
@@ -61,7 +61,7 @@ export interface FunctionSettings {
    */
   readonly endpointUrl?: Setting;
   /**
-   * What is backed up, and how.
+   * Options of the backup.
    * @default - everything, incrementally
    */
   readonly options?: BackupOptions;
@@ -82,7 +82,7 @@ export function programLog(scope: Construct, settings: FunctionSettings): logs.L
   });
 }
 
-/** What the functions have in common. */
+/** Package, processor, memory and failure destination of a function. */
 export function programProps(props: ProgramProps) {
   return {
     code: props.code,

@@ -276,7 +276,7 @@ impl Arguments {
     }
 }
 
-/// What is asked: `restore 1,204 objects into s3://primary? type yes`.
+/// The question: `restore 1,204 objects into s3://primary? type yes`.
 fn question(planned: &Summary) -> String {
     let target = planned.restored().map(|restored| restored.target.clone());
     let objects = grouped(planned.objects_to_copy());

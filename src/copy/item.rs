@@ -7,7 +7,7 @@ use crate::s3::{CopyReply, CopySource, S3Error};
 /// One object to be copied, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// What is copied, as it was listed or recorded: the copy is bound to its `ETag`.
+    /// The source, as it was listed or recorded: the copy is bound to its `ETag`.
     pub source: Object,
     /// The version of it that is copied; none for the current one.
     pub version: Option<VersionId>,
@@ -18,7 +18,7 @@ pub struct Item {
 }
 
 impl Item {
-    /// What is copied, by key and version.
+    /// The source, by key and version.
     pub fn source(&self) -> ObjectRef<'_> {
         ObjectRef {
             key: &self.source.key,

@@ -32,7 +32,7 @@ struct BothSides {
     wrong_refusals: u32,
 }
 
-/// What is known after a round.
+/// The result of a round.
 enum Round {
     Done(CopyResult),
     /// Once more, with both sides as they are now.

@@ -238,7 +238,7 @@ pub fn decide(pair: Joined<Object, Object>, record: Option<SegmentRow>, policy: 
     }
 }
 
-/// What is to be done about what only the backup has.
+/// Decides about a key that only the backup has.
 fn without_object(backup: Object, record: Option<SegmentRow>, filter: &Filter) -> Action {
     let record = own(record, &backup);
     match record {

@@ -18,7 +18,7 @@ pub enum Cursor {
     Reference(CursorReference),
     /// Of a run that writes nothing, such as a plan: it has no state anywhere.
     Ranges(CursorRanges),
-    /// Of a restore, whose state is in the backup bucket.
+    /// A restore, whose state is in the backup bucket.
     Restore(CursorRestore),
 }
 

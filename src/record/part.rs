@@ -113,9 +113,9 @@ impl RecordPart {
 /// The segments that one invocation has recorded, in any order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Segments {
-    /// Of objects and their backups.
+    /// Segments of objects and their backups.
     pub objects: Vec<SegmentEntry>,
-    /// Of orphans.
+    /// Segments of orphans.
     pub orphans: Vec<SegmentEntry>,
 }
 

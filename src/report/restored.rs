@@ -68,7 +68,7 @@ pub struct PointWords {
     pub earlier_by_seconds: Option<u64>,
 }
 
-/// What is written or left alone for one reason.
+/// Objects that are written or left alone for one reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AmountRow {
     /// The reason, or the class.

@@ -170,7 +170,7 @@ pub(super) struct VerifiedCounts {
     different: u64,
     missing: u64,
     extra: u64,
-    /// Of the extra, those that no snapshot of the job names.
+    /// Those of the extra that no snapshot of the job names.
     foreign: u64,
     cannot_tell: u64,
     repaired: u64,

@@ -64,7 +64,7 @@ impl Warning {
         }
     }
 
-    /// Of so many backups without an object that no snapshot of this job names, of which these are the first.
+    /// Warns of so many backups that have no object and no row in a snapshot of this job. These keys are the first.
     pub fn foreign(
         bucket: &BucketName,
         objects: u64,

@@ -34,7 +34,7 @@ pub enum RequestError {
     /// Something that a restore has to say and does not.
     #[error("a restore has to say {missing}; allowed: one of {allowed}")]
     Unsaid {
-        /// What is missing, in words.
+        /// The field that is missing, in words.
         missing: &'static str,
         /// The fields that say it.
         allowed: &'static str,

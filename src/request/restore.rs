@@ -74,7 +74,7 @@ pub struct StartRestore {
     pub manner: Manner,
     /// Whether existing keys are left alone.
     pub only_missing: bool,
-    /// What is done about keys of the target that the point does not have.
+    /// How keys of the target are treated that the point does not have.
     pub extra: Extra,
     /// The class of the restored objects; none to choose it for each.
     pub class: Option<StorageClass>,
@@ -135,7 +135,7 @@ pub enum Manner {
     Hold,
 }
 
-/// What is done about keys of the target that the point does not have.
+/// How keys of the target are treated that the point does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Extra {
     /// Nothing.
@@ -224,7 +224,7 @@ pub(super) fn of_cursor(
     Some(id.map(RestoreRequest::Continue))
 }
 
-/// What is asked about a restore that was begun.
+/// A request about a restore that was begun.
 fn about_one(verb: &str, fields: &Map<String, Value>) -> Result<RestoreRequest, RequestError> {
     let mut manner = Words::default();
     for (name, value) in fields {

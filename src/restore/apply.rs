@@ -40,7 +40,7 @@ pub struct Work<'a> {
     pub in_doubt: bool,
 }
 
-/// What is known after a row was worked on.
+/// The result of the work on a row.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// What became of it, and what went wrong.
@@ -156,7 +156,8 @@ impl Work<'_> {
         }
     }
 
-    /// What is to be done after a copy that failed: nothing more, or once more over what is there now.
+    /// Looks at both sides after a copy that failed. The row has a result then, or is copied once more over what
+    /// the target has now.
     async fn look_again(
         self,
         origin: &Origin,

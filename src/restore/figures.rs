@@ -40,17 +40,17 @@ impl Amount {
 /// What a plan says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
-    /// What is written, by why.
+    /// Objects that are written, by reason.
     pub by_why: BTreeMap<Why, Amount>,
-    /// What is as it should be, or is left alone because it exists.
+    /// Objects that are equal, or are left alone because they exist.
     pub unchanged: Amount,
     /// Keys of the target that the point does not have, whatever is done about them.
     pub extra: Amount,
     /// Objects of the target that were seen.
     pub target_objects: u64,
-    /// What is copied from the backup, by the class that it is in there.
+    /// Objects that are copied, by their class in the backup.
     pub classes: BTreeMap<String, Amount>,
-    /// What is written, by the class that it is written to.
+    /// Objects that are written, by their class in the target.
     pub to_classes: BTreeMap<String, Amount>,
     /// Requests to copy, those of parts included.
     pub copies: u64,
@@ -152,7 +152,7 @@ impl Figures {
         self.keys.extend(other.keys.into_iter().take(room));
     }
 
-    /// What is written for this reason.
+    /// Objects that are written for this reason.
     pub fn of(&self, why: Why) -> Amount {
         self.by_why.get(&why).copied().unwrap_or_default()
     }

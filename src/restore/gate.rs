@@ -18,7 +18,7 @@ pub enum Gate {
     Refuse(String),
 }
 
-/// What is asked for.
+/// The limits of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Whether it acts at once.

@@ -8,7 +8,7 @@ use super::versions;
 use crate::model::{Key, Object, ObjectRef, VersionId};
 use crate::snapshot::Row;
 
-/// What is to be done to bring back one version of a key, whichever run it is of.
+/// Plans to bring back one version of a key, whichever run it is of.
 pub async fn plan(key: &Key, version: &VersionId, site: &Site, wishes: &Wishes) -> RangePlan {
     let backup_key = site.backup_key(key);
     let object = ObjectRef {

@@ -33,12 +33,12 @@ pub enum Obstacle {
     State(StateError),
 }
 
-/// What is planned for a range of keys.
+/// The plan of a range of keys.
 #[derive(Clone, Debug, Default)]
 pub struct RangePlan {
     /// The last key of the source that can be in it; none for the last range.
     pub until: Option<Key>,
-    /// What is to be done, in the order of the keys.
+    /// The rows, in the order of the keys.
     pub rows: Vec<PlanRow>,
     /// What the plan says of them.
     pub figures: Figures,
@@ -84,7 +84,7 @@ pub enum Pending {
 }
 
 impl RangeWork {
-    /// What is to be done in the range.
+    /// Plans the range.
     ///
     /// # Errors
     /// When the snapshot or the target cannot be read there: nothing is guessed.
@@ -242,7 +242,7 @@ fn source_key(to: &Placement, target: Key) -> Option<Key> {
     target.without_prefix(&prefix)
 }
 
-/// What is to be done about a key, as far as both listings tell.
+/// Decides about a key, as far as both listings tell.
 fn decide(
     row: Option<&SegmentRow>,
     there: Option<Object>,

@@ -20,12 +20,12 @@ const MOST_BYTES: usize = 256 << 20;
 /// Fast, and good enough for texts that repeat.
 const LEVEL: i32 = 1;
 
-/// What is to be done about one key of the target.
+/// A row of a plan: one key of the target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanRow {
     /// The key in the target.
     pub key: Key,
-    /// What is copied there; none if a delete marker is put there.
+    /// The source of the copy; none if a delete marker is placed.
     pub copy: Option<Origin>,
     /// Why.
     pub why: Why,
@@ -41,7 +41,7 @@ pub struct PlanRow {
 pub struct Problem {
     /// A stable word.
     pub code: String,
-    /// What is wrong.
+    /// The problem, for people.
     pub message: String,
     /// What to do.
     pub advice: String,
@@ -59,7 +59,7 @@ impl Problem {
     }
 }
 
-/// What is copied, and as what.
+/// The source of a copy, and the class that it is written to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// In which bucket it lies.
@@ -167,7 +167,7 @@ pub struct DoneRow {
     pub ready_at: Option<Timestamp>,
 }
 
-/// What is known of the rows of a part.
+/// The results of the rows of a part, as far as they are known.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// The last line about each row.
@@ -234,7 +234,7 @@ pub fn pack<T: Serialize>(rows: &[T]) -> Result<Vec<u8>, String> {
 /// The rows of a file.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Why it cannot be copied.
 pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, String> {
     let size = Decompressor::upper_bound(bytes).unwrap_or(MOST_BYTES);
     let mut unpacker = Decompressor::new().map_err(|error| error.to_string())?;

@@ -98,7 +98,7 @@ impl Session<'_> {
             .rows
             .iter()
             .filter_map(|row| Some((row, row.problem.as_ref()?)));
-        // What is carried out tells its problems then.
+        // A plan that is carried out reports its problems then.
         let tells = self.manner() != Manner::Act;
         for (row, problem) in problems.filter(|_| tells) {
             self.report.add_failure(0, totals::failure_of(row, problem));

@@ -34,7 +34,7 @@ pub struct Site {
     pub parts_at_once: usize,
 }
 
-/// What is asked for, beside the point.
+/// The wishes of a request, beside the point.
 #[derive(Clone, Debug)]
 pub struct Wishes {
     /// The part of the source that is backed up, or less of it.

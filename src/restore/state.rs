@@ -41,7 +41,7 @@ pub enum StateError {
         id: String,
         /// What of it.
         object: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// A later version of the program wrote it.
@@ -86,13 +86,13 @@ pub struct RequestRecord {
     pub kind: Kind,
     /// The restore that it undoes.
     pub undoes: Option<String>,
-    /// Who began it: a function, or a process on a machine.
+    /// The function, or the process on a machine, that began it.
     pub asked_by: String,
     /// When it was begun.
     pub started_at: Timestamp,
     /// The payload.
     pub request: Map<String, Value>,
-    /// Of which state; none of an undo, or of a version.
+    /// The state of the backup; none for an undo or for one version.
     pub point: Option<PointRecord>,
     /// Where to.
     pub target: TargetRecord,
@@ -133,7 +133,7 @@ pub struct TargetRecord {
 pub struct Progress {
     /// `RESTORE_FORMAT`.
     pub format: u64,
-    /// What is to be done next.
+    /// The next step.
     pub stage: Stage,
     /// The last key of the point, or the number of the part of the restore that is undone, that the plan goes
     /// up to.
@@ -154,7 +154,7 @@ pub struct Progress {
     pub updated_at: Timestamp,
 }
 
-/// What is to be done next.
+/// The next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
@@ -211,7 +211,7 @@ pub struct Part {
 }
 
 impl Progress {
-    /// That of a restore which begins.
+    /// The progress of a restore that begins.
     pub fn begin(now: Timestamp) -> Self {
         Self {
             format: RESTORE_FORMAT,
@@ -257,7 +257,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// That of a restore of which nothing is written.
+    /// The progress of a restore that has written nothing yet.
     pub fn unwritten(progress: Progress, at: Timestamp) -> Self {
         Self {
             progress,

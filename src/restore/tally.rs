@@ -85,7 +85,7 @@ impl Tally {
 }
 
 impl Tally {
-    /// What is left without a part of it.
+    /// The difference: these counts without a part of them.
     #[must_use]
     pub fn without(self, part: Self) -> Self {
         Self {

@@ -8,7 +8,7 @@ use crate::model::Location;
 use crate::report::{Restored, Totals};
 use crate::s3::Operation;
 
-/// What is told where no restore has anything left.
+/// The result where no restore has anything left.
 pub fn nothing(source: &Location) -> Restored {
     Restored {
         kind: "restore",
@@ -50,7 +50,7 @@ pub fn totals_of_plan(progress: &Progress) -> Totals {
     }
 }
 
-/// What is told of a key of which something is wrong since it was planned.
+/// The failure of a key that cannot be copied since it was planned.
 pub fn failure_of(row: &PlanRow, problem: &Problem) -> Failure {
     Failure {
         key: Some(row.key.clone()),
@@ -62,7 +62,7 @@ pub fn failure_of(row: &PlanRow, problem: &Problem) -> Failure {
     }
 }
 
-/// What is told of state that could not be written.
+/// The failure of state that could not be written.
 pub fn failure_of_state(error: &StateError) -> Failure {
     Failure {
         key: None,

@@ -29,7 +29,7 @@ pub struct Undone {
     store: Store,
 }
 
-/// What is done about a key.
+/// The decision about a key.
 enum Back {
     Row(Box<PlanRow>),
     /// Somebody has written it since.

@@ -48,7 +48,7 @@ pub async fn of_row(row: &Row, site: &Site) -> Result<VersionId, Problem> {
         })
 }
 
-/// What is said of a version that cannot be looked at.
+/// The problem of a version that cannot be looked at.
 pub fn unknown(error: &S3Error, version: &VersionId) -> Problem {
     match error.cause {
         Cause::Missing => Problem {
@@ -60,7 +60,7 @@ pub fn unknown(error: &S3Error, version: &VersionId) -> Problem {
     }
 }
 
-/// What is said of a key that the run does not have: which runs have it.
+/// The problem of a key that the run does not have: it names the runs that have it.
 pub async fn not_in_run(key: &Key, site: &Site) -> Problem {
     let mut runs = Vec::new();
     let mut indexes = site.history.indexes();

@@ -104,14 +104,14 @@ impl Progress {
     }
 }
 
-/// What is left of a run, for each of its destinations.
+/// The rest of a run, for each of its destinations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remainder {
     /// In the order of the plan's destinations.
     pub destinations: Vec<DestinationRemainder>,
 }
 
-/// What is left of one destination. Of one that is done there are no ranges.
+/// The keys that one destination has left. A finished destination has no ranges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationRemainder {
     left: Vec<RemainingRange>,

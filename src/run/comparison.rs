@@ -72,7 +72,7 @@ impl Comparison {
         };
         let shards = Shards::new(ranges);
         Self {
-            // Of a destination that is done there are none, which is found out twice.
+            // A finished destination has no shards. `fuse`, because the stream is polled again after its end.
             listings: list::shard_listings(sides, shards.clone()).fuse().boxed(),
             shards,
             run,

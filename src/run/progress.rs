@@ -45,7 +45,7 @@ pub(super) struct DestinationProgress {
 }
 
 impl DestinationProgress {
-    /// Of a destination that has not begun, and of which nothing is known or recorded.
+    /// A destination that has not begun, and of which nothing is known or recorded.
     pub fn of(progress: Progress) -> Self {
         Self {
             progress,
@@ -105,7 +105,7 @@ impl DestinationProgress {
 }
 
 impl RunProgress {
-    /// Of the destinations of these numbers, which have not begun. The others cannot be used.
+    /// The destinations of these numbers have not begun. The others cannot be used.
     pub fn begin(
         plan: &Plan,
         report: Report,

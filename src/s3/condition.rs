@@ -110,9 +110,9 @@ impl SupportCell {
 /// What was found out about the server. Its clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Server {
-    /// Of copies, completions and markers.
+    /// Support on copies, completions and markers.
     pub copies: SupportCell,
-    /// Of the program's own objects, the lease first of all.
+    /// Support on the program's own objects, the lease first of all.
     pub own_objects: SupportCell,
     /// Writes whose replies name no version.
     pub silent_writes: SilentWrites,
