@@ -20,7 +20,7 @@ use hold::{Confirmation, StateFile};
 
 use crate::copy::Failure;
 use crate::model::{BucketName, KeyCounts};
-use crate::plan::{Intent, Marking, Plan};
+use crate::plan::{Marking, Plan};
 use crate::s3::{Bucket, Cause};
 
 /// What comes of it.
@@ -74,9 +74,10 @@ pub async fn decide(
             }
         }
     };
-    let (remembered, failures) = match plan.intent {
-        Intent::Copy => remember(plan, &places, counted).await,
-        Intent::DryRun | Intent::Plan => (false, Vec::new()),
+    let (remembered, failures) = if plan.task.writes() {
+        remember(plan, &places, counted).await
+    } else {
+        (false, Vec::new())
     };
     Decision::Hold(Hold {
         why,
@@ -108,7 +109,7 @@ async fn confirm(
         let confirmation = place.confirmation(run_id, &plan.source.prefix, census);
         good.push((place, confirmation.await?));
     }
-    if plan.intent != Intent::Copy {
+    if !plan.task.writes() {
         return Ok(());
     }
     for (place, confirmation) in good {

@@ -177,7 +177,7 @@ impl Handler {
                 return Ok(Box::pin(restored).await?);
             }
         };
-        let begins = match plan.check {
+        let begins = match plan.task.check() {
             None => "backup begins",
             Some(_) => "verification begins",
         };

@@ -20,7 +20,7 @@ pub use record::fuzz;
 use held::Lease;
 
 use crate::copy::Failure;
-use crate::plan::{Intent, Plan, Run};
+use crate::plan::{Plan, Run};
 use crate::s3::{Bucket, Stop};
 
 /// The leases of a run, with the numbers of their destinations. A dry run or a plan has none: it writes
@@ -39,10 +39,8 @@ impl Leases {
         number: usize,
         bucket: &Bucket,
     ) -> Result<(), Refusal> {
-        let planned = match plan.intent {
-            Intent::Copy => plan.destinations.get(number),
-            Intent::DryRun | Intent::Plan => None,
-        };
+        let planned = plan.destinations.get(number);
+        let planned = planned.filter(|_| plan.task.writes());
         let Some(planned) = planned else {
             return Ok(());
         };

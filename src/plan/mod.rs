@@ -30,12 +30,8 @@ pub struct Plan {
     pub scope: Scope,
     /// What it may take.
     pub limits: Limits,
-    /// Whether copies are made at all.
-    pub intent: Intent,
-    /// What a verification looks at; none of a backup run.
-    pub check: Option<Check>,
-    /// How deletions are marked; none to keep what is gone.
-    pub marking: Option<Marking>,
+    /// What is done with each key.
+    pub task: Task,
     /// Whether it looks at all that is configured.
     pub is_whole: bool,
     /// The run that it goes on with, if that has left its state.
@@ -46,19 +42,123 @@ pub struct Plan {
     pub prices: Prices,
 }
 
-impl Plan {
-    /// Whether the run writes snapshots: what it does not look at would be missing in them. Of a run that
-    /// only goes on marking what is gone, the snapshot was written before it was stopped. A verification
-    /// compares and does not decide as a run does: what it repairs, the next run records.
-    pub fn is_recorded(&self) -> bool {
-        let copies = self.intent == Intent::Copy && self.check.is_none();
-        self.is_whole && copies && self.stage() == Stage::Copy
+/// What a run does with each key.
+#[derive(Clone, Debug)]
+pub enum Task {
+    /// It copies what is new or changed, and then marks what is gone, if deletions are marked.
+    Backup(Option<Marking>),
+    /// It tells what a backup would do.
+    Preview {
+        /// With reasons, storage and prices: a plan. Otherwise a dry run.
+        in_detail: bool,
+        /// How that backup would mark deletions.
+        marking: Option<Marking>,
+    },
+    /// It compares each backup with its object.
+    Verify(Check),
+    /// It marks what an earlier invocation of the run has counted.
+    MarkDeletions(Marking),
+}
+
+impl Task {
+    /// Whether it writes to the destinations, and so takes their leases.
+    pub fn writes(&self) -> bool {
+        match self {
+            Self::Backup(_) | Self::MarkDeletions(_) => true,
+            Self::Verify(check) => check.repair,
+            Self::Preview { .. } => false,
+        }
     }
 
-    /// Where the run begins.
+    /// Whether it writes snapshots, if it looks at all that is configured. The snapshot of a run that only
+    /// marks was written before the run was stopped. A verification compares and does not decide as a run
+    /// does: what it repairs, the next run records.
+    fn is_recorded(&self) -> bool {
+        match self {
+            Self::Backup(_) => true,
+            Self::Preview { .. } | Self::Verify(_) | Self::MarkDeletions(_) => false,
+        }
+    }
+
+    /// What is done with objects that have no current backup.
+    pub fn intent(&self) -> Intent {
+        match self {
+            Self::Backup(_) | Self::MarkDeletions(_) => Intent::Copy,
+            Self::Verify(check) if check.repair => Intent::Copy,
+            Self::Preview {
+                in_detail: true, ..
+            } => Intent::Plan,
+            Self::Verify(_)
+            | Self::Preview {
+                in_detail: false, ..
+            } => Intent::DryRun,
+        }
+    }
+
+    /// What a verification looks at.
+    pub fn check(&self) -> Option<Check> {
+        match self {
+            Self::Verify(check) => Some(*check),
+            Self::Backup(_) | Self::Preview { .. } | Self::MarkDeletions(_) => None,
+        }
+    }
+
+    /// How deletions are marked, or would be; none to keep what is gone.
+    pub fn marking(&self) -> Option<&Marking> {
+        match self {
+            Self::Backup(marking) | Self::Preview { marking, .. } => marking.as_ref(),
+            Self::MarkDeletions(marking) => Some(marking),
+            Self::Verify(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn marking_mut(&mut self) -> Option<&mut Marking> {
+        match self {
+            Self::Backup(marking) | Self::Preview { marking, .. } => marking.as_mut(),
+            Self::MarkDeletions(marking) => Some(marking),
+            Self::Verify(_) => None,
+        }
+    }
+
+    /// Where it begins.
     pub fn stage(&self) -> Stage {
-        let marking = self.marking.as_ref();
-        marking.map_or(Stage::Copy, |marking| marking.stage)
+        match self {
+            Self::Backup(_) | Self::Preview { .. } | Self::Verify(_) => Stage::Copy,
+            Self::MarkDeletions(_) => Stage::Mark,
+        }
+    }
+
+    /// The same without deletions, which stay as they are.
+    #[must_use]
+    fn without_marking(self) -> Self {
+        match self {
+            Self::Backup(_) => Self::Backup(None),
+            Self::Preview { in_detail, .. } => Self::Preview {
+                in_detail,
+                marking: None,
+            },
+            Self::Verify(_) | Self::MarkDeletions(_) => self,
+        }
+    }
+
+    /// The second half of the same run, where it has one.
+    #[must_use]
+    pub fn into_marking(self) -> Self {
+        match self {
+            Self::Backup(Some(marking)) => Self::MarkDeletions(marking),
+            Self::Backup(None)
+            | Self::Preview { .. }
+            | Self::Verify(_)
+            | Self::MarkDeletions(_) => self,
+        }
+    }
+}
+
+impl Plan {
+    /// Whether the run writes snapshots: what it does not look at would be missing in them.
+    pub fn is_recorded(&self) -> bool {
+        self.is_whole && self.task.is_recorded()
     }
 }
 
@@ -91,8 +191,6 @@ pub struct Marking {
     pub limits: MaxDeletions,
     /// The run that was held and is confirmed.
     pub confirm: Option<String>,
-    /// Where the run begins.
-    pub stage: Stage,
     /// Why nothing may be marked although it was asked for.
     pub postponed: Option<String>,
 }
@@ -199,12 +297,25 @@ pub fn make(
             max_concurrency: config.max_concurrency,
             deadline,
         },
-        intent: request.intent,
-        check: None,
+        task: task(request, config)?,
         continues: None,
         first_run: None,
-        marking: marking(request, config)?,
         prices: config.prices.clone(),
+    })
+}
+
+fn task(request: &BackupRequest, config: &Config) -> Result<Task, RequestError> {
+    let marking = marking(request, config)?;
+    Ok(match request.intent {
+        Intent::Copy => Task::Backup(marking),
+        Intent::DryRun => Task::Preview {
+            in_detail: false,
+            marking,
+        },
+        Intent::Plan => Task::Preview {
+            in_detail: true,
+            marking,
+        },
     })
 }
 
@@ -219,7 +330,6 @@ fn marking(request: &BackupRequest, config: &Config) -> Result<Option<Marking>, 
         (Deletions::Mark, confirm) => Ok(Some(Marking {
             limits: config.max_deletions,
             confirm,
-            stage: Stage::Copy,
             postponed: None,
         })),
     }
@@ -253,11 +363,10 @@ pub fn verify(
     let compared = BackupRequest {
         prefix: request.prefix.clone(),
         deletions: Some(Deletions::Keep),
-        intent: if repair { Intent::Copy } else { Intent::DryRun },
         ..BackupRequest::default()
     };
     Ok(Plan {
-        check: Some(Check { deep, repair }),
+        task: Task::Verify(Check { deep, repair }),
         ..make(&compared, config, run, deadline)?
     })
 }
@@ -331,7 +440,7 @@ mod tests {
 
         assert_eq!(plan.source.to_string(), "s3://primary/a/");
         assert_eq!(plan.scope.mode, Mode::Incremental);
-        assert_eq!(plan.intent, Intent::Copy);
+        assert_eq!(plan.task.intent(), Intent::Copy);
     }
 
     #[test]
@@ -362,7 +471,7 @@ mod tests {
                 ..VerifyRequest::default()
             };
             let plan = verify(&request, &config("primary"), run(), None).unwrap();
-            plan.check.unwrap().deep
+            plan.task.check().unwrap().deep
         };
 
         // 2026-11-21 is the 20,778th day since 1970.
@@ -389,10 +498,10 @@ mod tests {
             verify(&request, &marking, run(), None).unwrap()
         };
 
-        assert_eq!(plan(true).intent, Intent::Copy);
-        assert_eq!(plan(false).intent, Intent::DryRun);
+        assert_eq!(plan(true).task.intent(), Intent::Copy);
+        assert_eq!(plan(false).task.intent(), Intent::DryRun);
         for plan in [plan(true), plan(false)] {
-            assert!(!plan.is_recorded() && plan.marking.is_none());
+            assert!(!plan.is_recorded() && plan.task.marking().is_none());
         }
     }
 }

@@ -4,7 +4,7 @@
 //! the leases are taken. A cursor that holds ranges says where to look and is believed in nothing else:
 //! no deletion rests on it, and no snapshot.
 
-use super::{DestinationPlan, Marking, Plan, Run, Stage, fits, make, verify};
+use super::{DestinationPlan, Plan, Run, fits, make, verify};
 use crate::config::Config;
 use crate::model::{BucketName, Deadline, KeyRange, Range, StateLink};
 use crate::request::{
@@ -53,7 +53,7 @@ fn refer(
             configured: configured.to_owned(),
         });
     }
-    if plan.intent != Intent::Copy {
+    if !plan.task.writes() {
         return Err(RequestError::BadValue {
             field: "format",
             value: "3".to_owned(),
@@ -98,8 +98,8 @@ fn look_at(
     for planned in &mut plan.destinations {
         planned.ranges = KeyRange::disjoint(std::mem::take(&mut planned.ranges));
     }
-    match (plan.intent, so_far) {
-        (Intent::Copy, Some(MarkingProgress::Marking)) if plan.marking.is_some() => {
+    match (plan.task.intent(), so_far) {
+        (Intent::Copy, Some(MarkingProgress::Marking)) if plan.task.marking().is_some() => {
             plan.destinations
                 .retain(|planned| !planned.ranges.is_empty());
             begin_anew(&mut plan.destinations);
@@ -107,8 +107,10 @@ fn look_at(
         (Intent::Copy, so_far) => {
             plan.destinations
                 .retain(|planned| !planned.ranges.is_empty());
-            plan.marking = plan.marking.filter(|_| so_far.is_some());
-            if let Some(marking) = &mut plan.marking {
+            if so_far.is_none() {
+                plan.task = plan.task.without_marking();
+            }
+            if let Some(marking) = plan.task.marking_mut() {
                 let why =
                     "what the cursor says was counted proves nothing; the next run counts anew";
                 marking.postponed = Some(why.to_owned());
@@ -122,7 +124,9 @@ fn look_at(
                 .retain(|planned| !planned.ranges.is_empty() || is_known(planned));
             // Without the earlier counts, nobody can tell what would be marked.
             let all_known = plan.destinations.iter().all(is_known);
-            plan.marking = plan.marking.filter(|_| all_known);
+            if !all_known {
+                plan.task = plan.task.without_marking();
+            }
         }
     }
     left_something(plan)
@@ -151,10 +155,7 @@ fn known(
     so_far: Option<&MarkingProgress>,
 ) -> Result<Vec<BucketName>, RequestError> {
     let mut known = Vec::new();
-    if let (Some(MarkingProgress::Counted(rows)), Some(Marking { stage, .. })) =
-        (so_far, &mut plan.marking)
-    {
-        *stage = Stage::Copy;
+    if let (Some(MarkingProgress::Counted(rows)), Some(_)) = (so_far, plan.task.marking()) {
         for row in rows {
             leg_of(&mut plan.destinations, row.destination.as_str())?.counted = row.census;
             known.push(row.destination.clone());
@@ -179,6 +180,7 @@ fn leg_of<'a>(
 mod tests {
     use super::*;
     use crate::model::{Key, Start, Timestamp};
+    use crate::plan::Stage;
     use crate::request::BackupRequest;
 
     fn config(vars: &[(&str, &str)]) -> Config {
@@ -239,7 +241,7 @@ mod tests {
         assert_eq!(plan.destinations.len(), 1);
         assert_eq!(plan.destinations[0].ranges, [range("two", "c").keys]);
         assert_eq!(plan.destinations[0].destination.location.to_string(), "two");
-        assert!(plan.marking.is_none());
+        assert!(plan.task.marking().is_none());
         assert_eq!(
             (
                 plan.destinations[0].is_continued,
@@ -258,10 +260,10 @@ mod tests {
         assert_eq!(plan.destinations.len(), 1);
         assert_eq!(plan.destinations[0].ranges, [KeyRange::all()]);
         assert_eq!(
-            (plan.stage(), plan.destinations[0].agreed),
+            (plan.task.stage(), plan.destinations[0].agreed),
             (Stage::Copy, 0)
         );
-        assert!(plan.marking.is_some() && !plan.destinations[0].is_continued);
+        assert!(plan.task.marking().is_some() && !plan.destinations[0].is_continued);
     }
 
     #[test]

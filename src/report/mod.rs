@@ -142,8 +142,8 @@ impl Report {
         let empty = |name: &BucketName| (name.clone(), Totals::default());
         Self {
             run: plan.run.clone(),
-            intent: plan.intent,
-            check: plan.check,
+            intent: plan.task.intent(),
+            check: plan.task.check(),
             source: plan.source.bucket.clone(),
             destinations: plan
                 .destinations
@@ -158,7 +158,8 @@ impl Report {
             stop: None,
             interrupted: false,
             rates: Rates::of(&plan.prices, &plan.scope.copies),
-            outlook: (plan.intent == Intent::Plan).then(|| Box::new(PlanTotals::new(&plan.prices))),
+            outlook: (plan.task.intent() == Intent::Plan)
+                .then(|| Box::new(PlanTotals::new(&plan.prices))),
             deletions: None,
             continued: None,
             restored: None,

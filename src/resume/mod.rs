@@ -132,8 +132,8 @@ impl Remainder {
     /// Of a plan of which nothing is left where it could write.
     pub fn nothing(plan: &Plan) -> Self {
         let done = DestinationRemainder {
-            stage: plan.stage(),
-            agreed: (plan.stage() == Stage::Mark).then_some(0),
+            stage: plan.task.stage(),
+            agreed: (plan.task.stage() == Stage::Mark).then_some(0),
             ..DestinationRemainder::default()
         };
         Self {
@@ -173,11 +173,11 @@ pub fn remainder<'a>(
     progress: impl Iterator<Item = &'a Progress>,
 ) -> Option<Remainder> {
     let progress: Vec<&Progress> = progress.collect();
-    let marking = plan.marking.as_ref();
+    let marking = plan.task.marking();
     let marking = marking.filter(|marking| marking.postponed.is_none());
     let is_broken = progress.iter().any(|progress| progress.is_broken());
-    let counts = marking.is_some() && plan.stage() == Stage::Copy && !is_broken;
-    let marks = marking.is_some() && plan.stage() == Stage::Mark;
+    let counts = marking.is_some() && plan.task.stage() == Stage::Copy && !is_broken;
+    let marks = marking.is_some() && plan.task.stage() == Stage::Mark;
     let destinations = plan
         .destinations
         .iter()
@@ -187,7 +187,7 @@ pub fn remainder<'a>(
             DestinationRemainder {
                 left,
                 beside: planned.counted + behind,
-                stage: plan.stage(),
+                stage: plan.task.stage(),
                 counted: counts.then(|| planned.counted + progress.counted()),
                 agreed: marks.then(|| planned.agreed.saturating_sub(progress.marked)),
                 record: None,
@@ -238,9 +238,9 @@ pub fn ranges_cursor(plan: &Plan, rest: &Remainder) -> CursorRanges {
         format: RANGES_FORMAT,
         prefix: plan.source.prefix.as_str().to_owned(),
         mode: plan.scope.mode.name(),
-        dry_run: plan.intent != Intent::Copy,
-        plan: plan.intent == Intent::Plan,
-        verify: plan.check.map(words),
+        dry_run: plan.task.intent() != Intent::Copy,
+        plan: plan.task.intent() == Intent::Plan,
+        verify: plan.task.check().map(words),
         marking: knows.then(|| Marking {
             counted: counted.collect(),
         }),

@@ -89,7 +89,7 @@ fn stage_name(stage: Stage) -> &'static str {
 
 /// What a run does about deletions, in JSON; nothing of a verification.
 fn deletions(plan: &Plan) -> Option<String> {
-    let name = match (&plan.check, &plan.marking) {
+    let name = match (plan.task.check(), plan.task.marking()) {
         (Some(_), _) => return None,
         (None, Some(_)) => "mark",
         (None, None) => "keep",
@@ -110,7 +110,7 @@ impl RunState {
         left: &DestinationRemainder,
         now: Timestamp,
     ) -> Self {
-        let marking = plan.marking.as_ref();
+        let marking = plan.task.marking();
         Self {
             format: FORMAT,
             run_id: plan.run.id.clone(),
@@ -124,7 +124,7 @@ impl RunState {
             prefix: plan.source.prefix.as_str().to_owned(),
             destination: planned.destination.location.bucket.to_string(),
             mode: plan.scope.mode.name().to_owned(),
-            verify: plan.check.map(words),
+            verify: plan.task.check().map(words),
             deletions: deletions(plan),
             confirm: marking.and_then(|marking| marking.confirm.clone()),
             stage: stage_name(left.stage).to_owned(),

@@ -97,12 +97,12 @@ impl Comparison {
         let copier = self.copier(plan);
         let stop = self.run.stop();
         let in_flight = plan.limits.max_concurrency;
-        if let Some(check) = plan.check {
+        if let Some(check) = plan.task.check() {
             let verifier = Verifier::new(copier, check, plan.scope.filter.clone());
             return verifier.outcomes(self.listings, stop, in_flight).boxed();
         }
         let recorder = self.recorder.clone();
-        let outcomes = copier.outcomes(self.batches(plan), stop, plan.intent, in_flight);
+        let outcomes = copier.outcomes(self.batches(plan), stop, plan.task.intent(), in_flight);
         match recorder {
             Some((recorder, store)) => recorder.record(store, outcomes).boxed(),
             None => outcomes.boxed(),

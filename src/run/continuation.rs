@@ -63,7 +63,7 @@ pub(super) async fn open(plan: &Plan, runs: &[DestinationRun]) -> Result<Continu
         }
     }
     let mut plan = gone_on(plan, &states)?;
-    if let (Some(marking), Some(before)) = (&mut plan.marking, before) {
+    if let (Some(marking), Some(before)) = (plan.task.marking_mut(), before) {
         marking.postponed = Some(format!(
             "run {} had gone on from the same cursor and ended without a word, so that nobody knows what it \
              marked; the next run counts anew",
@@ -176,8 +176,10 @@ fn gone_on(plan: &Plan, states: &[(usize, RunState)]) -> Result<Plan, StartError
             "the states of the cursor do not belong together: some were copying and some were marking",
         ));
     }
-    if let Some(marking) = &mut plan.marking {
-        marking.stage = stage;
+    if stage == Stage::Mark {
+        plan.task = plan.task.into_marking();
+    }
+    if let Some(marking) = plan.task.marking_mut() {
         marking.confirm = states
             .iter()
             .find_map(|(_, state)| state.confirm())
@@ -320,7 +322,7 @@ pub(super) async fn close(
         None if elsewhere.is_empty() => None,
         rest => Some(rest.unwrap_or_else(|| Remainder::nothing(plan))),
     };
-    let cursor = match (rest, plan.intent) {
+    let cursor = match (rest, plan.task.intent()) {
         (None, _) => None,
         (Some(rest), Intent::DryRun | Intent::Plan) => {
             Some(Cursor::Ranges(resume::ranges_cursor(plan, &rest)))

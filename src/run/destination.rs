@@ -12,7 +12,7 @@ use super::destination_failure::DestinationFailure;
 use super::opening::{StartError, open_destination};
 use crate::copy::Failure;
 use crate::lease::Leases;
-use crate::plan::{DestinationPlan, Intent, Plan};
+use crate::plan::{DestinationPlan, Plan};
 use crate::register::{NotRegistered, Register};
 use crate::report::{Report, Warning};
 use crate::s3::{Bucket, RunConnections};
@@ -115,7 +115,7 @@ impl Destinations<DestinationRun> {
     /// Asks the server whether it obeys conditions on the target of a copy, if that is not known and the
     /// plan writes. The lease, which lies there, is what is asked with.
     pub async fn probe(&self, plan: &Plan) {
-        if plan.intent != Intent::Copy {
+        if !plan.task.writes() {
             return;
         }
         for run in &self.usable {
@@ -135,13 +135,11 @@ async fn registered(
     register: Result<Register, String>,
 ) -> Result<(), NotRegistered> {
     let register = register?;
-    match plan.intent {
-        Intent::Copy => {
-            let kms_key = plan.scope.copies.kms_key.as_deref();
-            register.add(bucket, &planned.job, kms_key).await
-        }
-        Intent::DryRun | Intent::Plan => Ok(()),
+    if !plan.task.writes() {
+        return Ok(());
     }
+    let kms_key = plan.scope.copies.kms_key.as_deref();
+    register.add(bucket, &planned.job, kms_key).await
 }
 
 impl<T> Destinations<T> {

@@ -20,7 +20,7 @@ use crate::diff::Action;
 use crate::history::History;
 use crate::list::Shards;
 use crate::model::{BucketName, ETag, Key, KeyCounts, KeyRange};
-use crate::plan::{Intent, Plan, Stage};
+use crate::plan::{Intent, Plan};
 use crate::report::{Deletions, Report, Warning};
 use crate::resume::{Progress, Remainder};
 use crate::s3::{Bucket, Operation};
@@ -40,7 +40,7 @@ pub(super) async fn finish_run(
         },
         rest,
     ) = run_progress.close(plan).await;
-    let Some(marking) = &plan.marking else {
+    let Some(marking) = plan.task.marking() else {
         return (report, rest);
     };
     let counted = count_keys(plan, &by_destination);
@@ -75,7 +75,7 @@ pub(super) async fn finish_run(
         }
         Decision::Mark => {
             let report = report.with_deletions(told);
-            match plan.intent {
+            match plan.task.intent() {
                 Intent::DryRun | Intent::Plan => (report, rest),
                 Intent::Copy => {
                     let plan = approved_plan(plan, &counted);
@@ -106,7 +106,7 @@ pub(super) async fn resume_marking(
         ..Deletions::default()
     };
     let report = destinations.note_failures(Report::begin(plan));
-    let postponed = plan.marking.as_ref();
+    let postponed = plan.task.marking();
     if let Some(why) = postponed.and_then(|marking| marking.postponed.as_deref()) {
         return (report.with_deletions(told.postponed(why)), None);
     }
@@ -189,10 +189,11 @@ fn approved_plan(plan: &Plan, counted: &[KeyCounts]) -> Plan {
             _ => vec![KeyRange::all()],
         };
     }
-    if let Some(marking) = &mut plan.marking {
+    if let Some(marking) = plan.task.marking_mut() {
         // Whoever has been let through need not ask again.
-        (marking.stage, marking.confirm) = (Stage::Mark, None);
+        marking.confirm = None;
     }
+    plan.task = plan.task.into_marking();
     plan
 }
 

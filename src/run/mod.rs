@@ -143,7 +143,7 @@ async fn work(
     // Where an overlap cannot be found, nothing is hidden.
     let mut problems = destinations.usable.iter();
     let problem = problems.find_map(|run| run.register_problem.clone());
-    if let (Some(marking), Some(problem)) = (&mut plan.marking, problem) {
+    if let (Some(marking), Some(problem)) = (plan.task.marking_mut(), problem) {
         marking.postponed.get_or_insert(problem);
     }
     for run in &mut destinations.usable {
@@ -152,7 +152,7 @@ async fn work(
         }
     }
     let runs = destinations.usable.clone();
-    let end = match plan.stage() {
+    let end = match plan.task.stage() {
         Stage::Mark => Box::pin(marking::resume_marking(&plan, destinations, &mut watch)).await,
         Stage::Copy => {
             let run_progress = match Box::pin(copy(&plan, destinations, &mut watch)).await {

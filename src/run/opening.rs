@@ -6,7 +6,7 @@ use super::destination_failure::DestinationFailure;
 use crate::config::Destination;
 use crate::copy::Failure;
 use crate::model::BucketName;
-use crate::plan::{Intent, Plan};
+use crate::plan::Plan;
 use crate::register::Register;
 use crate::report::{Warning, WarningCode};
 use crate::s3::{Bucket, ConditionSupport, Operation, RunConnections, S3Error, Versioning};
@@ -140,7 +140,7 @@ fn unsafe_destination(
 
 /// What was found out about the server of a destination; nothing if it obeys.
 pub(super) fn server_warnings(plan: &Plan, destination: &Bucket) -> Vec<Warning> {
-    if plan.intent != Intent::Copy {
+    if !plan.task.writes() {
         return Vec::new();
     }
     let name = destination.name();

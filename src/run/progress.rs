@@ -133,7 +133,7 @@ impl RunProgress {
         watch: &mut impl FnMut(&Report),
     ) -> Self {
         let numbered = outcomes.map(|(number, outcomes)| outcomes.map(move |done| (number, done)));
-        let marks = plan.marking.is_some();
+        let marks = plan.task.marking().is_some();
         stream::select_all(numbered)
             .fold(self, |mut run_progress, (number, done)| {
                 let outcome = done.result.outcome;
