@@ -19,15 +19,20 @@ export function portableTemplate(): string {
   }
 }
 
-/** What lies deeper stands on one line: the AWS command line takes no more than 51,200 bytes. */
-const DEEPEST_LINE = 4;
+/** What the AWS command line and CloudFormation take without a bucket for the template, in bytes. */
+export const MOST_BYTES_WITHOUT_BUCKET = 51_200;
 
-/** JSON with a line for each part down to that depth. */
+/** What CloudFormation reads from a bucket, in bytes. */
+export const MOST_BYTES = 1_048_576;
+
+/** Each parameter, condition, resource and output is a line, so that a change can be read. */
+const DEEPEST_LINE = 2;
+
+/** JSON without a blank, with a line for each part down to that depth. */
 function written(value: unknown, depth = 0): string {
   if (depth === DEEPEST_LINE || typeof value !== 'object' || value === null || Array.isArray(value)) {
     return JSON.stringify(value);
   }
-  const indent = ' '.repeat(depth);
-  const parts = Object.entries(value).map(([name, part]) => `${indent} ${JSON.stringify(name)}: ${written(part, depth + 1)}`);
-  return parts.length === 0 ? '{}' : `{\n${parts.join(',\n')}\n${indent}}`;
+  const parts = Object.entries(value).map(([name, part]) => `${JSON.stringify(name)}:${written(part, depth + 1)}`);
+  return parts.length === 0 ? '{}' : `{\n${parts.join(',\n')}\n}`;
 }

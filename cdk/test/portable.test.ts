@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { GROUPS } from '../lib/parameters.ts';
-import { PORTABLE_TEMPLATE_FILE, portableTemplate } from '../lib/portable-template.ts';
+import { MOST_BYTES, MOST_BYTES_WITHOUT_BUCKET, PORTABLE_TEMPLATE_FILE, portableTemplate } from '../lib/portable-template.ts';
 
 const text = portableTemplate();
 const template = JSON.parse(text);
+
+/** What shows or runs the command that deploys it. */
+const DEPLOYING = ['README.md', 'scripts/demo', 'docs/demo.md'];
 
 /** The only resource of a type, without those of restores. */
 function only(type: string): any {
@@ -38,8 +41,24 @@ test('only the package has to be named', () => {
   assert.deepEqual(needed.map(([name]) => name), ['CodeBucket', 'CodeKey']);
 });
 
-test('the AWS command line takes it without a bucket for templates', () => {
-  assert.ok(Buffer.byteLength(text) < 51_200, `${Buffer.byteLength(text)} bytes`);
+test('CloudFormation takes it from a bucket, with room for twice as much', (t) => {
+  const bytes = Buffer.byteLength(text);
+  t.diagnostic(`${bytes} bytes; ${MOST_BYTES_WITHOUT_BUCKET - bytes} are left below ${MOST_BYTES_WITHOUT_BUCKET}`);
+
+  assert.ok(bytes < MOST_BYTES / 2, `${bytes} bytes`);
+});
+
+test('no part of it has a blank that nobody reads', () => {
+  assert.equal(text.replaceAll('\n', ''), JSON.stringify(template));
+});
+
+test('every command that deploys it names a bucket for it', () => {
+  const commands = DEPLOYING.map((file) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'))
+    .flatMap((page) => page.replaceAll(/\s*\\\n\s*/g, ' ').split('\n'))
+    .filter((line) => /cloudformation"?,? "?deploy/.test(line));
+
+  assert.ok(commands.length >= DEPLOYING.length, commands.join('\n'));
+  assert.deepEqual(commands.filter((command) => !command.includes('--s3-bucket')), []);
 });
 
 test('no account has to be bootstrapped', () => {

@@ -135,7 +135,7 @@ class Stack:
         given = {"CodeBucket": "packages", "CodeKey": "bootstrap.zip", "AwsEndpointUrl": endpoint, **parameters}
         aws(
             "cloudformation", "deploy", "--stack-name", name, "--template-file", TEMPLATE,
-            "--capabilities", "CAPABILITY_IAM",
+            "--s3-bucket", "packages", "--capabilities", "CAPABILITY_IAM",
             "--parameter-overrides", *(f"{parameter}={value}" for parameter, value in given.items()),
         )
         [stack] = aws("cloudformation", "describe-stacks", "--stack-name", name)["Stacks"]
