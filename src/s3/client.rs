@@ -23,7 +23,7 @@ use super::descriptors::DescriptorBudget;
 use super::door::Network;
 use super::endpoint::{self, Endpoint};
 use super::fence::{Fence, ServerClock};
-use super::headers::TextHeaders;
+use super::headers::{EmptyLength, TextHeaders};
 use super::interceptors::{RejectTruncated, RequestCounter, Requests};
 use super::proxy::Proxies;
 use super::send_again::{RegionContact, SendAgain};
@@ -296,6 +296,7 @@ impl Connections {
             .interceptor(self.credentials.clone())
             .retry_classifier(send_again)
             .timeout_config(self.patience.timeouts())
+            .interceptor(EmptyLength)
             .interceptor(TextHeaders)
             .interceptor(RejectTruncated)
             .interceptor(self.counter.clone())

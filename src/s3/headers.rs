@@ -1,11 +1,40 @@
-//! An interceptor on every call: it refuses replies with a header that is not UTF-8.
+//! Two interceptors on every call: one names the length of an empty body, one refuses replies with a header
+//! that is not UTF-8.
+//!
+//! The HTTP client sends no Content-Length where there is no body. S3 needs none. Ceph's gateway answers 411
+//! MissingContentLength to an UploadPartCopy without.
 //!
 //! Whoever writes an object chooses its headers. The SDK panics over such an `Expires`, and takes any other
 //! such header for one that is not there: a copy in parts would lose it without a word.
 
-use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::interceptors::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+};
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
+
+/// Names the length of an empty body.
+#[derive(Debug)]
+pub(super) struct EmptyLength;
+
+impl Intercept for EmptyLength {
+    fn name(&self) -> &'static str {
+        "EmptyLength"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        if matches!(request.method(), "PUT" | "POST") && request.body().bytes() == Some(&[]) {
+            request.headers_mut().insert("content-length", "0");
+        }
+        Ok(())
+    }
+}
 
 /// A reply with a header that is not UTF-8.
 #[derive(Debug, thiserror::Error)]

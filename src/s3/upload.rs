@@ -135,10 +135,7 @@ impl Bucket {
             .await
             .map_err(|error| error.about(&object.key))?;
         let etag = reply.copy_part_result().and_then(|result| result.e_tag());
-        etag.map(ETag::new).ok_or_else(|| {
-            let doubt = "success was reported without a result".to_owned();
-            S3Error::ours(operation, &self.name, Cause::Unreadable, doubt).about(&object.key)
-        })
+        self.etag_of_write(operation, &object.key, etag)
     }
 
     /// Puts the parts together, if what lies there is what was seen. S3 itself refuses if size or
@@ -212,11 +209,7 @@ impl Bucket {
             .send(operation, call.send())
             .await
             .map_err(|error| error.about(&upload.about))?;
-        let Some(etag) = reply.e_tag() else {
-            let doubt = "success was reported without a result".to_owned();
-            let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
-            return Err(error.about(&upload.about));
-        };
+        let etag = self.etag_of_write(operation, &upload.about, reply.e_tag())?;
         let version = self
             .version_of_write(operation, &upload.key, reply.version_id())
             .await
@@ -224,7 +217,7 @@ impl Bucket {
         Ok(CopyReply {
             // S3 has checked it.
             checksum: properties.checksum.clone(),
-            ..CopyReply::of(ETag::new(etag), version)
+            ..CopyReply::of(etag, version)
         })
     }
 

@@ -154,20 +154,15 @@ impl Bucket {
             .send(operation, call.send())
             .await
             .map_err(|error| error.about(&object.key))?;
-        // A success without a result is none: S3 may send 200 before it copies.
         let result = reply.copy_object_result();
         let etag = result.and_then(|result| result.e_tag());
-        let Some(etag) = etag else {
-            let doubt = "success was reported without a result".to_owned();
-            let error = S3Error::ours(operation, &self.name, Cause::Unreadable, doubt);
-            return Err(error.about(&object.key));
-        };
+        let etag = self.etag_of_write(operation, &object.key, etag)?;
         let version = self
             .version_of_write(operation, target.key, reply.version_id())
             .await
             .map_err(|error| error.about(&object.key))?;
         Ok(CopyReply {
-            etag: ETag::new(etag),
+            etag,
             modified: result
                 .and_then(|result| result.last_modified()?.to_millis().ok())
                 .map(Timestamp::from_millis),
@@ -183,6 +178,22 @@ impl Bucket {
                     ],
                 )
             }),
+        })
+    }
+
+    /// The entity tag that a write was given. A success without one is none: S3 may send 200 before it copies,
+    /// and Ceph's gateway leaves the tag of a completed upload empty.
+    pub(super) fn etag_of_write(
+        &self,
+        operation: Operation,
+        about: &Key,
+        told: Option<&str>,
+    ) -> Result<ETag, S3Error> {
+        let etag = told.map(ETag::new);
+        let etag = etag.filter(|etag| !etag.as_str().is_empty());
+        etag.ok_or_else(|| {
+            let doubt = "success was reported without a result".to_owned();
+            S3Error::ours(operation, &self.name, Cause::Unreadable, doubt).about(about)
         })
     }
 }

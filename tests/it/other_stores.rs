@@ -296,3 +296,32 @@ async fn a_store_that_obeys_is_asked_once_and_writes_nothing() {
     let probes = calls.iter().filter(|call| call.key == probe);
     assert_eq!(probes.count(), 1);
 }
+
+#[tokio::test]
+async fn a_store_that_wants_the_length_of_empty_bodies_is_told_it() {
+    let world = world_at((Obeyed, Obeyed));
+    world
+        .sim
+        .change_options(BACKUP, |options| options.wants_length = true);
+
+    let result = run(&world, json!({})).await;
+
+    assert_eq!(result["status"], "complete", "{result}");
+    assert_eq!(counts(&result), [3, 3, 0, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_completion_that_leaves_the_etag_empty_is_looked_at() {
+    let world = world_at((Obeyed, Obeyed));
+    world
+        .sim
+        .change_options(BACKUP, |options| options.tells_completed_etags = false);
+
+    let result = run(&world, json!({})).await;
+    let verified = run(&world, json!({"operation": "verify", "deep": true})).await;
+    let next = run(&world, json!({})).await;
+
+    assert_eq!(result["status"], "complete", "{result}");
+    assert_eq!(verified["verified"]["equal"], 3, "{verified}");
+    assert_eq!(counts(&next), [3, 0, 3, 0, 0, 0], "{next}");
+}

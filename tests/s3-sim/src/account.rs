@@ -15,6 +15,8 @@ use crate::reply::{Refusal, Reply};
 use crate::stamp::Stamp;
 use crate::store::Store;
 use crate::verb::Verb;
+use hyper::Method;
+use hyper::header::CONTENT_LENGTH;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -100,6 +102,9 @@ impl Account {
             let options = &store.bucket(&call.bucket)?.options;
             check_region(call, &options.region)?;
             check_owner(call, "x-amz-expected-bucket-owner", &options.owner)?;
+            if options.wants_length {
+                check_length(call)?;
+            }
         }
         if matches!(call.verb, Verb::CopyObject | Verb::UploadPartCopy) {
             let source = call.copy_source()?;
@@ -138,6 +143,17 @@ impl Account {
 
 /// Requests are good for a quarter of an hour.
 const SKEW_MAX: u64 = 15 * 60;
+
+/// A client that leaves the length out sends no body, or a chunked one.
+fn check_length(call: &Call) -> Result<(), Refusal> {
+    if call.headers.contains_key(CONTENT_LENGTH)
+        || !matches!(call.method, Method::PUT | Method::POST)
+    {
+        return Ok(());
+    }
+    let message = "You must provide the Content-Length HTTP header.";
+    Err(Refusal::new(411, "MissingContentLength", message))
+}
 
 fn check_clock(call: &Call, now: Stamp) -> Result<(), Refusal> {
     let told = call.header("x-amz-date").unwrap_or_default();

@@ -54,6 +54,12 @@ pub struct BucketOptions {
     pub tells_tag_counts: bool,
     /// Whether a reply to CopyObject names the version. Ceph's gateway does not.
     pub tells_copy_versions: bool,
+    /// Whether a reply to CompleteMultipartUpload names the entity tag. Ceph's gateway leaves it empty in
+    /// buckets with versions.
+    pub tells_completed_etags: bool,
+    /// Whether writes without a Content-Length are refused with 411. Ceph's gateway refuses parts so, AWS
+    /// refuses nothing that has no body.
+    pub wants_length: bool,
     /// What becomes of conditions on the target of CopyObject, CompleteMultipartUpload and DeleteObject.
     pub target_conditions: TargetConditions,
     /// Whether there is capacity for Expedited retrievals: without it they are answered 503
@@ -73,6 +79,8 @@ impl Default for BucketOptions {
             population: None,
             tells_tag_counts: true,
             tells_copy_versions: true,
+            tells_completed_etags: true,
+            wants_length: false,
             target_conditions: TargetConditions::Obeyed,
             expedites: true,
             put_conditions: TargetConditions::Obeyed,
