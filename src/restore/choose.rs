@@ -86,7 +86,7 @@ pub fn choose(row: Option<RowRef<'_>>, there: Option<&Object>, policy: Policy) -
     if policy.only_missing {
         return Choice::Exists;
     }
-    if policy.in_place && row.describes(there) {
+    if policy.in_place && row.describes_in_seconds(there) {
         return Choice::Unchanged;
     }
     let is_newer = there.last_modified.as_seconds() > row.source_modified.as_seconds();
@@ -192,5 +192,28 @@ mod tests {
         }
         assert_eq!(choose(None, Some(&same), IN_PLACE), Choice::Extra);
         assert_eq!(choose(None, None, IN_PLACE), Choice::Nothing);
+    }
+
+    #[test]
+    fn an_object_that_a_store_lists_in_milliseconds_is_the_one_that_head_dates_in_seconds() {
+        let row = Row {
+            source_modified: Timestamp::from_millis(10_886),
+            ..row()
+        };
+        let choices = [
+            (object("source", 5, 10), Choice::Unchanged),
+            (object("source", 5, 11), Choice::Compare(Why::ReplacesNewer)),
+            (object("other", 5, 10), Choice::Compare(Why::ReplacesOlder)),
+        ];
+        for (there, expected) in choices {
+            assert_eq!(choose(Some(row.as_ref()), Some(&there), IN_PLACE), expected);
+        }
+
+        let listed = Object {
+            last_modified: Timestamp::from_millis(10_887),
+            ..object("source", 5, 10)
+        };
+        let chosen = choose(Some(row.as_ref()), Some(&listed), IN_PLACE);
+        assert_eq!(chosen, Choice::Compare(Why::ReplacesOlder));
     }
 }

@@ -93,6 +93,16 @@ impl RowRef<'_> {
             && self.source_modified == object.last_modified
     }
 
+    /// The same of an object that HEAD may have told of: HEAD dates by whole seconds what some stores list in
+    /// milliseconds.
+    pub fn describes_in_seconds(&self, object: &Object) -> bool {
+        let seconds = Timestamp::from_millis(self.source_modified.as_seconds() * 1000);
+        self.describes(object)
+            || self.source_etag == object.etag.as_str()
+                && self.size == object.size
+                && object.last_modified == seconds
+    }
+
     /// Whether this is still the copy that was made. Another date is another copy, whatever its `ETag`: it can
     /// be one of the same bytes with other metadata. Dates count in whole seconds, for the reply to a copy may
     /// tell milliseconds that a listing leaves out.
