@@ -4,11 +4,11 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help check lint test histories tables fuzz bench conformance demo stop package cli clean
+.PHONY: help check lint test histories tables fuzz bench conformance compat demo stop package cli clean
 
 # Processor of the function: x86_64 or arm64.
 ARCH ?= x86_64
-export ARCH DATA KEEP HISTORIES FUZZ_SECONDS FUZZ_TARGETS CASES HUGE SMALL REPEAT RIVALS RIVAL_SECONDS
+export ARCH DATA KEEP HISTORIES FUZZ_SECONDS FUZZ_TARGETS CASES HUGE SMALL REPEAT RIVALS RIVAL_SECONDS STORES
 
 help: ## List the targets
 	@echo "usage: make TARGET"
@@ -40,6 +40,9 @@ bench: ## CPU, memory, time and requests on a simulator; CASES=names, HUGE=1, RI
 conformance: ## Which changes ours and other tools miss; CASES=names, RIVALS=1: see docs/comparison.md
 	@scripts/conformance
 
+compat: ## The whole job against other stores that can be installed here; STORES=names: see docs/compatible.md
+	@scripts/compat
+
 demo: ## The whole job on a local AWS; DATA=folder takes your files, KEEP=1 leaves it running
 	@scripts/demo
 
@@ -56,4 +59,4 @@ cli: ## target/release/s3-backup, the command line
 	cargo build --release --locked --bin s3-backup
 
 clean: stop ## Remove everything that was built or installed here
-	rm -rf target dist .venv .venv-lint .venv-rivals .pytest_cache cdk/node_modules cdk/cdk.out
+	rm -rf target dist .venv .venv-lint .venv-rivals .venv-compat .venv-compat-localstack .pytest_cache cdk/node_modules cdk/cdk.out
