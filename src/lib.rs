@@ -33,6 +33,7 @@
 //! | [`verify`] | what both listings and the last snapshot say | how the backup compares with its source |
 //! | [`run`] | a `Plan` | the run itself |
 //! | [`restore`] | a `RestoreRequest` | the same of a restore: planned, carried out, undone |
+//! | [`notify`] | a result | a message, a heartbeat, metrics; and how old the last backup is |
 //! | [`handler`] | a Lambda invocation | the JSON result, or a function error with a stable type |
 //! | [`cli`] | arguments | the same run from a terminal |
 
@@ -81,6 +82,8 @@ pub mod verify;
 pub mod run;
 
 pub mod restore;
+
+pub mod notify;
 
 pub mod handler;
 

@@ -4,17 +4,19 @@
 //! its variable, set later. An unknown `BACKUP_*` variable is a mistake too, for a typo must not
 //! mean "the default". Nothing here reads the environment: the variables come in as values.
 
+mod notify;
 mod prices;
 mod reader;
 mod shared;
 mod variable;
 
+pub use notify::{HeartbeatUrl, Notify, NotifySettings, TopicArn};
 pub use prices::{ClassPrices, Prices, Retrieval};
 pub use reader::{ConfigError, Mistake};
 pub use shared::NOT_UTF8;
 pub use variable::{
     DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MAX_DELETIONS,
-    MAX_DELETIONS_PERCENT, MODE, PRICES, SOURCE_BUCKET, Variable,
+    MAX_DELETIONS_PERCENT, MODE, PRICES, SNS_TOPIC_ARN, SOURCE_BUCKET, Variable,
 };
 
 use reader::Reader;
@@ -48,6 +50,8 @@ pub struct Config {
     pub max_concurrency: usize,
     /// What it costs.
     pub prices: Prices,
+    /// Who is told of runs.
+    pub notify: NotifySettings,
 }
 
 /// A backup bucket, and where in it the copies go.
@@ -234,6 +238,7 @@ impl Config {
         let source_owner = reader.read(&SOURCE_OWNER, AccountId::parse);
         let max_concurrency = reader.max_concurrency();
         let prices = reader.prices();
+        let notify = reader.notify();
         match (source, prices, reader.mistakes.is_empty()) {
             (Some(source), Some(prices), true) => Ok(Self {
                 source,
@@ -245,6 +250,7 @@ impl Config {
                 source_owner,
                 max_concurrency,
                 prices,
+                notify,
             }),
             _ => Err(ConfigError(reader.mistakes)),
         }

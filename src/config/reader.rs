@@ -91,7 +91,7 @@ impl Reader {
         }
     }
 
-    fn value(&self, variable: &Variable) -> Option<String> {
+    pub(super) fn value(&self, variable: &Variable) -> Option<String> {
         self.vars.get(variable.name).cloned()
     }
 
@@ -111,7 +111,12 @@ impl Reader {
         }
     }
 
-    fn mistake(&mut self, variable: &Variable, value: Option<&str>, problem: impl Into<String>) {
+    pub(super) fn mistake(
+        &mut self,
+        variable: &Variable,
+        value: Option<&str>,
+        problem: impl Into<String>,
+    ) {
         let variable = match variable.flag {
             Some(flag) => format!("{} ({flag})", variable.name),
             None => variable.name.to_owned(),

@@ -56,11 +56,19 @@ pub(super) const MULTIPART_THRESHOLD: Variable = variable("BACKUP_MULTIPART_THRE
 pub(super) const WEBSITE_REDIRECTS: Variable = variable("BACKUP_WEBSITE_REDIRECTS");
 pub(super) const EXPECTED_OWNER: Variable = variable("BACKUP_EXPECTED_OWNER");
 pub(super) const SOURCE_OWNER: Variable = variable("BACKUP_SOURCE_OWNER");
+/// The topic that is told of each run.
+pub const SNS_TOPIC_ARN: Variable = variable("BACKUP_SNS_TOPIC_ARN");
+/// Which runs it is told of.
+pub const NOTIFY: Variable = variable("BACKUP_NOTIFY");
+/// Whether runs that stop are continued, by the state machine of the stack.
+pub const CONTINUATION: Variable = variable("BACKUP_CONTINUATION");
+/// The address that is told of each complete run.
+pub const HEARTBEAT_URL: Variable = variable("BACKUP_HEARTBEAT_URL");
 /// Set by Lambda, in MiB.
 pub(super) const MEMORY: Variable = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
 
 /// Those whose names are ours, all of which are known.
-pub(super) const OURS: [&Variable; 17] = [
+pub(super) const OURS: [&Variable; 21] = [
     &SOURCE_PREFIX,
     &DESTINATION_PREFIX,
     &INCLUDE,
@@ -78,4 +86,8 @@ pub(super) const OURS: [&Variable; 17] = [
     &PRICES,
     &EXPECTED_OWNER,
     &SOURCE_OWNER,
+    &SNS_TOPIC_ARN,
+    &NOTIFY,
+    &CONTINUATION,
+    &HEARTBEAT_URL,
 ];

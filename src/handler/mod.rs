@@ -17,9 +17,10 @@ use tokio::runtime::{self, Runtime};
 
 use crate::config::{Config, ConfigError, NOT_UTF8};
 use crate::model::Deadline;
+use crate::notify::{self, TimeLeft};
 use crate::plan::{self, Run};
 use crate::report::{Report, Summary};
-use crate::request::{self, Request, RequestError};
+use crate::request::{self, Request, RequestError, RestoreRequest};
 use crate::restore;
 use crate::run::{self, RunResult, StartError};
 use crate::s3::Connections;
@@ -128,8 +129,29 @@ impl Handler {
             .map_err(HandlerError::from)
             .inspect_err(Self::log)?;
         let summary = self.answer(&request, deadline, |_| {}).await?;
+        self.log_metrics(&summary, deadline);
         log_result(&summary);
         Ok(summary)
+    }
+
+    /// The metrics, each line bare: CloudWatch reads nothing else.
+    fn log_metrics(&self, summary: &Summary, deadline: Option<Deadline>) {
+        // Without a configuration there is no result.
+        let Ok(config) = self.config() else {
+            return;
+        };
+        let left = |deadline: Deadline| deadline.end_at.saturating_duration_since(Instant::now());
+        let time = TimeLeft {
+            seconds: deadline.map(|deadline| left(deadline).as_secs_f64()),
+            is_continued: config.notify.runs_are_continued,
+        };
+        for line in notify::lines(&config.source.to_string(), summary, time) {
+            drop(writeln!(io::stdout(), "{line}"));
+        }
+    }
+
+    fn config(&self) -> Result<Config, ConfigError> {
+        Config::from_vars(self.vars.iter().cloned())
     }
 
     /// Does what was asked for, until the deadline. `watch` sees the report after each object.
@@ -143,13 +165,25 @@ impl Handler {
         watch: impl FnMut(&Report),
     ) -> Result<Summary, HandlerError> {
         let sent_before = self.connections.requests();
+        let config = self.config().map_err(HandlerError::from);
+        let config = config.inspect_err(Self::log)?;
+        let told = config.notify.clone();
         let ended = self
-            .run(request, deadline, watch)
+            .run(request, config, deadline, watch)
             .await
             .inspect_err(Self::log)?;
         let sent = self.connections.requests().since(sent_before);
         let now = SystemTime::now().into();
-        let summary = ended.report.finish(now, sent, ended.cursor);
+        let mut summary = ended.report.finish(now, sent, ended.cursor);
+        let outside = self.connections.outside();
+        Box::pin(notify::tell(
+            &mut summary,
+            &told,
+            &outside,
+            deadline,
+            goes_on(request),
+        ))
+        .await;
         for warning in summary.warnings() {
             tracing::warn!(code = ?warning.code, "{}", warning.message);
         }
@@ -160,10 +194,10 @@ impl Handler {
     async fn run(
         &self,
         request: &Request,
+        mut config: Config,
         deadline: Option<Deadline>,
         watch: impl FnMut(&Report),
     ) -> Result<RunResult, HandlerError> {
-        let mut config = Config::from_vars(self.vars.iter().cloned())?;
         config.max_concurrency = self.connections.fitting(config.max_concurrency);
         let run = Run::begin(SystemTime::now().into(), fastrand::u16(..)).on(&self.holder());
         let plan = match request {
@@ -202,6 +236,20 @@ impl Handler {
 
     fn log(error: &HandlerError) {
         tracing::error!(error_type = error.error_type(), "{error}");
+    }
+}
+
+/// Whether a request goes on with a restore that was told of before.
+fn goes_on(request: &Request) -> bool {
+    match request {
+        Request::Restore(request) => match request {
+            RestoreRequest::Continue(_) | RestoreRequest::ContinueAll => true,
+            RestoreRequest::Start(_)
+            | RestoreRequest::Undo(_)
+            | RestoreRequest::Confirm(_)
+            | RestoreRequest::Cancel(_) => false,
+        },
+        Request::Backup(_) | Request::Verify(_) | Request::Continue(_) => false,
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::ending::Status;
+use super::figures::{FailureWords, Figures};
 use super::request_counts::RequestCounts;
 use super::restored::{Restored, RestoredCounts};
 use super::verified::{VerifiedBlock, VerifiedCounts};
@@ -24,13 +25,13 @@ pub struct Summary {
     status: Status,
     pub(super) message: String,
     #[serde(flatten)]
-    counts: Counts,
+    pub(super) counts: Counts,
     #[serde(skip)]
     objects_to_copy: u64,
     #[serde(flatten)]
     restored_counts: Option<RestoredCounts>,
     #[serde(flatten)]
-    due: Option<WouldCopyJson>,
+    pub(super) due: Option<WouldCopyJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) plan: Option<PlanPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,35 +42,35 @@ pub struct Summary {
     pub(super) already_continued: Option<ContinuedRun>,
     pub(super) failures: Vec<FailureRow>,
     pub(super) failures_omitted: u64,
-    warnings: Vec<Warning>,
+    pub(super) warnings: Vec<Warning>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) verified: Option<VerifiedBlock>,
     requests: RequestCounts,
-    estimated_cost_usd: f64,
-    source: String,
+    pub(super) estimated_cost_usd: f64,
+    pub(super) source: String,
     pub(super) destinations: Vec<DestinationRow>,
-    run_id: String,
+    pub(super) run_id: String,
     started_at: Timestamp,
-    timestamp: Timestamp,
-    duration_seconds: f64,
+    pub(super) timestamp: Timestamp,
+    pub(super) duration_seconds: f64,
     cursor: Option<Cursor>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
-struct Counts {
-    objects_found: u64,
-    objects_copied: u64,
-    objects_unchanged: u64,
+pub(super) struct Counts {
+    pub(super) objects_found: u64,
+    pub(super) objects_copied: u64,
+    pub(super) objects_unchanged: u64,
     objects_skipped: u64,
-    objects_vanished: u64,
-    objects_marked_deleted: u64,
-    errors: u64,
-    bytes_found: u64,
-    bytes_copied: u64,
+    pub(super) objects_vanished: u64,
+    pub(super) objects_marked_deleted: u64,
+    pub(super) errors: u64,
+    pub(super) bytes_found: u64,
+    pub(super) bytes_copied: u64,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
-struct WouldCopyJson {
+pub(super) struct WouldCopyJson {
     dry_run: bool,
     objects_to_copy: u64,
     bytes_to_copy: u64,
@@ -287,9 +288,23 @@ impl DestinationRow {
             verified: None,
         }
     }
+
+    pub(super) fn figures(&self) -> (&str, Figures) {
+        (&self.bucket, self.counts.into())
+    }
 }
 
 impl FailureRow {
+    pub(super) fn words(&self) -> FailureWords<'_> {
+        FailureWords {
+            key: self.key.as_deref(),
+            operation: self.operation,
+            code: self.code.as_deref(),
+            message: &self.message,
+            advice: &self.advice,
+        }
+    }
+
     fn new((destination, failure): &(BucketName, Failure)) -> Self {
         let failure = failure.clone();
         Self {

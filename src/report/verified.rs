@@ -255,6 +255,12 @@ impl VerifiedBlock {
         }
     }
 
+    /// Objects whose backup is still not as it should be.
+    pub fn wrong(&self) -> u64 {
+        let counts = &self.counts;
+        (counts.different + counts.missing).saturating_sub(counts.repaired)
+    }
+
     /// What was found, in words: the key, and what is the matter with it.
     pub fn findings(&self) -> impl Iterator<Item = (&str, String)> {
         self.objects.iter().map(|row| {

@@ -41,6 +41,10 @@ pub enum WarningCode {
     Foreign,
     /// The register of jobs of a backup bucket cannot be used.
     Register,
+    /// The message to the topic could not be sent.
+    Notification,
+    /// The heartbeat could not be sent.
+    Heartbeat,
 }
 
 impl WarningCode {
@@ -48,7 +52,11 @@ impl WarningCode {
     pub fn is_told_in_message(self) -> bool {
         match self {
             Self::NothingFound | Self::NothingAdmitted | Self::Foreign => true,
-            Self::NoTargetConditions | Self::LeaseBestEffort | Self::Register => false,
+            Self::NoTargetConditions
+            | Self::LeaseBestEffort
+            | Self::Register
+            | Self::Notification
+            | Self::Heartbeat => false,
         }
     }
 }
@@ -61,6 +69,16 @@ impl Warning {
             bucket: Some(bucket.clone()),
             objects: 0,
             message: problem.to_owned(),
+        }
+    }
+
+    /// Something about the run that nobody could be told of, or that was found out after it: about no bucket.
+    pub fn of_run(code: WarningCode, message: String) -> Self {
+        Self {
+            code,
+            bucket: None,
+            objects: 0,
+            message,
         }
     }
 
@@ -99,6 +117,14 @@ impl Warning {
 pub(super) struct Warnings(Vec<Warning>);
 
 impl Warnings {
+    pub fn of(warnings: Vec<Warning>) -> Self {
+        Self(warnings)
+    }
+
+    pub fn into_vec(self) -> Vec<Warning> {
+        self.0
+    }
+
     pub fn add(&mut self, mut warning: Warning) {
         let same = |known: &Warning| known.code == warning.code && known.bucket == warning.bucket;
         if self.0.len() == MOST_WARNINGS || self.0.iter().any(same) {

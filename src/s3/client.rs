@@ -25,6 +25,7 @@ use super::endpoint::{self, Endpoint};
 use super::fence::{Fence, ServerClock};
 use super::headers::{EmptyLength, TextHeaders};
 use super::interceptors::{RejectTruncated, RequestCounter, Requests};
+use super::outside::Outside;
 use super::proxy::Proxies;
 use super::send_again::{RegionContact, SendAgain};
 use super::time_limit::{Interruption, TimeLimit};
@@ -241,6 +242,11 @@ impl Connections {
 
     pub(super) fn patience(&self) -> CallLimits {
         self.patience
+    }
+
+    /// The way to other services than S3: over the same network, with the same credentials.
+    pub fn outside(&self) -> Outside {
+        Outside::new(self.base.clone(), self.network.clone())
     }
 
     /// The region that the environment names; `us-east-1` without one, which tells where any

@@ -58,24 +58,49 @@ impl Network {
     }
 
     fn by_proxy(&self, proxy: &Proxy) -> SharedHttpClient {
-        let url = proxy.url.clone().unwrap_or_default();
-        self.way(move || ProxyConfig::all(url.as_str()).unwrap_or_else(|_| ProxyConfig::disabled()))
+        let proxy = proxy.clone();
+        self.way(move || proxy_config(&proxy))
     }
 
     fn way(&self, proxy: impl Fn() -> ProxyConfig + Send + Sync + 'static) -> SharedHttpClient {
         let network = self.clone();
         let connector = move |settings: Option<&HttpConnectorSettings>,
                               _: Option<&RuntimeComponents>| {
-            let trust = network.0.trust.get_or_init(TrustedCertificates::of_system);
-            Connector::builder()
-                .connector_settings(settings.cloned().unwrap_or_default())
-                .proxy_config(proxy())
-                .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-                .tls_context(trust.context())
-                .build()
+            network.connector(settings.cloned().unwrap_or_default(), proxy())
         };
         aws_smithy_http_client::Builder::new().build_with_connector_fn(connector)
     }
+
+    fn connector(&self, settings: HttpConnectorSettings, proxy: ProxyConfig) -> Connector {
+        let trust = self.0.trust.get_or_init(TrustedCertificates::of_system);
+        Connector::builder()
+            .connector_settings(settings)
+            .proxy_config(proxy)
+            .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+            .tls_context(trust.context())
+            .build()
+    }
+
+    /// Sends one request on a connection of its own, and follows no redirect. Nothing bounds its time.
+    pub fn send_once(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let once = |proxy| {
+            SharedHttpConnector::new(self.connector(HttpConnectorSettings::default(), proxy))
+        };
+        let by = |proxy: &Proxy| once(proxy_config(proxy));
+        let proxies = &self.0.proxies;
+        let connectors = ProxyConnectors {
+            network: self.clone(),
+            direct: once(ProxyConfig::disabled()),
+            by_http_proxy: proxies.http.as_ref().map(by),
+            by_https_proxy: proxies.https.as_ref().map(by),
+        };
+        connectors.call(request)
+    }
+}
+
+fn proxy_config(proxy: &Proxy) -> ProxyConfig {
+    let url = proxy.url.clone().unwrap_or_default();
+    ProxyConfig::all(url.as_str()).unwrap_or_else(|_| ProxyConfig::disabled())
 }
 
 /// An HTTP client, with connections of its own, that goes by no proxy.

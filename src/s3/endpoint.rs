@@ -65,8 +65,18 @@ fn addressing_style(base: &SdkConfig) -> Option<String> {
 
 /// A setting of S3 or of all services, from the environment or the profile.
 fn setting(base: &SdkConfig, variable: &str, profile: &str) -> Option<String> {
+    setting_of("S3", base, variable, profile)
+}
+
+/// Where another service is, if it is not AWS's own.
+pub(super) fn url_of(service: &str, base: &SdkConfig) -> Option<String> {
+    let url = setting_of(service, base, "AWS_ENDPOINT_URL", "endpoint_url");
+    url.or_else(|| base.endpoint_url().map(str::to_owned))
+}
+
+fn setting_of(service: &str, base: &SdkConfig, variable: &str, profile: &str) -> Option<String> {
     let key = ServiceConfigKey::builder()
-        .service_id("S3")
+        .service_id(service)
         .env(variable)
         .profile(profile)
         .build()

@@ -18,6 +18,7 @@ mod head;
 mod headers;
 mod interceptors;
 mod no_reply;
+mod outside;
 mod page;
 mod page_reader;
 #[cfg(feature = "cli")]
@@ -49,6 +50,7 @@ pub use fence::{Fence, Moment, Stop};
 pub use head::CurrentVersion;
 pub use interceptors::Requests;
 pub use no_reply::ConnectFailure;
+pub use outside::{Outside, OutsideReply};
 #[cfg(feature = "cli")]
 pub use profile::profile_problem;
 #[cfg(any(test, fuzzing))]

@@ -27,6 +27,7 @@ mod ls;
 mod model;
 mod network;
 mod nothing;
+mod notify;
 mod other_stores;
 mod pace;
 mod panics;

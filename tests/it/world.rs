@@ -91,7 +91,12 @@ impl World {
 
     /// A handler as the Lambda builds it once per environment.
     pub fn handler(&self) -> Handler {
-        Handler::new(self.connections(), self.vars.clone())
+        self.handler_over(self.connections())
+    }
+
+    /// The same, over connections of one's own making.
+    pub fn handler_over(&self, connections: Connections) -> Handler {
+        Handler::new(connections, self.vars.clone())
     }
 
     /// A way of its own to the simulator.

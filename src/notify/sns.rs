@@ -1,0 +1,219 @@
+//! A message to a topic: one signed POST. The SDK's client of Amazon SNS would do the same with 300 KB more.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::identity::Identity;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::message::Message;
+use crate::config::TopicArn;
+use crate::s3::{Outside, OutsideReply};
+
+/// The version of the query protocol of Amazon SNS.
+const VERSION: &str = "2010-03-31";
+const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
+/// What a form leaves as it is.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
+/// How long before the second attempt.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Why a message was not sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NotSent {
+    /// The code of Amazon SNS; none without a reply of its.
+    code: Option<String>,
+    message: String,
+    /// Whether another attempt may have another end.
+    can_pass: bool,
+}
+
+impl fmt::Display for NotSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(code) = &self.code {
+            write!(f, "{code}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl NotSent {
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self.code.as_deref() {
+            Some("NotFound" | "NotFoundException") => {
+                "create the topic again, or correct BACKUP_SNS_TOPIC_ARN"
+            }
+            Some("AuthorizationError" | "AccessDenied" | "AccessDeniedException") => {
+                "allow the role sns:Publish on the topic"
+            }
+            Some(code) if code.starts_with("KMS") => {
+                "allow the role kms:GenerateDataKey and kms:Decrypt on the key of the topic"
+            }
+            Some("InvalidParameter" | "InvalidParameterValue") => {
+                "correct BACKUP_SNS_TOPIC_ARN: its region, account and name"
+            }
+            Some(_) => "look at the result itself: no message tells of this run",
+            None => {
+                "check the way to Amazon SNS: a function in a VPC needs an endpoint of it or a NAT gateway"
+            }
+        }
+    }
+
+    fn without_reply(message: String, can_pass: bool) -> Self {
+        Self {
+            code: None,
+            message,
+            can_pass,
+        }
+    }
+}
+
+/// Publishes a message within that time. An attempt that failed for a passing reason is made once more: a message
+/// that comes twice does no harm.
+pub(super) async fn publish(
+    outside: &Outside,
+    topic: &TopicArn,
+    message: &Message,
+    limit: Duration,
+) -> Result<(), NotSent> {
+    let began = tokio::time::Instant::now();
+    let first = attempt(outside, topic, message, limit).await;
+    match first {
+        Err(error) if error.can_pass && began.elapsed() + 2 * PAUSE < limit => {
+            tokio::time::sleep(PAUSE).await;
+            let left = limit.saturating_sub(began.elapsed());
+            attempt(outside, topic, message, left).await
+        }
+        ended => ended,
+    }
+}
+
+async fn attempt(
+    outside: &Outside,
+    topic: &TopicArn,
+    message: &Message,
+    limit: Duration,
+) -> Result<(), NotSent> {
+    let url = outside.url_of("SNS").unwrap_or_else(|| url_of(topic));
+    let credentials = outside
+        .credentials()
+        .await
+        .map_err(|problem| NotSent::without_reply(problem, false))?;
+    let request = signed(
+        &url,
+        topic.region(),
+        &form(topic, message),
+        &credentials.into(),
+    )
+    .map_err(|problem| NotSent::without_reply(problem, false))?;
+    let reply = outside.send(request, limit).await;
+    published(&reply.map_err(|problem| NotSent::without_reply(problem, true))?)
+}
+
+/// Where Amazon SNS is in the region of a topic.
+fn url_of(topic: &TopicArn) -> String {
+    let domain = match topic.partition() {
+        "aws-cn" => "amazonaws.com.cn",
+        _ => "amazonaws.com",
+    };
+    format!("https://sns.{}.{domain}/", topic.region())
+}
+
+fn form(topic: &TopicArn, message: &Message) -> String {
+    let encoded = |text: &str| utf8_percent_encode(text, UNRESERVED).to_string();
+    let mut fields = vec![
+        ("Action".to_owned(), "Publish".to_owned()),
+        ("Version".to_owned(), VERSION.to_owned()),
+        ("TopicArn".to_owned(), topic.as_str().to_owned()),
+        ("Subject".to_owned(), message.subject.clone()),
+        ("Message".to_owned(), message.body.clone()),
+    ];
+    for (number, (name, value)) in (1..).zip(&message.attributes) {
+        let kind = if *name == "errors" {
+            "Number"
+        } else {
+            "String"
+        };
+        let entry = format!("MessageAttributes.entry.{number}");
+        fields.push((format!("{entry}.Name"), (*name).to_owned()));
+        fields.push((format!("{entry}.Value.DataType"), kind.to_owned()));
+        fields.push((format!("{entry}.Value.StringValue"), value.clone()));
+    }
+    let pairs = fields.iter();
+    let pairs: Vec<String> = pairs
+        .map(|(name, value)| format!("{name}={}", encoded(value)))
+        .collect();
+    pairs.join("&")
+}
+
+fn signed(url: &str, region: &str, form: &str, identity: &Identity) -> Result<HttpRequest, String> {
+    let in_words = |error: &dyn std::error::Error| format!("the message cannot be signed: {error}");
+    let parameters = v4::SigningParams::builder()
+        .identity(identity)
+        .region(region)
+        .name("sns")
+        .time(SystemTime::now())
+        .settings(SigningSettings::default())
+        .build()
+        .map_err(|error| in_words(&error))?;
+    let mut request = HttpRequest::new(SdkBody::from(form));
+    request
+        .set_method("POST")
+        .map_err(|error| in_words(&error))?;
+    request.set_uri(url).map_err(|error| in_words(&error))?;
+    request.headers_mut().insert("content-type", FORM);
+    let signable = SignableRequest::new(
+        "POST",
+        url,
+        request.headers().iter(),
+        SignableBody::Bytes(form.as_bytes()),
+    );
+    let signed = sign(
+        signable.map_err(|error| in_words(&error))?,
+        &parameters.into(),
+    )
+    .map_err(|error| in_words(&error))?;
+    let (instructions, _) = signed.into_parts();
+    for (name, value) in instructions.headers() {
+        request
+            .headers_mut()
+            .insert(name.to_owned(), value.to_owned());
+    }
+    Ok(request)
+}
+
+/// Whether a reply says that the message was taken: a 200 of something else is none.
+fn published(reply: &OutsideReply) -> Result<(), NotSent> {
+    let element = |name: &str| {
+        let (_, rest) = reply.body.split_once(&format!("<{name}>"))?;
+        let (text, _) = rest.split_once(&format!("</{name}>"))?;
+        Some(text.trim().to_owned())
+    };
+    if reply.status == 200 && element("MessageId").is_some() {
+        return Ok(());
+    }
+    let status = reply.status;
+    let is_throttled = |code: &str| code.starts_with("Throttl");
+    let code = element("Code");
+    let message = match status {
+        200 => "the reply is not one of Amazon SNS".to_owned(),
+        300..=399 => format!("status {status}: a redirect, which is not followed"),
+        _ => element("Message").unwrap_or_else(|| format!("status {status}")),
+    };
+    let can_pass = status >= 500 || code.as_deref().is_some_and(is_throttled);
+    Err(NotSent {
+        code,
+        message,
+        can_pass,
+    })
+}
