@@ -2,8 +2,12 @@
 //!
 //! `*` and `?` match any character, `/` too: keys are flat, so `*.log` covers `a/b/c.log` and
 //! `logs/*` all that is below `logs/`. `[abc]` and `{a,b}` work as in a shell.
+//!
+//! A character is a Unicode scalar value: `caf?` covers `café` where the key has one character for the `é`, and not
+//! where it has an `e` and an accent.
 
-use globset::GlobMatcher;
+use regex_automata::meta::Regex;
+use regex_automata::util::syntax;
 
 use super::Key;
 
@@ -17,12 +21,17 @@ const MOST_BYTES: usize = 2 * Key::MOST_BYTES;
 const MOST_DEPTH: usize = 8;
 /// `*` in one glob, at most: what a match may cost grows with them, too.
 const MOST_STARS: usize = 64;
+/// Bytes that the compiled form of one glob takes, at most: as `globset` has it.
+const MOST_REGEX_BYTES: usize = 10 << 20;
 /// Characters of a glob that an error shows.
 const MOST_SHOWN: usize = 60;
 
 /// A pattern of keys.
 #[derive(Clone, Debug)]
-pub struct Glob(GlobMatcher);
+pub struct Glob {
+    text: String,
+    regex: Regex,
+}
 
 /// Globs of the same text match the same keys.
 impl PartialEq for Glob {
@@ -73,22 +82,55 @@ impl Glob {
         {
             return Err(format!("{count} {what}; allowed: at most {most}"));
         }
-        let problem = |error: globset::Error| error.kind().to_string();
-        let glob = globset::Glob::new(text).map_err(problem)?;
-        // What cannot be compiled is an error here, and would be a panic below.
-        globset::GlobSet::new([&glob]).map_err(problem)?;
-        Ok(Self(glob.compile_matcher()))
+        let glob = globset::Glob::new(text).map_err(|error| error.kind().to_string())?;
+        let config = Regex::config().nfa_size_limit(Some(MOST_REGEX_BYTES));
+        let regex = Regex::builder()
+            .syntax(syntax::Config::new().dot_matches_new_line(true))
+            .configure(config)
+            .build(&of_characters(glob.regex())?)
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            text: text.to_owned(),
+            regex,
+        })
     }
 
     /// Whether the whole key matches.
     pub fn matches(&self, key: &Key) -> bool {
-        self.0.is_match(key.as_str())
+        self.regex.is_match(key.as_str())
     }
 
     /// The glob's text.
     pub fn as_str(&self) -> &str {
-        self.0.glob().glob()
+        &self.text
     }
+}
+
+/// The regular expression of a glob over characters. `globset` writes it over bytes, because paths need not be
+/// text: there `?` is a byte, and `[é]` one of the two bytes of `é`, each written as `\xNN`.
+fn of_characters(of_bytes: &str) -> Result<String, String> {
+    let mut text = Vec::with_capacity(of_bytes.len());
+    let mut rest = of_bytes.strip_prefix("(?-u)").unwrap_or(of_bytes).bytes();
+    while let Some(symbol) = rest.next() {
+        match (symbol, rest.clone().next()) {
+            (b'\\', Some(b'x')) => {
+                rest.next();
+                text.extend(hex(&mut rest));
+            }
+            (b'\\', Some(escaped)) => {
+                rest.next();
+                text.extend([symbol, escaped]);
+            }
+            _ => text.push(symbol),
+        }
+    }
+    String::from_utf8(text).map_err(|error| error.to_string())
+}
+
+fn hex(digits: &mut impl Iterator<Item = u8>) -> Option<u8> {
+    let mut digit = || char::from(digits.next()?).to_digit(16);
+    let value = digit()? * 16 + digit()?;
+    value.try_into().ok()
 }
 
 /// How deep braces stand within braces.
@@ -143,6 +185,17 @@ mod tests {
             ("a[0-9]", "a7", true),
             ("A*", "abc", false),
             ("*.{jpg,png}", "a/b.png", true),
+            ("caf?", "caf\u{e9}", true),
+            ("caf?", "cafe\u{301}", false),
+            ("?", "\u{1f600}", true),
+            ("??", "\u{1f600}", false),
+            ("caf[\u{e9}\u{e8}]", "caf\u{e8}", true),
+            ("caf[\u{e0}-\u{e9}]", "caf\u{e8}", true),
+            ("caf[\u{e0}-\u{e9}]", "caf\u{ea}", false),
+            ("caf[!\u{e9}]", "caf\u{e8}", true),
+            ("caf[!\u{e9}]", "caf\u{e9}", false),
+            (r"\\xc3\xa9", r"\xc3xa9", true),
+            ("{caf\u{e9},th\u{e9}}/*", "th\u{e9}/a", true),
         ];
 
         for (glob, key, matches) in cases {
