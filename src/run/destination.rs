@@ -10,12 +10,13 @@ use tokio::time::timeout;
 
 use super::destination_failure::DestinationFailure;
 use super::opening::{StartError, open_destination};
+use crate::config::Destination;
 use crate::copy::Failure;
 use crate::lease::Leases;
 use crate::plan::{DestinationPlan, Plan};
 use crate::register::{NotRegistered, Register};
 use crate::report::{Report, Warning};
-use crate::s3::{Bucket, RunConnections};
+use crate::s3::{Bucket, Cause, Operation, RunConnections, S3Error};
 
 /// How long asking a server may take.
 const TO_ASK: Duration = Duration::from_secs(5);
@@ -57,7 +58,7 @@ impl Destinations<DestinationRun> {
         let opened = plan
             .destinations
             .iter()
-            .map(|planned| open_destination(plan, &planned.destination, connections));
+            .map(|planned| open_in_time(plan, &planned.destination, connections));
         let opened = future::join_all(opened).await;
         let mut destinations = Self {
             usable: Vec::new(),
@@ -125,6 +126,25 @@ impl Destinations<DestinationRun> {
             let _ = timeout(TO_ASK, run.destination.probe_conditions(&own, &target)).await;
         }
     }
+}
+
+/// Opens a destination. One that does not answer must not keep the others waiting.
+async fn open_in_time(
+    plan: &Plan,
+    destination: &Destination,
+    connections: &RunConnections<'_>,
+) -> Result<(Bucket, Result<Register, String>), DestinationFailure> {
+    let opening = open_destination(plan, destination, connections);
+    if plan.destinations.len() == 1 {
+        return opening.await;
+    }
+    let time = connections.time_to_open();
+    let Ok(opened) = timeout(time, opening).await else {
+        let name = &destination.location.bucket;
+        let silence = format!("no answer within {} s", time.as_secs());
+        return Err(S3Error::ours(Operation::HeadBucket, name, Cause::TimedOut, silence).into());
+    };
+    opened
 }
 
 /// Registers the job of a destination, if the plan writes.

@@ -119,6 +119,12 @@ impl RunConnections<'_> {
     pub fn limit(&self) -> &TimeLimit {
         &self.limit
     }
+
+    /// How long a bucket may take to tell what it is, where others wait for it: a call that is never answered,
+    /// and one that is.
+    pub fn time_to_open(&self) -> Duration {
+        self.connections.patience.attempt * 2
+    }
 }
 
 /// The clients for a region. They differ in what they send again by themselves, and in their connections.

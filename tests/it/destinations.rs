@@ -1,7 +1,7 @@
 //! Several destinations: what is wrong with one of them is an error of that one, and the others are
 //! backed up.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use s3_sim::{BucketOptions, Effect, Fault, Verb, Versioning};
 use serde_json::{Value, json};
@@ -287,6 +287,26 @@ async fn what_was_agreed_for_one_that_cannot_be_used_is_still_agreed() {
     assert_eq!(count(&without, "errors"), 1);
     assert_eq!(count(&with, "objects_marked_deleted"), 1, "{with}");
     assert_eq!(world.keys(SECOND), ["b", "c"]);
+}
+
+#[tokio::test]
+async fn one_that_never_answers_does_not_keep_the_others_waiting() {
+    for verb in [Verb::HeadBucket, Verb::GetBucketVersioning] {
+        let world = world().persistent().impatient();
+        world
+            .sim
+            .fault(Fault::on(verb).bucket(SECOND), Effect::Stall);
+
+        let began = Instant::now();
+        let result = world.run(json!({})).await;
+
+        let failure = assert_second_alone_failed(&result);
+        let message = failure["message"].as_str().unwrap();
+        assert!(message.contains("no answer within 2 s"), "{message}");
+        // Ten attempts of a second each would have been made.
+        assert!(began.elapsed() < Duration::from_secs(8), "{verb:?}");
+        assert_eq!(world.keys(BACKUP), ["a", "b", "c"]);
+    }
 }
 
 #[tokio::test]
