@@ -9,8 +9,17 @@ fn main() -> Result<(), Error> {
     log::begin();
     handler::runtime()?.block_on(async {
         let handler = Handler::new(Connections::from_env().await, handler::environment());
-        let answer = |event: LambdaEvent<Value>| Box::pin(handler.handle(event));
-        let answers = async { Some(lambda_runtime::run(service_fn(answer)).await) };
+        // One package, several functions: the setting `Handler` of each says which it is.
+        let is_watch = std::env::var("_HANDLER").is_ok_and(|name| name == "watch");
+        let answers = async {
+            let watch = |event: LambdaEvent<Value>| Box::pin(handler.handle_watch(event));
+            let answer = |event: LambdaEvent<Value>| Box::pin(handler.handle(event));
+            Some(if is_watch {
+                lambda_runtime::run(service_fn(watch)).await
+            } else {
+                lambda_runtime::run(service_fn(answer)).await
+            })
+        };
         handler.until_terminated(answers).await.unwrap_or(Ok(()))
     })
 }

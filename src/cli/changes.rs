@@ -367,10 +367,12 @@ mod tests {
                 bytes: 1536 * objects,
                 copied: 1,
                 errors: 0,
+                ..crate::snapshot::Totals::default()
             },
             segments: Vec::new(),
             orphans: Vec::new(),
             previous: None,
+            past: crate::snapshot::Past::default(),
         }
     }
 

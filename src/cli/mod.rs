@@ -409,7 +409,7 @@ fn refuse(error: &HandlerError) -> Exit {
     show::error(&error.to_string());
     match error {
         HandlerError::Config(_) | HandlerError::Request(_) => Exit::Usage,
-        HandlerError::Start(_) => Exit::CouldNotRun,
+        HandlerError::Start(_) | HandlerError::Watch(_) => Exit::CouldNotRun,
     }
 }
 

@@ -8,12 +8,14 @@ mod notify;
 mod prices;
 mod reader;
 mod shared;
+mod unusual;
 mod variable;
 
 pub use notify::{HeartbeatUrl, Notify, NotifySettings, TopicArn};
 pub use prices::{ClassPrices, Prices, Retrieval};
 pub use reader::{ConfigError, Mistake};
 pub use shared::NOT_UTF8;
+pub use unusual::Unusual;
 pub use variable::{
     DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MAX_DELETIONS,
     MAX_DELETIONS_PERCENT, MODE, PRICES, SNS_TOPIC_ARN, SOURCE_BUCKET, Variable,
@@ -42,6 +44,8 @@ pub struct Config {
     pub defaults: Defaults,
     /// How many deletions need no confirmation.
     pub max_deletions: MaxDeletions,
+    /// Which share of changed objects is unusual, and what is done then.
+    pub unusual: Unusual,
     /// What the copies are like.
     pub copies: CopyRules,
     /// Who must own the source bucket.
@@ -234,6 +238,7 @@ impl Config {
             deletions: reader.choice(&DELETIONS, Deletions::parse, Deletions::ALLOWED),
         };
         let max_deletions = reader.max_deletions();
+        let unusual = reader.unusual();
         let copies = reader.copy_rules();
         let source_owner = reader.read(&SOURCE_OWNER, AccountId::parse);
         let max_concurrency = reader.max_concurrency();
@@ -246,6 +251,7 @@ impl Config {
                 selection,
                 defaults,
                 max_deletions,
+                unusual,
                 copies,
                 source_owner,
                 max_concurrency,

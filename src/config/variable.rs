@@ -60,6 +60,10 @@ pub(super) const SOURCE_OWNER: Variable = variable("BACKUP_SOURCE_OWNER");
 pub const SNS_TOPIC_ARN: Variable = variable("BACKUP_SNS_TOPIC_ARN");
 /// Which runs it is told of.
 pub const NOTIFY: Variable = variable("BACKUP_NOTIFY");
+/// What to do when an unusual share of the objects has changed.
+pub const UNUSUAL: Variable = variable("BACKUP_UNUSUAL");
+/// The share of known objects, in percent, up to which changes are not unusual.
+pub const UNUSUAL_CHANGE_PERCENT: Variable = variable("BACKUP_UNUSUAL_CHANGE_PERCENT");
 /// Whether runs that stop are continued, by the state machine of the stack.
 pub const CONTINUATION: Variable = variable("BACKUP_CONTINUATION");
 /// The address that is told of each complete run.
@@ -68,7 +72,7 @@ pub const HEARTBEAT_URL: Variable = variable("BACKUP_HEARTBEAT_URL");
 pub(super) const MEMORY: Variable = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
 
 /// Those whose names are ours, all of which are known.
-pub(super) const OURS: [&Variable; 21] = [
+pub(super) const OURS: [&Variable; 23] = [
     &SOURCE_PREFIX,
     &DESTINATION_PREFIX,
     &INCLUDE,
@@ -90,4 +94,6 @@ pub(super) const OURS: [&Variable; 21] = [
     &NOTIFY,
     &CONTINUATION,
     &HEARTBEAT_URL,
+    &UNUSUAL,
+    &UNUSUAL_CHANGE_PERCENT,
 ];

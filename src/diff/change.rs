@@ -225,6 +225,7 @@ mod tests {
                 segments: entries,
                 orphans: Vec::new(),
                 previous: None,
+                past: crate::snapshot::Past::default(),
             };
             Self { index, segments }
         }

@@ -1,6 +1,6 @@
 //! What an action tells of how much there is on both sides, for the brake on deletions.
 
-use super::{Action, SkipReason};
+use super::{Action, Reason, SkipReason};
 use crate::model::{KeyCounts, KeySet};
 
 /// What one action adds to what was counted. What the filter does not admit counts for nothing, so
@@ -29,13 +29,28 @@ pub fn count(action: &Action) -> KeyCounts {
         backup,
         gone,
         gone_keys,
+        changed: u64::from(has_changed(action)),
         foreign: u64::from(matches!(action, Action::Foreign(_))),
+    }
+}
+
+/// Whether an object is not what was backed up. What is copied again for another reason has not changed.
+fn has_changed(action: &Action) -> bool {
+    match action {
+        Action::Copy { reason, .. } => match reason {
+            Reason::SizeDiffers
+            | Reason::EtagDiffers
+            | Reason::NotLater
+            | Reason::SourceChanged => true,
+            Reason::New | Reason::BackupChanged | Reason::FullRun | Reason::Repair => false,
+        },
+        _ => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Proof, Reason};
+    use super::super::Proof;
     use super::*;
     use crate::model::{ETag, Key, Object, StorageClass, Timestamp};
     use crate::snapshot::samples;
@@ -88,6 +103,7 @@ mod tests {
                 gone,
                 gone_keys,
                 foreign,
+                changed: _,
             } = count(&action);
             assert_eq!(gone == 0, gone_keys == KeySet::default());
             assert_eq!(foreign == 1, matches!(action, Action::Foreign(_)));

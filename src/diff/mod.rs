@@ -5,6 +5,7 @@ mod change;
 mod count;
 mod decide;
 mod join;
+mod unusual;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ pub use change::{Change, ChangeCounts, DifferenceKind, changes};
 pub use count::count;
 pub use decide::{Action, Policy, Proof, Reason, Refusal, SkipReason, decide};
 pub use join::{Joined, join};
+pub use unusual::{ChangeRate, change_rate};
 
 use crate::list::ShardListing;
 use crate::model::Object;

@@ -17,7 +17,7 @@ use tokio::runtime::{self, Runtime};
 
 use crate::config::{Config, ConfigError, NOT_UTF8};
 use crate::model::Deadline;
-use crate::notify::{self, TimeLeft};
+use crate::notify::{self, TimeLeft, WatchError, WatchResult};
 use crate::plan::{self, Run};
 use crate::report::{Report, Summary};
 use crate::request::{self, Request, RequestError, RestoreRequest};
@@ -44,6 +44,9 @@ pub enum HandlerError {
     /// The run could not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The age of the backup could not be found out.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
 }
 
 impl HandlerError {
@@ -53,7 +56,7 @@ impl HandlerError {
             Self::Config(_) => "ConfigError",
             Self::Request(_) | Self::Start(StartError::Request { .. }) => "RequestError",
             Self::Start(StartError::Source { .. }) => "SourceError",
-            Self::Start(StartError::Destination { .. }) => "DestinationError",
+            Self::Start(StartError::Destination { .. }) | Self::Watch(_) => "DestinationError",
             Self::Start(StartError::AlreadyRunning { .. }) => "AlreadyRunning",
         }
     }
@@ -132,6 +135,27 @@ impl Handler {
         self.log_metrics(&summary, deadline);
         log_result(&summary);
         Ok(summary)
+    }
+
+    /// Answers an invocation of the function that watches, whatever its payload is.
+    ///
+    /// # Errors
+    /// [`HandlerError`], when nobody knows how old the backup is.
+    pub async fn handle_watch(
+        &self,
+        event: LambdaEvent<Value>,
+    ) -> Result<WatchResult, HandlerError> {
+        let watched = self.watch(deadline(&event.context)).await;
+        watched.inspect_err(Self::log)
+    }
+
+    async fn watch(&self, deadline: Option<Deadline>) -> Result<WatchResult, HandlerError> {
+        let (config, now) = (self.config()?, SystemTime::now().into());
+        let watched = notify::watch(&config, &self.connections, deadline, now);
+        let watched = Box::pin(watched).await?;
+        // A log that cannot be written is a metric that is missing, which the alarm knows.
+        drop(watched.write_metrics(now, &mut io::stdout()));
+        Ok(watched)
     }
 
     /// The metrics, each line bare: CloudWatch reads nothing else.

@@ -18,6 +18,9 @@ pub struct KeyCounts {
     /// Which those are.
     #[serde(default)]
     pub gone_keys: KeySet,
+    /// Objects that have changed since they were backed up.
+    #[serde(default)]
+    pub changed: u64,
     /// Objects in the backup bucket that are not of this job, and no part of the others.
     #[serde(default)]
     pub foreign: u64,
@@ -31,6 +34,7 @@ impl KeyCounts {
             source: self.source.max(other.source),
             backup: self.backup.max(other.backup),
             gone: self.gone.max(other.gone),
+            changed: self.changed.max(other.changed),
             foreign: self.foreign.max(other.foreign),
             gone_keys: if other.gone > self.gone {
                 other.gone_keys
@@ -49,6 +53,7 @@ impl Add for KeyCounts {
             source: self.source.saturating_add(other.source),
             backup: self.backup.saturating_add(other.backup),
             gone: self.gone.saturating_add(other.gone),
+            changed: self.changed.saturating_add(other.changed),
             foreign: self.foreign.saturating_add(other.foreign),
             gone_keys: self.gone_keys.and(other.gone_keys),
         }

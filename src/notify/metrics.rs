@@ -8,7 +8,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::Timestamp;
-use crate::report::{Figures, OperationKind, Status, Summary};
+use crate::report::{Figures, OperationKind, Status, Summary, WarningCode};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "S3Backup";
@@ -50,6 +50,10 @@ pub enum Metric {
     SecondsLeft,
     /// 1 if the deadline has stopped it and nobody continues it, else 0.
     OutOfTime,
+    /// The share of known objects that had changed, in percent.
+    ChangedPercent,
+    /// 1 if that is unusual, else 0.
+    UnusualChange,
     /// Objects of a verification that are not as they should be.
     Wrong,
     /// Objects that a restore has brought back.
@@ -60,11 +64,13 @@ pub enum Metric {
     RestoreWaiting,
     /// Hours since the end of the last complete run; 8,760 if there was none.
     HoursSinceComplete,
+    /// Hours since the beginning of the oldest restore that has something left; 0 without one.
+    RestoreOpenHours,
 }
 
 impl Metric {
     /// All there are.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Found,
         Self::Copied,
         Self::Unchanged,
@@ -78,11 +84,14 @@ impl Metric {
         Self::Held,
         Self::SecondsLeft,
         Self::OutOfTime,
+        Self::ChangedPercent,
+        Self::UnusualChange,
         Self::Wrong,
         Self::Restored,
         Self::RestoreErrors,
         Self::RestoreWaiting,
         Self::HoursSinceComplete,
+        Self::RestoreOpenHours,
     ];
 
     /// Its name in CloudWatch.
@@ -101,11 +110,14 @@ impl Metric {
             Self::Held => "Held",
             Self::SecondsLeft => "SecondsLeft",
             Self::OutOfTime => "OutOfTime",
+            Self::ChangedPercent => "ChangedPercent",
+            Self::UnusualChange => "UnusualChange",
             Self::Wrong => "Wrong",
             Self::Restored => "Restored",
             Self::RestoreErrors => "RestoreErrors",
             Self::RestoreWaiting => "RestoreWaiting",
             Self::HoursSinceComplete => "HoursSinceComplete",
+            Self::RestoreOpenHours => "RestoreOpenHours",
         }
     }
 
@@ -114,7 +126,8 @@ impl Metric {
         match self {
             Self::BytesCopied => "Bytes",
             Self::Duration | Self::SecondsLeft => "Seconds",
-            Self::CostUsd | Self::HoursSinceComplete => "None",
+            Self::ChangedPercent => "Percent",
+            Self::CostUsd | Self::HoursSinceComplete | Self::RestoreOpenHours => "None",
             Self::Found
             | Self::Copied
             | Self::Unchanged
@@ -124,6 +137,7 @@ impl Metric {
             | Self::Complete
             | Self::Held
             | Self::OutOfTime
+            | Self::UnusualChange
             | Self::Wrong
             | Self::Restored
             | Self::RestoreErrors
@@ -172,9 +186,17 @@ pub fn lines(job: &str, summary: &Summary, time: TimeLeft) -> Vec<String> {
     lines
 }
 
-/// The line of the watch: how old the last complete run of a job is in one destination.
-pub fn age_line(job: &str, destination: &str, hours: f64, now: Timestamp) -> String {
-    let values = [(Metric::HoursSinceComplete, hours)];
+/// The line of the watch: hours since the last complete run of a job in one destination, and since the beginning
+/// of the oldest restore from it that has something left; none of a destination that nothing is restored from.
+pub fn watch_line(
+    job: &str,
+    destination: &str,
+    since_complete: f64,
+    restore_open: Option<f64>,
+    now: Timestamp,
+) -> String {
+    let mut values = vec![(Metric::HoursSinceComplete, since_complete)];
+    values.extend(restore_open.map(|hours| (Metric::RestoreOpenHours, hours)));
     written(Map::new(), job, Some(destination), true, &values, now)
 }
 
@@ -192,6 +214,11 @@ fn of_run(summary: &Summary, time: TimeLeft) -> Values {
         let out_of_time = summary.cursor().is_some() && !time.is_continued;
         values.push((Metric::SecondsLeft, seconds));
         values.push((Metric::OutOfTime, one_if(out_of_time)));
+    }
+    if let Some(percent) = summary.changed_percent() {
+        let is_unusual = summary.warns_of(WarningCode::UnusualChange);
+        values.push((Metric::ChangedPercent, percent));
+        values.push((Metric::UnusualChange, one_if(is_unusual)));
     }
     if let Some(verified) = summary.verified() {
         values.push((Metric::Wrong, number(verified.wrong())));
@@ -344,7 +371,7 @@ mod tests {
             let name = definition["Name"].as_str().unwrap();
             assert!(root[name].is_number(), "{name} in {line}");
             assert!(
-                ["Count", "Bytes", "Seconds", "None"]
+                ["Count", "Bytes", "Percent", "Seconds", "None"]
                     .contains(&definition["Unit"].as_str().unwrap())
             );
             assert!(
@@ -428,11 +455,18 @@ mod tests {
     fn never_is_a_number_and_any_name_is_a_dimension() {
         let now = Timestamp::from_millis(ENDED);
 
-        let line = age_line("s3://primary/\u{fc}\n/", "backup", HOURS_OF_NEVER, now);
+        let line = watch_line(
+            "s3://primary/\u{fc}\n/",
+            "backup",
+            HOURS_OF_NEVER,
+            Some(0.0),
+            now,
+        );
 
         let (sets, names) = checked(&line);
         assert_eq!(sets.len(), 2);
-        assert_eq!(names, ["HoursSinceComplete".to_owned()].into());
+        let expected = ["HoursSinceComplete", "RestoreOpenHours"];
+        assert_eq!(names, expected.map(str::to_owned).into());
         let root: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(root["Job"], "s3://primary/??/");
         assert_eq!(root["HoursSinceComplete"], 8_760.0);

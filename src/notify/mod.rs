@@ -6,13 +6,18 @@ mod heartbeat;
 mod message;
 mod metrics;
 mod sns;
+mod watch;
 
 use std::time::{Duration, Instant};
 
 use futures::future;
 
 pub use message::{Message, is_problem};
-pub use metrics::{DESTINATION, HOURS_OF_NEVER, JOB, Metric, NAMESPACE, TimeLeft, age_line, lines};
+pub use metrics::{
+    DESTINATION, HOURS_OF_NEVER, JOB, Metric, NAMESPACE, TimeLeft, lines, watch_line,
+};
+
+pub use watch::{WatchError, WatchResult, watch};
 
 use crate::config::{HeartbeatUrl, Notify, NotifySettings, TopicArn};
 use crate::model::Deadline;

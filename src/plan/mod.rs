@@ -2,7 +2,7 @@
 //!
 //! The time and the run's suffix come in as values; right of here nothing asks for them again.
 
-use crate::config::{AccountId, Config, CopyRules, Destination, MaxDeletions, Prices};
+use crate::config::{AccountId, Config, CopyRules, Destination, MaxDeletions, Prices, Unusual};
 use crate::filter::Filter;
 use crate::model::{
     Deadline, Job, Key, KeyCounts, KeyRange, Location, Prefix, RecordLink, SampleShare, StateLink,
@@ -40,6 +40,8 @@ pub struct Plan {
     pub first_run: Option<String>,
     /// What requests and storage cost.
     pub prices: Prices,
+    /// Which share of changed objects is unusual, and what is done then.
+    pub unusual: Unusual,
 }
 
 /// What a run does with each key.
@@ -301,6 +303,7 @@ pub fn make(
         continues: None,
         first_run: None,
         prices: config.prices.clone(),
+        unusual: config.unusual,
     })
 }
 

@@ -4,17 +4,19 @@ use std::time::SystemTime;
 
 use super::part::{Counts, Origin, RecordPart};
 use super::{SnapshotRecorder, StateStore};
+use crate::config::Unusual;
+use crate::diff;
 use crate::history::History;
 use crate::model::{KeyRange, RecordLink};
 use crate::plan::{DestinationPlan, Run};
 use crate::report::SnapshotNote;
 use crate::s3::{Condition, PutBody};
-use crate::snapshot::{Digest, Index, LATEST, Latest, MOST_INDEX_BYTES, SNAPSHOT_FORMAT};
+use crate::snapshot::{Digest, Index, LATEST, Latest, MOST_INDEX_BYTES, Past, SNAPSHOT_FORMAT};
 
 const JSON: &str = "application/json";
 
 /// What a record has become.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RecordResult {
     /// The snapshot, if the run is at its end.
     pub note: SnapshotNote,
@@ -37,6 +39,8 @@ pub struct CloseInput<'a> {
     pub broken: bool,
     /// What was counted.
     pub counts: Counts,
+    /// Which share of changed objects is unusual.
+    pub unusual: Unusual,
 }
 
 impl RecordResult {
@@ -190,7 +194,12 @@ impl StateStore {
             segments: part.segments,
             orphans: part.orphans,
             previous: history.last().map(|(_, link)| link.clone()),
+            past: Past::default(),
         };
+        let last = history.last().map(|(index, _)| index);
+        let index = index.remembering(last);
+        let before = last.map_or(&[][..], |last| last.past.changes.as_slice());
+        let changes = diff::change_rate(index.changed_share(), before, closing.unusual);
         let (bytes, link) = index.encode().map_err(|error| error.to_string())?;
         let (key, sha256) = (link.key.clone(), link.sha256);
         self.write(&key, &bytes, &Condition::Create).await?;
@@ -202,6 +211,7 @@ impl StateStore {
             sha256: Some(sha256.to_string()),
             objects: index.totals.objects,
             segments: index.segments.len() as u64,
+            changes: (index.totals.known > 0).then(|| changes.into()),
             ..SnapshotNote::default()
         };
         Ok(RecordResult { note, link: None })

@@ -105,6 +105,8 @@ impl RecordPart {
                 .sum(),
             copied: self.totals.copied + counts.copied,
             errors: self.totals.errors + counts.errors,
+            known: self.totals.known + counts.known,
+            changed: self.totals.changed + counts.changed,
         };
         Ok(self)
     }
@@ -146,6 +148,10 @@ pub struct Counts {
     pub copied: u64,
     /// Objects that could not be.
     pub errors: u64,
+    /// Objects that had a backup when the run came to them.
+    pub known: u64,
+    /// Those of them that had changed since.
+    pub changed: u64,
 }
 
 #[cfg(test)]
@@ -195,6 +201,8 @@ mod tests {
         let counts = Counts {
             copied: 3,
             errors: 1,
+            known: 9,
+            changed: 2,
         };
 
         let first = part()
@@ -212,6 +220,7 @@ mod tests {
         assert_eq!(keys(&both.orphans), ["b", "o"]);
         assert_eq!((both.totals.objects, both.totals.bytes), (6, 30));
         assert_eq!((both.totals.copied, both.totals.errors), (6, 2));
+        assert_eq!((both.totals.known, both.totals.changed), (18, 4));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! A listing that breaks off counts as one found and one error: the part that nobody saw.
 
 mod backed_up;
+mod changes_note;
 mod continued;
 mod deletions;
 mod ending;
@@ -21,6 +22,7 @@ mod verified;
 mod warning;
 
 pub use backed_up::{BackedUpObject, BackupVersion, RunNames};
+pub use changes_note::ChangesNote;
 pub use continued::ContinuedRun;
 pub use deletions::Deletions;
 pub use ending::Status;
@@ -81,7 +83,7 @@ pub struct Report {
 }
 
 /// What became of the snapshot of one destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct SnapshotNote {
     /// The key of its index in the backup bucket; none if the run wrote none.
     pub key: Option<String>,
@@ -93,6 +95,9 @@ pub struct SnapshotNote {
     pub segments: u64,
     /// Segments that were written: the others are those of snapshots before.
     pub segments_written: u64,
+    /// How much had changed since the last one; none if nothing was known before, or if the run wrote none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<ChangesNote>,
     /// What was wrong with the last snapshot, or kept this one from being written, and what follows.
     pub problem: Option<String>,
 }

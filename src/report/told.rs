@@ -3,7 +3,7 @@
 use super::Status;
 use super::figures::{FailureWords, Figures, OperationKind};
 use super::json::{Counts, DestinationRow, FailureRow, Summary};
-use super::warning::{Warning, Warnings};
+use super::warning::{Warning, WarningCode, Warnings};
 use crate::model::Timestamp;
 
 impl Summary {
@@ -33,6 +33,21 @@ impl Summary {
     /// Its counters for each destination, by the name of its bucket.
     pub fn figures_by_destination(&self) -> impl ExactSizeIterator<Item = (&str, Figures)> {
         self.destinations.iter().map(DestinationRow::figures)
+    }
+
+    /// The largest share of known objects that had changed in a destination, in percent; none if nobody knows.
+    pub fn changed_percent(&self) -> Option<f64> {
+        let notes = self
+            .destinations
+            .iter()
+            .filter_map(|row| row.snapshot.as_ref());
+        let percents = notes.filter_map(|note| Some(note.changes?.percent));
+        percents.reduce(f64::max)
+    }
+
+    /// Whether a warning of that code was given.
+    pub fn warns_of(&self, code: WarningCode) -> bool {
+        self.warnings.iter().any(|warning| warning.code == code)
     }
 
     /// Dollars for its requests.

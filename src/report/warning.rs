@@ -41,6 +41,8 @@ pub enum WarningCode {
     Foreign,
     /// The register of jobs of a backup bucket cannot be used.
     Register,
+    /// Many more objects have changed than in the runs before.
+    UnusualChange,
     /// The message to the topic could not be sent.
     Notification,
     /// The heartbeat could not be sent.
@@ -51,7 +53,9 @@ impl WarningCode {
     /// Whether the message of a result says it too: without it, the counters mean something else.
     pub fn is_told_in_message(self) -> bool {
         match self {
-            Self::NothingFound | Self::NothingAdmitted | Self::Foreign => true,
+            Self::NothingFound | Self::NothingAdmitted | Self::Foreign | Self::UnusualChange => {
+                true
+            }
             Self::NoTargetConditions
             | Self::LeaseBestEffort
             | Self::Register

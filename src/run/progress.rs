@@ -11,7 +11,8 @@ use crate::list::Shards;
 use crate::model::{ETag, Key, KeyRange};
 use crate::plan::{DestinationPlan, Plan};
 use crate::record::{CloseInput, Counts, RecordResult, SnapshotRecorder, StateStore};
-use crate::report::Report;
+use crate::report::{Report, Warning};
+use crate::request::Mode;
 use crate::resume::{self, Progress, Remainder};
 
 /// Keys that are kept in mind for each destination: a megabyte at most, and enough for all but a few
@@ -99,6 +100,7 @@ impl DestinationProgress {
             left,
             broken: self.progress.is_broken(),
             counts,
+            unusual: plan.unusual,
         };
         Some(recorder.close(store, &history, closing).await)
     }
@@ -176,9 +178,14 @@ impl RunProgress {
                 .and_then(|rest| rest.destinations.get_mut(number));
             let left = own.as_ref().map(|own| own.ranges());
             let totals = self.report.totals_of(number);
+            let counted = destination_progress.progress.counted();
+            // A run that copies everything does not tell what has changed.
+            let compares = plan.scope.mode == Mode::Incremental;
             let counts = Counts {
                 copied: totals.copied,
                 errors: totals.errors,
+                known: if compares { counted.backup } else { 0 },
+                changed: counted.changed,
             };
             let left = left.unwrap_or_default();
             let Some(kept) = destination_progress
@@ -189,6 +196,12 @@ impl RunProgress {
             };
             if let Some(own) = own {
                 own.record.clone_from(&kept.link);
+            }
+            let bucket = &planned.destination.location.bucket;
+            let unusual = kept.note.changes.filter(|changes| changes.unusual);
+            if let Some(changes) = unusual {
+                let warning = Warning::unusual_change(bucket, &changes);
+                self.report = self.report.warning(warning);
             }
             self.report = self.report.with_snapshot(number, kept.note);
         }

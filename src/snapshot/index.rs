@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Link, SnapshotError};
+use super::{Digest, Link, Past, SnapshotError};
 use crate::model::{Key, Prefix, Start, Timestamp};
 
 /// The format of indexes that this version writes, and the last one that it reads. Since format 3 an index
@@ -64,6 +64,9 @@ pub struct Index {
     pub orphans: Vec<SegmentEntry>,
     /// The index before this one; none for the first.
     pub previous: Option<Link>,
+    /// The complete runs up to this one.
+    #[serde(default, skip_serializing_if = "Past::is_empty")]
+    pub past: Past,
 }
 
 /// The numbers of a snapshot.
@@ -77,6 +80,12 @@ pub struct Totals {
     pub copied: u64,
     /// Objects that the run failed to back up.
     pub errors: u64,
+    /// Objects that had a backup when the run came to them.
+    #[serde(default)]
+    pub known: u64,
+    /// Those of them that had changed since.
+    #[serde(default)]
+    pub changed: u64,
 }
 
 /// A segment, as an index tells of it.

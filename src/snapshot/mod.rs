@@ -14,6 +14,8 @@ mod digest;
 mod error;
 mod index;
 mod page;
+mod past;
+mod remember;
 mod row;
 mod segment;
 mod segment_row;
@@ -31,6 +33,7 @@ pub use index::{
     Index, MOST_INDEX_BYTES, SEGMENT_FORMAT, SNAPSHOT_FORMAT, SegmentEntry, Totals, index_key,
     is_index_key,
 };
+pub use past::{ChangedShare, CompleteRun, Past};
 pub use row::{NextRow, Row, RowRef};
 pub use segment::Segment;
 #[cfg(any(test, fuzzing))]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::writer::Writer;
-use super::{Digest, Index, Link, Row, SNAPSHOT_FORMAT, Segment, SegmentEntry, Totals};
+use super::{Digest, Index, Link, Past, Row, SNAPSHOT_FORMAT, Segment, SegmentEntry, Totals};
 use crate::model::{ETag, Key, StorageClass, Timestamp, VersionId};
 
 /// The row of that number. Their keys are in the order of the numbers, and look like those of people.
@@ -73,9 +73,11 @@ pub(super) fn index(run_id: &str, previous: Option<Link>) -> Index {
             bytes: 100,
             copied: 2,
             errors: 0,
+            ..Totals::default()
         },
         segments: vec![entry(0, 2), entry(3, 4)],
         orphans: vec![entry(5, 9)],
         previous,
+        past: Past::default(),
     }
 }

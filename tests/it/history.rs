@@ -4,7 +4,8 @@ use std::process::Output;
 
 use s3_backup::model::{ETag, Job, Key, Location, Placement, StorageClass, Timestamp};
 use s3_backup::snapshot::{
-    Builder, Index, LATEST, Latest, Link, Row, SNAPSHOT_FORMAT, SegmentEntry, SegmentOutput, Totals,
+    Builder, Index, LATEST, Latest, Link, Past, Row, SNAPSHOT_FORMAT, SegmentEntry, SegmentOutput,
+    Totals,
 };
 use s3_sim::{Effect, Fault, Put, Verb};
 use serde_json::Value;
@@ -481,6 +482,7 @@ fn snapshot(
         segments,
         orphans: Vec::new(),
         previous: before,
+        past: Past::default(),
     };
     let (bytes, link) = index.encode().unwrap();
     world.sim.put(BACKUP, &state(&link.key), bytes);

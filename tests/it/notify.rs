@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use lambda_runtime::{Context, LambdaEvent};
 use s3_backup::handler::Handler;
 use s3_backup::model::Deadline;
 use s3_backup::request;
@@ -397,4 +398,148 @@ async fn a_heartbeat_that_nobody_hears_is_a_warning() {
         message.contains("no-such-monitor.invalid") && !message.contains("5f2d1b9a"),
         "{message}"
     );
+}
+
+/// What the watch says of a world.
+async fn watched(world: &World) -> Result<Value, String> {
+    let event = LambdaEvent::new(json!({}), Context::default());
+    let watched = Box::pin(world.handler().handle_watch(event)).await;
+    watched
+        .map(|watched| serde_json::to_value(&watched).unwrap()["jobs"][0].clone())
+        .map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn the_watch_knows_how_old_the_last_complete_run_is() {
+    let world = World::new();
+    world.put("a", "1");
+
+    let never = watched(&world).await.unwrap();
+    let complete = world.backup().await;
+    let fresh = watched(&world).await.unwrap();
+    world.put("b", "2");
+    let denied = Effect::status(403, "AccessDenied", "Access Denied");
+    world.sim.fault(Fault::on(Verb::CopyObject), denied);
+    let failed = world.backup().await;
+    let after_failure = watched(&world).await.unwrap();
+
+    assert_eq!(never["hours_since_complete"], 8_760.0);
+    assert_eq!(never["run_id"], Value::Null);
+    assert_eq!(failed["status"], "incomplete");
+    for seen in [&fresh, &after_failure] {
+        assert_eq!(seen["run_id"], complete["run_id"], "{seen}");
+        assert!(
+            seen["hours_since_complete"].as_f64().unwrap() < 1.0,
+            "{seen}"
+        );
+        assert_eq!(seen["restore_open_hours"], 0.0);
+    }
+}
+
+#[tokio::test]
+async fn the_watch_takes_three_reads_and_writes_nothing() {
+    let world = World::new();
+    world.put("a", "1");
+    world.backup().await;
+    world.sim.ledger().clear();
+
+    watched(&world).await.unwrap();
+
+    let calls = world.sim.ledger().entries();
+    let verbs: Vec<Verb> = calls.iter().map(|call| call.verb).collect();
+    let reads = [
+        Verb::HeadBucket,
+        Verb::GetObject,
+        Verb::GetObject,
+        Verb::GetObject,
+    ];
+    assert_eq!(verbs, reads);
+}
+
+#[tokio::test]
+async fn a_watch_that_cannot_look_fails() {
+    let world = World::new();
+    let denied = Effect::status(403, "AccessDenied", "Access Denied");
+    world.sim.fault(Fault::on(Verb::GetObject).always(), denied);
+
+    let error = watched(&world).await.unwrap_err();
+
+    assert!(
+        error.starts_with("cannot look at the backup in bucket backup: "),
+        "{error}"
+    );
+}
+
+/// Writes all objects of a bucket anew, as ransomware does.
+fn rewrite(world: &World, objects: usize, body: &str) {
+    for n in 0..objects {
+        world.put(&format!("photos/{n:03}.jpg"), body);
+    }
+}
+
+#[tokio::test]
+async fn a_night_in_which_everything_was_rewritten_is_warned_of() {
+    let world = World::new();
+    rewrite(&world, 50, "1");
+    world.backup().await;
+    let mut quiet = Vec::new();
+    for night in 0..4 {
+        world.put("photos/000.jpg", &format!("night {night}"));
+        quiet.push(world.backup().await);
+    }
+
+    rewrite(&world, 50, "encrypted");
+    let result = world.backup().await;
+
+    for night in &quiet {
+        assert_eq!(warnings(night), []);
+        assert_eq!(
+            night["destinations"][0]["snapshot"]["changes"]["changed"],
+            1
+        );
+    }
+    // Two runs before the third: nobody knows yet what is usual, and the result says so.
+    let third = &quiet[2]["destinations"][0]["snapshot"]["changes"];
+    assert_eq!(
+        (&third["runs"], &third["usual_percent"]),
+        (&json!(2), &Value::Null)
+    );
+    let changes = &result["destinations"][0]["snapshot"]["changes"];
+    assert_eq!(
+        (&changes["percent"], &changes["usual_percent"]),
+        (&json!(100.0), &json!(2.0))
+    );
+    let warnings = warnings(&result);
+    let [(code, message)] = warnings.as_slice() else {
+        panic!("{warnings:?}");
+    };
+    assert_eq!(code, "unusual_change");
+    assert!(
+        message.starts_with(
+            "50 of the 50 objects in bucket backup have changed (100 %), where 2 % is usual"
+        ),
+        "{message}"
+    );
+    assert!(
+        result["message"]
+            .as_str()
+            .unwrap()
+            .contains(message.as_str())
+    );
+    assert_eq!(result["status"], "complete");
+}
+
+#[tokio::test]
+async fn a_month_of_usual_nights_is_silent() {
+    let world = World::new();
+    rewrite(&world, 40, "1");
+    world.backup().await;
+    for night in 0..30 {
+        for n in 0..(night * 7) % 5 {
+            world.put(&format!("photos/{n:03}.jpg"), &format!("night {night}"));
+        }
+        world.put(&format!("new/{night}"), "1");
+        let result = world.backup().await;
+        assert_eq!(warnings(&result), [], "night {night}");
+    }
 }
