@@ -20,9 +20,12 @@
 //! | [`plan`] | `Request` + `Config` + the time | a `Plan`: what will be done, nothing optional left |
 //! | [`snapshot`] | rows of what is in the backup | segments and an index to store; and back |
 //! | [`s3`] | | the only room that knows the AWS SDK |
+//! | [`failure`] | | what went wrong with one object or bucket, for people |
 //! | [`history`] | a job | its last snapshot, row by row, and those before it |
 //! | [`list`] | a bucket and a prefix | its objects, in order, page by page |
 //! | [`diff`] | two ordered listings | an `Action` for each key, with the reason |
+//! | [`forecast`] | an `Action` | what a run would make of it: requests and bytes |
+//! | [`outcome`] | | what became of one key: the words between the steps and the folds |
 //! | [`copy`] | an `Action` | an `Outcome`: what became of it |
 //! | [`report`] | `Outcome`s | the `Report`, and the JSON that people read |
 //! | [`resume`] | `Outcome`s by key | the `Cursor` that continues a run |
@@ -57,11 +60,17 @@ pub mod snapshot;
 
 pub mod s3;
 
+pub mod failure;
+
 pub mod history;
 
 pub mod list;
 
 pub mod diff;
+
+pub mod forecast;
+
+pub mod outcome;
 
 pub mod copy;
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The corridor, left to right. `src/lib.rs` is its map.
-const ROOMS: [&str; 23] = [
+const ROOMS: [&str; 26] = [
     "model",
     "request",
     "config",
@@ -14,9 +14,12 @@ const ROOMS: [&str; 23] = [
     "plan",
     "snapshot",
     "s3",
+    "failure",
     "history",
     "list",
     "diff",
+    "forecast",
+    "outcome",
     "copy",
     "report",
     "resume",
@@ -33,8 +36,9 @@ const ROOMS: [&str; 23] = [
 ];
 
 /// Rooms and files that know no SDK, no clock, no environment and no runtime.
-const PURE: [&str; 9] = [
-    "model", "request", "config", "filter", "plan", "diff", "report", "resume", "snapshot",
+const PURE: [&str; 12] = [
+    "model", "request", "config", "filter", "plan", "failure", "diff", "forecast", "outcome",
+    "report", "resume", "snapshot",
 ];
 
 /// What a pure room must not name.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use futures::FutureExt;
 
-use super::Failure;
+use crate::failure::Failure;
 use crate::model::Key;
 use crate::s3::Operation;
 

@@ -13,28 +13,13 @@ use futures::future::BoxFuture;
 use futures::stream::{BoxStream, FuturesUnordered};
 use futures::{FutureExt, Stream, StreamExt, stream};
 
-use super::{Copier, CopyResult, Forecast, Outcome, guarded, settle};
+use super::{Copier, guarded};
 use crate::diff::{self, Action};
+use crate::forecast::Forecast;
 use crate::model::{Key, KeyCounts};
+use crate::outcome::{CopyResult, KeyResult, Outcome, settle};
 use crate::plan::Intent;
 use crate::s3::Operation;
-
-/// What became of one key of a shard.
-#[derive(Clone, Debug)]
-pub struct KeyResult {
-    /// The shard's number.
-    pub shard: usize,
-    /// The place of the action among those of its shard.
-    pub sequence: u64,
-    /// The key; none for the end of a listing.
-    pub key: Option<Key>,
-    /// What became of it, and what is to be recorded.
-    pub result: CopyResult,
-    /// What a run would make of it, if this is a plan.
-    pub forecast: Option<Box<Forecast>>,
-    /// What was counted of the shard so far, with this key; without it if it was given up.
-    pub counted: KeyCounts,
-}
 
 /// Actions of one shard, in order.
 pub type Batch = (usize, Vec<Action>);

@@ -11,10 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::{StreamExt, stream};
 
 use super::guard::done_or_undone;
-use super::parts::{Layout, SourceParts, whole_etag};
 use super::until_certain::is_later;
 use super::{Copier, Item};
-use crate::model::{ETag, HeadDetails, Object, Part, Properties};
+use crate::model::{ETag, HeadDetails, Layout, Object, Part, Properties, SourceParts, whole_etag};
 use crate::s3::{
     Cause, Condition, CopyReply, CurrentVersion, MAX_COPY, Operation, S3Error, Upload,
 };

@@ -8,9 +8,10 @@
 
 use futures::future;
 
-use super::{Copier, CopyResult, Outcome, recorded, stopped_by};
+use super::Copier;
 use crate::diff::Proof;
 use crate::model::Object;
+use crate::outcome::{CopyResult, Outcome, recorded, stopped_by};
 use crate::s3::{Cause, CopyReply, Operation, S3Error};
 use crate::snapshot::{NextRow, Row};
 

@@ -12,8 +12,10 @@
 
 use futures::{StreamExt, stream};
 
-use crate::copy::{self, Failure, Outcome};
+use crate::copy;
+use crate::failure::Failure;
 use crate::model::{ETag, Key, Placement};
+use crate::outcome::Outcome;
 use crate::s3::{Bucket, Cause, Operation, S3Error};
 
 /// Rounds of looking and marking, where the backup is another one each time.

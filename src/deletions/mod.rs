@@ -18,7 +18,7 @@ pub use record::fuzz;
 use brake::BrakeDecision;
 use hold::{Confirmation, StateFile};
 
-use crate::copy::Failure;
+use crate::failure::Failure;
 use crate::model::{BucketName, KeyCounts};
 use crate::plan::{Marking, Plan};
 use crate::s3::{Bucket, Cause};

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::record::{Finding, Record, judge, judge_unread};
-use crate::copy::Failure;
+use crate::failure::Failure;
 use crate::model::{ETag, Key, Phase, Timestamp};
 use crate::plan::Run;
 use crate::s3::{Bucket, Cause, Condition, Moment, Operation, PutBody, S3Error, Stop};

@@ -19,7 +19,7 @@ pub use record::fuzz;
 
 use held::Lease;
 
-use crate::copy::Failure;
+use crate::failure::Failure;
 use crate::plan::{Plan, Run};
 use crate::s3::{Bucket, Stop};
 

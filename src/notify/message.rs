@@ -280,8 +280,9 @@ fn cut(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::copy::{Failure, Outcome};
+    use crate::failure::Failure;
     use crate::model::{Key, Timestamp};
+    use crate::outcome::Outcome;
     use crate::plan::Intent;
     use crate::report::Report;
     use crate::report::tests::{every_outcome, failure, report, report_of};

@@ -310,7 +310,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::copy::Outcome;
+    use crate::outcome::Outcome;
     use crate::plan::Intent;
     use crate::report::tests::{failure, report, report_of};
     use crate::s3::Requests;

@@ -24,8 +24,8 @@ pub use part::Counts;
 
 use part::Segments;
 
-use crate::copy::KeyResult;
 use crate::model::{Job, Key};
+use crate::outcome::KeyResult;
 use crate::s3::{Bucket, Condition, PutBody, S3Error};
 use crate::snapshot::{SegmentEntry, SegmentOutput};
 use shard::{List, ShardRecorder};

@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::copy::{KeyResult, Outcome};
 use crate::model::Key;
+use crate::outcome::{KeyResult, Outcome};
 use crate::snapshot::{Builder, NextRow, SegmentEntry, SegmentOutput, SnapshotError};
 
 /// Which list of an index a segment is in.
@@ -190,8 +190,8 @@ impl ShardRecorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::copy::CopyResult;
     use crate::model::KeyCounts;
+    use crate::outcome::CopyResult;
     use crate::snapshot::samples;
 
     /// What became of the key of that place; of the one behind them all, that there is no more.

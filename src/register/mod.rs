@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use jobs::{JobEntry, Jobs};
 
-use crate::copy::Failure;
+use crate::failure::Failure;
 use crate::model::{ETag, Job, Key};
 use crate::s3::{Bucket, Cause, Condition, Operation, PutBody, S3Error};
 

@@ -12,7 +12,7 @@ use super::verified::{VerifiedBlock, VerifiedCounts};
 use super::{
     ContinuedRun, Deletions, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals, Warning,
 };
-use crate::copy::Failure;
+use crate::failure::Failure;
 use crate::model::{BucketName, Cursor, Timestamp, printable_json};
 use crate::plan::Intent;
 use crate::s3::Requests;
@@ -329,7 +329,7 @@ pub(super) fn size(destination: &BucketName, failure: &Failure) -> usize {
 mod tests {
     use super::super::tests::{every_outcome, failure, report};
     use super::*;
-    use crate::copy::Outcome;
+    use crate::outcome::Outcome;
 
     const ENDED: i64 = 1_795_226_401_753;
 

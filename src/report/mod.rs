@@ -42,9 +42,11 @@ use price::Rates;
 use verified::Findings;
 use warning::Warnings;
 
-use crate::copy::{Failure, Forecast, Outcome};
 use crate::diff::SkipReason;
+use crate::failure::Failure;
+use crate::forecast::Forecast;
 use crate::model::{BucketName, Verdict, VerifiedObject};
+use crate::outcome::Outcome;
 use crate::plan::{Check, Intent, Plan, Run};
 use crate::s3::Stop;
 
@@ -401,8 +403,8 @@ impl Failures {
 pub(crate) mod tests {
     use super::*;
     use crate::config::{Config, Prices};
-    use crate::copy::PlannedCopy;
     use crate::diff::Reason;
+    use crate::forecast::PlannedCopy;
     use crate::model::{ETag, Key, StorageClass, Timestamp};
     use crate::plan;
     use crate::request::BackupRequest;

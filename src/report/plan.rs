@@ -9,7 +9,7 @@ use super::price::{Rates, rounded};
 use super::request_counts::RequestCounts;
 use super::storage::{ClassRow, Storage};
 use crate::config::Prices;
-use crate::copy::{Forecast, PlannedCopy};
+use crate::forecast::{Forecast, PlannedCopy};
 use crate::model::{BucketName, Key};
 use crate::s3::Requests;
 
@@ -217,9 +217,9 @@ mod tests {
     use super::super::tests::{planned, report_of};
     use super::super::{MOST_LIST_BYTES, Report, Summary};
     use super::*;
-    use crate::copy::Outcome;
     use crate::diff::Reason;
     use crate::model::{StorageClass, Timestamp};
+    use crate::outcome::Outcome;
     use crate::request::Intent;
 
     const SENT: Requests = Requests {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::ending::{counted, errors};
 use super::{Report, Status, Totals};
 use crate::config::{CopyRules, Prices};
-use crate::copy::Failure;
+use crate::failure::Failure;
 use crate::model::{BucketName, Timestamp};
 use crate::plan::{Intent, Run};
 

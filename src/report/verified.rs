@@ -362,9 +362,9 @@ mod tests {
     use super::super::Report;
     use super::super::tests::{failure, report};
     use super::*;
-    use crate::copy::Outcome;
     use crate::diff::SkipReason;
     use crate::model::{Doubt, Key, Timestamp};
+    use crate::outcome::Outcome;
     use crate::s3::Requests;
 
     fn verifying(check: Check, destinations: &str) -> Report {

@@ -13,7 +13,8 @@ use super::rows::{Became, DoneRow, Origin, PlanRow, Seen, WrittenRef};
 use super::site::Site;
 use super::state::Store;
 use super::totals::failure_of;
-use crate::copy::{Failure, Item};
+use crate::copy::Item;
+use crate::failure::Failure;
 use crate::model::{Key, Object, StorageClass, Timestamp, VersionId};
 use crate::s3::{Cause, CopyReply, Operation, S3Error};
 

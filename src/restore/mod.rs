@@ -48,7 +48,7 @@ use session::{Asked, Session};
 use state::Held;
 
 use crate::config::Config;
-use crate::copy::Failure;
+use crate::failure::Failure;
 use crate::lease::{LeaseObject, Leases, Refusal};
 use crate::model::{Deadline, Timestamp};
 use crate::plan::Run;

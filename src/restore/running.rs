@@ -11,7 +11,8 @@ use super::rows::{Became, DoneRow, Known, PlanRow};
 use super::site::Site;
 use super::state::{Held, StateError, Store};
 use super::tally::Tally;
-use crate::copy::{Failure, guarded};
+use crate::copy::guarded;
+use crate::failure::Failure;
 use crate::s3::Operation;
 
 /// Rows that are written down at once.

@@ -11,8 +11,9 @@ use super::site::{Site, Wishes};
 use super::state::{Held, Kind, Progress, RequestRecord, Stage, Store, TargetRecord};
 use super::undo::{self, Undone};
 use super::{Call, opening, refused, totals};
-use crate::copy::{Failure, Outcome};
+use crate::failure::Failure;
 use crate::model::{CURSOR_FORMAT, Cursor, CursorRestore, Key, Tier};
+use crate::outcome::Outcome;
 use crate::report::Report;
 use crate::request::{
     self, Manner, Point, Request, RestoreId, RestoreRequest, StartRestore, UndoRestore,

@@ -3,7 +3,7 @@
 use super::rows::{PlanRow, Problem};
 use super::state::{Progress, StateError};
 use super::tally::Tally;
-use crate::copy::Failure;
+use crate::failure::Failure;
 use crate::model::Location;
 use crate::report::{Restored, Totals};
 use crate::s3::Operation;

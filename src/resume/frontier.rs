@@ -1,7 +1,7 @@
 //! The key below which everything is done, while copies finish out of order.
 
-use crate::copy::Outcome;
 use crate::model::{Key, KeyCounts, Start};
+use crate::outcome::Outcome;
 
 /// How far one destination of a run has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

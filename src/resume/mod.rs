@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 pub use frontier::Frontier;
 pub use state::{RunEnd, RunState, Successor};
 
-use crate::copy::Outcome;
 use crate::list::Shards;
 use crate::model::{
     CursorRanges, DestinationCounts, Key, KeyCounts, KeyRange, Marking, RANGES_FORMAT, Range,
     RecordLink, SampleShare, VerifyRequestEcho,
 };
+use crate::outcome::Outcome;
 use crate::plan::{Check, Intent, Plan, Stage};
 
 /// What a cursor's ranges may take as JSON, in bytes: a result has 200 KiB in all, most of them for

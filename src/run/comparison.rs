@@ -7,11 +7,12 @@ use futures::{Stream, StreamExt, stream};
 
 use super::destination::DestinationRun;
 use super::progress::DestinationProgress;
-use crate::copy::{Batch, Copier, KeyResult};
+use crate::copy::{Batch, Copier};
 use crate::diff::{self, Policy};
 use crate::history::History;
 use crate::list::{self, MOST_AT_ONCE, ObjectPages, ShardListing, Shards, Sides};
 use crate::model::{KeyRange, Phase, Placement};
+use crate::outcome::KeyResult;
 use crate::plan::Plan;
 use crate::record::{SnapshotRecorder, StateStore};
 use crate::resume::Progress;

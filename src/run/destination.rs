@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::destination_failure::DestinationFailure;
 use super::opening::{StartError, open_destination};
 use crate::config::Destination;
-use crate::copy::Failure;
+use crate::failure::Failure;
 use crate::lease::Leases;
 use crate::plan::{DestinationPlan, Plan};
 use crate::register::{NotRegistered, Register};

@@ -3,9 +3,10 @@
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
-use crate::copy::{CopyResult, Failure, KeyResult, Outcome};
+use crate::failure::Failure;
 use crate::lease::Refusal;
 use crate::model::KeyCounts;
+use crate::outcome::{CopyResult, KeyResult, Outcome};
 use crate::s3::S3Error;
 
 /// Why the run cannot use a destination.

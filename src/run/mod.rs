@@ -26,9 +26,10 @@ use destination_failure::DestinationFailure;
 use opening::open_source;
 use progress::{RunProgress, log_outcome};
 
-use crate::copy::{Failure, Outcome};
+use crate::failure::Failure;
 use crate::lease::Leases;
 use crate::model::{BucketName, Cursor};
+use crate::outcome::Outcome;
 use crate::plan::{Plan, Stage};
 use crate::report::Report;
 use crate::resume::Remainder;

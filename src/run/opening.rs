@@ -4,7 +4,7 @@ use futures::future;
 
 use super::destination_failure::DestinationFailure;
 use crate::config::Destination;
-use crate::copy::Failure;
+use crate::failure::Failure;
 use crate::model::BucketName;
 use crate::plan::Plan;
 use crate::register::Register;

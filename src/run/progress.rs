@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::BoxStream;
 use futures::{StreamExt, future, stream};
 
-use crate::copy::{KeyResult, Outcome};
 use crate::history::History;
 use crate::list::Shards;
 use crate::model::{ETag, Key, KeyRange};
+use crate::outcome::{KeyResult, Outcome};
 use crate::plan::{DestinationPlan, Plan};
 use crate::record::{CloseInput, Counts, RecordResult, SnapshotRecorder, StateStore};
 use crate::report::{Report, Warning};

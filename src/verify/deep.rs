@@ -4,10 +4,12 @@
 use futures::future;
 
 use super::compare::{self, Content};
-use crate::copy::{Copier, Failure, Outcome, failed, stopped_by};
+use crate::copy::Copier;
+use crate::failure::Failure;
 use crate::model::{
     ContentProof, Doubt, HeadDetails, Key, Object, ObjectRef, Property, Tags, Verdict, VersionId,
 };
+use crate::outcome::{Outcome, failed, stopped_by};
 use crate::s3::{Cause, S3Error};
 use crate::snapshot::SegmentRow;
 

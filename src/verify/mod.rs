@@ -13,11 +13,13 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt, stream};
 
-use crate::copy::{self, Copier, CopyResult, Failure, KeyResult, Outcome};
+use crate::copy::{self, Copier};
 use crate::diff::{self, Action, Joined, Known, Page, Reason, Refusal, SkipReason};
+use crate::failure::Failure;
 use crate::filter::Filter;
 use crate::list::ShardListing;
 use crate::model::{Key, KeyCounts, Object, Property, Verdict, VerifiedObject};
+use crate::outcome::{self, CopyResult, KeyResult, Outcome};
 use crate::plan::Check;
 use crate::s3::{Operation, S3Error};
 use crate::snapshot::SegmentRow;
@@ -243,7 +245,7 @@ impl Verifier {
             Ok(Verdict::Equal(_) | Verdict::CannotTell(_) | Verdict::Extra { .. }) => return None,
             Err(outcome) => return Some(outcome),
         };
-        Some(copy::failed(object, still_different(object, &differ)))
+        Some(outcome::failed(object, still_different(object, &differ)))
     }
 
     async fn compare(
@@ -313,7 +315,7 @@ fn evidence(known: Known) -> Option<Evidence> {
 }
 
 fn result(action: Action) -> Step {
-    let (key, result) = copy::settle(action);
+    let (key, result) = outcome::settle(action);
     Step::Settled(key, result.outcome)
 }
 

@@ -4,10 +4,9 @@
 //! taken for the usual: that its parts are equal in size, that S3 hides none of its metadata, and that
 //! nothing has to be done twice.
 
-use super::parts::{self, Layout, SourceParts};
 use crate::config::CopyRules;
 use crate::diff::{Action, Reason};
-use crate::model::{Key, Object, StorageClass};
+use crate::model::{Key, Layout, MOST_OBJECT_BYTES, Object, SourceParts, StorageClass};
 use crate::s3::Requests;
 
 /// What would become of one key.
@@ -54,7 +53,7 @@ impl Forecast {
             }
             Action::Refuse(..) | Action::Break(_) | Action::End => return Self::without_copy(None),
         };
-        let looked_at = !rules.include_tags.is_empty() && object.size <= parts::MOST_BYTES;
+        let looked_at = !rules.include_tags.is_empty() && object.size <= MOST_OBJECT_BYTES;
         let tags = u64::from(looked_at);
         if !due {
             let forecast = Self::without_copy(backup.as_ref().map(in_backup));

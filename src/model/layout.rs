@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use md5::{Digest, Md5};
 
-use crate::model::{ETag, Part};
+use super::{ETag, Part};
 
 const MIB: u64 = 1024 * 1024;
 /// The least that a part but the last may have.
@@ -21,7 +21,7 @@ const MOST_PARTS: u64 = 10_000;
 const PREFERRED_PART: u64 = 256 * MIB;
 
 /// The largest object that can be copied at all, in bytes: 10,000 parts of 5 GiB.
-pub const MOST_BYTES: u64 = MOST_PARTS * MOST_PART;
+pub const MOST_OBJECT_BYTES: u64 = MOST_PARTS * MOST_PART;
 
 /// What one look at a multi-part object tells of its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout for a copy of an object of 1 to [`MOST_BYTES`] bytes: the source's own, if its
+    /// The layout for a copy of an object of 1 to [`MOST_OBJECT_BYTES`] bytes: the source's own, if its
     /// parts but the last are equal and the copy may be cut so; else one that fits.
     pub fn new(size: u64, source: Option<SourceParts>) -> Self {
         let own = source.filter(|parts| {
@@ -143,8 +143,8 @@ mod tests {
         let fifty_tb = 50_000_000_000_000;
 
         assert_eq!(sizes(fifty_tb, None).len(), 10_000);
-        assert_eq!(sizes(MOST_BYTES, None).len(), 10_000);
-        assert_eq!(sizes(MOST_BYTES, None)[0], MOST_PART);
+        assert_eq!(sizes(MOST_OBJECT_BYTES, None).len(), 10_000);
+        assert_eq!(sizes(MOST_OBJECT_BYTES, None)[0], MOST_PART);
     }
 
     #[test]
@@ -164,7 +164,7 @@ mod tests {
     proptest! {
         #[test]
         fn parts_cover_the_object_within_the_limits(
-            size in 1..=MOST_BYTES,
+            size in 1..=MOST_OBJECT_BYTES,
             first in 0..=6 * GIB,
             count in 0..=10_000_u32,
         ) {
