@@ -28,6 +28,7 @@ mod session_plan;
 mod shelf;
 mod site;
 mod state;
+mod state_error;
 mod tally;
 mod totals;
 mod undo;
@@ -40,8 +41,9 @@ use futures::FutureExt;
 
 pub use choose::Why;
 pub use rows::{Became, DoneRow, PlanRow};
-pub use shelf::Shelf;
-pub use state::{Kind, Progress, RequestRecord, Stage, StateError, Store};
+pub use shelf::{OpenError, Shelf};
+pub use state::{Kind, Progress, RequestRecord, Stage, Store};
+pub use state_error::StateError;
 
 use opening::Source;
 use session::{Asked, Session};
@@ -93,11 +95,10 @@ pub async fn run(
     connections.begin_run();
     let connections = connections.for_run(config.max_concurrency, deadline);
     let source = opening::source(config, &connections).await?;
-    let (open, now) = source
-        .shelf
-        .open()
-        .await
-        .map_err(|error| StartError::source(&error))?;
+    let (open, now) = source.shelf.open().await.map_err(|error| match &error {
+        OpenError::S3(error) => StartError::source(error),
+        OpenError::NewerFormat { .. } => StartError::request(&error.to_string()),
+    })?;
     let call = Call {
         config,
         connections,
@@ -325,7 +326,8 @@ fn refused(error: StateError) -> StartError {
         },
         StateError::Unknown { .. }
         | StateError::Damaged { .. }
-        | StateError::NewerFormat { .. } => StartError::request(&error.to_string()),
+        | StateError::NewerFormat { .. }
+        | StateError::NewerOpen { .. } => StartError::request(&error.to_string()),
     }
 }
 

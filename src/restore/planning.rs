@@ -10,7 +10,7 @@ use super::figures::Figures;
 use super::ranges::RangeWork;
 use super::rows::{Origin, Place, PlanRow, Problem, Seen};
 use super::site::{Site, Wishes};
-use super::state::StateError;
+use super::state_error::StateError;
 use super::versions;
 use crate::diff::{Joined, join};
 use crate::list::Pages;

@@ -27,6 +27,24 @@ pub struct Shelf {
     pub kms_key: Option<String>,
 }
 
+/// Why the list of what has something left cannot be read or written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// A later version of the program wrote it.
+    #[error(
+        "{key} has format {found}; this version reads up to {RESTORE_FORMAT}: use the version that wrote it"
+    )]
+    NewerFormat {
+        /// The list.
+        key: Key,
+        /// Its format.
+        found: u64,
+    },
+    /// S3 refused.
+    #[error("{0}")]
+    S3(S3Error),
+}
+
 /// The restores that have something left.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Open {
@@ -48,11 +66,13 @@ impl Shelf {
     /// The restores that have something left, and when S3 answered.
     ///
     /// # Errors
-    /// Why S3 refused.
-    pub async fn open(&self) -> Result<(Vec<RestoreId>, Timestamp), S3Error> {
-        let reading = self.bucket.read_state(&self.key("open.json")).await?;
-        let open = reading.state.map(|state| parse_open(&state.body));
-        let ids = open.unwrap_or_default().restores;
+    /// Why S3 refused, or that a later version of the program wrote the list.
+    pub async fn open(&self) -> Result<(Vec<RestoreId>, Timestamp), OpenError> {
+        let key = self.key("open.json");
+        let reading = self.bucket.read_state(&key).await;
+        let reading = reading.map_err(OpenError::S3)?;
+        let open = reading.state.map(|state| parse_open(&key, &state.body));
+        let ids = open.transpose()?.unwrap_or_default().restores;
         let ids = ids.iter().filter_map(|id| RestoreId::parse(id)).collect();
         Ok((ids, reading.at))
     }
@@ -82,14 +102,17 @@ impl Shelf {
     }
 
     /// Notes whether a restore has something left.
-    pub(super) async fn note(&self, id: &RestoreId, is_open: bool) -> Result<(), S3Error> {
+    pub(super) async fn note(&self, id: &RestoreId, is_open: bool) -> Result<(), OpenError> {
         let key = self.key("open.json");
         let mut round = 1;
         loop {
-            let state = self.bucket.read_state(&key).await?.state;
-            let (mut open, condition) = match state {
+            let reading = self.bucket.read_state(&key).await;
+            let (mut open, condition) = match reading.map_err(OpenError::S3)?.state {
                 None => (Open::default(), Condition::Create),
-                Some(state) => (parse_open(&state.body), Condition::Replace(state.etag)),
+                Some(state) => {
+                    let open = parse_open(&key, &state.body)?;
+                    (open, Condition::Replace(state.etag))
+                }
             };
             let changed = if is_open {
                 open.restores.insert(id.as_str().to_owned())
@@ -106,7 +129,7 @@ impl Shelf {
                     self.bucket.back_off(round).await;
                     round += 1;
                 }
-                written => return written.map(drop),
+                written => return written.map(drop).map_err(OpenError::S3),
             }
         }
     }
@@ -128,7 +151,18 @@ impl Shelf {
     }
 }
 
-/// What cannot be read names nothing: a restore can be continued by its id all the same.
-fn parse_open(body: &[u8]) -> Open {
-    serde_json::from_slice(body).unwrap_or_default()
+/// What is damaged names nothing: a restore can be continued by its id all the same.
+fn parse_open(key: &Key, body: &[u8]) -> Result<Open, OpenError> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: u64,
+    }
+    let head: Option<Head> = serde_json::from_slice(body).ok();
+    match head {
+        Some(Head { format }) if format > RESTORE_FORMAT => Err(OpenError::NewerFormat {
+            key: key.clone(),
+            found: format,
+        }),
+        Some(_) | None => Ok(serde_json::from_slice(body).unwrap_or_default()),
+    }
 }

@@ -10,11 +10,12 @@ use serde_json::{Map, Value};
 
 use super::figures::Figures;
 use super::rows::{DoneRow, Known, PlanRow, pack, unpack};
-use super::shelf::{JSON, RESTORE_FORMAT, Shelf};
+use super::shelf::{JSON, OpenError, RESTORE_FORMAT, Shelf};
+use super::state_error::StateError;
 use super::tally::Tally;
 use crate::model::{ETag, Key, Timestamp};
 use crate::request::RestoreId;
-use crate::s3::{Cause, Condition, S3Error};
+use crate::s3::{Condition, S3Error};
 use crate::snapshot::Digest;
 
 /// The most bytes of a request or of progress: a payload has 6 MB at most, ten million rows of a plan are a
@@ -24,56 +25,6 @@ const MOST_BYTES: u64 = 16 << 20;
 const MOST_PART_BYTES: u64 = 64 << 20;
 
 const ZSTD: &str = "application/zstd";
-
-/// Why the state of a restore cannot be read or written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StateError {
-    /// There is none.
-    #[error("there is no restore {id}; `s3-backup restores` lists them")]
-    Unknown {
-        /// The restore.
-        id: String,
-    },
-    /// It is not what was written.
-    #[error("the state of restore {id} is damaged: {object} {problem}; start a new restore")]
-    Damaged {
-        /// The restore.
-        id: String,
-        /// What of it.
-        object: String,
-        /// The problem.
-        problem: String,
-    },
-    /// A later version of the program wrote it.
-    #[error(
-        "the state of restore {id} has format {found}; this version reads up to {RESTORE_FORMAT}: \
-         go on with the version that began it"
-    )]
-    NewerFormat {
-        /// The restore.
-        id: String,
-        /// Its format.
-        found: u64,
-    },
-    /// S3 refused.
-    #[error("the state of restore {id}: {error}; {}", error.advice())]
-    S3 {
-        /// The restore.
-        id: String,
-        /// Why.
-        error: Box<S3Error>,
-    },
-}
-
-impl StateError {
-    /// Why S3 refused, if it did.
-    pub fn cause(&self) -> Option<Cause> {
-        match self {
-            Self::S3 { error, .. } => Some(error.cause),
-            Self::Unknown { .. } | Self::Damaged { .. } | Self::NewerFormat { .. } => None,
-        }
-    }
-}
 
 /// What was asked for, and of which state of the backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -345,7 +296,13 @@ impl Store {
     /// Why S3 refused.
     pub async fn note(&self, is_open: bool) -> Result<(), StateError> {
         let noted = self.shelf.note(&self.id, is_open).await;
-        noted.map_err(|error| self.refused(error))
+        noted.map_err(|error| match error {
+            OpenError::S3(error) => self.refused(error),
+            newer @ OpenError::NewerFormat { .. } => StateError::NewerOpen {
+                id: self.id.to_string(),
+                problem: newer.to_string(),
+            },
+        })
     }
 
     /// Stores a part of the plan.

@@ -1,7 +1,8 @@
 //! The counters and failures of results, of what a restore counts and meets. Pure.
 
 use super::rows::{PlanRow, Problem};
-use super::state::{Progress, StateError};
+use super::state::Progress;
+use super::state_error::StateError;
 use super::tally::Tally;
 use crate::failure::Failure;
 use crate::model::Location;

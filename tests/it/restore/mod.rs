@@ -4,6 +4,7 @@ mod archives;
 mod bad_input;
 mod faults;
 mod fidelity;
+mod formats;
 mod in_place;
 mod kills;
 mod points;
