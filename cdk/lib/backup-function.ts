@@ -4,35 +4,45 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { BackupRole } from './backup-role.ts';
 import { type Choice, either } from './choice.ts';
-import { type ProgramProps, programLog, programProps, programVariables } from './program-function.ts';
+import { functionName, notifications, type ProgramProps, programLog, programProps, programVariables } from './program-function.ts';
+
+export interface BackupFunctionProps extends ProgramProps {
+  /** Whether runs that stop are continued. */
+  readonly continuation?: Choice;
+}
 
 export class BackupFunction extends Construct {
   readonly function: lambda.Function;
 
-  constructor(scope: Construct, id: string, props: ProgramProps) {
+  constructor(scope: Construct, id: string, props: BackupFunctionProps) {
     super(scope, id);
-    const logGroup = programLog(this, props);
+    const logGroup = programLog(this, 'backup', props);
     const { role } = new BackupRole(this, 'Access', {
       ...props, sourceArn: props.source.bucketArn, destinationArn: props.destination.bucketArn, logGroup,
     });
     this.function = new lambda.Function(this, 'Function', {
       ...programProps(props),
+      functionName: functionName('backup'),
       description: 'Copies what is new or changed in the primary bucket into the backup bucket.',
       handler: 'bootstrap',
       reservedConcurrentExecutions: reservation(props.oneRunAtATime ?? true),
-      environment: programVariables(props, props.options ?? {}, { BACKUP_DELETIONS: marking(props.markDeletions ?? false) }),
+      environment: programVariables(props, props.options ?? {}, {
+        ...notifications(props),
+        BACKUP_CONTINUATION: onlyWhere(props.continuation ?? false, 'yes'),
+        BACKUP_DELETIONS: onlyWhere(props.markDeletions ?? false, 'mark'),
+      }),
       role: role.withoutPolicyUpdates(),
       logGroup,
-      // A run that failed is tried again by the next schedule, not at once and twice. An event that had to wait for
+      // An event that had to wait for
       // another run for more than an hour is dropped: the run that it waited for has done its work.
       maxEventAge: Duration.hours(1),
     });
   }
 }
 
-/** The variable that asks for markers, or nothing at all. */
-function marking(markDeletions: Choice): string | undefined {
-  return markDeletions === false ? undefined : either(markDeletions, 'mark', Aws.NO_VALUE);
+/** The value of a variable, or nothing at all. */
+function onlyWhere(choice: Choice, value: string): string | undefined {
+  return choice === false ? undefined : either(choice, value, Aws.NO_VALUE);
 }
 
 /** One reserved execution, none, or what the condition says on deployment. */

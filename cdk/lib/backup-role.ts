@@ -21,8 +21,13 @@ export interface BackupRoleProps {
    * @default false
    */
   readonly markDeletions?: Choice;
-  /** Topic for problems. */
+  /** Topic for messages of runs. */
   readonly topic: ITopic;
+  /**
+   * Key of the topic.
+   * @default - a key of AWS, which needs no permission
+   */
+  readonly operationsKmsKeyArn?: Setting;
   /**
    * Key of the primary bucket.
    * @default - keys that Amazon S3 manages, which need no permission
@@ -58,7 +63,7 @@ export class BackupRole extends Construct {
             allow('ListBackup', permissions.DESTINATION_BUCKET_ACTIONS, props.destinationArn),
             allow('AddToBackup', permissions.DESTINATION_OBJECT_ACTIONS, destinationObjects),
             allow('WriteLog', permissions.LOG_ACTIONS, props.logGroup.logGroupArn),
-            allow('ReportFailure', permissions.TOPIC_ACTIONS, props.topic.topicArn),
+            allow('TellOfRuns', permissions.TOPIC_ACTIONS, props.topic.topicArn),
           ],
         }),
       },
@@ -70,6 +75,7 @@ export class BackupRole extends Construct {
     this.allowMarking(destinationObjects, props.markDeletions ?? false);
     this.allowKey('SourceKey', permissions.SOURCE_KEY_ACTIONS, props.sourceKmsKeyArn);
     this.allowKey('BackupKey', permissions.DESTINATION_KEY_ACTIONS, props.kmsKeyArn);
+    this.allowKey('TopicKey', permissions.TOPIC_KEY_ACTIONS, props.operationsKmsKeyArn);
     this.allowKeys('FormerBackupKeys', permissions.FORMER_KEY_ACTIONS, props.formerKmsKeyArns);
   }
 

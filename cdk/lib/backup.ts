@@ -7,14 +7,17 @@ import { BackupBucket } from './backup-bucket.ts';
 import { BackupFunction } from './backup-function.ts';
 import { both, type Choice, decidedLater, not, onlyIf } from './choice.ts';
 import { Continuation } from './continuation.ts';
+import { Dashboard } from './dashboard.ts';
 import { FailureAlarm } from './failure-alarm.ts';
-import { IncompleteAlarm } from './incomplete-alarm.ts';
 import { PrimaryBucket } from './primary-bucket.ts';
 import { ProblemTopic } from './problem-topic.ts';
 import type { FunctionSettings } from './program-function.ts';
 import { Restore } from './restore.ts';
+import { RunAlarms } from './run-alarms.ts';
 import { Schedule } from './schedule.ts';
-import type { Setting } from './setting.ts';
+import { conditionOf, type Setting } from './setting.ts';
+import { TimedSchedule } from './timed-schedule.ts';
+import { DEFAULT_MAX_HOURS, Watch } from './watch.ts';
 
 export interface BackupProps extends FunctionSettings {
   /**
@@ -48,7 +51,22 @@ export interface BackupProps extends FunctionSettings {
    */
   readonly restoreMarks?: Choice;
   /**
-   * Address that gets a mail for each problem.
+   * Time zone of the schedule, such as `Europe/Berlin`.
+   * @default - UTC
+   */
+  readonly timeZone?: Setting;
+  /**
+   * Hours without a complete run after which an alarm goes off.
+   * @default 26
+   */
+  readonly maxHoursWithoutBackup?: number;
+  /**
+   * Whether there is a dashboard.
+   * @default true
+   */
+  readonly dashboard?: Choice;
+  /**
+   * Address that gets a mail for each message and alarm.
    * @default - nobody; the topic can be subscribed to later
    */
   readonly notificationEmail?: Setting;
@@ -63,15 +81,15 @@ export class Backup extends Construct {
       bucketName: props.backupBucketName, kmsKeyArn: props.kmsKeyArn, accessLogs,
     });
     accessLogs.accept(source.bucketArn, destination.bucketArn);
-    const topic = new ProblemTopic(this, 'Problems', { email: props.notificationEmail });
+    const topic = new ProblemTopic(this, 'Problems', { email: props.notificationEmail, kmsKeyArn: props.operationsKmsKeyArn });
     const backup = new BackupFunction(this, 'Run', { ...props, source, destination, topic });
-    const failed = new FailureAlarm(this, 'Failed', { function: backup.function });
-    const incomplete = new IncompleteAlarm(this, 'Incomplete', {
-      logGroup: backup.function.logGroup, continued: props.continuation,
-    });
+    const failed = new FailureAlarm(this, 'Failed', { function: backup.function, what: 'backup' });
+    const runs = new RunAlarms(this, 'Runs');
+    const watch = new Watch(this, 'Watch', { ...props, source, destination, topic });
+    this.dashboard(props);
     const continuation = this.start(backup, props);
     const restored = this.restores(props, source, destination, topic);
-    topic.announce(failed, incomplete.alarm, ...(continuation?.alarms ?? []), ...restored);
+    topic.announce(failed, ...runs.alarms, ...watch.alarms, ...(continuation?.alarms ?? []), ...restored);
 
     this.output('SourceBucketName', 'The bucket that is backed up.', source.bucketName);
     this.output('BackupBucketName', 'The bucket that holds the backups.', destination.bucketName);
@@ -82,17 +100,30 @@ export class Backup extends Construct {
 
   /** Starts the function by schedule, or the state machine that continues it, which is returned if there can be one. */
   private start(backup: BackupFunction, props: BackupProps): Continuation | undefined {
-    const { continuation: choice = false, schedule: expression } = props;
-    if (choice !== true) {
+    const { continuation: choice = false, schedule: expression, timeZone } = props;
+    const isUtc = timeZone === undefined ? true : not(conditionOf(timeZone) ?? true, this, 'TimeZoneIsEmpty');
+    if (choice !== true && isUtc !== false) {
       const direct = new Schedule(this, 'Schedule', { starts: backup.function, expression });
-      onlyIf(not(choice, this, 'ContinuationIsNo'), direct);
+      onlyIf(both(not(choice, this, 'ContinuationIsNo'), isUtc, this, 'ContinuationIsNoInUtc'), direct);
     }
+    const continuation = this.continuation(backup, props, isUtc);
+    if (timeZone !== undefined) {
+      new TimedSchedule(this, 'Timed', { function: backup.function, continuation, isContinued: choice, timeZone, expression });
+    }
+    return continuation;
+  }
+
+  private continuation(backup: BackupFunction, props: BackupProps, isUtc: Choice): Continuation | undefined {
+    const { continuation: choice = false, schedule: expression } = props;
     if (choice === false) {
       return undefined;
     }
     const continuation = new Continuation(this, 'Continuation', { ...props, function: backup.function });
-    new Schedule(continuation, 'Schedule', { starts: continuation.stateMachine, expression });
     onlyIf(choice, continuation);
+    if (isUtc !== false) {
+      const schedule = new Schedule(continuation, 'Schedule', { starts: continuation.stateMachine, expression });
+      onlyIf(both(choice, isUtc, this, 'ContinuationIsYesInUtc'), schedule);
+    }
     const { stateMachineArn } = continuation.stateMachine;
     this.output('StateMachineArn', 'Continues the backup until it is done.', stateMachineArn, decidedLater(choice));
     return continuation;
@@ -107,14 +138,21 @@ export class Backup extends Construct {
     const restorer = new Restore(this, 'Restore', { ...props, restore, restoreMarks, source, destination, topic });
     this.output('RestoreFunctionName', 'The function that restores.', restorer.function.functionName, decidedLater(restore));
     if (continuation === false) {
-      return [restorer.failed];
+      return restorer.alarms;
     }
     const choice = both(restore, continuation, this, 'RestoreAndContinuation');
     const machine = new Continuation(this, 'RestoreContinuation', { ...props, function: restorer.function, what: 'restore' });
     onlyIf(choice, machine);
     const { stateMachineArn } = machine.stateMachine;
     this.output('RestoreStateMachineArn', 'Continues a restore until it is done.', stateMachineArn, decidedLater(choice));
-    return [restorer.failed, ...machine.alarms];
+    return [...restorer.alarms, ...machine.alarms];
+  }
+
+  private dashboard(props: BackupProps): void {
+    const { dashboard = true, maxHoursWithoutBackup = DEFAULT_MAX_HOURS } = props;
+    if (dashboard !== false) {
+      onlyIf(dashboard, new Dashboard(this, 'Dashboard', { maxHoursWithoutBackup }));
+    }
   }
 
   private output(name: string, description: string, value: string, condition?: CfnCondition): void {

@@ -3,9 +3,10 @@
  * has no value while one of them has no data.
  */
 import { Duration } from 'aws-cdk-lib';
-import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { ProblemAlarm } from './problem-alarm.ts';
 
 export interface ExecutionAlarmsProps {
   /** What is watched. */
@@ -27,13 +28,6 @@ export class ExecutionAlarms extends Construct {
   }
 
   private alarm(id: string, what: string, metric: cloudwatch.IMetric): cloudwatch.Alarm {
-    return new cloudwatch.Alarm(this, id, {
-      alarmDescription: `The execution of the S3 backup ${what}. Its end says why.`,
-      metric,
-      comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-      threshold: 1,
-      evaluationPeriods: 1,
-      treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
-    });
+    return new ProblemAlarm(this, id, { what: `The execution ${what}.`, section: 'continuation', metric });
   }
 }

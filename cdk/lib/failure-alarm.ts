@@ -1,28 +1,22 @@
-/** Goes off when a run could not start, crashed or ran out of time. */
+/** Goes off when a function could not start, crashed or ran out of time. */
 import { Duration } from 'aws-cdk-lib';
-import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
+import { ProblemAlarm } from './problem-alarm.ts';
 
 export interface FailureAlarmProps {
   /** What is watched. */
   readonly function: IFunction;
-  /**
-   * What the function does.
-   * @default backup
-   */
-  readonly what?: string;
+  /** What the function does. */
+  readonly what: 'backup' | 'restore' | 'watch';
 }
 
-export class FailureAlarm extends cloudwatch.Alarm {
+export class FailureAlarm extends ProblemAlarm {
   constructor(scope: Construct, id: string, props: FailureAlarmProps) {
     super(scope, id, {
-      alarmDescription: `The S3 ${props.what ?? 'backup'} failed. The log of the function says why.`,
+      what: `The ${props.what} failed.`,
+      section: `${props.what}-failed`,
       metric: props.function.metricErrors({ period: Duration.minutes(5), statistic: 'Sum' }),
-      comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-      threshold: 1,
-      evaluationPeriods: 1,
-      treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
     });
   }
 }

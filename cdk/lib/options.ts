@@ -58,6 +58,16 @@ export interface BackupOptions {
    */
   readonly maxDeletionsPercent?: Setting;
   /**
+   * What is done when an unusual share of the objects has changed: `warn`, or `hold` before anything is copied.
+   * @default - warn
+   */
+  readonly unusual?: Setting;
+  /**
+   * Changes of so many of the known objects, in percent, are never unusual.
+   * @default - 20
+   */
+  readonly unusualChangePercent?: Setting;
+  /**
    * Upper bound of copies in flight.
    * @default - derived from the memory of the function
    */
@@ -76,6 +86,8 @@ const VARIABLES: Record<keyof BackupOptions, string> = {
   mode: 'BACKUP_MODE',
   maxDeletions: 'BACKUP_MAX_DELETIONS',
   maxDeletionsPercent: 'BACKUP_MAX_DELETIONS_PERCENT',
+  unusual: 'BACKUP_UNUSUAL',
+  unusualChangePercent: 'BACKUP_UNUSUAL_CHANGE_PERCENT',
   maxConcurrency: 'BACKUP_MAX_CONCURRENCY',
 };
 

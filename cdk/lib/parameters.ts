@@ -1,6 +1,7 @@
 /** The parameters of the portable template, grouped as the console shows them. An empty default means: may be left out. */
 import type { CfnParameterProps } from 'aws-cdk-lib';
 import { DEFAULT_SCHEDULE } from './schedule.ts';
+import { DEFAULT_MAX_HOURS } from './watch.ts';
 
 const NEW_BUCKET_NAME_OR_EMPTY = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
 /** Buckets of us-east-1 older than 2018 have upper case, underscores and up to 255 characters. */
@@ -68,6 +69,12 @@ const OPTIONS = {
   MaxDeletionsPercent: optional('A run that deletes more of the backup, in percent, is held until it is confirmed. Empty: 10.', {
     allowedPattern: '^$|^[0-9]{1,2}$|^100$',
   }),
+  Unusual: optional('What is done when many more objects have changed than usual: "hold" copies nothing until it is confirmed. Empty: warn.', {
+    allowedValues: ['', 'warn', 'hold'],
+  }),
+  UnusualChangePercent: optional('Changes of so many of the known objects, in percent, are never unusual. Empty: 20.', {
+    allowedPattern: '^$|^[0-9]{1,2}$|^100$',
+  }),
   MaxConcurrency: optional('Upper bound of copies in flight. Empty: derived from the memory.', {
     allowedPattern: '^$|^[1-9][0-9]{0,3}$',
   }),
@@ -76,8 +83,9 @@ const OPTIONS = {
 const RUNNING = {
   Schedule: {
     type: 'String', default: DEFAULT_SCHEDULE, allowedPattern: '^(cron|rate)\\(.+\\)$',
-    description: 'When the backup is made, as an EventBridge expression in UTC.',
+    description: 'When the backup is made, as an EventBridge expression in UTC, or in TimeZone.',
   },
+  TimeZone: optional('Time zone of the schedule, such as Europe/Berlin. Empty: UTC.', { allowedPattern: '^[A-Za-z0-9_+/-]{0,50}$' }),
   MemorySize: {
     type: 'Number', default: 512, minValue: 128, maxValue: 10240,
     description: 'Memory of the function in MB; 1,769 MB is one whole vCPU.',
@@ -108,7 +116,20 @@ const RESTORING = {
 };
 
 const WATCHING = {
-  NotificationEmail: optional('Address that gets a mail for each problem. Empty: nobody.'),
+  NotificationEmail: optional('Address that gets a mail for each message and alarm. Empty: nobody.'),
+  Notify: optional('Which runs are told of. Empty: always.', { allowedValues: ['', 'always', 'problems', 'never'] }),
+  HeartbeatUrl: optional('HTTPS address of a monitor that is asked for after each complete backup. Empty: none.', { noEcho: true }),
+  MaxHoursWithoutBackup: {
+    type: 'Number', default: DEFAULT_MAX_HOURS, minValue: 1, maxValue: 8759,
+    description: 'Hours without a complete run after which an alarm goes off.',
+  },
+  Dashboard: {
+    type: 'String', default: 'yes', allowedValues: ['yes', 'no'],
+    description: 'Make a dashboard in CloudWatch.',
+  },
+  OperationsKmsKeyArn: optional('ARN of the KMS key that encrypts the topic and the logs. Empty: keys of AWS.', {
+    allowedPattern: KEY_ARN_OR_EMPTY,
+  }),
   LogRetentionDays: {
     type: 'Number', default: '90', allowedValues: RETENTION_DAYS,
     description: 'How long the log of the function is kept.',

@@ -106,20 +106,36 @@ export const RESTORE_KEY_ACTIONS = [
   'kms:GenerateDataKey', // CopyObject and PutObject encrypt with it.
 ] as const;
 
+/** Actions of the watch on the backup bucket. */
+export const WATCH_BUCKET_ACTIONS = [
+  's3:ListBucket', // HeadBucket; 404 instead of 403 for what is not there.
+] as const;
+
+/** Actions of the watch on the program's own objects in the backup bucket. */
+export const WATCH_OBJECT_ACTIONS = [
+  's3:GetObject', // GetObject of the last snapshot's name and index, and of the list of open restores.
+] as const;
+
+/** Actions of the functions on the key that encrypts the topic, if there is one. */
+export const TOPIC_KEY_ACTIONS = [
+  'kms:GenerateDataKey', // Publish encrypts with it.
+  'kms:Decrypt', // Publish.
+] as const;
+
 /** Actions on the log group of the function. */
 export const LOG_ACTIONS = [
   'logs:CreateLogStream', // Lambda, once per execution environment.
   'logs:PutLogEvents', // Lambda, for each batch of log lines.
 ] as const;
 
-/** Actions on the topic for problems. */
+/** Actions on the topic. */
 export const TOPIC_ACTIONS = [
-  'sns:Publish', // Lambda, with the role of the function, for a scheduled run that failed.
+  'sns:Publish', // Publish of a message of each run; Lambda, with the role of the function, for one that failed.
 ] as const;
 
 /** Actions of the state machine on the function. */
 export const FUNCTION_ACTIONS = [
-  'lambda:InvokeFunction', // The task that runs and continues a backup.
+  'lambda:InvokeFunction', // The task that runs and continues a backup; the schedule of a time zone.
 ] as const;
 
 /** Actions of the state machine that deliver its log. AWS takes them on "*" only. */

@@ -24,6 +24,9 @@ export class PortableStack extends Stack {
     Validations.of(this).acknowledge({
       id: 'CloudFormation-Validate::W1001',
       reason: 'The output names the new primary bucket only under the condition that creates it.',
+    }, {
+      id: 'CloudFormation-Validate::W1030',
+      reason: 'What is empty is not used: it stands under the condition that it is given.',
     });
   }
 
@@ -42,6 +45,12 @@ export class PortableStack extends Stack {
       sourceBucketName: this.optional('SourceBucket'),
       backupBucketName: this.optional('BackupBucket'),
       notificationEmail: this.optional('NotificationEmail'),
+      notify: this.optional('Notify'),
+      heartbeatUrl: this.optional('HeartbeatUrl'),
+      maxHoursWithoutBackup: parameters.MaxHoursWithoutBackup.valueAsNumber,
+      dashboard: this.when('DashboardIsYes', Fn.conditionEquals(parameters.Dashboard, 'yes')),
+      operationsKmsKeyArn: this.optional('OperationsKmsKeyArn'),
+      timeZone: this.optional('TimeZone'),
       sourceKmsKeyArn: this.optional('SourceKmsKeyArn'),
       kmsKeyArn: this.optional('KmsKeyArn'),
       formerKmsKeyArns: this.optional('FormerKmsKeyArns'),
@@ -61,6 +70,8 @@ export class PortableStack extends Stack {
         mode: this.optional('Mode'),
         maxDeletions: this.optional('MaxDeletions'),
         maxDeletionsPercent: this.optional('MaxDeletionsPercent'),
+        unusual: this.optional('Unusual'),
+        unusualChangePercent: this.optional('UnusualChangePercent'),
         maxConcurrency: this.optional('MaxConcurrency'),
       },
     });

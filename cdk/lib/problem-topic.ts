@@ -1,23 +1,29 @@
-/** One topic for everything that somebody should look at. */
-import { Aws, type CfnResource, Fn } from 'aws-cdk-lib';
-import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+/** One topic for what somebody should know: messages of runs, alarms, and invocations that failed. */
+import { ArnFormat, Aws, Stack } from 'aws-cdk-lib';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as actions from 'aws-cdk-lib/aws-cloudwatch-actions';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
-import { conditionOf, type Setting, valueOf } from './setting.ts';
+import { conditionOf, orAbsent, type Setting, valueOf } from './setting.ts';
 
 export interface ProblemTopicProps {
   /**
-   * Address that gets a mail for each problem, after it has confirmed the subscription.
+   * Address that gets a mail for each message, after it has confirmed the subscription.
    * @default - nobody is subscribed
    */
   readonly email?: Setting;
+  /**
+   * Key that encrypts the messages. Its policy must let CloudWatch use it.
+   * @default - AWS encrypts them with a key of its own
+   */
+  readonly kmsKeyArn?: Setting;
 }
 
 export class ProblemTopic extends sns.Topic {
   constructor(scope: Construct, id: string, props: ProblemTopicProps) {
-    super(scope, id, { displayName: 'S3 backup problems', enforceSSL: true });
+    super(scope, id, { displayName: 'S3 backup', enforceSSL: true });
+    (this.node.defaultChild as sns.CfnTopic).kmsMasterKeyId = orAbsent(props.kmsKeyArn);
     if (props.email !== undefined) {
       const subscription = new sns.Subscription(this, 'Email', {
         topic: this,
@@ -28,24 +34,27 @@ export class ProblemTopic extends sns.Topic {
     }
   }
 
-  /** Sends the alarms here. A topic with a policy of its own no longer lets CloudWatch in by default. */
+  /**
+   * Sends the alarms here, when they go off and when they calm down. A topic with a policy of its own no longer lets
+   * CloudWatch in by default. CloudFormation names the alarms of a stack after it.
+   */
   announce(...alarms: cloudwatch.Alarm[]): void {
-    alarms.forEach((alarm) => alarm.addAlarmAction(new actions.SnsAction(this)));
+    const action = new actions.SnsAction(this);
+    alarms.forEach((alarm) => {
+      alarm.addAlarmAction(action);
+      alarm.addOkAction(action);
+    });
     this.addToResourcePolicy(new iam.PolicyStatement({
       sid: 'AcceptAlarms',
       principals: [new iam.ServicePrincipal('cloudwatch.amazonaws.com')],
       actions: ['sns:Publish'],
       resources: [this.topicArn],
       conditions: {
-        ArnEquals: { 'aws:SourceArn': alarms.map(arnIfPresent) },
+        ArnLike: { 'aws:SourceArn': Stack.of(this).formatArn({
+          service: 'cloudwatch', resource: 'alarm', resourceName: `${Aws.STACK_NAME}-*`, arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+        }) },
         StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
       },
     }));
   }
-}
-
-/** The ARN of an alarm, or nothing where the alarm exists only under a condition that does not hold. */
-function arnIfPresent(alarm: cloudwatch.Alarm): string {
-  const { condition } = (alarm.node.defaultChild as CfnResource).cfnOptions;
-  return condition ? Fn.conditionIf(condition.logicalId, alarm.alarmArn, Aws.NO_VALUE).toString() : alarm.alarmArn;
 }

@@ -6,6 +6,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { BackupBucket } from './backup-bucket.ts';
 import type { Choice } from './choice.ts';
+import { JOB_NAME } from './metrics.ts';
 import { type BackupOptions, optionVariables, present } from './options.ts';
 import type { PrimaryBucket } from './primary-bucket.ts';
 import { orAbsent, type Setting } from './setting.ts';
@@ -56,6 +57,21 @@ export interface FunctionSettings {
    */
   readonly markDeletions?: Choice;
   /**
+   * Which runs the topic is told of: `always`, `problems` or `never`.
+   * @default - always
+   */
+  readonly notify?: Setting;
+  /**
+   * Address of a monitor that is asked for after each complete backup.
+   * @default - none
+   */
+  readonly heartbeatUrl?: Setting;
+  /**
+   * Key that encrypts the topic and the logs, whose policy must let CloudWatch use it.
+   * @default - AWS encrypts them with keys of its own
+   */
+  readonly operationsKmsKeyArn?: Setting;
+  /**
    * Address of a local AWS.
    * @default - AWS itself
    */
@@ -74,12 +90,20 @@ export interface ProgramProps extends FunctionSettings {
   readonly topic: ITopic;
 }
 
-/** The log of a function of that scope. */
-export function programLog(scope: Construct, settings: FunctionSettings): logs.LogGroup {
-  return new logs.LogGroup(scope, 'Log', {
+/** The name of a function of the stack. */
+export function functionName(which: 'backup' | 'restore' | 'watch'): string {
+  return `${Aws.STACK_NAME}-${which}`;
+}
+
+/** The log of a function, where people look for it. */
+export function programLog(scope: Construct, which: 'backup' | 'restore' | 'watch', settings: FunctionSettings): logs.LogGroup {
+  const log = new logs.LogGroup(scope, 'Log', {
+    logGroupName: `/aws/lambda/${functionName(which)}`,
     retention: settings.logRetentionDays ?? logs.RetentionDays.THREE_MONTHS,
     removalPolicy: RemovalPolicy.DESTROY,
   });
+  (log.node.defaultChild as logs.CfnLogGroup).kmsKeyId = orAbsent(settings.operationsKmsKeyArn);
+  return log;
 }
 
 /** Package, processor, memory and failure destination of a function. */
@@ -91,7 +115,8 @@ export function programProps(props: ProgramProps) {
     memorySize: props.memorySize ?? 512,
     timeout: Duration.minutes(15),
     loggingFormat: lambda.LoggingFormat.JSON,
-    retryAttempts: 0,
+    // A second one does no harm: the lease lets one run at a time begin.
+    retryAttempts: 1,
     // Not a ready-made destination: that one would add a grant, and the role is complete as it is.
     onFailure: { bind: () => ({ destination: props.topic.topicArn }) },
   } satisfies Partial<lambda.FunctionProps>;
@@ -105,6 +130,7 @@ export function programVariables(
     SOURCE_BUCKET: props.source.bucketName,
     DESTINATION_BUCKET: props.destination.bucketName,
     BACKUP_EXPECTED_OWNER: Aws.ACCOUNT_ID,
+    BACKUP_JOB_NAME: JOB_NAME,
     RUST_LOG: 'info',
     ...present({
       BACKUP_KMS_KEY_ID: orAbsent(props.kmsKeyArn),
@@ -112,5 +138,14 @@ export function programVariables(
       ...more,
     }),
     ...optionVariables(options),
+  };
+}
+
+/** Who is told of runs. */
+export function notifications(props: ProgramProps): Record<string, string | undefined> {
+  return {
+    BACKUP_SNS_TOPIC_ARN: props.topic.topicArn,
+    BACKUP_NOTIFY: orAbsent(props.notify),
+    BACKUP_HEARTBEAT_URL: orAbsent(props.heartbeatUrl),
   };
 }

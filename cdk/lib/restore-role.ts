@@ -25,6 +25,7 @@ export interface RestoreRoleProps {
   readonly sourceKmsKeyArn?: Setting;
   readonly kmsKeyArn?: Setting;
   readonly formerKmsKeyArns?: Setting;
+  readonly operationsKmsKeyArn?: Setting;
 }
 
 export class RestoreRole extends Construct {
@@ -51,7 +52,7 @@ export class RestoreRole extends Construct {
             allow('ListTarget', permissions.RESTORE_TARGET_BUCKET_ACTIONS, props.targetArn),
             allow('AddToTarget', permissions.RESTORE_TARGET_OBJECT_ACTIONS, targetObjects),
             allow('WriteLog', permissions.LOG_ACTIONS, props.logGroup.logGroupArn),
-            allow('ReportFailure', permissions.TOPIC_ACTIONS, props.topic.topicArn),
+            allow('TellOfRuns', permissions.TOPIC_ACTIONS, props.topic.topicArn),
           ],
         }),
       },
@@ -65,6 +66,7 @@ export class RestoreRole extends Construct {
     this.allowMarking(targetObjects, props.restoreMarks);
     this.allowKey('TargetKey', permissions.RESTORE_KEY_ACTIONS, props.sourceKmsKeyArn, valueOf);
     this.allowKey('BackupKey', permissions.RESTORE_KEY_ACTIONS, props.kmsKeyArn, valueOf);
+    this.allowKey('TopicKey', permissions.TOPIC_KEY_ACTIONS, props.operationsKmsKeyArn, valueOf);
     this.allowKey('FormerBackupKeys', permissions.FORMER_KEY_ACTIONS, props.formerKmsKeyArns, listOf);
   }
 

@@ -6,8 +6,10 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { type Choice, onlyIf } from './choice.ts';
 import { FailureAlarm } from './failure-alarm.ts';
+import { counted } from './metrics.ts';
 import type { BackupOptions } from './options.ts';
-import { type ProgramProps, programLog, programProps, programVariables } from './program-function.ts';
+import { ProblemAlarm } from './problem-alarm.ts';
+import { functionName, notifications, type ProgramProps, programLog, programProps, programVariables } from './program-function.ts';
 import { RestoreRole } from './restore-role.ts';
 
 /** How often restores go on that wait for archives, or that were stopped: with nothing to do that is one request. */
@@ -25,19 +27,20 @@ export interface RestoreProps extends ProgramProps {
 
 export class Restore extends Construct {
   readonly function: lambda.Function;
-  readonly failed: FailureAlarm;
+  readonly alarms: ProblemAlarm[];
 
   constructor(scope: Construct, id: string, props: RestoreProps) {
     super(scope, id);
-    const logGroup = programLog(this, props);
+    const logGroup = programLog(this, 'restore', props);
     const access = new RestoreRole(this, 'Access', {
       ...props, targetArn: props.source.bucketArn, backupArn: props.destination.bucketArn, logGroup,
     });
     this.function = new lambda.Function(this, 'Function', {
       ...programProps(props),
+      functionName: functionName('restore'),
       description: 'Restores objects from the backup bucket into the primary bucket.',
       handler: 'restore',
-      environment: programVariables(props, optionsOf(props.options ?? {})),
+      environment: programVariables(props, optionsOf(props.options ?? {}), notifications(props)),
       role: access.role.withoutPolicyUpdates(),
       logGroup,
       // The next schedule goes on.
@@ -50,7 +53,12 @@ export class Restore extends Construct {
         maxEventAge: GOES_ON_EVERY, event: events.RuleTargetInput.fromObject(CONTINUE_ALL),
       })],
     });
-    this.failed = new FailureAlarm(this, 'Failed', { function: this.function, what: 'restore' });
+    this.alarms = [
+      new FailureAlarm(this, 'Failed', { function: this.function, what: 'restore' }),
+      new ProblemAlarm(this, 'Errors', {
+        what: 'Objects could not be restored.', section: 'restore-errors', metric: counted('RestoreErrors'),
+      }),
+    ];
     this.onlyIf(props.restore);
   }
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Match } from 'aws-cdk-lib/assertions';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { portableTemplate } from '../lib/portable-template.ts';
-import { backupTemplate, only } from './stacks.ts';
+import { backupTemplate, besideWatch, only } from './stacks.ts';
 
 const once = backupTemplate();
 const continued = backupTemplate({ continuation: true });
@@ -128,15 +128,15 @@ describe('state machine', () => {
   });
 
   test('is the only one that invokes the function, which still runs once at a time', () => {
-    continued.resourceCountIs('AWS::Lambda::Permission', 0);
+    assert.deepEqual(besideWatch(continued, 'AWS::Lambda::Permission'), []);
     continued.resourceCountIs('AWS::IAM::Policy', 0);
     assert.equal(only(continued, 'AWS::Lambda::Function').ReservedConcurrentExecutions, 1);
   });
 
   test('does not exist without the option', () => {
     once.resourceCountIs('AWS::StepFunctions::StateMachine', 0);
-    once.resourceCountIs('AWS::IAM::Role', 1);
-    once.resourceCountIs('AWS::Logs::LogGroup', 1);
+    assert.equal(besideWatch(once, 'AWS::IAM::Role').length, 1);
+    assert.equal(besideWatch(once, 'AWS::Logs::LogGroup').length, 1);
     assert.deepEqual(backupTemplate({ continuation: false }).toJSON(), once.toJSON());
   });
 });
@@ -145,26 +145,18 @@ describe('problems', () => {
   test('an execution that ends in any way but success sets off an alarm', () => {
     for (const MetricName of ['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted']) {
       continued.hasResourceProperties('AWS::CloudWatch::Alarm', {
-        Namespace: 'AWS/States', MetricName, Statistic: 'Sum', Threshold: 1, EvaluationPeriods: 1,
-        ComparisonOperator: 'GreaterThanOrEqualToThreshold', TreatMissingData: 'notBreaching',
+        Namespace: 'AWS/States', MetricName, Statistic: 'Sum', Threshold: 0, EvaluationPeriods: 1,
+        ComparisonOperator: 'GreaterThanThreshold', TreatMissingData: 'notBreaching',
         Dimensions: [{ Name: 'StateMachineArn', Value: { Ref: Match.stringLikeRegexp('Machine') } }],
         AlarmActions: [{ Ref: Match.stringLikeRegexp('Problems') }],
       });
     }
   });
 
-  test('the topic takes messages of each alarm', () => {
-    const [, allow] = only(continued, 'AWS::SNS::TopicPolicy').PolicyDocument.Statement;
-    const alarms = Object.keys(continued.findResources('AWS::CloudWatch::Alarm'));
-
-    assert.deepEqual(allow.Condition.ArnEquals['aws:SourceArn'].map((arn: any) => arn['Fn::GetAtt'][0]).sort(), alarms.sort());
-  });
-
   test('a run that is only out of time is no problem when it is continued', () => {
-    assert.equal(only(once, 'AWS::Logs::MetricFilter').FilterPattern, '{ $.statusCode = 500 }');
-    assert.equal(
-      only(continued, 'AWS::Logs::MetricFilter').FilterPattern, '{ ($.statusCode = 500) && ($.errors > 0) }',
-    );
+    const told = (template: Template) => only(template, 'AWS::Lambda::Function').Environment.Variables.BACKUP_CONTINUATION;
+
+    assert.deepEqual([told(once), told(continued)], [undefined, 'yes']);
   });
 });
 
@@ -172,15 +164,18 @@ describe('portable template', () => {
   test('has one schedule or the other, never both', () => {
     assert.deepEqual(portable.Conditions.ContinuationIsYes, { 'Fn::Equals': [{ Ref: 'Continuation' }, 'yes'] });
     assert.deepEqual(portable.Conditions.ContinuationIsNo, { 'Fn::Not': [{ Condition: 'ContinuationIsYes' }] });
-    assert.deepEqual(under('ContinuationIsNo'), ['AWS::Events::Rule', 'AWS::Lambda::Permission']);
-    const rules = all().filter(({ Type, Condition }) => Type === 'AWS::Events::Rule' && Condition !== 'RestoreIsYes');
-    assert.equal(rules.length, 2);
+    for (const [condition, other] of [['ContinuationIsNoInUtc', 'ContinuationIsNo'], ['ContinuationIsYesInUtc', 'ContinuationIsYes']]) {
+      assert.deepEqual(portable.Conditions[condition!], { 'Fn::And': [{ Condition: other }, { Condition: 'TimeZoneIsEmpty' }] });
+    }
+    assert.deepEqual(under('ContinuationIsNoInUtc'), ['AWS::Events::Rule', 'AWS::Lambda::Permission']);
+    assert.deepEqual(under('ContinuationIsYesInUtc'), ['AWS::Events::Rule', 'AWS::IAM::Role']);
+    assert.deepEqual(under('TimeZoneIsGiven'), ['AWS::IAM::Role', 'AWS::Scheduler::Schedule']);
   });
 
   test('has everything else of the state machine only with the option', () => {
     assert.deepEqual(under('ContinuationIsYes'), [
       'AWS::CloudWatch::Alarm', 'AWS::CloudWatch::Alarm', 'AWS::CloudWatch::Alarm',
-      'AWS::Events::Rule', 'AWS::IAM::Role', 'AWS::IAM::Role', 'AWS::Logs::LogGroup', 'AWS::StepFunctions::StateMachine',
+      'AWS::IAM::Role', 'AWS::Logs::LogGroup', 'AWS::StepFunctions::StateMachine',
     ]);
     assert.equal(portable.Outputs.StateMachineArn.Condition, 'ContinuationIsYes');
   });

@@ -10,10 +10,10 @@ const template = JSON.parse(text);
 /** What shows or runs the command that deploys it. */
 const DEPLOYING = ['README.md', 'scripts/demo', 'docs/demo.md'];
 
-/** The only resource of a type, without those of restores. */
+/** The only resource of a type, without those of restores and of the watch. */
 function only(type: string): any {
   const [found, ...others] = Object.entries<any>(template.Resources)
-    .filter(([id, { Type }]) => Type === type && !id.startsWith('BackupRestore'))
+    .filter(([id, { Type }]) => Type === type && !/^Backup(Restore|Watch)/.test(id))
     .map(([, resource]) => resource);
   assert.equal(others.length, 0);
   return found;
@@ -100,7 +100,7 @@ test('a new primary bucket is made only if none is named', () => {
 });
 
 test('a variable is absent when its parameter is empty', () => {
-  const { SOURCE_BUCKET, DESTINATION_BUCKET, BACKUP_EXPECTED_OWNER, RUST_LOG, ...options } =
+  const { SOURCE_BUCKET, DESTINATION_BUCKET, BACKUP_EXPECTED_OWNER, BACKUP_JOB_NAME, BACKUP_SNS_TOPIC_ARN, RUST_LOG, ...options } =
     only('AWS::Lambda::Function').Properties.Environment.Variables;
 
   assert.deepEqual(options, {
@@ -115,6 +115,11 @@ test('a variable is absent when its parameter is empty', () => {
     BACKUP_MULTIPART_THRESHOLD: ifGiven('MultipartThreshold'),
     BACKUP_WEBSITE_REDIRECTS: ifGiven('WebsiteRedirects'),
     BACKUP_MODE: ifGiven('Mode'),
+    BACKUP_CONTINUATION: { 'Fn::If': ['ContinuationIsYes', 'yes', { Ref: 'AWS::NoValue' }] },
+    BACKUP_NOTIFY: ifGiven('Notify'),
+    BACKUP_HEARTBEAT_URL: ifGiven('HeartbeatUrl'),
+    BACKUP_UNUSUAL: ifGiven('Unusual'),
+    BACKUP_UNUSUAL_CHANGE_PERCENT: ifGiven('UnusualChangePercent'),
     BACKUP_DELETIONS: { 'Fn::If': ['DeletionsIsMark', 'mark', { Ref: 'AWS::NoValue' }] },
     BACKUP_MAX_DELETIONS: ifGiven('MaxDeletions'),
     BACKUP_MAX_DELETIONS_PERCENT: ifGiven('MaxDeletionsPercent'),
@@ -123,11 +128,11 @@ test('a variable is absent when its parameter is empty', () => {
 });
 
 test('permission to use a key exists only with the key, and to place a marker only if that is asked for', () => {
-  const policies = Object.values<any>(template.Resources)
-    .filter(({ Type, Condition }) => Type === 'AWS::IAM::Policy' && !Condition?.startsWith('Restore'));
+  const policies = Object.entries<any>(template.Resources)
+    .filter(([id, { Type, Condition }]) => Type === 'AWS::IAM::Policy' && !id.startsWith('BackupWatch') && !Condition?.startsWith('Restore'));
 
-  assert.deepEqual(policies.map(({ Condition }) => Condition).sort(), [
-    'DeletionsIsMark', 'FormerKmsKeyArnsIsGiven', 'KmsKeyArnIsGiven', 'SourceKmsKeyArnIsGiven',
+  assert.deepEqual(policies.map(([, { Condition }]) => Condition).sort(), [
+    'DeletionsIsMark', 'FormerKmsKeyArnsIsGiven', 'KmsKeyArnIsGiven', 'OperationsKmsKeyArnIsGiven', 'SourceKmsKeyArnIsGiven',
   ]);
 });
 
@@ -136,7 +141,7 @@ test('the address of a local AWS does not weaken a policy', () => {
     .filter(({ Type, Condition }) => Type === 'AWS::S3::BucketPolicy' && Condition === undefined);
 
   assert.equal(unconditional.length, 2);
-  assert.equal(text.split('AwsEndpointUrlIsGiven').length - 1, 3, 'its definition and the variable of both functions');
+  assert.equal(text.split('AwsEndpointUrlIsGiven').length - 1, 4, 'its definition and the variable of each function');
 });
 
 test('the console shows every parameter in a group', () => {

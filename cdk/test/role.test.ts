@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Template } from 'aws-cdk-lib/assertions';
 import * as permissions from '../lib/permissions.ts';
 import { PORTABLE_TEMPLATE_FILE } from '../lib/portable-template.ts';
-import { backupTemplate, KEY_ARN, only } from './stacks.ts';
+import { backupTemplate, besideWatch, KEY_ARN, only } from './stacks.ts';
 
 const SOURCE_KEY_ARN = KEY_ARN.replace(':key/0a', ':key/1b');
 
@@ -49,6 +49,15 @@ test('former keys can be read with and not written with', () => {
 
   const added = granted(template).filter((grant) => !WITHOUT_KEYS.includes(grant));
   assert.deepEqual(added, [`kms:Decrypt on ${KEY_ARN}`, `kms:Decrypt on ${SOURCE_KEY_ARN}`]);
+});
+
+test('a key of the topic brings what a message needs', () => {
+  const template = backupTemplate({ operationsKmsKeyArn: KEY_ARN });
+
+  const added = granted(template).filter((grant) => !WITHOUT_KEYS.includes(grant));
+  assert.deepEqual(added, [`kms:Decrypt on ${KEY_ARN}`, `kms:GenerateDataKey on ${KEY_ARN}`]);
+  template.hasResourceProperties('AWS::SNS::Topic', { KmsMasterKeyId: KEY_ARN });
+  template.allResourcesProperties('AWS::Logs::LogGroup', { KmsKeyId: KEY_ARN });
 });
 
 test('marking deletions brings exactly the action that places a marker', () => {
@@ -98,7 +107,7 @@ test('nothing that destroys a backup is granted anywhere', () => {
 function granted(template: Template): string[] {
   const documents = [
     ...only(template, 'AWS::IAM::Role').Policies.map((policy: any) => policy.PolicyDocument),
-    ...Object.values(template.findResources('AWS::IAM::Policy')).map(({ Properties }) => Properties.PolicyDocument),
+    ...besideWatch(template, 'AWS::IAM::Policy').map(({ Properties }) => Properties.PolicyDocument),
   ];
   return documents
     .flatMap((document) => document.Statement)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
-import { backupTemplate, KEY_ARN, only } from './stacks.ts';
+import { backupTemplate, besideWatch, KEY_ARN, only } from './stacks.ts';
 
 const template = backupTemplate();
 const onExisting = backupTemplate({ sourceBucketName: 'my-data', sourceKmsKeyArn: KEY_ARN, kmsKeyArn: KEY_ARN });
@@ -109,7 +109,11 @@ describe('function', () => {
 
     assert.match(SOURCE_BUCKET.Ref, /Primary/);
     assert.match(DESTINATION_BUCKET.Ref, /BackupBucket/);
-    assert.deepEqual(others, { BACKUP_EXPECTED_OWNER: { Ref: 'AWS::AccountId' }, RUST_LOG: 'info' });
+    const { BACKUP_SNS_TOPIC_ARN, ...constant } = others as any;
+    assert.match(BACKUP_SNS_TOPIC_ARN.Ref, /Problems/);
+    assert.deepEqual(constant, {
+      BACKUP_EXPECTED_OWNER: { Ref: 'AWS::AccountId' }, BACKUP_JOB_NAME: { Ref: 'AWS::StackName' }, RUST_LOG: 'info',
+    });
   });
 
   test('is told every option by its variable', () => {
@@ -123,7 +127,9 @@ describe('function', () => {
       },
     }));
 
-    const { SOURCE_BUCKET, DESTINATION_BUCKET, BACKUP_EXPECTED_OWNER, RUST_LOG, ...options } = told;
+    const {
+      SOURCE_BUCKET, DESTINATION_BUCKET, BACKUP_EXPECTED_OWNER, BACKUP_JOB_NAME, BACKUP_SNS_TOPIC_ARN, RUST_LOG, ...options
+    } = told;
     assert.deepEqual(options, {
       BACKUP_KMS_KEY_ID: KEY_ARN,
       AWS_ENDPOINT_URL: 'https://localhost:4566',
@@ -140,9 +146,17 @@ describe('function', () => {
     assert.match(only(template, 'AWS::Lambda::Function').LoggingConfig.LogGroup.Ref, /Log/);
   });
 
-  test('is the only function: no helper is deployed with more rights', () => {
-    template.resourceCountIs('AWS::Lambda::Function', 1);
-    template.resourceCountIs('AWS::IAM::Role', 1);
+  test('is the only function beside the watch: no helper is deployed with more rights', () => {
+    template.resourceCountIs('AWS::Lambda::Function', 2);
+    template.resourceCountIs('AWS::IAM::Role', 2);
+  });
+
+  test('has its log where people look for it', () => {
+    const { FunctionName } = only(template, 'AWS::Lambda::Function');
+    const { LogGroupName } = only(template, 'AWS::Logs::LogGroup');
+
+    const text = (value: any) => value['Fn::Join'][1].map((part: any) => part.Ref ?? part).join('');
+    assert.equal(text(LogGroupName), `/aws/lambda/${text(FunctionName)}`);
   });
 });
 
@@ -164,43 +178,36 @@ describe('schedule', () => {
     assert.match(permission.SourceArn['Fn::GetAtt'][0], /ScheduleRule/);
   });
 
-  test('a failed run is not repeated at once, an event does not wait until the next day, and the topic hears of it', () => {
+  test('a failed run is tried once more, an event does not wait until the next day, and the topic hears of it', () => {
     const config = only(template, 'AWS::Lambda::EventInvokeConfig');
 
-    assert.equal(config.MaximumRetryAttempts, 0);
+    assert.equal(config.MaximumRetryAttempts, 1);
     assert.ok(config.MaximumEventAgeInSeconds < 24 * 3600);
     assert.match(config.DestinationConfig.OnFailure.Destination.Ref, /Problems/);
   });
 });
 
+describe('schedule in a time zone', () => {
+  test('is one of the Scheduler, and there is no rule', () => {
+    const zoned = backupTemplate({ timeZone: 'Europe/Berlin' });
+
+    assert.deepEqual(besideWatch(zoned, 'AWS::Events::Rule'), []);
+    const schedule = only(zoned, 'AWS::Scheduler::Schedule');
+    assert.equal(schedule.ScheduleExpressionTimezone, 'Europe/Berlin');
+    assert.equal(schedule.ScheduleExpression, 'cron(0 2 * * ? *)');
+    assert.match(schedule.Target.Arn['Fn::GetAtt'][0], /RunFunction/);
+    assert.equal(schedule.Target.Input, '{}');
+  });
+});
+
 describe('problems', () => {
-  test('one failed run sets off the alarm, which is sent to the topic', () => {
-    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
-      Namespace: 'AWS/Lambda', MetricName: 'Errors', Statistic: 'Sum', Threshold: 1, EvaluationPeriods: 1,
-      ComparisonOperator: 'GreaterThanOrEqualToThreshold', TreatMissingData: 'notBreaching',
-      AlarmActions: [{ Ref: Match.stringLikeRegexp('Problems') }],
-    });
-  });
-
-  test('an incomplete run sets off an alarm too, though Lambda counts it as a success', () => {
-    const filter = only(template, 'AWS::Logs::MetricFilter');
-
-    assert.equal(filter.FilterPattern, '{ $.statusCode = 500 }');
-    assert.match(filter.LogGroupName.Ref, /Log/);
-    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
-      Namespace: 'S3Backup', MetricName: filter.MetricTransformations[0].MetricName, Statistic: 'Sum', Threshold: 1,
-      AlarmActions: [{ Ref: Match.stringLikeRegexp('Problems') }],
-    });
-  });
-
-  test('the topic takes messages of these alarms, and over TLS only', () => {
+  test('the topic takes messages of the alarms of the stack, and over TLS only', () => {
     const [deny, allow] = only(template, 'AWS::SNS::TopicPolicy').PolicyDocument.Statement;
 
     assert.deepEqual([deny.Effect, deny.Condition], ['Deny', { Bool: { 'aws:SecureTransport': 'false' } }]);
     assert.deepEqual([allow.Effect, allow.Principal], ['Allow', { Service: 'cloudwatch.amazonaws.com' }]);
-    const alarms = allow.Condition.ArnEquals['aws:SourceArn'].map((arn: any) => arn['Fn::GetAtt'][0]);
-    assert.equal(alarms.length, 2);
-    assert.match(alarms.join(' '), /Failed.* .*Incomplete/);
+    const like = allow.Condition.ArnLike['aws:SourceArn']['Fn::Join'][1].map((part: any) => part.Ref ?? part).join('');
+    assert.equal(like, 'arn:AWS::Partition:cloudwatch:AWS::Region:AWS::AccountId:alarm:AWS::StackName-*');
   });
 
   test('somebody is told by mail only if an address is given', () => {

@@ -32,9 +32,15 @@ export function backupTemplate(props: Partial<BackupProps> = {}): Template {
   return Template.fromStack(new BackupStack(app, 'S3Backup', { backup: { code: anyCode(), ...props } }));
 }
 
-/** The properties of the only resource of a type. */
+/** The resources of a type, without those of the watch, which has its own of most. */
+export function besideWatch(template: Template, type: string): any[] {
+  const all = Object.entries(template.findResources(type));
+  return all.filter(([id]) => !id.startsWith('BackupWatch')).map(([, resource]) => resource);
+}
+
+/** The properties of the only resource of a type, beside the watch. */
 export function only(template: Template, type: string): any {
-  const found = Object.values(template.findResources(type));
+  const found = besideWatch(template, type);
   if (found.length !== 1) {
     throw new Error(`expected one ${type}, found ${found.length}`);
   }

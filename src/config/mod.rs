@@ -215,6 +215,12 @@ impl AccountId {
 }
 
 impl Config {
+    /// The name of the job in metrics.
+    pub fn job_name(&self) -> String {
+        let named = self.notify.job_name.clone();
+        named.unwrap_or_else(|| self.source.to_string())
+    }
+
     /// Reads a configuration from variables; of two with the same name the later one counts. An
     /// empty value is as good as none.
     ///

@@ -3,8 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::reader::Reader;
-use super::variable::{CONTINUATION, HEARTBEAT_URL, NOTIFY, SNS_TOPIC_ARN};
+use super::variable::{CONTINUATION, HEARTBEAT_URL, JOB_NAME, NOTIFY, SNS_TOPIC_ARN};
 
+/// The most bytes of the name of a job, which CloudWatch takes as a dimension.
+const MOST_JOB_NAME_BYTES: usize = 255;
 /// The most bytes of an address.
 const MOST_URL_BYTES: usize = 2_048;
 
@@ -17,6 +19,8 @@ pub struct NotifySettings {
     pub notify: Notify,
     /// The address that is asked for after each complete run.
     pub heartbeat: Option<HeartbeatUrl>,
+    /// The name of the job in metrics; the source without one.
+    pub job_name: Option<String>,
     /// Whether somebody continues runs that stop: only the end of the last one is told then.
     pub runs_are_continued: bool,
 }
@@ -159,6 +163,17 @@ impl HeartbeatUrl {
     }
 }
 
+/// The value of a dimension of CloudWatch: ASCII, and not blank.
+fn parse_job_name(text: &str) -> Result<String, String> {
+    let is_plain = text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    if !is_plain || text.trim().is_empty() || text.len() > MOST_JOB_NAME_BYTES {
+        return Err(format!(
+            "is not allowed; allowed: 1 to {MOST_JOB_NAME_BYTES} printable characters of ASCII"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 /// The host of `host:port`, without the brackets of an IPv6 address.
 fn host_of(authority: &str) -> Option<&str> {
     let (host, port) = match authority.strip_prefix('[') {
@@ -259,6 +274,7 @@ impl Reader {
             topic,
             notify,
             heartbeat,
+            job_name: self.read(&JOB_NAME, parse_job_name),
             runs_are_continued: self.choice(&CONTINUATION, yes_or_no, "yes, no"),
         }
     }
@@ -299,15 +315,17 @@ mod tests {
             ("BACKUP_SNS_TOPIC_ARN", "my-topic"),
             ("BACKUP_NOTIFY", "sometimes"),
             ("BACKUP_CONTINUATION", "maybe"),
+            ("BACKUP_JOB_NAME", "j\u{f6}b"),
             ("BACKUP_HEARTBEAT_URL", "http://hc-ping.com/uuid"),
         ];
 
         let error = config(&vars).unwrap_err();
 
-        assert_eq!(error.0.len(), 4, "{error}");
+        assert_eq!(error.0.len(), 5, "{error}");
         for part in [
             "BACKUP_SNS_TOPIC_ARN = \"my-topic\" is not the ARN of a topic",
             "BACKUP_NOTIFY = \"sometimes\" is not allowed; allowed: always, problems, never",
+            "BACKUP_JOB_NAME = \"j\u{f6}b\" is not allowed; allowed: 1 to 255 printable",
             "BACKUP_CONTINUATION = \"maybe\" is not allowed; allowed: yes, no",
             "BACKUP_HEARTBEAT_URL does not begin with https://",
         ] {

@@ -60,6 +60,8 @@ pub(super) const SOURCE_OWNER: Variable = variable("BACKUP_SOURCE_OWNER");
 pub const SNS_TOPIC_ARN: Variable = variable("BACKUP_SNS_TOPIC_ARN");
 /// Which runs it is told of.
 pub const NOTIFY: Variable = variable("BACKUP_NOTIFY");
+/// The name of the job in metrics.
+pub const JOB_NAME: Variable = variable("BACKUP_JOB_NAME");
 /// What to do when an unusual share of the objects has changed.
 pub const UNUSUAL: Variable = variable("BACKUP_UNUSUAL");
 /// The share of known objects, in percent, up to which changes are not unusual.
@@ -72,7 +74,7 @@ pub const HEARTBEAT_URL: Variable = variable("BACKUP_HEARTBEAT_URL");
 pub(super) const MEMORY: Variable = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
 
 /// Those whose names are ours, all of which are known.
-pub(super) const OURS: [&Variable; 23] = [
+pub(super) const OURS: [&Variable; 24] = [
     &SOURCE_PREFIX,
     &DESTINATION_PREFIX,
     &INCLUDE,
@@ -94,6 +96,7 @@ pub(super) const OURS: [&Variable; 23] = [
     &NOTIFY,
     &CONTINUATION,
     &HEARTBEAT_URL,
+    &JOB_NAME,
     &UNUSUAL,
     &UNUSUAL_CHANGE_PERCENT,
 ];

@@ -169,7 +169,7 @@ impl Handler {
             seconds: deadline.map(|deadline| left(deadline).as_secs_f64()),
             is_continued: config.notify.runs_are_continued,
         };
-        for line in notify::lines(&config.source.to_string(), summary, time) {
+        for line in notify::lines(&config.job_name(), summary, time) {
             drop(writeln!(io::stdout(), "{line}"));
         }
     }

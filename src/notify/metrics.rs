@@ -12,7 +12,7 @@ use crate::report::{Figures, OperationKind, Status, Summary, WarningCode};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "S3Backup";
-/// The dimension that all have: the source, as `SOURCE_BUCKET` names it.
+/// The dimension that all have: `BACKUP_JOB_NAME`, or the source.
 pub const JOB: &str = "Job";
 /// The dimension of what was counted for one backup bucket.
 pub const DESTINATION: &str = "Destination";
@@ -167,6 +167,7 @@ pub fn lines(job: &str, summary: &Summary, time: TimeLeft) -> Vec<String> {
     let line = |destination: Option<&str>, is_total: bool, values: Values| {
         let mut root = Map::new();
         root.insert("RunId".to_owned(), json!(summary.run_id()));
+        root.insert("Source".to_owned(), json!(summary.source()));
         root.insert("Status".to_owned(), json!(summary.status().name()));
         root.insert("Operation".to_owned(), json!(summary.operation().name()));
         written(root, job, destination, is_total, &values, summary.ended())

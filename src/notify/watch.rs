@@ -33,7 +33,7 @@ pub struct WatchResult {
 /// The age of a backup in one bucket.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct JobAge {
-    /// The source, as it is configured.
+    /// Its name in metrics.
     pub job: String,
     /// The backup bucket.
     pub destination: String,
@@ -107,7 +107,7 @@ impl JobAge {
         };
         let begun = |open: &Vec<RestoreId>| open.iter().filter_map(begun_at).min();
         Ok(Self {
-            job: config.source.to_string(),
+            job: config.job_name(),
             destination: name.to_string(),
             hours_since_complete: complete.as_ref().map_or(HOURS_OF_NEVER, |run| {
                 since(run.ended_at).min(HOURS_OF_NEVER)

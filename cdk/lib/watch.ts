@@ -1,0 +1,114 @@
+/**
+ * The dead-man's switch: a function of its own looks every hour how old the last complete run is. Its alarm goes off
+ * when backups fail, when none ever worked, and when the function itself is gone.
+ */
+import { Duration, Validations } from 'aws-cdk-lib';
+import * as events from 'aws-cdk-lib/aws-events';
+import * as targets from 'aws-cdk-lib/aws-events-targets';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import { Construct } from 'constructs';
+import { FailureAlarm } from './failure-alarm.ts';
+import { wildcardIn } from './findings.ts';
+import { seen } from './metrics.ts';
+import * as permissions from './permissions.ts';
+import { ProblemAlarm } from './problem-alarm.ts';
+import { functionName, type ProgramProps, programLog, programProps, programVariables } from './program-function.ts';
+import { conditionOf, listOf, type Setting, valueOf } from './setting.ts';
+
+/** Once a day, and two hours for a run that takes long. */
+export const DEFAULT_MAX_HOURS = 26;
+
+/** A restore waits for archives for at most two days. */
+const HOURS_OF_A_RESTORE = 72;
+
+export interface WatchProps extends ProgramProps {
+  /**
+   * Hours without a complete run after which somebody is told.
+   * @default DEFAULT_MAX_HOURS
+   */
+  readonly maxHoursWithoutBackup?: number;
+}
+
+export class Watch extends Construct {
+  readonly function: lambda.Function;
+  readonly alarms: ProblemAlarm[];
+
+  constructor(scope: Construct, id: string, props: WatchProps) {
+    super(scope, id);
+    const logGroup = programLog(this, 'watch', props);
+    const role = this.role(props, logGroup.logGroupArn);
+    const { sourcePrefix, destinationPrefix } = props.options ?? {};
+    const { onFailure, retryAttempts, ...program } = programProps(props);
+    this.function = new lambda.Function(this, 'Function', {
+      ...program,
+      functionName: functionName('watch'),
+      description: 'Looks how old the last complete backup is.',
+      handler: 'watch',
+      memorySize: 128,
+      timeout: Duration.minutes(1),
+      environment: programVariables(props, { sourcePrefix, destinationPrefix }),
+      role: role.withoutPolicyUpdates(),
+      logGroup,
+    });
+    new events.Rule(this, 'Schedule', {
+      description: 'Looks how old the last complete backup is.',
+      schedule: events.Schedule.rate(Duration.hours(1)),
+      targets: [new targets.LambdaFunction(this.function)],
+    });
+    const { maxHoursWithoutBackup = DEFAULT_MAX_HOURS } = props;
+    this.alarms = [
+      new FailureAlarm(this, 'Failed', { function: this.function, what: 'watch' }),
+      new ProblemAlarm(this, 'NoBackup', {
+        what: 'No run was complete for too long, or nobody looks any more.',
+        section: 'no-backup',
+        metric: seen('HoursSinceComplete'),
+        above: maxHoursWithoutBackup,
+        periods: 2,
+        orNothing: true,
+      }),
+      new ProblemAlarm(this, 'RestoreWaits', {
+        what: 'A restore has something left since three days.',
+        section: 'restore-waits',
+        metric: seen('RestoreOpenHours'),
+        above: HOURS_OF_A_RESTORE,
+      }),
+    ];
+  }
+
+  /** It reads the program's own objects in the backup bucket, and nothing else. */
+  private role(props: WatchProps, logGroupArn: string): iam.Role {
+    const state = `${props.destination.bucketArn}/.s3-backup/*`;
+    const role = new iam.Role(this, 'Role', {
+      description: 'Reads what the S3 backup has written down of its runs.',
+      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
+      inlinePolicies: {
+        Watch: new iam.PolicyDocument({
+          statements: [
+            allow('ListBackup', permissions.WATCH_BUCKET_ACTIONS, props.destination.bucketArn),
+            allow('ReadState', permissions.WATCH_OBJECT_ACTIONS, state),
+            allow('WriteLog', permissions.LOG_ACTIONS, logGroupArn),
+          ],
+        }),
+      },
+    });
+    Validations.of(role).acknowledge({ id: wildcardIn(state, this), reason: 'The records of all runs of the job.' });
+    this.allowKeys(role, 'BackupKey', props.kmsKeyArn, (key) => [valueOf(key)]);
+    this.allowKeys(role, 'FormerBackupKeys', props.formerKmsKeyArns, listOf);
+    return role;
+  }
+
+  /** A policy of its own, because it exists only if the key is given. */
+  private allowKeys(role: iam.Role, id: string, keys: Setting | undefined, values: (keys: Setting) => string[]): void {
+    if (keys !== undefined) {
+      const policy = new iam.Policy(this, id, {
+        roles: [role], statements: [allow(id, permissions.FORMER_KEY_ACTIONS, ...values(keys))],
+      });
+      (policy.node.defaultChild as iam.CfnPolicy).cfnOptions.condition = conditionOf(keys);
+    }
+  }
+}
+
+function allow(sid: string, actions: readonly string[], ...resources: string[]): iam.PolicyStatement {
+  return new iam.PolicyStatement({ sid, actions: [...actions], resources });
+}
