@@ -1,0 +1,39 @@
+output "state_machine_arn" {
+  description = "Continues the backup until it is done."
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "StateMachineArn", null)
+}
+
+output "restore_function_name" {
+  description = "The function that restores."
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "RestoreFunctionName", null)
+}
+
+output "restore_state_machine_arn" {
+  description = "Continues a restore until it is done."
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "RestoreStateMachineArn", null)
+}
+
+output "source_bucket_name" {
+  description = "The bucket that is backed up."
+  value       = aws_cloudformation_stack.backup.outputs["SourceBucketName"]
+}
+
+output "backup_bucket_name" {
+  description = "The bucket that holds the backups."
+  value       = aws_cloudformation_stack.backup.outputs["BackupBucketName"]
+}
+
+output "function_name" {
+  description = "The function that makes the backup."
+  value       = aws_cloudformation_stack.backup.outputs["FunctionName"]
+}
+
+output "log_group_name" {
+  description = "The log of the function."
+  value       = aws_cloudformation_stack.backup.outputs["LogGroupName"]
+}
+
+output "topic_arn" {
+  description = "Subscribe to this topic to hear of problems."
+  value       = aws_cloudformation_stack.backup.outputs["TopicArn"]
+}
