@@ -10,14 +10,15 @@ fn main() -> Result<(), Error> {
     handler::runtime()?.block_on(async {
         let handler = Handler::new(Connections::from_env().await, handler::environment());
         // One package, several functions: the setting `Handler` of each says which it is.
-        let is_watch = std::env::var("_HANDLER").is_ok_and(|name| name == "watch");
+        let name = std::env::var("_HANDLER").unwrap_or_default();
         let answers = async {
             let watch = |event: LambdaEvent<Value>| Box::pin(handler.handle_watch(event));
             let answer = |event: LambdaEvent<Value>| Box::pin(handler.handle(event));
-            Some(if is_watch {
-                lambda_runtime::run(service_fn(watch)).await
-            } else {
-                lambda_runtime::run(service_fn(answer)).await
+            let events = |event: LambdaEvent<Value>| Box::pin(handler.handle_only_events(event));
+            Some(match name.as_str() {
+                "watch" => lambda_runtime::run(service_fn(watch)).await,
+                "events" => lambda_runtime::run(service_fn(events)).await,
+                _ => lambda_runtime::run(service_fn(answer)).await,
             })
         };
         handler.until_terminated(answers).await.unwrap_or(Ok(()))

@@ -4,6 +4,7 @@
 //! its variable, set later. An unknown `BACKUP_*` variable is a mistake too, for a typo must not
 //! mean "the default". Nothing here reads the environment: the variables come in as values.
 
+mod events;
 mod notify;
 mod prices;
 mod reader;
@@ -11,6 +12,7 @@ mod shared;
 mod unusual;
 mod variable;
 
+pub use events::EventRules;
 pub use notify::{HeartbeatUrl, Notify, NotifySettings, TopicArn};
 pub use prices::{ClassPrices, Prices, Retrieval};
 pub use reader::{ConfigError, Mistake};
@@ -56,6 +58,8 @@ pub struct Config {
     pub prices: Prices,
     /// Who is told of runs.
     pub notify: NotifySettings,
+    /// The answer to events of S3.
+    pub events: EventRules,
 }
 
 /// A backup bucket, and where in it the copies go.
@@ -250,6 +254,7 @@ impl Config {
         let max_concurrency = reader.max_concurrency();
         let prices = reader.prices();
         let notify = reader.notify();
+        let events = reader.event_rules();
         match (source, prices, reader.mistakes.is_empty()) {
             (Some(source), Some(prices), true) => Ok(Self {
                 source,
@@ -263,6 +268,7 @@ impl Config {
                 max_concurrency,
                 prices,
                 notify,
+                events,
             }),
             _ => Err(ConfigError(reader.mistakes)),
         }

@@ -70,11 +70,15 @@ pub const UNUSUAL_CHANGE_PERCENT: Variable = variable("BACKUP_UNUSUAL_CHANGE_PER
 pub const CONTINUATION: Variable = variable("BACKUP_CONTINUATION");
 /// The address that is told of each complete run.
 pub const HEARTBEAT_URL: Variable = variable("BACKUP_HEARTBEAT_URL");
+/// Objects of more bytes are left by events to the nightly run.
+pub const EVENT_MAX_SIZE: Variable = variable("BACKUP_EVENT_MAX_SIZE");
+/// What events do about objects whose tags changed.
+pub const EVENT_TAGS: Variable = variable("BACKUP_EVENT_TAGS");
 /// Set by Lambda, in MiB.
 pub(super) const MEMORY: Variable = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
 
 /// Those whose names are ours, all of which are known.
-pub(super) const OURS: [&Variable; 24] = [
+pub(super) const OURS: [&Variable; 26] = [
     &SOURCE_PREFIX,
     &DESTINATION_PREFIX,
     &INCLUDE,
@@ -99,4 +103,6 @@ pub(super) const OURS: [&Variable; 24] = [
     &JOB_NAME,
     &UNUSUAL,
     &UNUSUAL_CHANGE_PERCENT,
+    &EVENT_MAX_SIZE,
+    &EVENT_TAGS,
 ];

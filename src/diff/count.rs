@@ -15,7 +15,9 @@ pub fn count(action: &Action) -> KeyCounts {
         Action::Copy { backup: None, .. } | Action::Refuse(..) => (1, 0, 0),
         Action::Skip { backup, reason, .. } => match reason {
             SkipReason::Excluded => (0, 0, 0),
-            SkipReason::Archived | SkipReason::OtherTags => (1, u64::from(backup.is_some()), 0),
+            SkipReason::Archived | SkipReason::OtherTags | SkipReason::Deferred => {
+                (1, u64::from(backup.is_some()), 0)
+            }
         },
         Action::Orphan(..) => (0, 1, 1),
         Action::Foreign(_) | Action::Ignore(..) | Action::Break(_) | Action::End => (0, 0, 0),

@@ -140,6 +140,8 @@ pub enum SkipReason {
     Archived,
     /// It does not have the tags that are asked for.
     OtherTags,
+    /// An event leaves it to the nightly run.
+    Deferred,
 }
 
 /// Why an object that should be copied cannot be.

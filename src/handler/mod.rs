@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use std::{io, thread};
 
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
+use serde::Serialize;
 use serde_json::Value;
 use tokio::runtime::{self, Runtime};
 
@@ -20,9 +21,9 @@ use crate::model::Deadline;
 use crate::notify::{self, TimeLeft, WatchError, WatchResult};
 use crate::plan::{self, Run};
 use crate::report::{Report, Summary};
-use crate::request::{self, Request, RequestError, RestoreRequest};
+use crate::request::{self, BackupRequest, EventsRequest, Request, RequestError, RestoreRequest};
 use crate::restore;
-use crate::run::{self, RunResult, StartError};
+use crate::run::{self, EventsResult, RunResult, StartError};
 use crate::s3::Connections;
 
 /// Answers invocations. Built once per environment.
@@ -67,6 +68,45 @@ impl From<HandlerError> for Diagnostic {
         Self {
             error_type: error.error_type().to_owned(),
             error_message: error.to_string(),
+        }
+    }
+}
+
+/// The answer to an invocation.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// The result of what was asked for.
+    Result(Box<Summary>),
+    /// The messages of a queue that failed.
+    Queue(QueueAnswer),
+}
+
+/// What a queue reads: it deletes all messages but those that are named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueAnswer {
+    /// The messages to deliver again.
+    pub batch_item_failures: Vec<FailedItem>,
+}
+
+/// A message of a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedItem {
+    /// Its id.
+    pub item_identifier: String,
+}
+
+impl Answer {
+    /// The answer as people, scripts and queues get it.
+    ///
+    /// # Errors
+    /// Only if serialisation fails, which no field can cause.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        match self {
+            Self::Result(summary) => summary.to_json(),
+            Self::Queue(answer) => serde_json::to_string(answer),
         }
     }
 }
@@ -126,15 +166,83 @@ impl Handler {
     ///
     /// # Errors
     /// [`HandlerError`], when nothing could be started.
-    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Summary, HandlerError> {
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Answer, HandlerError> {
         let deadline = deadline(&event.context);
         let request = request::parse(&event.payload)
             .map_err(HandlerError::from)
             .inspect_err(Self::log)?;
+        if let Request::Events(events) = &request {
+            return self.handle_events(events, deadline).await;
+        }
         let summary = self.answer(&request, deadline, |_| {}).await?;
         self.log_metrics(&summary, deadline);
         log_result(&summary);
-        Ok(summary)
+        Ok(Answer::Result(Box::new(summary)))
+    }
+
+    /// A queue is told exactly which of its messages failed: it delivers them again, and no others.
+    async fn handle_events(
+        &self,
+        events: &EventsRequest,
+        deadline: Option<Deadline>,
+    ) -> Result<Answer, HandlerError> {
+        let (summary, failed) = self.answer_events(events, deadline).await?;
+        log_result(&summary);
+        let item = |item_identifier| FailedItem { item_identifier };
+        Ok(if events.from_queue {
+            Answer::Queue(QueueAnswer {
+                batch_item_failures: failed.into_iter().map(item).collect(),
+            })
+        } else {
+            Answer::Result(Box::new(summary))
+        })
+    }
+
+    async fn answer_events(
+        &self,
+        events: &EventsRequest,
+        deadline: Option<Deadline>,
+    ) -> Result<(Summary, Vec<String>), HandlerError> {
+        let sent_before = self.connections.requests();
+        let answered = self.back_up_events(events, deadline).await;
+        let EventsResult { report, failed } = answered.inspect_err(Self::log)?;
+        let sent = self.connections.requests().since(sent_before);
+        let summary = report.finish(SystemTime::now().into(), sent, None);
+        for warning in summary.warnings() {
+            tracing::warn!(code = ?warning.code, "{}", warning.message);
+        }
+        Ok((summary, failed))
+    }
+
+    async fn back_up_events(
+        &self,
+        events: &EventsRequest,
+        deadline: Option<Deadline>,
+    ) -> Result<EventsResult, HandlerError> {
+        let mut config = self.config()?;
+        config.max_concurrency = self.connections.fitting(config.max_concurrency);
+        let run = Run::begin(SystemTime::now().into(), fastrand::u16(..)).on(&self.holder());
+        let plan = plan::make(&BackupRequest::default(), &config, run, deadline)?;
+        let answered = run::answer_events(events, &plan, config.events, &self.connections);
+        Ok(Box::pin(answered).await?)
+    }
+
+    /// Answers an invocation of the function that answers events, and nothing else.
+    ///
+    /// # Errors
+    /// [`HandlerError`], when the payload is no event, or nothing could be started.
+    pub async fn handle_only_events(
+        &self,
+        event: LambdaEvent<Value>,
+    ) -> Result<Answer, HandlerError> {
+        let request = request::parse(&event.payload).map_err(HandlerError::from);
+        if let Request::Events(events) = request.inspect_err(Self::log)? {
+            return self.handle_events(&events, deadline(&event.context)).await;
+        }
+        let problem = "it is none of S3, and this function answers nothing else".to_owned();
+        let error = HandlerError::from(RequestError::BadEvent { problem });
+        Self::log(&error);
+        Err(error)
     }
 
     /// Answers an invocation of the function that watches, whatever its payload is.
@@ -199,15 +307,18 @@ impl Handler {
         let sent = self.connections.requests().since(sent_before);
         let now = SystemTime::now().into();
         let mut summary = ended.report.finish(now, sent, ended.cursor);
-        let outside = self.connections.outside();
-        Box::pin(notify::tell(
-            &mut summary,
-            &told,
-            &outside,
-            deadline,
-            goes_on(request),
-        ))
-        .await;
+        // Events come by the thousand; the nightly run tells of all that they missed.
+        if !matches!(request, Request::Events(_)) {
+            let outside = self.connections.outside();
+            Box::pin(notify::tell(
+                &mut summary,
+                &told,
+                &outside,
+                deadline,
+                goes_on(request),
+            ))
+            .await;
+        }
         for warning in summary.warnings() {
             tracing::warn!(code = ?warning.code, "{}", warning.message);
         }
@@ -228,6 +339,13 @@ impl Handler {
             Request::Backup(request) => plan::make(request, &config, run, deadline)?,
             Request::Verify(request) => plan::verify(request, &config, run, deadline)?,
             Request::Continue(request) => plan::resume(request, &config, run, deadline)?,
+            Request::Events(events) => {
+                let EventsResult { report, .. } = self.back_up_events(events, deadline).await?;
+                return Ok(RunResult {
+                    report,
+                    cursor: None,
+                });
+            }
             Request::Restore(request) => {
                 tracing::info!(run = run.id, "restore begins");
                 let restored =
@@ -273,7 +391,9 @@ fn goes_on(request: &Request) -> bool {
             | RestoreRequest::Confirm(_)
             | RestoreRequest::Cancel(_) => false,
         },
-        Request::Backup(_) | Request::Verify(_) | Request::Continue(_) => false,
+        Request::Backup(_) | Request::Verify(_) | Request::Continue(_) | Request::Events(_) => {
+            false
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use super::request_counts::RequestCounts;
 use super::restored::{Restored, RestoredCounts};
 use super::verified::{VerifiedBlock, VerifiedCounts};
 use super::{
-    ContinuedRun, Deletions, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals, Warning,
+    ContinuedRun, Deletions, EventCounts, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals,
+    Warning,
 };
 use crate::failure::Failure;
 use crate::model::{BucketName, Cursor, Timestamp, printable_json};
@@ -38,6 +39,8 @@ pub struct Summary {
     pub(super) deletions: Option<Deletions>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) restore: Option<Restored>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<EventCounts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) already_continued: Option<ContinuedRun>,
     pub(super) failures: Vec<FailureRow>,
@@ -124,6 +127,7 @@ impl Report {
                 outlook.part(requests.list, self.rates, left)
             }),
             deletions: self.deletions.clone(),
+            events: self.events,
             already_continued: self.continued.as_deref().cloned(),
             failures: self.failures.kept.iter().map(FailureRow::new).collect(),
             failures_omitted: self.failures.omitted,

@@ -8,6 +8,7 @@ mod changes_note;
 mod continued;
 mod deletions;
 mod ending;
+mod events;
 mod figures;
 mod fit;
 mod hint;
@@ -26,6 +27,7 @@ pub use changes_note::ChangesNote;
 pub use continued::ContinuedRun;
 pub use deletions::Deletions;
 pub use ending::Status;
+pub use events::EventCounts;
 pub use figures::{FailureWords, Figures, OperationKind};
 pub use hint::level_of;
 pub use json::Summary;
@@ -79,6 +81,8 @@ pub struct Report {
     continued: Option<Box<ContinuedRun>>,
     /// What a restore tells; none of a backup.
     restored: Option<Box<Restored>>,
+    /// The counts of events; none of a run.
+    events: Option<EventCounts>,
     rates: Rates,
     /// What is foreseen, if this is a plan.
     outlook: Option<Box<PlanTotals>>,
@@ -173,6 +177,7 @@ impl Report {
             deletions: None,
             continued: None,
             restored: None,
+            events: None,
         }
     }
 
@@ -319,7 +324,7 @@ impl Totals {
                 self.skipped += 1;
                 self.excluded += match reason {
                     SkipReason::Excluded | SkipReason::OtherTags => 1,
-                    SkipReason::Archived => 0,
+                    SkipReason::Archived | SkipReason::Deferred => 0,
                 };
             }
             Outcome::Vanished { listed } => {

@@ -152,6 +152,7 @@ impl Report {
             deletions: None,
             continued: None,
             restored: None,
+            events: None,
             rates: super::Rates::of(prices, &CopyRules::default()),
             outlook: None,
         }

@@ -43,6 +43,10 @@ pub enum WarningCode {
     Register,
     /// Many more objects have changed than in the runs before.
     UnusualChange,
+    /// Events were refused: they are of another bucket, or of the program's own objects.
+    RefusedEvents,
+    /// EventBridge spelled a key as forms do.
+    SpelledKey,
     /// The message to the topic could not be sent.
     Notification,
     /// The heartbeat could not be sent.
@@ -59,6 +63,8 @@ impl WarningCode {
             Self::NoTargetConditions
             | Self::LeaseBestEffort
             | Self::Register
+            | Self::RefusedEvents
+            | Self::SpelledKey
             | Self::Notification
             | Self::Heartbeat => false,
         }

@@ -78,6 +78,12 @@ pub enum RequestError {
         /// The event's `detail-type`.
         detail_type: String,
     },
+    /// An event of S3 that cannot be read.
+    #[error("cannot read the event: {problem}; send it as S3, EventBridge, SQS or SNS delivers it")]
+    BadEvent {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A cursor of a format that this version does not read.
     #[error(
         "the cursor has format {found}; this version reads 1 to {CURSOR_FORMAT}: start a new run with {{}}"

@@ -1,7 +1,7 @@
 //! The payload of an invocation in, a [`Request`] out: what was asked, not yet what will be done.
 //!
 //! Scheduled runs arrive as an EventBridge rule's or Scheduler's event, manual ones as `{}` or in our
-//! own words. Anything else is refused with the name of the field and what is allowed: a typo in a
+//! own words, and changes of objects as events of S3. Anything else is refused with the name of the field and what is allowed: a typo in a
 //! payload must not mean "the default".
 
 use serde_json::{Map, Value};
@@ -12,6 +12,7 @@ mod error;
 mod field;
 mod marking;
 mod restore;
+mod s3_event;
 mod verify;
 
 pub use backup::{BackupRequest, Deletions, Intent, Mode};
@@ -22,6 +23,7 @@ pub use restore::{
     Dollars, Extra, Manner, Point, RestoreId, RestoreRequest, StartRestore, TIMES, UndoRestore,
     What,
 };
+pub use s3_event::{EventMessage, EventsRequest, ObjectChange, ObjectEvent};
 pub use verify::{Depth, PARTS, SAMPLES, VerifyRequest, parts_of_sample};
 
 /// What an invocation asks for.
@@ -35,6 +37,8 @@ pub enum Request {
     Continue(ContinueRequest),
     /// Restore objects, or do something about a restore.
     Restore(RestoreRequest),
+    /// Back up the objects that events of S3 name.
+    Events(EventsRequest),
 }
 
 /// Reads the payload of an invocation.
@@ -51,6 +55,10 @@ pub fn parse(payload: &Value) -> Result<Request, RequestError> {
         Value::String(_) => return Err(RequestError::NotAnObject { found: "a string" }),
         Value::Array(_) => return Err(RequestError::NotAnObject { found: "an array" }),
     };
+    if let Some(events) = s3_event::parse(fields) {
+        let events = events.map(Request::Events);
+        return events.map_err(|problem| RequestError::BadEvent { problem });
+    }
     if fields.contains_key("detail-type") && fields.contains_key("source") {
         return from_event_bridge(fields);
     }

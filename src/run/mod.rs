@@ -2,12 +2,13 @@
 //!
 //! Both sides are listed shard by shard, joined, decided on and copied as one stream for each
 //! destination, with one bound on what is in flight. Nothing is collected. Only what stops a run from
-//! starting is an error; the rest is in the report.
+//! starting is an error; the rest is in the report. [`answer_events`] is the same step for the keys that events name.
 
 mod comparison;
 mod continuation;
 mod destination;
 mod destination_failure;
+mod events;
 mod marking;
 mod nothing;
 mod opening;
@@ -17,6 +18,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use futures::{FutureExt, StreamExt};
 
+pub use events::{EventsResult, answer as answer_events};
 pub use opening::StartError;
 
 use comparison::{Comparison, ListingError};

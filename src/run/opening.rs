@@ -76,12 +76,39 @@ pub(super) async fn open_source(
         .map_err(|error| StartError::source(&error))
 }
 
-/// A destination that can be written to safely. A bucket that would lose what it is given is none.
+/// A destination that can be written to safely, and the register of the jobs in it. A bucket that would lose what it is
+/// given is none.
 pub(super) async fn open_destination(
     plan: &Plan,
     destination: &Destination,
     connections: &RunConnections<'_>,
 ) -> Result<(Bucket, Result<Register, String>), DestinationFailure> {
+    let bucket = find_destination(plan, destination, connections).await?;
+    let (versioning, register) = future::join(bucket.versioning(), Register::read(&bucket)).await;
+    match unversioned(bucket.name(), versioning?) {
+        None => Ok((bucket, register)),
+        Some(problem) => Err(problem),
+    }
+}
+
+/// The same without the register: events write nothing that a job would own.
+pub(super) async fn open_for_events(
+    plan: &Plan,
+    destination: &Destination,
+    connections: &RunConnections<'_>,
+) -> Result<Bucket, DestinationFailure> {
+    let bucket = find_destination(plan, destination, connections).await?;
+    match unversioned(bucket.name(), bucket.versioning().await?) {
+        None => Ok(bucket),
+        Some(problem) => Err(problem),
+    }
+}
+
+async fn find_destination(
+    plan: &Plan,
+    destination: &Destination,
+    connections: &RunConnections<'_>,
+) -> Result<Bucket, DestinationFailure> {
     let name = &destination.location.bucket;
     if *name == plan.source.bucket {
         let (problem, advice) = (
@@ -102,10 +129,13 @@ pub(super) async fn open_destination(
         );
         return Err(unsafe_destination(name, "DirectoryBucket", problem, advice));
     }
-    let bucket = connections.bucket(name, destination.owner.as_ref()).await?;
-    let (versioning, register) = future::join(bucket.versioning(), Register::read(&bucket)).await;
-    let (problem, advice) = match versioning? {
-        Versioning::Enabled => return Ok((bucket, register)),
+    Ok(connections.bucket(name, destination.owner.as_ref()).await?)
+}
+
+/// What is wrong with a bucket that does not keep versions.
+fn unversioned(name: &BucketName, versioning: Versioning) -> Option<DestinationFailure> {
+    let (problem, advice) = match versioning {
+        Versioning::Enabled => return None,
         Versioning::Off => (
             "is not versioned, so a copy would destroy what it replaces",
             "enable versioning with s3api put-bucket-versioning",
@@ -115,7 +145,7 @@ pub(super) async fn open_destination(
             "enable it with s3api put-bucket-versioning",
         ),
     };
-    Err(unsafe_destination(name, "NotVersioned", problem, advice))
+    Some(unsafe_destination(name, "NotVersioned", problem, advice))
 }
 
 fn unsafe_destination(
