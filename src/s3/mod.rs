@@ -37,6 +37,7 @@ mod trust;
 mod upload;
 mod version;
 mod version_page;
+mod version_read;
 mod versions;
 mod write;
 
@@ -60,5 +61,6 @@ pub use small_object::{PutBody, SmallObject, SmallObjectListed, SmallObjectRead}
 pub use thaw::ThawAnswer;
 pub use time_limit::TimeLimit;
 pub use upload::Upload;
+pub use version_read::VersionBytes;
 pub use versions::{VersionPage, VersionPageStart};
 pub use write::{CopyReply, CopySource, MAX_COPY, Target};
