@@ -3,14 +3,12 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::job::{JobArguments, JobDestination};
 use super::terminal::printable;
 use super::{Exit, show};
-use crate::model::Timestamp;
 use crate::request::RestoreId;
-use crate::restore::{Kind, Shelf, StateError, Store};
+use crate::restore::{RestoreRow, Shelf, Store};
 
 /// What stands below the help.
 pub const EXAMPLES: &str = "\
@@ -33,26 +31,6 @@ pub struct Arguments {
     /// Print a JSON array with an object for each restore
     #[arg(long)]
     json: bool,
-}
-
-/// A restore, as it is listed.
-#[derive(Debug, Serialize)]
-struct Row {
-    id: String,
-    kind: &'static str,
-    undoes: Option<String>,
-    undone_by: Option<String>,
-    stage: &'static str,
-    run: Option<String>,
-    target: String,
-    asked_by: String,
-    started_at: Timestamp,
-    objects_found: u64,
-    objects_restored: u64,
-    objects_waiting: u64,
-    errors: u64,
-    left: usize,
-    ready_at: Option<Timestamp>,
 }
 
 /// Lists them.
@@ -79,7 +57,7 @@ impl Arguments {
         };
         let (mut rows, mut exit) = (Vec::new(), Exit::Complete);
         for id in ids {
-            match row(&restores, &id).await {
+            match RestoreRow::read(&Store::of(&restores, &id)).await {
                 Ok(row) => rows.push(row),
                 Err(error) => {
                     show::error(&error.to_string());
@@ -112,37 +90,7 @@ fn id(text: &str) -> Result<RestoreId, Exit> {
     })
 }
 
-async fn row(shelf: &Shelf, id: &RestoreId) -> Result<Row, StateError> {
-    let store = Store::of(shelf, id);
-    let request = store.request().await?;
-    let progress = store.progress().await?.progress;
-    let tally = progress.tally();
-    Ok(Row {
-        id: id.to_string(),
-        kind: match request.kind {
-            Kind::Restore => "restore",
-            Kind::Undo => "undo",
-        },
-        stage: progress.stage.name(),
-        run: request.point.map(|point| point.run_id),
-        target: match request.target.prefix.as_str() {
-            "" => format!("s3://{}", request.target.bucket),
-            prefix => format!("s3://{}/{prefix}", request.target.bucket),
-        },
-        undoes: request.undoes,
-        asked_by: request.asked_by,
-        started_at: request.started_at,
-        objects_found: tally.found,
-        objects_restored: tally.copied,
-        objects_waiting: tally.waiting,
-        errors: tally.errors,
-        left: progress.left(),
-        ready_at: progress.ready_at.filter(|_| tally.waiting > 0),
-        undone_by: progress.undone_by,
-    })
-}
-
-fn text(rows: &[Row], place: &JobDestination) -> String {
+fn text(rows: &[RestoreRow], place: &JobDestination) -> String {
     if rows.is_empty() {
         return format!(
             "no restores of {} from {}\n",

@@ -16,6 +16,7 @@ mod archive;
 mod choose;
 mod figures;
 mod gate;
+mod listed;
 mod manner;
 mod one_version;
 mod opening;
@@ -40,6 +41,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use futures::FutureExt;
 
 pub use choose::Why;
+pub use listed::RestoreRow;
 pub use rows::{Became, DoneRow, PlanRow};
 pub use shelf::{OpenError, Shelf};
 pub use state::{Kind, Progress, RequestRecord, Stage, Store};
