@@ -38,6 +38,7 @@
 //! | [`restore`] | a `RestoreRequest` | the same of a restore: planned, carried out, undone |
 //! | [`notify`] | a result | a message, a heartbeat, metrics; and how old the last backup is |
 //! | [`handler`] | a Lambda invocation | the JSON result, or a function error with a stable type |
+//! | [`web`] | a request of a browser | a page, or JSON: backups to look at, and restores |
 //! | [`cli`] | arguments | the same run from a terminal |
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -95,6 +96,8 @@ pub mod restore;
 pub mod notify;
 
 pub mod handler;
+
+pub mod web;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

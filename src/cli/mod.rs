@@ -12,6 +12,7 @@ mod restore;
 mod restored;
 mod restores;
 mod runs;
+mod serve;
 mod show;
 mod terminal;
 mod verify;
@@ -127,6 +128,9 @@ enum Command {
     /// List what the backup held at a run
     #[command(after_help = ls::EXAMPLES)]
     Ls(ls::Arguments),
+    /// Open a page where anybody finds a lost file and puts it back
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(serve::Arguments),
     /// List the versions of one key in the backup
     #[command(after_help = history::EXAMPLES)]
     History(history::Arguments),
@@ -284,6 +288,7 @@ pub async fn main() -> Exit {
         Command::Runs(arguments) => runs::list(&arguments).await,
         Command::Diff(arguments) => diff::tell(&arguments).await,
         Command::Ls(arguments) => ls::list(&arguments).await,
+        Command::Serve(arguments) => serve::serve(&arguments).await,
         Command::History(arguments) => history::list(&arguments).await,
     }
 }

@@ -157,6 +157,11 @@ impl Handler {
         Self { connections, vars }
     }
 
+    /// The way to S3 that it works over.
+    pub fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
     /// Tells all runs to stop now and to be gone after that time. What is left is in their cursors.
     pub fn interrupt(&self, time: Duration) {
         self.connections.interrupt(time);
@@ -282,7 +287,11 @@ impl Handler {
         }
     }
 
-    fn config(&self) -> Result<Config, ConfigError> {
+    /// What it is configured to do.
+    ///
+    /// # Errors
+    /// Every mistake of the variables at once.
+    pub fn config(&self) -> Result<Config, ConfigError> {
         Config::from_vars(self.vars.iter().cloned())
     }
 

@@ -394,7 +394,7 @@ fn a_sample_that_there_is_not_is_wrong_usage() {
 #[test]
 fn the_help_is_the_one_in_the_golden_files() {
     let world = World::new();
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 11] = [
         (&["--help"], include_str!("../golden/help.txt")),
         (
             &["verify", "--help"],
@@ -416,6 +416,10 @@ fn the_help_is_the_one_in_the_golden_files() {
         (
             &["restores", "--help"],
             include_str!("../golden/help-restores.txt"),
+        ),
+        (
+            &["serve", "--help"],
+            include_str!("../golden/help-serve.txt"),
         ),
     ];
 

@@ -52,4 +52,5 @@ mod thaw;
 mod verify;
 mod versioning;
 mod versions;
+mod web;
 mod world;

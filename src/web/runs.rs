@@ -1,0 +1,70 @@
+//! `runs`: the backups there are, each a day that the page can go to.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+
+use super::answer::{Asked, Refusal, Reply};
+use super::app::App;
+use crate::model::Timestamp;
+use crate::snapshot::Index;
+
+/// Nothing is asked.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunsAsked {}
+
+/// The backups there are.
+#[derive(Debug, Serialize)]
+pub struct RunsReply {
+    /// What is backed up, as a title.
+    source: String,
+    /// The last one first.
+    runs: Vec<RunReply>,
+    /// Why earlier ones cannot be shown; none if they can.
+    problem: Option<String>,
+    /// Whether there are earlier ones that are not shown.
+    more: bool,
+    /// Whether nothing can be put back here.
+    read_only: bool,
+}
+
+/// A backup.
+#[derive(Debug, Serialize)]
+pub struct RunReply {
+    run: String,
+    started_at: Timestamp,
+    ended_at: Timestamp,
+    files: u64,
+    bytes: u64,
+    /// Files that it failed to back up.
+    errors: u64,
+}
+
+impl From<&Index> for RunReply {
+    fn from(index: &Index) -> Self {
+        Self {
+            run: index.run_id.clone(),
+            started_at: index.started_at,
+            ended_at: index.ended_at,
+            files: index.totals.objects,
+            bytes: index.totals.bytes,
+            errors: index.totals.errors,
+        }
+    }
+}
+
+pub async fn answer(
+    State(app): State<Arc<App>>,
+    Asked(RunsAsked {}): Asked<RunsAsked>,
+) -> Result<Reply<RunsReply>, Refusal> {
+    let runs = app.backup.runs().await?;
+    Ok(Reply(RunsReply {
+        source: app.backup.source.to_string(),
+        runs: runs.indexes.iter().map(|index| (&**index).into()).collect(),
+        problem: runs.problem.as_ref().map(ToString::to_string),
+        more: runs.more,
+        read_only: app.read_only,
+    }))
+}
