@@ -1,6 +1,6 @@
 // Every restore: when, by whom, what, and how it ended.
 import { api } from './api';
-import { count, time, visible } from './format';
+import { time, visible } from './format';
 import { type Go, Loading, Problem, Title, useCall } from './parts';
 import { words } from './words';
 
@@ -8,19 +8,21 @@ const UNDONE = ['complete', 'incomplete'];
 
 export function Activity({ readOnly, go }: { readOnly: boolean; go: Go }) {
   const { value, problem, again } = useCall(() => api.activity(), []);
+  // A plan that was looked at and left is no restore.
+  const restores = value?.restores.filter(({ stage, objects_restored }) => stage !== 'cancelled' || objects_restored > 0);
   return (
     <>
       <Title>{words.activityTitle}</Title>
       {problem && <Problem problem={problem} again={again} />}
       {!value && !problem && <Loading />}
-      {value?.restores.length === 0 && <p>{words.activityNone}</p>}
+      {restores?.length === 0 && <p>{words.activityNone}</p>}
       <ul class="rows plain">
-        {value?.restores.map((restore) => (
+        {restores?.map((restore) => (
           <li key={restore.id} class="restore">
             <span class="grow">
               <strong>
-                {restore.kind === 'undo' ? words.kindUndo : words.kindRestore}: {count(restore.objects_restored)} /{' '}
-                {count(restore.objects_found)}
+                {restore.kind === 'undo' ? words.kindUndo : words.kindRestore}:{' '}
+                {words.progressCount(restore.objects_restored, restore.objects_found)}
               </strong>
               <span class="quiet line">
                 {time(restore.started_at)} · {visible(restore.asked_by)}

@@ -67,8 +67,8 @@ export function visible(text: string): string {
     const code = letter.codePointAt(0) ?? 0;
     const turns = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
     const hides = turns || [0x200b, 0x200e, 0x200f, 0x061c, 0x2028, 0x2029, 0xfeff].includes(code);
-    if (code < 0x20) shown += String.fromCodePoint(0x2400 + code);
-    else if ((code >= 0x7f && code < 0xa0) || hides) shown += `⟨U+${code.toString(16).toUpperCase().padStart(4, '0')}⟩`;
+    const unseen = code < 0x20 || (code >= 0x7f && code < 0xa0) || hides;
+    if (unseen) shown += `[U+${code.toString(16).toUpperCase().padStart(4, '0')}]`;
     else shown += letter;
   }
   return shown;

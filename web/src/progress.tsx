@@ -34,7 +34,9 @@ export function ProgressScreen({ id, readOnly, go }: { id: string; readOnly: boo
   const done = restore ? Math.max(whole - restore.left, restore.objects_restored) : 0;
   return (
     <>
-      <Title>{undo ? words.progressUndo : words.progress}</Title>
+      <Title>
+        {ended ? (undo ? words.kindUndo : words.kindRestore) : undo ? words.progressUndo : words.progress}
+      </Title>
       {problem && <Problem problem={problem} again={() => (setProblem(null), setRound(round + 1))} />}
       {!value && !problem && <Loading />}
       {restore && (
