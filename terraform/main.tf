@@ -23,6 +23,7 @@ locals {
       MaxDeletionsPercent   = var.max_deletions_percent
       Unusual               = var.unusual
       UnusualChangePercent  = var.unusual_change_percent
+      MaxCostUsd            = var.max_cost_usd
       MaxConcurrency        = var.max_concurrency
       Schedule              = var.schedule
       TimeZone              = var.time_zone

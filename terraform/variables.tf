@@ -135,6 +135,12 @@ variable "unusual_change_percent" {
   default     = null
 }
 
+variable "max_cost_usd" {
+  description = "Dollars that a run may spend on copies; what is left is for the next one. Empty: as many as it takes."
+  type        = number
+  default     = null
+}
+
 variable "max_concurrency" {
   description = "Upper bound of copies in flight. Empty: derived from the memory."
   type        = number

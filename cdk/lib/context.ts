@@ -49,6 +49,7 @@ export function backupProps(context: Context): BackupProps {
       maxDeletionsPercent: text(context, 'maxDeletionsPercent'),
       unusual: text(context, 'unusual'),
       unusualChangePercent: text(context, 'unusualChangePercent'),
+      maxCostUsd: text(context, 'maxCostUsd'),
       maxConcurrency: text(context, 'maxConcurrency'),
     },
   };

@@ -68,6 +68,11 @@ export interface BackupOptions {
    */
   readonly unusualChangePercent?: Setting;
   /**
+   * Dollars that a run may spend on copies; what is left is for the next one.
+   * @default - as many as it takes
+   */
+  readonly maxCostUsd?: Setting;
+  /**
    * Upper bound of copies in flight.
    * @default - derived from the memory of the function
    */
@@ -88,6 +93,7 @@ const VARIABLES: Record<keyof BackupOptions, string> = {
   maxDeletionsPercent: 'BACKUP_MAX_DELETIONS_PERCENT',
   unusual: 'BACKUP_UNUSUAL',
   unusualChangePercent: 'BACKUP_UNUSUAL_CHANGE_PERCENT',
+  maxCostUsd: 'BACKUP_MAX_COST_USD',
   maxConcurrency: 'BACKUP_MAX_CONCURRENCY',
 };
 

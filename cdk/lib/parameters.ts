@@ -75,6 +75,9 @@ const OPTIONS = {
   UnusualChangePercent: optional('Changes of so many of the known objects, in percent, are never unusual. Empty: 20.', {
     allowedPattern: '^$|^[0-9]{1,2}$|^100$',
   }),
+  MaxCostUsd: optional('Dollars that a run may spend on copies; what is left is for the next one. Empty: as many as it takes.', {
+    allowedPattern: '^$|^[0-9]{1,9}([.][0-9]{1,9})?$',
+  }),
   MaxConcurrency: optional('Upper bound of copies in flight. Empty: derived from the memory.', {
     allowedPattern: '^$|^[1-9][0-9]{0,3}$',
   }),

@@ -72,6 +72,7 @@ export class PortableStack extends Stack {
         maxDeletionsPercent: this.optional('MaxDeletionsPercent'),
         unusual: this.optional('Unusual'),
         unusualChangePercent: this.optional('UnusualChangePercent'),
+        maxCostUsd: this.optional('MaxCostUsd'),
         maxConcurrency: this.optional('MaxConcurrency'),
       },
     });

@@ -119,6 +119,7 @@ test('a variable is absent when its parameter is empty', () => {
     BACKUP_NOTIFY: ifGiven('Notify'),
     BACKUP_HEARTBEAT_URL: ifGiven('HeartbeatUrl'),
     BACKUP_UNUSUAL: ifGiven('Unusual'),
+    BACKUP_MAX_COST_USD: ifGiven('MaxCostUsd'),
     BACKUP_UNUSUAL_CHANGE_PERCENT: ifGiven('UnusualChangePercent'),
     BACKUP_DELETIONS: { 'Fn::If': ['DeletionsIsMark', 'mark', { Ref: 'AWS::NoValue' }] },
     BACKUP_MAX_DELETIONS: ifGiven('MaxDeletions'),

@@ -48,6 +48,8 @@ pub struct Config {
     pub max_deletions: MaxDeletions,
     /// Which share of changed objects is unusual, and what is done then.
     pub unusual: Unusual,
+    /// Dollars that a run may spend on copies; none for as many as it takes.
+    pub max_cost_usd: Option<f64>,
     /// What the copies are like.
     pub copies: CopyRules,
     /// Who must own the source bucket.
@@ -249,6 +251,7 @@ impl Config {
         };
         let max_deletions = reader.max_deletions();
         let unusual = reader.unusual();
+        let max_cost_usd = reader.max_cost_usd();
         let copies = reader.copy_rules();
         let source_owner = reader.read(&SOURCE_OWNER, AccountId::parse);
         let max_concurrency = reader.max_concurrency();
@@ -263,6 +266,7 @@ impl Config {
                 defaults,
                 max_deletions,
                 unusual,
+                max_cost_usd,
                 copies,
                 source_owner,
                 max_concurrency,

@@ -1,7 +1,7 @@
 //! When so many objects have changed that somebody should look.
 
 use super::reader::Reader;
-use super::variable::{UNUSUAL, UNUSUAL_CHANGE_PERCENT};
+use super::variable::{MAX_COST_USD, UNUSUAL, UNUSUAL_CHANGE_PERCENT};
 
 /// Which share of changed objects is unusual, and what is done then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,15 @@ impl Default for Unusual {
 }
 
 impl Reader {
+    pub(super) fn max_cost_usd(&mut self) -> Option<f64> {
+        let usd = |text: &str| {
+            let usd = text.parse::<f64>().ok();
+            let usd = usd.filter(|usd| usd.is_finite() && *usd > 0.0);
+            usd.ok_or_else(|| "is not allowed; allowed: dollars above 0, such as 2.50".to_owned())
+        };
+        self.read(&MAX_COST_USD, usd)
+    }
+
     pub(super) fn unusual(&mut self) -> Unusual {
         let hold = |text: &str| match text {
             "warn" => Some(false),
@@ -54,6 +63,25 @@ mod tests {
         config
             .map(|config| config.unusual)
             .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_budget_is_dollars() {
+        for (text, is_allowed) in [
+            ("2.50", true),
+            ("1", true),
+            ("0", false),
+            ("-1", false),
+            ("NaN", false),
+            ("inf", false),
+            ("$5", false),
+        ] {
+            assert_eq!(
+                read(&[("BACKUP_MAX_COST_USD", text)]).is_ok(),
+                is_allowed,
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub(super) const SOURCE_OWNER: Variable = variable("BACKUP_SOURCE_OWNER");
 pub const SNS_TOPIC_ARN: Variable = variable("BACKUP_SNS_TOPIC_ARN");
 /// Which runs it is told of.
 pub const NOTIFY: Variable = variable("BACKUP_NOTIFY");
+/// Dollars that a run may spend on copies.
+pub const MAX_COST_USD: Variable = variable("BACKUP_MAX_COST_USD");
 /// The name of the job in metrics.
 pub const JOB_NAME: Variable = variable("BACKUP_JOB_NAME");
 /// What to do when an unusual share of the objects has changed.
@@ -78,7 +80,7 @@ pub const EVENT_TAGS: Variable = variable("BACKUP_EVENT_TAGS");
 pub(super) const MEMORY: Variable = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
 
 /// Those whose names are ours, all of which are known.
-pub(super) const OURS: [&Variable; 26] = [
+pub(super) const OURS: [&Variable; 27] = [
     &SOURCE_PREFIX,
     &DESTINATION_PREFIX,
     &INCLUDE,
@@ -101,6 +103,7 @@ pub(super) const OURS: [&Variable; 26] = [
     &CONTINUATION,
     &HEARTBEAT_URL,
     &JOB_NAME,
+    &MAX_COST_USD,
     &UNUSUAL,
     &UNUSUAL_CHANGE_PERCENT,
     &EVENT_MAX_SIZE,

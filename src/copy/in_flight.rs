@@ -13,13 +13,14 @@ use futures::future::BoxFuture;
 use futures::stream::{BoxStream, FuturesUnordered};
 use futures::{FutureExt, Stream, StreamExt, stream};
 
-use super::{Copier, guarded};
+use super::{Budget, Copier, guarded};
 use crate::diff::{self, Action};
 use crate::forecast::Forecast;
 use crate::model::{Key, KeyCounts};
 use crate::outcome::{CopyResult, KeyResult, Outcome, settle};
 use crate::plan::Intent;
 use crate::s3::Operation;
+use crate::snapshot::NextRow;
 
 /// Actions of one shard, in order.
 pub type Batch = (usize, Vec<Action>);
@@ -32,12 +33,14 @@ impl Copier {
         stop: impl Future<Output = ()> + Send + 'static,
         intent: Intent,
         at_once: usize,
+        budget: Option<Arc<Budget>>,
     ) -> impl Stream<Item = KeyResult> {
         let mut in_flight = InFlight {
             stop: stop.boxed(),
             copier: Arc::new(self),
             intent,
             at_once,
+            budget,
             batches: Some(batches.boxed()),
             shard: 0,
             sequence: 0,
@@ -56,6 +59,8 @@ struct InFlight {
     copier: Arc<Copier>,
     intent: Intent,
     at_once: usize,
+    /// What may be spent; none for as much as it takes.
+    budget: Option<Arc<Budget>>,
     stop: BoxFuture<'static, ()>,
     /// None when nothing more is begun.
     batches: Option<BoxStream<'static, Batch>>,
@@ -97,11 +102,32 @@ impl InFlight {
                 let done = self.done(key, result);
                 return Poll::Ready(Some(KeyResult { forecast, ..done }));
             }
-            if !self.has_stopped(context) {
-                let work = self.work(next).boxed();
-                self.copies.push(work);
+            if self.has_stopped(context) {
+                continue;
             }
+            if self.is_over_budget(&next) {
+                self.counted += diff::count(&next);
+                return Poll::Ready(Some(self.left_for_later(next)));
+            }
+            let work = self.work(next).boxed();
+            self.copies.push(work);
         }
+    }
+
+    fn is_over_budget(&self, copy: &Action) -> bool {
+        let budget = self.budget.as_ref().filter(|_| self.intent == Intent::Copy);
+        budget.is_some_and(|budget| !budget.allows(copy, &self.copier.rules))
+    }
+
+    /// A copy that is not made for its price: the next run finds the key as this one did.
+    fn left_for_later(&mut self, action: Action) -> KeyResult {
+        let key = action.key().cloned();
+        let (listed, row) = match action {
+            Action::Copy { object, record, .. } => (object.size, record.map(NextRow::Reuse)),
+            _ => (0, None),
+        };
+        let outcome = Outcome::WouldCopy { listed };
+        self.done(key, CopyResult { outcome, row })
     }
 
     /// Whether there are more actions.

@@ -1,6 +1,7 @@
 //! An [`Action`] in, an [`Outcome`] out. It never fails: what goes wrong with one object is an
 //! outcome of that object, and the others go on.
 
+mod budget;
 mod guard;
 mod in_flight;
 mod item;
@@ -8,6 +9,7 @@ mod multipart;
 mod single;
 mod until_certain;
 
+pub use budget::Budget;
 pub use guard::guarded;
 pub use in_flight::Batch;
 pub use item::Item;

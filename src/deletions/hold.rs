@@ -15,6 +15,8 @@ pub struct StateFile {
     pub key: Key,
     /// The KMS key that it is encrypted with, as the copies are.
     pub kms_key: Option<String>,
+    /// What is held: `deletions` or `changes`.
+    pub what: &'static str,
 }
 
 /// A confirmation that is good, until it is used.
@@ -59,7 +61,7 @@ impl StateFile {
         };
         let record = Record::read(&state.body)
             .map_err(|problem| format!("{key} of bucket {name} {problem}"))?;
-        match record.objection(named, prefix, counted) {
+        match record.objection(named, prefix, counted, self.what) {
             Some(objection) => Err(format!("{objection} (bucket {name})")),
             None => Ok(Confirmation {
                 record,

@@ -23,11 +23,27 @@ use crate::model::{BucketName, KeyCounts};
 use crate::plan::{Marking, Plan};
 use crate::s3::{Bucket, Cause};
 
+/// What a run is held for, and where that is remembered.
+#[derive(Clone, Copy)]
+struct HeldKind {
+    file: &'static str,
+    what: &'static str,
+}
+
+const DELETIONS: HeldKind = HeldKind {
+    file: "held.json",
+    what: "deletions",
+};
+const CHANGES: HeldKind = HeldKind {
+    file: "held-changes.json",
+    what: "changes",
+};
+
 /// What comes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// What is gone may be marked.
-    Mark,
+    /// What is gone may be marked, or what has changed be copied.
+    Proceed,
     /// The run is held.
     Hold(Hold),
 }
@@ -56,7 +72,7 @@ pub async fn decide(
         .zip(counted)
         .map(|(bucket, census)| (bucket.name().clone(), *census))
         .collect();
-    let places = places(plan, destinations);
+    let places = places(plan, destinations, DELETIONS);
     let why = match (brake::judge(&named, marking.limits), &marking.confirm) {
         (BrakeDecision::Never(why), _) => {
             return Decision::Hold(Hold {
@@ -65,33 +81,58 @@ pub async fn decide(
                 failures: Vec::new(),
             });
         }
-        (BrakeDecision::Free, None) => return Decision::Mark,
+        (BrakeDecision::Free, None) => return Decision::Proceed,
         (BrakeDecision::Confirm(why), None) => why,
         (BrakeDecision::Free | BrakeDecision::Confirm(_), Some(run_id)) => {
             match confirm(plan, &places, counted, run_id).await {
-                Ok(()) => return Decision::Mark,
+                Ok(()) => return Decision::Proceed,
                 Err(why) => format!("run {run_id} is not confirmed: {why}"),
             }
         }
     };
-    let (remembered, failures) = if plan.task.writes() {
-        remember(plan, &places, counted).await
+    held(plan, &places, counted, why).await
+}
+
+/// Decides on what has changed since the last backup, before a run copies it; `why` says what is wrong with it. The
+/// changed keys of each destination stand in the place of those that are gone.
+pub async fn decide_on_changes(
+    plan: &Plan,
+    destinations: &[Bucket],
+    changed: &[KeyCounts],
+    why: Option<String>,
+) -> Decision {
+    let places = places(plan, destinations, CHANGES);
+    let why = match (why, &plan.confirm) {
+        (None, _) => return Decision::Proceed,
+        (Some(why), None) => why,
+        (Some(why), Some(run_id)) => match confirm(plan, &places, changed, run_id).await {
+            Ok(()) => return Decision::Proceed,
+            Err(problem) => format!("run {run_id} is not confirmed: {problem}; {why}"),
+        },
+    };
+    held(plan, &places, changed, why).await
+}
+
+async fn held(plan: &Plan, places: &[StateFile], counted: &[KeyCounts], why: String) -> Decision {
+    let (can_be_confirmed, failures) = if plan.task.writes() {
+        remember(plan, places, counted).await
     } else {
         (false, Vec::new())
     };
     Decision::Hold(Hold {
         why,
-        can_be_confirmed: remembered,
+        can_be_confirmed,
         failures,
     })
 }
 
-fn places(plan: &Plan, destinations: &[Bucket]) -> Vec<StateFile> {
+fn places(plan: &Plan, destinations: &[Bucket], held: HeldKind) -> Vec<StateFile> {
     let destinations = plan.destinations.iter().zip(destinations);
     destinations
         .map(|(planned, bucket)| StateFile {
             bucket: bucket.clone(),
-            key: planned.job.key("held.json"),
+            key: planned.job.key(held.file),
+            what: held.what,
             kms_key: plan.scope.copies.kms_key.clone(),
         })
         .collect()

@@ -17,7 +17,7 @@ pub struct Record {
     pub run_id: String,
     /// The keys that it looked at begin with it.
     prefix: String,
-    /// How many deletions were held.
+    /// How many deletions were held; in `held-changes.json`, how many changes.
     pub deletions: u64,
     /// Which keys those were.
     keys: KeySet,
@@ -52,7 +52,13 @@ impl Record {
 
     /// Why it is not confirmed by naming that run, for what was counted below that prefix now; none if
     /// it is.
-    pub fn objection(&self, named: &str, prefix: &Prefix, counted: &KeyCounts) -> Option<String> {
+    pub fn objection(
+        &self,
+        named: &str,
+        prefix: &Prefix,
+        counted: &KeyCounts,
+        what: &str,
+    ) -> Option<String> {
         let Self {
             run_id, deletions, ..
         } = self;
@@ -72,10 +78,10 @@ impl Record {
         match due {
             0 => None,
             _ if due > *deletions => Some(format!(
-                "it was held with {deletions} deletions, and {due} are due now"
+                "it was held with {deletions} {what}, and {due} are due now"
             )),
             _ if counted.gone_keys != self.keys => Some(format!(
-                "it was held with {deletions} deletions, and the {due} that are due now are not the same keys"
+                "it was held with {deletions} {what}, and the {due} that are due now are not the same keys"
             )),
             _ => None,
         }
@@ -114,7 +120,12 @@ struct Head {
 #[cfg(any(test, fuzzing))]
 pub fn fuzz(bytes: &[u8]) {
     if let Ok(record) = Record::read(bytes) {
-        let _ = record.objection(&record.run_id, &Prefix::default(), &KeyCounts::default());
+        let _ = record.objection(
+            &record.run_id,
+            &Prefix::default(),
+            &KeyCounts::default(),
+            "deletions",
+        );
     }
 }
 
@@ -163,7 +174,7 @@ mod tests {
         let same = counted(&["a/1", "a/2"]);
 
         let objection = |record: Record, named: &str, prefix: &str, counted: &KeyCounts| {
-            record.objection(named, &Prefix::new(prefix), counted)
+            record.objection(named, &Prefix::new(prefix), counted, "deletions")
         };
         assert_eq!(objection(record(), "r1", "a/", &same), None);
         assert_eq!(objection(record(), "r1", "a/", &KeyCounts::default()), None);

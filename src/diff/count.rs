@@ -1,7 +1,7 @@
 //! What an action tells of how much there is on both sides, for the brake on deletions.
 
 use super::{Action, Reason, SkipReason};
-use crate::model::{KeyCounts, KeySet};
+use crate::model::{Key, KeyCounts, KeySet};
 
 /// What one action adds to what was counted. What the filter does not admit counts for nothing, so
 /// that it can neither be marked nor make deletions look few. Nor does what is foreign.
@@ -26,27 +26,29 @@ pub fn count(action: &Action) -> KeyCounts {
         Action::Orphan(backup, _) => KeySet::of(&backup.key),
         _ => KeySet::default(),
     };
+    let changed = changed_key(action);
     KeyCounts {
         source,
         backup,
         gone,
         gone_keys,
-        changed: u64::from(has_changed(action)),
+        changed: u64::from(changed.is_some()),
+        changed_keys: changed.map_or_else(KeySet::default, KeySet::of),
         foreign: u64::from(matches!(action, Action::Foreign(_))),
     }
 }
 
-/// Whether an object is not what was backed up. What is copied again for another reason has not changed.
-fn has_changed(action: &Action) -> bool {
+/// The key of an object that is not what was backed up. What is copied again for another reason has not changed.
+fn changed_key(action: &Action) -> Option<&Key> {
     match action {
-        Action::Copy { reason, .. } => match reason {
+        Action::Copy { object, reason, .. } => match reason {
             Reason::SizeDiffers
             | Reason::EtagDiffers
             | Reason::NotLater
-            | Reason::SourceChanged => true,
-            Reason::New | Reason::BackupChanged | Reason::FullRun | Reason::Repair => false,
+            | Reason::SourceChanged => Some(&object.key),
+            Reason::New | Reason::BackupChanged | Reason::FullRun | Reason::Repair => None,
         },
-        _ => false,
+        _ => None,
     }
 }
 
@@ -54,7 +56,7 @@ fn has_changed(action: &Action) -> bool {
 mod tests {
     use super::super::Proof;
     use super::*;
-    use crate::model::{ETag, Key, Object, StorageClass, Timestamp};
+    use crate::model::{ETag, Object, StorageClass, Timestamp};
     use crate::snapshot::samples;
 
     fn object() -> Object {
@@ -106,6 +108,7 @@ mod tests {
                 gone_keys,
                 foreign,
                 changed: _,
+                changed_keys: _,
             } = count(&action);
             assert_eq!(gone == 0, gone_keys == KeySet::default());
             assert_eq!(foreign == 1, matches!(action, Action::Foreign(_)));

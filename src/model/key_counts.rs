@@ -21,6 +21,9 @@ pub struct KeyCounts {
     /// Objects that have changed since they were backed up.
     #[serde(default)]
     pub changed: u64,
+    /// Which those are.
+    #[serde(default)]
+    pub changed_keys: KeySet,
     /// Objects in the backup bucket that are not of this job, and no part of the others.
     #[serde(default)]
     pub foreign: u64,
@@ -35,6 +38,11 @@ impl KeyCounts {
             backup: self.backup.max(other.backup),
             gone: self.gone.max(other.gone),
             changed: self.changed.max(other.changed),
+            changed_keys: if other.changed > self.changed {
+                other.changed_keys
+            } else {
+                self.changed_keys
+            },
             foreign: self.foreign.max(other.foreign),
             gone_keys: if other.gone > self.gone {
                 other.gone_keys
@@ -54,6 +62,7 @@ impl Add for KeyCounts {
             backup: self.backup.saturating_add(other.backup),
             gone: self.gone.saturating_add(other.gone),
             changed: self.changed.saturating_add(other.changed),
+            changed_keys: self.changed_keys.and(other.changed_keys),
             foreign: self.foreign.saturating_add(other.foreign),
             gone_keys: self.gone_keys.and(other.gone_keys),
         }

@@ -42,6 +42,10 @@ pub struct Plan {
     pub prices: Prices,
     /// Which share of changed objects is unusual, and what is done then.
     pub unusual: Unusual,
+    /// The run that was held and is confirmed.
+    pub confirm: Option<String>,
+    /// Dollars that it may spend on copies; none for as many as it takes.
+    pub max_cost_usd: Option<f64>,
 }
 
 /// What a run does with each key.
@@ -304,6 +308,8 @@ pub fn make(
         first_run: None,
         prices: config.prices.clone(),
         unusual: config.unusual,
+        confirm: request.confirm.clone(),
+        max_cost_usd: config.max_cost_usd,
     })
 }
 
@@ -328,6 +334,8 @@ fn marking(request: &BackupRequest, config: &Config) -> Result<Option<Marking>, 
         request.deletions.unwrap_or(config.defaults.deletions),
         confirm,
     ) {
+        // What it confirms are changes then.
+        (Deletions::Keep, Some(_)) if config.unusual.hold => Ok(None),
         (Deletions::Keep, Some(run_id)) => Err(RequestError::NothingToConfirm { run_id }),
         (Deletions::Keep, None) => Ok(None),
         (Deletions::Mark, confirm) => Ok(Some(Marking {

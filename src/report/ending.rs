@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{Report, Totals, verified};
+use super::{HeldChanges, OverBudget, Report, Totals, verified};
 use crate::model::Cursor;
 use crate::plan::Intent;
 use crate::s3::Stop;
@@ -40,7 +40,7 @@ impl Report {
     pub fn status(&self, cursor: Option<&Cursor>) -> Status {
         let totals = self.totals();
         match (totals.errors + totals.verified.wrong(), cursor) {
-            (0, None) if self.held().is_some() => Status::Held,
+            (0, None) if self.is_held() => Status::Held,
             (0, None) if totals.waiting > 0 => Status::Waiting,
             (0, None) => Status::Complete,
             _ => Status::Incomplete,
@@ -68,6 +68,11 @@ impl Report {
             .iter()
             .flat_map(|some| some.clauses(self.intent))
         {
+            let _ = write!(message, "; {clause}");
+        }
+        let held = self.held_changes.as_ref().map(HeldChanges::clause);
+        let over_budget = self.over_budget.as_ref().map(OverBudget::clause);
+        for clause in held.into_iter().chain(over_budget) {
             let _ = write!(message, "; {clause}");
         }
         for bucket in &self.unusable {
@@ -107,9 +112,14 @@ impl Report {
             Intent::Copy => format!("{} copied", totals.copied),
             Intent::DryRun | Intent::Plan => format!("{} to copy", totals.due),
         };
+        let left = match self.intent {
+            Intent::Copy => totals.due,
+            Intent::DryRun | Intent::Plan => 0,
+        };
         let others = [
             (totals.unchanged, "unchanged"),
             (totals.skipped - totals.due, "skipped"),
+            (left, "to copy"),
             (totals.vanished, "vanished"),
             (totals.marked, "marked deleted"),
             (totals.errors, errors(totals.errors)),

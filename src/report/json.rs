@@ -10,8 +10,8 @@ use super::request_counts::RequestCounts;
 use super::restored::{Restored, RestoredCounts};
 use super::verified::{VerifiedBlock, VerifiedCounts};
 use super::{
-    ContinuedRun, Deletions, EventCounts, MOST_LIST_BYTES, PlanPart, Report, SnapshotNote, Totals,
-    Warning,
+    ContinuedRun, Deletions, EventCounts, HeldChanges, MOST_LIST_BYTES, OverBudget, PlanPart,
+    Report, SnapshotNote, Totals, Warning,
 };
 use crate::failure::Failure;
 use crate::model::{BucketName, Cursor, Timestamp, printable_json};
@@ -37,6 +37,10 @@ pub struct Summary {
     pub(super) plan: Option<PlanPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) deletions: Option<Deletions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unusual: Option<HeldChanges>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<OverBudget>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) restore: Option<Restored>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,6 +132,8 @@ impl Report {
             }),
             deletions: self.deletions.clone(),
             events: self.events,
+            unusual: self.held_changes.clone(),
+            budget: self.over_budget,
             already_continued: self.continued.as_deref().cloned(),
             failures: self.failures.kept.iter().map(FailureRow::new).collect(),
             failures_omitted: self.failures.omitted,

@@ -11,6 +11,7 @@ mod ending;
 mod events;
 mod figures;
 mod fit;
+mod held;
 mod hint;
 mod json;
 mod plan;
@@ -29,6 +30,7 @@ pub use deletions::Deletions;
 pub use ending::Status;
 pub use events::EventCounts;
 pub use figures::{FailureWords, Figures, OperationKind};
+pub use held::{HeldChanges, OverBudget};
 pub use hint::level_of;
 pub use json::Summary;
 pub use plan::{Amount, PlanPart};
@@ -78,6 +80,8 @@ pub struct Report {
     stop: Option<Stop>,
     interrupted: bool,
     deletions: Option<Deletions>,
+    held_changes: Option<HeldChanges>,
+    over_budget: Option<OverBudget>,
     continued: Option<Box<ContinuedRun>>,
     /// What a restore tells; none of a backup.
     restored: Option<Box<Restored>>,
@@ -175,6 +179,8 @@ impl Report {
             outlook: (plan.task.intent() == Intent::Plan)
                 .then(|| Box::new(PlanTotals::new(&plan.prices))),
             deletions: None,
+            held_changes: None,
+            over_budget: None,
             continued: None,
             restored: None,
             events: None,
@@ -276,20 +282,49 @@ impl Report {
         Self { continued, ..self }
     }
 
-    /// The run to confirm for what is held to be marked all the same.
-    pub fn to_confirm(&self) -> Option<String> {
-        self.deletions.as_ref()?.confirm.clone()
+    /// The report of a run that is held before it copies: of a dry run, which has counted what it would copy.
+    #[must_use]
+    pub fn held_for_changes(self, held: HeldChanges) -> Self {
+        Self {
+            intent: Intent::Copy,
+            held_changes: Some(held),
+            ..self
+        }
     }
 
-    /// Why the run is held; none if it is not. Neither a dry run nor a plan is: they only
+    /// The report of a run whose copies would cost more than it may spend.
+    #[must_use]
+    pub fn over_budget(self, over: OverBudget) -> Self {
+        let over_budget = Some(over);
+        Self {
+            over_budget,
+            ..self
+        }
+    }
+
+    /// The run to confirm for what is held to be marked all the same.
+    pub fn to_confirm(&self) -> Option<String> {
+        match &self.held_changes {
+            Some(held) => held.confirm.clone(),
+            None => self.deletions.as_ref()?.confirm.clone(),
+        }
+    }
+
+    /// Whether the run is held. Neither a dry run nor a plan is: they only
     /// tell that it would be.
-    fn held(&self) -> Option<&str> {
+    fn is_held(&self) -> bool {
         match self.intent {
-            Intent::Copy => match &self.restored {
-                Some(restored) => restored.held.as_deref(),
-                None => self.deletions.as_ref()?.held.as_deref(),
-            },
-            Intent::DryRun | Intent::Plan => None,
+            Intent::Copy if self.restored.is_some() => {
+                let restored = self.restored.as_ref();
+                restored.is_some_and(|restored| restored.held.is_some())
+            }
+            Intent::Copy => {
+                let deletions = self.deletions.as_ref();
+                self.held_changes.is_some()
+                    || self.over_budget.is_some()
+                    || deletions.is_some_and(|deletions| deletions.held.is_some())
+            }
+            Intent::DryRun | Intent::Plan => false,
         }
     }
 

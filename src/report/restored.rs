@@ -150,6 +150,8 @@ impl Report {
             stop: None,
             interrupted: false,
             deletions: None,
+            held_changes: None,
+            over_budget: None,
             continued: None,
             restored: None,
             events: None,

@@ -83,9 +83,11 @@ impl Summary {
     /// The run or restore that a confirmation has to name, if it is held and can be confirmed.
     pub fn to_confirm(&self) -> Option<&str> {
         let of_restore = self.restore.as_ref().and_then(|it| it.confirm.as_deref());
-        let of_run = self.deletions.as_ref().and_then(|it| it.confirm.as_deref());
+        let of_deletions = self.deletions.as_ref().and_then(|it| it.confirm.as_deref());
+        let of_changes = self.unusual.as_ref().and_then(|it| it.confirm.as_deref());
         of_restore
-            .or(of_run)
+            .or(of_changes)
+            .or(of_deletions)
             .filter(|_| self.status() == Status::Held)
     }
 

@@ -7,7 +7,7 @@ use futures::{Stream, StreamExt, stream};
 
 use super::destination::DestinationRun;
 use super::progress::DestinationProgress;
-use crate::copy::{Batch, Copier};
+use crate::copy::{Batch, Budget, Copier};
 use crate::diff::{self, Policy};
 use crate::history::History;
 use crate::list::{self, MOST_AT_ONCE, ObjectPages, ShardListing, Shards, Sides};
@@ -94,7 +94,11 @@ impl Comparison {
     }
 
     /// What becomes of each object. After the deadline nothing is begun any more, nor without the lease.
-    pub fn outcomes(self, plan: &Plan) -> impl Stream<Item = KeyResult> + use<> {
+    pub fn outcomes(
+        self,
+        plan: &Plan,
+        budget: Option<Arc<Budget>>,
+    ) -> impl Stream<Item = KeyResult> + use<> {
         let copier = self.copier(plan);
         let stop = self.run.stop();
         let in_flight = plan.limits.max_concurrency;
@@ -103,7 +107,13 @@ impl Comparison {
             return verifier.outcomes(self.listings, stop, in_flight).boxed();
         }
         let recorder = self.recorder.clone();
-        let outcomes = copier.outcomes(self.batches(plan), stop, plan.task.intent(), in_flight);
+        let outcomes = copier.outcomes(
+            self.batches(plan),
+            stop,
+            plan.task.intent(),
+            in_flight,
+            budget,
+        );
         match recorder {
             Some((recorder, store)) => recorder.record(store, outcomes).boxed(),
             None => outcomes.boxed(),

@@ -75,7 +75,7 @@ pub(super) async fn finish_run(
             let report = report_hold(report, plan, told, hold);
             (report, rest)
         }
-        Decision::Mark => {
+        Decision::Proceed => {
             let report = report.with_deletions(told);
             match plan.task.intent() {
                 Intent::DryRun | Intent::Plan => (report, rest),

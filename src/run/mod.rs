@@ -13,8 +13,10 @@ mod marking;
 mod nothing;
 mod opening;
 mod progress;
+mod unusual;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::Arc;
 
 use futures::{FutureExt, StreamExt};
 
@@ -27,7 +29,9 @@ use destination::{DestinationRun, Destinations};
 use destination_failure::DestinationFailure;
 use opening::open_source;
 use progress::{RunProgress, log_outcome};
+use unusual::Look;
 
+use crate::copy::Budget;
 use crate::failure::Failure;
 use crate::lease::Leases;
 use crate::model::{BucketName, Cursor};
@@ -155,11 +159,21 @@ async fn work(
         }
     }
     let runs = destinations.usable.clone();
-    let end = match plan.task.stage() {
-        Stage::Mark => Box::pin(marking::resume_marking(&plan, destinations, &mut watch)).await,
-        Stage::Copy => {
-            let run_progress = match Box::pin(copy(&plan, destinations, &mut watch)).await {
-                Ok(run_progress) => run_progress,
+    let look = Box::pin(unusual::look(&plan, &runs, &mut watch)).await?;
+    let end = match (look, plan.task.stage()) {
+        (Look::Held(report), _) => (*report, None),
+        (Look::GoOn { .. }, Stage::Mark) => {
+            Box::pin(marking::resume_marking(&plan, destinations, &mut watch)).await
+        }
+        (Look::GoOn { is_confirmed }, Stage::Copy) => {
+            if let (true, Some(marking)) = (is_confirmed, plan.task.marking_mut()) {
+                // Each confirmation is for one thing.
+                marking.confirm = None;
+            }
+            let budget = budget_of(&plan);
+            let copied = copy(&plan, destinations, budget.as_ref(), &mut watch);
+            let run_progress = match Box::pin(copied).await {
+                Ok(run_progress) => run_progress.within(budget.as_deref()),
                 Err(error) => {
                     continuation::give_back(uses).await;
                     return Err(error);
@@ -176,10 +190,18 @@ async fn work(
     Ok(Box::pin(nothing::warn(&plan, source, ended)).await)
 }
 
+/// What a run may spend on copies, over all its destinations.
+fn budget_of(plan: &Plan) -> Option<Arc<Budget>> {
+    let max_usd = plan.max_cost_usd?;
+    let budget = Budget::new(max_usd, &plan.prices, &plan.scope.copies);
+    Some(Arc::new(budget))
+}
+
 /// Copies what is new or changed, to all destinations side by side.
 async fn copy(
     plan: &Plan,
     destinations: Destinations<DestinationRun>,
+    budget: Option<&Arc<Budget>>,
     watch: &mut impl FnMut(&Report),
 ) -> Result<RunProgress, StartError> {
     let runs = destinations.usable;
@@ -209,7 +231,7 @@ async fn copy(
     );
     let usable = comparisons.usable.into_iter().map(|comparison| {
         let number = comparison.number();
-        (number, comparison.outcomes(plan).boxed())
+        (number, comparison.outcomes(plan, budget.cloned()).boxed())
     });
     let unusable = comparisons
         .unusable

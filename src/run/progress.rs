@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::BoxStream;
 use futures::{StreamExt, future, stream};
 
+use crate::copy::Budget;
 use crate::history::History;
 use crate::list::Shards;
 use crate::model::{ETag, Key, KeyRange};
 use crate::outcome::{KeyResult, Outcome};
 use crate::plan::{DestinationPlan, Plan};
 use crate::record::{CloseInput, Counts, RecordResult, SnapshotRecorder, StateStore};
-use crate::report::{Report, Warning};
+use crate::report::{OverBudget, Report, Warning};
 use crate::request::Mode;
 use crate::resume::{self, Progress, Remainder};
+use crate::snapshot::ChangedShare;
 
 /// Keys that are kept in mind for each destination: a megabyte at most, and enough for all but a few
 /// nights.
@@ -77,6 +79,12 @@ impl DestinationProgress {
             record,
             ..self
         }
+    }
+
+    /// What the last complete runs found changed.
+    pub fn changes_before(&self) -> &[ChangedShare] {
+        let last = self.history.as_ref().and_then(History::last);
+        last.map_or(&[], |(index, _)| index.past.changes.as_slice())
     }
 
     /// Closes the record; from then on there is none. Without one, what is wrong with the last snapshot is
@@ -164,6 +172,20 @@ impl RunProgress {
             .await
     }
 
+    /// The same, of a run that could spend only so much.
+    #[must_use]
+    pub fn within(self, budget: Option<&Budget>) -> Self {
+        let over = budget.and_then(Budget::exceeded);
+        let report = match over {
+            Some((would_cost_usd, max_usd)) => self.report.over_budget(OverBudget {
+                would_cost_usd,
+                max_usd,
+            }),
+            None => self.report,
+        };
+        Self { report, ..self }
+    }
+
     /// Everything is done or given up: what is not left goes into snapshots.
     pub async fn close(mut self, plan: &Plan) -> (Self, Option<Remainder>) {
         let mut rest = self.remainder(plan);
@@ -183,7 +205,8 @@ impl RunProgress {
             let compares = plan.scope.mode == Mode::Incremental;
             let counts = Counts {
                 copied: totals.copied,
-                errors: totals.errors,
+                // What was left for its price is in no backup either: the run is not complete.
+                errors: totals.errors + totals.due,
                 known: if compares { counted.backup } else { 0 },
                 changed: counted.changed,
             };

@@ -543,3 +543,148 @@ async fn a_month_of_usual_nights_is_silent() {
         assert_eq!(warnings(&result), [], "night {night}");
     }
 }
+
+/// A world whose backup knows what is usual: few changes.
+async fn usual(world: &World) {
+    rewrite(world, 50, "1");
+    world.backup().await;
+    for night in 0..3 {
+        world.put("photos/000.jpg", &format!("night {night}"));
+        world.backup().await;
+    }
+}
+
+#[tokio::test]
+async fn an_unusual_night_is_held_before_it_copies_until_somebody_confirms_it() {
+    let world = World::new().with("BACKUP_UNUSUAL", "hold");
+    usual(&world).await;
+    rewrite(&world, 50, "encrypted");
+    world.put("new", "1");
+    let before = world.backup_versions();
+
+    let held = world.backup().await;
+
+    assert_eq!(world.backup_versions(), before, "nothing was copied");
+    assert_eq!(
+        (held["status"].as_str(), &held["statusCode"]),
+        (Some("held"), &json!(500))
+    );
+    assert_eq!(counts(&held), [51, 0, 0, 51, 0, 0]);
+    let run = held["run_id"].as_str().unwrap();
+    assert_eq!(held["unusual"]["confirm"], run);
+    let message = held["message"].as_str().unwrap();
+    assert!(message.starts_with("Backup held: 51 objects, 0 copied, 51 to copy; nothing was copied: 50 of the 50 objects"), "{message}");
+    assert!(
+        message.contains(&format!("\"confirm\":\"{run}\"")),
+        "{message}"
+    );
+
+    let other = world
+        .run(json!({"operation": "backup", "confirm": "2026-01-01T00-00-00Z-0000"}))
+        .await;
+    assert_eq!(other["status"], "held");
+    let run = other["run_id"].as_str().unwrap();
+    let confirmed = world
+        .run(json!({"operation": "backup", "confirm": run}))
+        .await;
+
+    assert_eq!(counts(&confirmed), [51, 51, 0, 0, 0, 0]);
+    assert_eq!(confirmed["status"], "complete");
+    world.assert_backed_up();
+    let again = world
+        .run(json!({"operation": "backup", "confirm": run}))
+        .await;
+    assert_eq!(
+        counts(&again),
+        [51, 0, 51, 0, 0, 0],
+        "there is nothing to hold any more"
+    );
+}
+
+#[tokio::test]
+async fn a_confirmation_is_for_the_changes_that_were_held() {
+    let world = World::new().with("BACKUP_UNUSUAL", "hold");
+    usual(&world).await;
+    rewrite(&world, 40, "encrypted");
+    let held = world.backup().await;
+    rewrite(&world, 50, "encrypted again");
+
+    let confirmed = world
+        .run(json!({"operation": "backup", "confirm": held["run_id"]}))
+        .await;
+
+    assert_eq!(confirmed["status"], "held");
+    let message = confirmed["message"].as_str().unwrap();
+    assert!(
+        message.contains("it was held with 40 changes, and 50 are due now"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn usual_nights_are_not_held() {
+    let world = World::new().with("BACKUP_UNUSUAL", "hold");
+    usual(&world).await;
+    world.put("photos/001.jpg", "changed");
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [50, 1, 49, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_run_spends_what_it_may_and_the_next_one_goes_on() {
+    // Ten copies at $0.005 for a thousand.
+    let world = World::new().with("BACKUP_MAX_COST_USD", "0.00005");
+    rewrite(&world, 25, "1");
+
+    let first = world.backup().await;
+    let second = world.backup().await;
+    let third = world.backup().await;
+
+    assert_eq!(counts(&first), [25, 10, 0, 15, 0, 0]);
+    assert_eq!(first["status"], "held");
+    assert_eq!(first["budget"]["max_usd"], 0.00005);
+    let would_cost = first["budget"]["would_cost_usd"].as_f64().unwrap();
+    assert!((would_cost - 0.000_125).abs() < 1e-9, "{would_cost}");
+    let message = first["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("Backup held: 25 objects, 10 copied, 15 to copy"),
+        "{message}"
+    );
+    assert!(
+        message.contains("more than BACKUP_MAX_COST_USD = 0.00005"),
+        "{message}"
+    );
+    assert_eq!(counts(&second), [25, 10, 10, 5, 0, 0]);
+    assert_eq!(
+        (counts(&third), &third["status"]),
+        ([25, 5, 20, 0, 0, 0], &json!("complete"))
+    );
+    world.assert_backed_up();
+}
+
+#[tokio::test]
+async fn a_run_that_could_not_afford_all_is_not_the_last_complete_one() {
+    let world = World::new();
+    rewrite(&world, 5, "1");
+    let complete = world.backup().await;
+    rewrite(&world, 5, "2");
+
+    let poor = world.with("BACKUP_MAX_COST_USD", "0.000001");
+    let held = poor.backup().await;
+
+    assert_eq!(
+        (counts(&held), &held["status"]),
+        ([5, 0, 0, 5, 0, 0], &json!("held"))
+    );
+    assert_eq!(watched(&poor).await.unwrap()["run_id"], complete["run_id"]);
+    let rich = poor.with("BACKUP_MAX_COST_USD", "5");
+    let next = rich.backup().await;
+    assert_eq!(
+        counts(&next),
+        [5, 5, 0, 0, 0, 0],
+        "what was left is found again"
+    );
+    rich.assert_backed_up();
+}
