@@ -4,6 +4,7 @@
 
 mod changes;
 mod diff;
+mod drill;
 mod history;
 mod job;
 mod ls;
@@ -116,6 +117,9 @@ enum Command {
     /// Bring objects back as they were at a run, or take a restore back
     #[command(after_help = restore::EXAMPLES)]
     Restore(Box<restore::Arguments>),
+    /// Rehearse a restore: bring a sample back into a scratch place, compare it, and hide it again
+    #[command(after_help = drill::EXAMPLES)]
+    Drill(drill::Arguments),
     /// List the restores that were begun, and what is left of them
     #[command(after_help = restores::EXAMPLES)]
     Restores(restores::Arguments),
@@ -284,6 +288,7 @@ pub async fn main() -> Exit {
             run(arguments.settings(), &arguments.request(), arguments.json).await
         }
         Command::Restore(arguments) => restore::restore(&arguments).await,
+        Command::Drill(arguments) => drill::drill(&arguments).await,
         Command::Restores(arguments) => restores::list(&arguments).await,
         Command::Runs(arguments) => runs::list(&arguments).await,
         Command::Diff(arguments) => diff::tell(&arguments).await,

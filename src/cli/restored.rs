@@ -44,6 +44,7 @@ pub fn lines(restored: &Restored) -> String {
     }
     if let Some(id) = &restored.id {
         let next = match restored.stage {
+            Some("complete") if restored.kind == "drill" => return text,
             Some("held") => format!("s3-backup restore --confirm {id}"),
             Some("waiting" | "incomplete" | "running" | "planning") => {
                 format!("s3-backup restore --continue {id}")

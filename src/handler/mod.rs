@@ -396,6 +396,7 @@ fn goes_on(request: &Request) -> bool {
         Request::Restore(request) => match request {
             RestoreRequest::Continue(_) | RestoreRequest::ContinueAll => true,
             RestoreRequest::Start(_)
+            | RestoreRequest::Drill(_)
             | RestoreRequest::Undo(_)
             | RestoreRequest::Confirm(_)
             | RestoreRequest::Cancel(_) => false,

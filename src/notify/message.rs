@@ -65,6 +65,7 @@ fn subject(summary: &Summary) -> String {
         OperationKind::Backup => ("", amount(figures.copied, "copied")),
         OperationKind::Verify => ("verify ", amount(figures.unchanged, "equal")),
         OperationKind::Restore => ("restore ", amount(figures.copied, "restored")),
+        OperationKind::Drill => ("drill ", amount(figures.copied, "restored")),
     };
     let status = summary.status().name().to_uppercase();
     let noun = if errors == 1 { "error" } else { "errors" };

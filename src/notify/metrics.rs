@@ -172,7 +172,10 @@ pub fn lines(job: &str, summary: &Summary, time: TimeLeft) -> Vec<String> {
         root.insert("Operation".to_owned(), json!(summary.operation().name()));
         written(root, job, destination, is_total, &values, summary.ended())
     };
-    if summary.operation() == OperationKind::Restore {
+    if matches!(
+        summary.operation(),
+        OperationKind::Restore | OperationKind::Drill
+    ) {
         return vec![line(None, true, of_restore(summary))];
     }
     let of_run = of_run(summary, time);

@@ -9,6 +9,8 @@ pub enum OperationKind {
     Verify,
     /// A restore, or its undo.
     Restore,
+    /// A rehearsal of a restore.
+    Drill,
 }
 
 impl OperationKind {
@@ -18,6 +20,7 @@ impl OperationKind {
             Self::Backup => "backup",
             Self::Verify => "verify",
             Self::Restore => "restore",
+            Self::Drill => "drill",
         }
     }
 }

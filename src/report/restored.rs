@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::drilled::{self, Drilled};
 use super::ending::{counted, errors};
 use super::{Report, Status, Totals};
 use crate::config::{CopyRules, Prices};
@@ -16,7 +17,7 @@ use crate::plan::{Intent, Run};
 pub struct Restored {
     /// Its name, by which it is continued, confirmed, undone and cancelled; none of a dry run.
     pub id: Option<String>,
-    /// `restore` or `undo`.
+    /// `restore`, `undo` or `drill`.
     pub kind: &'static str,
     /// The restore that it undoes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,6 +53,9 @@ pub struct Restored {
     /// What the plan says; none of a restore that goes on with one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<RestorePlanWords>,
+    /// What a drill has found, at its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drill: Option<Drilled>,
 }
 
 /// The state of the backup that is restored.
@@ -185,6 +189,9 @@ impl Report {
     /// One sentence that says it all of a restore.
     pub(super) fn sentence_of_restore(&self, restored: &Restored, status: Status) -> String {
         let totals = self.totals();
+        if restored.kind == "drill" {
+            return drilled::sentence(restored, &totals, status);
+        }
         let undo = restored.kind == "undo";
         let lead = match (restored.id.is_some(), status, undo) {
             (false, Status::Complete, false) => "Dry run of a restore of",

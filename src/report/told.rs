@@ -10,6 +10,7 @@ impl Summary {
     /// What it is of.
     pub fn operation(&self) -> OperationKind {
         match (&self.restore, &self.verified) {
+            (Some(restored), _) if restored.kind == "drill" => OperationKind::Drill,
             (Some(_), _) => OperationKind::Restore,
             (None, Some(_)) => OperationKind::Verify,
             (None, None) => OperationKind::Backup,

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 mod backup;
 mod cursor;
+mod drill;
 mod error;
 mod field;
 mod marking;
@@ -17,6 +18,7 @@ mod verify;
 
 pub use backup::{BackupRequest, Deletions, Intent, Mode};
 pub use cursor::{ContinueRequest, ContinuedRequest, RemainingWork};
+pub use drill::{DrillRequest, DrillSample, MOST_OBJECTS};
 pub use error::RequestError;
 pub use marking::MarkingProgress;
 pub use restore::{
@@ -68,6 +70,10 @@ pub fn parse(payload: &Value) -> Result<Request, RequestError> {
             None => cursor::parse(fields).map(Request::Continue),
         },
         Some("verify") => verify::parse(fields).map(Request::Verify),
+        Some("drill") => {
+            let drill = drill::parse(fields)?;
+            Ok(Request::Restore(RestoreRequest::Drill(drill)))
+        }
         Some("restore") => restore::parse(fields).map(Request::Restore),
         Some(_) | None => backup::parse(fields).map(Request::Backup),
     }
@@ -274,11 +280,11 @@ mod tests {
             ),
             (
                 json!({"operation": "bakcup"}),
-                "field \"operation\" is \"bakcup\"; allowed: backup, plan, verify, restore, continue",
+                "field \"operation\" is \"bakcup\"; allowed: backup, plan, verify, restore, drill, continue",
             ),
             (
                 json!({"operation": 1}),
-                "field \"operation\" is 1; allowed: backup, plan, verify, restore, continue",
+                "field \"operation\" is 1; allowed: backup, plan, verify, restore, drill, continue",
             ),
             (
                 json!({"operation": "plan", "dry_run": true}),

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::RequestError;
 use super::field::{bad_value, choice, flag, prefix};
+use super::{DrillRequest, RequestError};
 use crate::model::{
     CURSOR_FORMAT, Glob, Key, Location, Prefix, StorageClass, Tier, Timestamp, VersionId,
 };
@@ -15,6 +15,8 @@ use crate::model::{
 pub enum RestoreRequest {
     /// Bring objects back as they were at a point.
     Start(Box<StartRestore>),
+    /// Bring a sample back into a scratch place, and compare it.
+    Drill(DrillRequest),
     /// Do exactly what was planned and held.
     Confirm(RestoreId),
     /// Go on with a restore that stopped or waits.
@@ -458,7 +460,7 @@ fn class(value: &Value) -> Result<Option<StorageClass>, RequestError> {
     Ok((name != "auto").then(|| StorageClass::new(Some(&name))))
 }
 
-fn days(value: &Value) -> Result<u32, RequestError> {
+pub(super) fn days(value: &Value) -> Result<u32, RequestError> {
     let days = value.as_u64().and_then(|days| u32::try_from(days).ok());
     let days = days.filter(|days| (1..=365).contains(days));
     days.ok_or_else(|| bad_value("thawed_days", value, "a number of days from 1 to 365"))

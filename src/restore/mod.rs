@@ -13,7 +13,9 @@
 
 mod apply;
 mod archive;
+mod asked;
 mod choose;
+mod drill;
 mod figures;
 mod gate;
 mod listed;
@@ -42,13 +44,15 @@ use futures::FutureExt;
 
 pub use choose::Why;
 pub use listed::RestoreRow;
+pub use drill::{DRILL_FORMAT, DrillFile, DrillRecord, DrilledObject};
 pub use rows::{Became, DoneRow, PlanRow};
 pub use shelf::{OpenError, Shelf};
 pub use state::{Kind, Progress, RequestRecord, Stage, Store};
 pub use state_error::StateError;
 
+use asked::Asked;
 use opening::Source;
-use session::{Asked, Session};
+use session::Session;
 use state::Held;
 
 use crate::config::Config;
@@ -110,6 +114,7 @@ pub async fn run(
     };
     match asked {
         RestoreRequest::Start(start) => Box::pin(call.start(start, &mut watch)).await,
+        RestoreRequest::Drill(drill) => Box::pin(call.drill(drill, &mut watch)).await,
         RestoreRequest::Undo(undo) => Box::pin(call.undo(undo, &mut watch)).await,
         RestoreRequest::Confirm(id) => Box::pin(call.go_on(id, Next::Confirm, &mut watch)).await,
         RestoreRequest::Continue(id) => Box::pin(call.go_on(id, Next::Continue, &mut watch)).await,

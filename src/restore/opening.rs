@@ -188,7 +188,7 @@ pub fn wishes(start: &StartRestore, config: &Config, in_place: bool) -> Result<W
 /// When there is none such, or it cannot be read; those that could be meant are named.
 pub async fn point(
     asked: &Point,
-    site: &Site,
+    history: &History,
     now: Timestamp,
 ) -> Result<Option<Index>, StartError> {
     match asked {
@@ -197,20 +197,20 @@ pub async fn point(
             let which: SnapshotSelector = text.parse().map_err(|error| {
                 StartError::request(&format!("field \"run\" is {text:?}; {error}"))
             })?;
-            let [found] = site.history.at([which]).await;
+            let [found] = history.at([which]).await;
             found
                 .map(Some)
                 .map_err(|absent| StartError::request(&absent.to_string()))
         }
-        Point::At(at) => by_time(*at, site, now).await.map(Some),
+        Point::At(at) => by_time(*at, history, now).await.map(Some),
     }
 }
 
 /// The last complete run that had ended by then.
-async fn by_time(at: Timestamp, site: &Site, now: Timestamp) -> Result<Index, StartError> {
+async fn by_time(at: Timestamp, history: &History, now: Timestamp) -> Result<Index, StartError> {
     use futures::TryStreamExt;
 
-    let mut indexes = site.history.indexes();
+    let mut indexes = history.indexes();
     let (mut first, mut last): (Option<Index>, Option<Index>) = (None, None);
     let in_future = at > now;
     loop {

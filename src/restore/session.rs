@@ -1,34 +1,26 @@
 //! One restore in one call: planned, judged, carried out, and told of.
 
+use futures::FutureExt;
 use serde_json::Value;
 
+use super::asked::Asked;
 use super::gate::{self, Gate};
 use super::manner::Manner as Carrying;
 use super::rows::PlanRow;
 use super::running::Running;
 use super::shelf::RESTORE_FORMAT;
 use super::site::{Site, Wishes};
-use super::state::{Held, Kind, Progress, RequestRecord, Stage, Store, TargetRecord};
-use super::undo::{self, Undone};
+use super::state::{Held, Progress, RequestRecord, Stage, Store, TargetRecord};
+use super::undo;
 use super::{Call, opening, refused, totals};
 use crate::failure::Failure;
 use crate::model::{CURSOR_FORMAT, Cursor, CursorRestore, Key, Tier};
 use crate::outcome::Outcome;
-use crate::report::Report;
-use crate::request::{
-    self, Manner, Point, Request, RestoreId, RestoreRequest, StartRestore, UndoRestore,
-};
+use crate::report::{Drilled, Report};
+use crate::request::{self, Manner, Point, Request, RestoreId, RestoreRequest, StartRestore};
 use crate::run::{RunResult, StartError};
 use crate::s3::{Cause, Operation};
 use crate::snapshot::Index;
-
-/// What was asked for.
-pub enum Asked {
-    /// Objects as they were at a point.
-    Start(Box<StartRestore>),
-    /// What stood before a restore.
-    Undo(UndoRestore, Box<Undone>),
-}
 
 /// A restore in this call.
 pub struct Session<'a> {
@@ -49,6 +41,8 @@ pub struct Session<'a> {
     pub(super) planned_here: bool,
     /// The rows of the plan, if they are one part that was just made.
     pub(super) first_part: Option<Vec<PlanRow>>,
+    /// What a drill has found.
+    pub(super) drilled: Option<Drilled>,
 }
 
 impl<'a> Session<'a> {
@@ -60,7 +54,7 @@ impl<'a> Session<'a> {
     ) -> Result<Self, StartError> {
         let site = opening::site(&call.source, &record, call.config, &call.connections).await?;
         let index = match &asked {
-            Asked::Start(start) => opening::point(&start.point, &site, call.now).await?,
+            Asked::Start(start) => opening::point(&start.point, &site.history, call.now).await?,
             Asked::Undo(..) => None,
         };
         let request = RequestRecord {
@@ -73,6 +67,7 @@ impl<'a> Session<'a> {
             request: asked.words(),
             point: index.as_ref().map(opening::record_of),
             target: record,
+            drill: None,
         };
         let held = Held::unwritten(Progress::begin(call.now), call.now);
         Self::with(call, asked, site, index, request, held)
@@ -110,7 +105,7 @@ impl<'a> Session<'a> {
             // Only what is left of the plan needs it.
             Some(point) if held.progress.stage == Stage::Planning => {
                 let point = Point::Run(point.run_id.clone());
-                opening::point(&point, &site, call.now).await?
+                opening::point(&point, &site.history, call.now).await?
             }
             Some(_) | None => None,
         };
@@ -156,6 +151,7 @@ impl<'a> Session<'a> {
             fresh: matches!(stage, Stage::Planning | Stage::Held),
             planned_here: false,
             first_part: None,
+            drilled: None,
             site,
             held,
         })
@@ -361,7 +357,11 @@ impl<'a> Session<'a> {
         let ended = ended.await;
         self.held = held;
         match ended {
-            Ok(tried) => Box::pin(self.end(!tried)).await,
+            Ok(true) => match self.end_drill().boxed().await {
+                Ok(done) => Box::pin(self.end(!done)).await,
+                Err(error) => Ok(failed(self.told(true), totals::failure_of_drill(&error))),
+            },
+            Ok(false) => Box::pin(self.end(true)).await,
             Err(error) if error.cause() == Some(Cause::OutOfTime) => Ok(self.told(true)),
             Err(error) => {
                 // What was carried out is in the state but for the last lines, which are found again.
@@ -413,7 +413,9 @@ impl<'a> Session<'a> {
     fn told(mut self, is_stopped: bool) -> RunResult {
         let restored = self.words(None, None);
         let tally = self.held.progress.tally();
-        self.report.set_totals(0, totals::totals(tally));
+        let totals = totals::totals(tally);
+        self.report
+            .set_totals(0, totals::with_drill(&totals, self.drilled.as_ref()));
         let cursor = CursorRestore {
             format: CURSOR_FORMAT,
             restore: self.request.id.clone(),
@@ -437,36 +439,6 @@ fn failed(result: RunResult, failure: Failure) -> RunResult {
     RunResult {
         report: result.report.with(0, Outcome::ListingFailed(failure)),
         ..result
-    }
-}
-
-impl Asked {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Start(_) => Kind::Restore,
-            Self::Undo(..) => Kind::Undo,
-        }
-    }
-
-    fn undoes(&self) -> Option<&RestoreId> {
-        match self {
-            Self::Start(_) => None,
-            Self::Undo(undo, _) => Some(&undo.id),
-        }
-    }
-
-    fn words(&self) -> serde_json::Map<String, Value> {
-        match self {
-            Self::Start(start) => start.words.clone(),
-            Self::Undo(undo, _) => undo.words.clone(),
-        }
-    }
-
-    fn manner(&self) -> Manner {
-        match self {
-            Self::Start(start) => start.manner,
-            Self::Undo(undo, _) => undo.manner,
-        }
     }
 }
 

@@ -5,9 +5,10 @@ use std::mem;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
+use super::asked::Asked;
 use super::planning::{self, Obstacle, RangePlan};
 use super::rows::{PlanRow, ROWS_OF_PART};
-use super::session::{Asked, Session};
+use super::session::Session;
 use super::{one_version, opening, ranges, refused, totals, undo};
 use crate::model::Key;
 use crate::request::{Manner, Point, What};

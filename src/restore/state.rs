@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::drill::DrillRecord;
 use super::figures::Figures;
 use super::rows::{DoneRow, Known, PlanRow, pack, unpack};
 use super::shelf::{JSON, OpenError, RESTORE_FORMAT, Shelf};
@@ -47,6 +48,9 @@ pub struct RequestRecord {
     pub point: Option<PointRecord>,
     /// Where to.
     pub target: TargetRecord,
+    /// What was drawn, if it is a drill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<DrillRecord>,
 }
 
 /// What a restore is.

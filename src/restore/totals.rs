@@ -6,7 +6,8 @@ use super::state_error::StateError;
 use super::tally::Tally;
 use crate::failure::Failure;
 use crate::model::Location;
-use crate::report::{Restored, Totals};
+use crate::report::{Drilled, Restored, Totals};
+use crate::run::StartError;
 use crate::s3::Operation;
 
 /// The result where no restore has anything left.
@@ -59,6 +60,30 @@ pub fn failure_of(row: &PlanRow, problem: &Problem) -> Failure {
         code: Some(problem.code.clone()),
         message: problem.message.clone(),
         advice: problem.advice.clone(),
+        request_id: None,
+    }
+}
+
+/// The same after a drill: what came back and is not what it was is no success.
+pub fn with_drill(totals: &Totals, drilled: Option<&Drilled>) -> Totals {
+    let wrong = drilled.map_or(0, Drilled::wrong_copies);
+    let wrong = wrong.min(totals.copied);
+    Totals {
+        copied: totals.copied - wrong,
+        errors: totals.errors + wrong,
+        ..*totals
+    }
+}
+
+/// The failure of a drill whose objects could not be compared or hidden.
+pub fn failure_of_drill(error: &StartError) -> Failure {
+    Failure {
+        key: None,
+        operation: Operation::HeadObject.name(),
+        code: Some("DrillUnfinished".to_owned()),
+        message: error.to_string(),
+        advice: "continue the drill by its id, as a restore: what was done is found again"
+            .to_owned(),
         request_id: None,
     }
 }

@@ -20,10 +20,12 @@ impl Session<'_> {
         let dry_run = !session.held.is_written();
         Restored {
             id: (!dry_run).then(|| request.id.clone()),
-            kind: match request.kind {
-                Kind::Restore => "restore",
-                Kind::Undo => "undo",
+            kind: match (request.kind, &request.drill) {
+                (Kind::Restore, None) => "restore",
+                (Kind::Restore, Some(_)) => "drill",
+                (Kind::Undo, _) => "undo",
             },
+            drill: session.drilled.clone(),
             undoes: request.undoes.clone(),
             point: session.start().map(|start| point(start, session)),
             target: target(&request.target),

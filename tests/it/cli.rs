@@ -410,6 +410,10 @@ fn the_help_is_the_one_in_the_golden_files() {
             include_str!("../golden/help-history.txt"),
         ),
         (
+            &["drill", "--help"],
+            include_str!("../golden/help-drill.txt"),
+        ),
+        (
             &["restore", "--help"],
             include_str!("../golden/help-restore.txt"),
         ),

@@ -2,6 +2,7 @@
 
 mod archives;
 mod bad_input;
+mod drill;
 mod faults;
 mod fidelity;
 mod formats;
