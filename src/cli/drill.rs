@@ -16,9 +16,10 @@ Examples:
   s3-backup drill --to s3://scratch/ --sample '10 GiB' --thaw --tier bulk
   s3-backup drill --to s3://scratch/ --json | jq .restore.drill
 
-It restores below a prefix of its own, compares every property with the snapshot and the version, and marks
-what it restored as deleted. What it found lies below .s3-backup/{job}/drills/ in the backup bucket. A drill
-that waits for an archived version goes on with `s3-backup restore --continue ID`.
+It restores below a prefix of its own, compares every property with the snapshot and the version,
+and marks what it restored as deleted. What it found lies below .s3-backup/{job}/drills/ in the
+backup bucket. A drill that waits for an archived version goes on with `s3-backup restore
+--continue ID`.
 
 Exit codes: 0 passed, 1 could not run, 2 wrong usage, 3 failed, incomplete, or waiting for archives";
 
