@@ -33,6 +33,7 @@ locals {
       Continuation          = var.continuation == null ? null : var.continuation ? "yes" : "no"
       Restore               = var.restore == null ? null : var.restore ? "yes" : "no"
       RestoreMarks          = var.restore_marks == null ? null : var.restore_marks ? "yes" : "no"
+      DrillSchedule         = var.drill_schedule
       NotificationEmail     = var.notification_email
       Notify                = var.notify
       MaxHoursWithoutBackup = var.max_hours_without_backup

@@ -13,6 +13,11 @@ output "restore_state_machine_arn" {
   value       = lookup(aws_cloudformation_stack.backup.outputs, "RestoreStateMachineArn", null)
 }
 
+output "scratch_bucket_name" {
+  description = "The bucket in which restores are rehearsed."
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "ScratchBucketName", null)
+}
+
 output "source_bucket_name" {
   description = "The bucket that is backed up."
   value       = aws_cloudformation_stack.backup.outputs["SourceBucketName"]

@@ -195,6 +195,12 @@ variable "restore_marks" {
   default     = null
 }
 
+variable "drill_schedule" {
+  description = "When a restore is rehearsed in a scratch bucket, for example rate(7 days). Only with Restore. Empty: never."
+  type        = string
+  default     = null
+}
+
 variable "notification_email" {
   description = "Address that gets a mail for each message and alarm. Empty: nobody."
   type        = string

@@ -8,6 +8,7 @@ import { BackupFunction } from './backup-function.ts';
 import { both, type Choice, decidedLater, not, onlyIf } from './choice.ts';
 import { Continuation } from './continuation.ts';
 import { Dashboard } from './dashboard.ts';
+import { Drill } from './drill.ts';
 import { FailureAlarm } from './failure-alarm.ts';
 import { PrimaryBucket } from './primary-bucket.ts';
 import { ProblemTopic } from './problem-topic.ts';
@@ -15,7 +16,7 @@ import type { FunctionSettings } from './program-function.ts';
 import { Restore } from './restore.ts';
 import { RunAlarms } from './run-alarms.ts';
 import { Schedule } from './schedule.ts';
-import { conditionOf, type Setting } from './setting.ts';
+import { conditionOf, type Setting, valueOf } from './setting.ts';
 import { TimedSchedule } from './timed-schedule.ts';
 import { DEFAULT_MAX_HOURS, Watch } from './watch.ts';
 
@@ -50,6 +51,11 @@ export interface BackupProps extends FunctionSettings {
    * @default false
    */
   readonly restoreMarks?: Choice;
+  /**
+   * When a restore is rehearsed, as an EventBridge expression in UTC. Only with `restore`.
+   * @default - never, and there is no scratch bucket
+   */
+  readonly drillSchedule?: Setting;
   /**
    * Time zone of the schedule, such as `Europe/Berlin`.
    * @default - UTC
@@ -137,6 +143,7 @@ export class Backup extends Construct {
     }
     const restorer = new Restore(this, 'Restore', { ...props, restore, restoreMarks, source, destination, topic });
     this.output('RestoreFunctionName', 'The function that restores.', restorer.function.functionName, decidedLater(restore));
+    this.drills(props, restorer, destination);
     if (continuation === false) {
       return restorer.alarms;
     }
@@ -146,6 +153,19 @@ export class Backup extends Construct {
     const { stateMachineArn } = machine.stateMachine;
     this.output('RestoreStateMachineArn', 'Continues a restore until it is done.', stateMachineArn, decidedLater(choice));
     return [...restorer.alarms, ...machine.alarms];
+  }
+
+  /** What rehearses a restore. Its errors are those of restores. */
+  private drills({ restore = false, drillSchedule: schedule }: BackupProps, { function: starts, role }: Restore, destination: BackupBucket): void {
+    if (schedule === undefined) {
+      return;
+    }
+    const exists = both(restore, conditionOf(schedule) ?? true, this, 'RestoreAndDrills');
+    const drill = new Drill(this, 'RestoreDrill', {
+      function: starts, role, backupArn: destination.bucketArn, schedule: valueOf(schedule), exists,
+    });
+    const { bucketName } = drill.scratch;
+    this.output('ScratchBucketName', 'The bucket in which restores are rehearsed.', bucketName, decidedLater(exists));
   }
 
   private dashboard(props: BackupProps): void {

@@ -35,6 +35,7 @@ export function backupProps(context: Context): BackupProps {
     markDeletions: choice(context, 'deletions', { keep: false, mark: true }),
     restore: choice(context, 'restore', { yes: true, no: false }),
     restoreMarks: choice(context, 'restoreMarks', { yes: true, no: false }),
+    drillSchedule: text(context, 'drillSchedule'),
     options: {
       sourcePrefix: text(context, 'sourcePrefix'),
       destinationPrefix: text(context, 'destinationPrefix'),

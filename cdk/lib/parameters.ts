@@ -116,6 +116,9 @@ const RESTORING = {
     type: 'String', default: 'no', allowedValues: ['no', 'yes'],
     description: 'Restores may place delete markers in the source: an undo needs them for objects that a restore created.',
   },
+  DrillSchedule: optional('When a restore is rehearsed in a scratch bucket, for example rate(7 days). Only with Restore. Empty: never.', {
+    allowedPattern: '^$|^(cron|rate)\\(.+\\)$',
+  }),
 };
 
 const WATCHING = {

@@ -100,6 +100,11 @@ export const RESTORE_TARGET_OBJECT_ACTIONS = [
   's3:AbortMultipartUpload', // AbortMultipartUpload, when a multi-part copy cannot be finished.
 ] as const;
 
+/** Actions of a drill on what it leaves in the backup bucket: what it has found. */
+export const DRILL_ACTIONS = [
+  's3:PutObject', // PutObject.
+] as const;
+
 /** Actions of a restore on the keys of both buckets, if there are any. */
 export const RESTORE_KEY_ACTIONS = [
   'kms:Decrypt', // CopyObject and UploadPartCopy read with it; multi-part copies.

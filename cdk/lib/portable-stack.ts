@@ -57,6 +57,7 @@ export class PortableStack extends Stack {
       markDeletions: this.when('DeletionsIsMark', Fn.conditionEquals(parameters.Deletions, 'mark')),
       restore: this.when('RestoreIsYes', Fn.conditionEquals(parameters.Restore, 'yes')),
       restoreMarks: this.when('RestoreMarksIsYes', Fn.conditionEquals(parameters.RestoreMarks, 'yes')),
+      drillSchedule: this.optional('DrillSchedule'),
       endpointUrl: this.optional('AwsEndpointUrl'),
       options: {
         sourcePrefix: this.optional('SourcePrefix'),

@@ -2,6 +2,7 @@
 import { CfnResource, Duration } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
+import type * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { type Choice, onlyIf } from './choice.ts';
@@ -27,6 +28,7 @@ export interface RestoreProps extends ProgramProps {
 
 export class Restore extends Construct {
   readonly function: lambda.Function;
+  readonly role: iam.Role;
   readonly alarms: ProblemAlarm[];
 
   constructor(scope: Construct, id: string, props: RestoreProps) {
@@ -35,6 +37,7 @@ export class Restore extends Construct {
     const access = new RestoreRole(this, 'Access', {
       ...props, targetArn: props.source.bucketArn, backupArn: props.destination.bucketArn, logGroup,
     });
+    this.role = access.role;
     this.function = new lambda.Function(this, 'Function', {
       ...programProps(props),
       functionName: functionName('restore'),

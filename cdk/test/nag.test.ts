@@ -49,7 +49,7 @@ test('there is no finding on the stack that continues a backup', () => {
 
 test('there is no finding on the stack that restores', () => {
   const backup = {
-    code: anyCode(), restore: true, restoreMarks: true, continuation: true, kmsKeyArn: KEY_ARN, sourceKmsKeyArn: KEY_ARN,
+    code: anyCode(), restore: true, restoreMarks: true, drillSchedule: 'rate(7 days)', continuation: true, kmsKeyArn: KEY_ARN, sourceKmsKeyArn: KEY_ARN,
   };
 
   assert.deepEqual(findings((app) => new BackupStack(app, 'Restoring', { backup })), []);
