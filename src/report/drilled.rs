@@ -1,11 +1,6 @@
 //! The part of a result that only a drill has.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
-
-use super::ending::{counted, errors};
-use super::{Restored, Status, Totals};
 
 /// What a drill has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -62,33 +57,4 @@ impl Drilled {
     pub fn wrong_copies(&self) -> u64 {
         self.different + self.missing + self.not_compared
     }
-}
-
-/// One sentence that says it all of a drill.
-pub(super) fn sentence(restored: &Restored, totals: &Totals, status: Status) -> String {
-    let lead = match status {
-        Status::Complete => "Drill passed with",
-        Status::Incomplete if restored.drill.is_some() => "Drill failed:",
-        Status::Incomplete | Status::Held => "Drill incomplete:",
-        Status::Waiting => "Drill waits for archives:",
-    };
-    let separator = if status == Status::Complete { ":" } else { "," };
-    let (first, doubt) = match &restored.drill {
-        Some(drill) => (format!("{} equal", drill.equal), drill.cannot_tell),
-        None => (format!("{} restored", totals.copied), 0),
-    };
-    let others = [
-        (doubt, "cannot be told"),
-        (totals.waiting, "waiting"),
-        (totals.errors, errors(totals.errors)),
-    ];
-    let mut text = counted(lead, totals.found, separator, first, &others);
-    let point = restored.point.as_ref();
-    if let Some(run) = point.and_then(|point| point.run.as_ref()) {
-        let _ = write!(text, "; a sample of run {run} into {}", restored.target);
-    }
-    if let (Some(ready), Status::Waiting) = (restored.ready_at, status) {
-        let _ = write!(text, "; the last archived version can be read by {ready}");
-    }
-    text
 }

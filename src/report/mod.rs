@@ -7,6 +7,7 @@ mod backed_up;
 mod changes_note;
 mod continued;
 mod deletions;
+mod drill_sentence;
 mod drilled;
 mod ending;
 mod events;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::drilled::{self, Drilled};
+use super::drilled::Drilled;
 use super::ending::{counted, errors};
 use super::{Report, Status, Totals};
 use crate::config::{CopyRules, Prices};
@@ -190,7 +190,7 @@ impl Report {
     pub(super) fn sentence_of_restore(&self, restored: &Restored, status: Status) -> String {
         let totals = self.totals();
         if restored.kind == "drill" {
-            return drilled::sentence(restored, &totals, status);
+            return Self::sentence_of_drill(restored, &totals, status);
         }
         let undo = restored.kind == "undo";
         let lead = match (restored.id.is_some(), status, undo) {

@@ -188,7 +188,8 @@ impl Session<'_> {
         }
         let scratch = checked.iter_mut().filter_map(|one| one.scratch.take());
         let scratch = scratch.collect();
-        let file = DrillFile::of(&self.request, drawn, self.call.now, checked);
+        let objects = checked.into_iter().map(check::Checked::told).collect();
+        let file = DrillFile::of(&self.request, drawn, self.call.now, objects);
         let body = serde_json::to_vec(&file)
             .map_err(|error| StartError::request(&format!("{key}: {error}")))?;
         let put = self

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::state::RequestRecord;
-use super::check::Checked;
 use super::sample::Sample;
 use crate::model::{Key, Timestamp};
 use crate::report::{DrillFinding, Drilled};
@@ -121,10 +120,9 @@ impl DrillFile {
         request: &RequestRecord,
         drawn: &DrillRecord,
         compared_at: Timestamp,
-        objects: Vec<Checked>,
+        objects: Vec<DrilledObject>,
     ) -> Self {
         let target = &request.target;
-        let objects: Vec<DrilledObject> = objects.into_iter().map(Checked::told).collect();
         let point = request.point.as_ref();
         Self {
             format: DRILL_FORMAT,
