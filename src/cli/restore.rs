@@ -60,6 +60,9 @@ pub struct Arguments {
     /// As they were at the last complete run that had ended by then
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
+    /// With --at: by the versions alone, where no snapshot tells
+    #[arg(long)]
+    versions: bool,
     /// In that version of the backup; of one key only
     #[arg(long, value_name = "ID")]
     version_id: Option<String>,
@@ -255,6 +258,7 @@ impl Arguments {
         }
         let flags = [
             ("all", self.all),
+            ("versions", self.versions),
             ("dry_run", self.dry_run),
             ("hold", self.hold),
         ];

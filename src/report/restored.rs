@@ -70,6 +70,9 @@ pub struct PointWords {
     /// How long before the time that was asked for the run ended, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earlier_by_seconds: Option<u64>,
+    /// What cannot be known of the point, where only the versions of the backup tell it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cannot_know: Option<&'static str>,
 }
 
 /// Objects that are written or left alone for one reason.
@@ -228,6 +231,15 @@ impl Report {
             && let (Some(run), Some(ended)) = (&point.run, point.ended_at)
         {
             let _ = write!(text, " as of run {run}, which ended at {ended}");
+        }
+        if let Some(point) = &restored.point
+            && let Some(cannot_know) = point.cannot_know
+        {
+            let _ = write!(
+                text,
+                " as of the versions at {}; {cannot_know}",
+                point.asked
+            );
         }
         if let Some(held) = &restored.held {
             let _ = write!(text, "; {held}");

@@ -3,8 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::RequestError;
-use super::field::{bad_value, choice, flag};
-use super::restore::days;
+use super::field::{bad_value, choice, days, flag};
 use crate::model::{Location, Tier};
 
 /// A request to rehearse a restore.

@@ -42,3 +42,9 @@ pub(super) fn bad_value(field: &'static str, value: &Value, allowed: &'static st
         allowed,
     }
 }
+
+pub(super) fn days(value: &Value) -> Result<u32, RequestError> {
+    let days = value.as_u64().and_then(|days| u32::try_from(days).ok());
+    let days = days.filter(|days| (1..=365).contains(days));
+    days.ok_or_else(|| bad_value("thawed_days", value, "a number of days from 1 to 365"))
+}

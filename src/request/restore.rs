@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::field::{bad_value, choice, flag, prefix};
+use super::field::{bad_value, choice, days, flag, prefix};
 use super::{DrillRequest, RequestError};
 use crate::model::{
     CURSOR_FORMAT, Glob, Key, Location, Prefix, StorageClass, Tier, Timestamp, VersionId,
@@ -121,6 +121,8 @@ pub enum Point {
     Run(String),
     /// At the last complete run that had ended by then.
     At(Timestamp),
+    /// At that moment, by the versions of the backup alone.
+    Versions(Timestamp),
     /// In that version, whichever run it is of. Only of one key.
     Version(VersionId),
 }
@@ -175,7 +177,7 @@ impl Dollars {
 }
 
 /// The fields of a request to bring objects back, as messages list them.
-const FIELDS: &str = "operation, keys, prefix, all, include, exclude, run, at, version_id, to, dry_run, hold, \
+const FIELDS: &str = "operation, keys, prefix, all, include, exclude, run, at, versions, version_id, to, dry_run, hold, \
      only, extra, storage_class, tier, thawed_days, max_cost, replaced; or one of confirm, continue, undo, cancel";
 /// Those of a request about a restore.
 const FIELDS_OF_ONE: &str =
@@ -262,6 +264,7 @@ fn about_one(verb: &str, fields: &Map<String, Value>) -> Result<RestoreRequest, 
 struct Words {
     what: Vec<(&'static str, What)>,
     point: Vec<(&'static str, Point)>,
+    by_versions: bool,
     include: Vec<Glob>,
     exclude: Vec<Glob>,
     to: Option<Location>,
@@ -283,7 +286,19 @@ fn start(fields: &Map<String, Value>) -> Result<StartRestore, RequestError> {
     }
     let manner = words.manner()?;
     let what = only_one(words.what, "which objects", WHAT)?;
-    let point = only_one(words.point, "as of when", POINT)?;
+    let point = match (
+        only_one(words.point, "as of when", POINT)?,
+        words.by_versions,
+    ) {
+        (Point::At(at), true) => Point::Versions(at),
+        (_, true) => {
+            return Err(RequestError::Needs {
+                field: "versions",
+                needs: "\"at\": the moment whose versions are meant",
+            });
+        }
+        (point, false) => point,
+    };
     let one_key = matches!(&what, What::Keys(keys) if keys.len() == 1);
     if matches!(point, Point::Version(_)) && !one_key {
         return Err(RequestError::Needs {
@@ -336,6 +351,7 @@ impl Words {
                 let at = choice("at", value, Timestamp::parse_loose, TIMES)?;
                 self.point.push(("at", Point::At(at)));
             }
+            "versions" => self.by_versions = flag("versions", value)?,
             "version_id" => {
                 let named = |text: &str| (!text.is_empty()).then(|| VersionId::new(text));
                 let id = choice("version_id", value, named, "the id of a version")?;
@@ -458,12 +474,6 @@ fn class(value: &Value) -> Result<Option<StorageClass>, RequestError> {
     };
     let name = choice("storage_class", value, known, CLASSES)?;
     Ok((name != "auto").then(|| StorageClass::new(Some(&name))))
-}
-
-pub(super) fn days(value: &Value) -> Result<u32, RequestError> {
-    let days = value.as_u64().and_then(|days| u32::try_from(days).ok());
-    let days = days.filter(|days| (1..=365).contains(days));
-    days.ok_or_else(|| bad_value("thawed_days", value, "a number of days from 1 to 365"))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Object;
+use crate::model::{Object, Timestamp};
 use crate::snapshot::RowRef;
 
 /// What decides beside the two sides.
@@ -14,6 +14,8 @@ pub struct Policy {
     pub in_place: bool,
     /// Whether existing keys are left alone.
     pub only_missing: bool,
+    /// Whether the point is known by the versions of the backup alone.
+    pub by_versions: bool,
 }
 
 /// What happens to a key.
@@ -86,7 +88,12 @@ pub fn choose(row: Option<RowRef<'_>>, there: Option<&Object>, policy: Policy) -
     if policy.only_missing {
         return Choice::Exists;
     }
-    if policy.in_place && row.describes_in_seconds(there) {
+    let is_same = if policy.by_versions {
+        is_older_source_of(there, row)
+    } else {
+        row.describes_in_seconds(there)
+    };
+    if policy.in_place && is_same {
         return Choice::Unchanged;
     }
     let is_newer = there.last_modified.as_seconds() > row.source_modified.as_seconds();
@@ -102,15 +109,25 @@ pub fn choose(row: Option<RowRef<'_>>, there: Option<&Object>, policy: Policy) -
     }
 }
 
+/// Whether a version of the backup was made of that very object, as rule 4 of a backup decides: the same bytes,
+/// in an object that is older than the copy.
+fn is_older_source_of(there: &Object, row: RowRef<'_>) -> bool {
+    let copied = row.backup_modified.map(Timestamp::as_seconds);
+    there.etag.as_str() == row.backup_etag
+        && there.size == row.size
+        && copied.is_some_and(|copied| there.last_modified.as_seconds() < copied)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ETag, Key, StorageClass, Timestamp};
+    use crate::model::{ETag, Key, StorageClass};
     use crate::snapshot::Row;
 
     const IN_PLACE: Policy = Policy {
         in_place: true,
         only_missing: false,
+        by_versions: false,
     };
 
     fn row() -> Row {

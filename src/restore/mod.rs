@@ -14,6 +14,7 @@
 mod apply;
 mod archive;
 mod asked;
+mod by_versions;
 mod choose;
 mod drill;
 mod figures;

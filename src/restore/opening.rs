@@ -175,6 +175,7 @@ pub fn wishes(start: &StartRestore, config: &Config, in_place: bool) -> Result<W
         policy: Policy {
             in_place,
             only_missing: start.only_missing,
+            by_versions: matches!(start.point, Point::Versions(_)),
         },
         marks_extra,
         class: start.class.clone(),
@@ -192,7 +193,10 @@ pub async fn point(
     now: Timestamp,
 ) -> Result<Option<Index>, StartError> {
     match asked {
-        Point::Version(_) => Ok(None),
+        Point::Versions(at) if *at > now => Err(StartError::request(&format!(
+            "{at} is in the future; \"at\" is {TIMES}"
+        ))),
+        Point::Version(_) | Point::Versions(_) => Ok(None),
         Point::Run(text) => {
             let which: SnapshotSelector = text.parse().map_err(|error| {
                 StartError::request(&format!("field \"run\" is {text:?}; {error}"))

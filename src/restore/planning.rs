@@ -16,7 +16,7 @@ use crate::diff::{Joined, join};
 use crate::list::Pages;
 use crate::model::{Key, KeyRange, Object, Placement, Prefix, Verdict, VersionId};
 use crate::s3::S3Error;
-use crate::snapshot::{Row, SegmentRow, SnapshotError};
+use crate::snapshot::{Row, RowRef, SegmentRow, SnapshotError};
 use crate::verify::HeadPair;
 
 /// Looks at a range's objects at once.
@@ -29,6 +29,8 @@ pub enum Obstacle {
     Snapshot(SnapshotError),
     /// A listing of the target failed.
     Target(S3Error),
+    /// The versions of the backup could not be listed.
+    Backup(S3Error),
     /// The state of the restore that is undone cannot be read.
     State(StateError),
 }
@@ -61,6 +63,17 @@ impl RangePlan {
         match planned {
             Ok(row) => self.add(row, site),
             Err(bytes) => self.leave_unchanged(bytes),
+        }
+    }
+
+    /// Decides what was left open, with looks at both sides.
+    pub async fn settle_all(&mut self, pending: Vec<Pending>, site: &Site, wishes: &Wishes) {
+        let rows = stream::iter(pending)
+            .map(|pending| settle(pending, site, wishes))
+            .buffered(LOOKS_AT_ONCE);
+        let mut rows = Box::pin(rows);
+        while let Some(planned) = rows.next().await {
+            self.add_settled(planned, site);
         }
     }
 
@@ -98,14 +111,7 @@ impl RangeWork {
             Some(keys) => self.named(&keys, &site, &wishes, &mut plan).await?,
             None => self.listed(&site, &wishes, &mut plan).await?,
         };
-        let rows = stream::iter(pending)
-            .map(|pending| settle(pending, &site, &wishes))
-            .buffered(LOOKS_AT_ONCE);
-        let mut rows = Box::pin(rows);
-        while let Some(planned) = rows.next().await {
-            plan.add_settled(planned, &site);
-        }
-        drop(rows);
+        plan.settle_all(pending, &site, &wishes).await;
         Ok(plan)
     }
 
@@ -136,7 +142,8 @@ impl RangeWork {
                     Joined::Both(row, there) => (Some(row), Some(there)),
                 };
                 plan.figures.target_objects += u64::from(there.is_some());
-                pending.extend(decide(row.as_ref(), there, site, wishes, &keys, plan));
+                let row = row.as_ref().map(SegmentRow::row);
+                pending.extend(decide(row, there, site, wishes, &keys, plan));
             }
         }
         Ok(pending)
@@ -178,7 +185,8 @@ impl RangeWork {
                     pending.push(Pending::Problem(key.clone(), Problem::of(&error)));
                 }
                 (Some(row), Ok(there)) => {
-                    pending.extend(decide(Some(row), there, site, wishes, &self.keys, plan));
+                    let row = Some(row.row());
+                    pending.extend(decide(row, there, site, wishes, &self.keys, plan));
                 }
             }
         }
@@ -187,7 +195,7 @@ impl RangeWork {
 }
 
 /// What the target has under a key of the source.
-async fn look(key: Key, site: &Site) -> (Key, Result<Option<Object>, S3Error>) {
+pub async fn look(key: Key, site: &Site) -> (Key, Result<Option<Object>, S3Error>) {
     let there = site.target.head(&site.target_key(&key)).await;
     let there = there.map(|there| {
         there.map(|there| Object {
@@ -199,7 +207,7 @@ async fn look(key: Key, site: &Site) -> (Key, Result<Option<Object>, S3Error>) {
 }
 
 /// The objects of the target in a range, by the keys of the source.
-fn target_pages(
+pub fn target_pages(
     site: &Site,
     wishes: &Wishes,
     keys: &KeyRange,
@@ -237,14 +245,14 @@ fn target_pages(
 }
 
 /// The key of the source that a key of the target stands for.
-fn source_key(to: &Placement, target: Key) -> Option<Key> {
+pub fn source_key(to: &Placement, target: Key) -> Option<Key> {
     let prefix = to.prefix(&Prefix::default());
     target.without_prefix(&prefix)
 }
 
 /// Decides about a key, as far as both listings tell.
-fn decide(
-    row: Option<&SegmentRow>,
+pub fn decide(
+    row: Option<RowRef<'_>>,
     there: Option<Object>,
     site: &Site,
     wishes: &Wishes,
@@ -252,23 +260,22 @@ fn decide(
     plan: &mut RangePlan,
 ) -> Option<Pending> {
     let key = match (row, &there) {
-        (Some(row), _) => Key::new(row.key()),
+        (Some(row), _) => Key::new(row.key),
         (None, Some(there)) => there.key.clone(),
         (None, None) => return None,
     };
     if !keys.admits(&key) || !key.is_below(&wishes.prefix) || !wishes.filter.admits(&key) {
         return None;
     }
-    let read = row.map(SegmentRow::row);
-    match choose(read, there.as_ref(), wishes.policy) {
-        Choice::Copy(why) => Some(Pending::Row(read?.to_row(), there, why)),
-        Choice::Compare(why) => Some(Pending::Compare(read?.to_row(), there?, why)),
+    match choose(row, there.as_ref(), wishes.policy) {
+        Choice::Copy(why) => Some(Pending::Row(row?.to_row(), there, why)),
+        Choice::Compare(why) => Some(Pending::Compare(row?.to_row(), there?, why)),
         Choice::Unchanged => {
-            plan.leave_unchanged(read?.size);
+            plan.leave_unchanged(row?.size);
             None
         }
         Choice::Exists => {
-            let bytes = read?.size;
+            let bytes = row?.size;
             plan.figures.leave(bytes);
             plan.exists = (plan.exists.0 + 1, plan.exists.1 + bytes);
             None

@@ -9,7 +9,7 @@ use super::asked::Asked;
 use super::planning::{self, Obstacle, RangePlan};
 use super::rows::{PlanRow, ROWS_OF_PART};
 use super::session::Session;
-use super::{one_version, opening, ranges, refused, totals, undo};
+use super::{by_versions, one_version, opening, ranges, refused, totals, undo};
 use crate::model::Key;
 use crate::request::{Manner, Point, What};
 use crate::run::StartError;
@@ -36,7 +36,9 @@ impl Session<'_> {
             let plan = match plan {
                 None => break true,
                 Some(Ok(plan)) => plan,
-                Some(Err(Obstacle::Target(error))) if error.cause == Cause::OutOfTime => {
+                Some(Err(Obstacle::Target(error) | Obstacle::Backup(error)))
+                    if error.cause == Cause::OutOfTime =>
+                {
                     break false;
                 }
                 Some(Err(obstacle)) => return Err(self.cannot_plan(&obstacle)),
@@ -75,6 +77,15 @@ impl Session<'_> {
                 async move { Ok(one_version::plan(&key, &version, &site, &wishes).await) }
             });
             return stream::iter(plans.collect::<Vec<_>>()).buffered(1).boxed();
+        }
+        match (&start.point, &start.what) {
+            (Point::Versions(at), What::Keys(keys)) => {
+                return by_versions::plans_of_keys(*at, keys, &self.site, wishes, after).boxed();
+            }
+            (Point::Versions(at), What::Prefix(_) | What::All) => {
+                return by_versions::plans(*at, &self.site, wishes, after).boxed();
+            }
+            _ => {}
         }
         let Some(index) = &self.index else {
             return stream::empty().boxed();
@@ -128,6 +139,7 @@ impl Session<'_> {
     fn cannot_plan(&self, obstacle: &Obstacle) -> StartError {
         match obstacle {
             Obstacle::Target(error) => opening::unreadable(error),
+            Obstacle::Backup(error) => StartError::source(error),
             Obstacle::State(error) => refused(error.clone()),
             Obstacle::Snapshot(problem) => StartError::request(&self.of_snapshot(problem)),
         }

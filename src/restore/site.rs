@@ -122,6 +122,7 @@ mod tests {
             policy: Policy {
                 in_place: true,
                 only_missing: false,
+                by_versions: false,
             },
             marks_extra: false,
             class: class.map(|class| StorageClass::new(Some(class))),

@@ -1,5 +1,6 @@
 //! What a restore tells: its part of the result.
 
+use super::by_versions::CANNOT_KNOW;
 use super::choose::Why;
 use super::figures::Figures;
 use super::session::Session;
@@ -54,13 +55,16 @@ fn point(start: &StartRestore, session: &Session<'_>) -> PointWords {
             at.to_string(),
             ended_at.map(|ended| at.since(ended).as_secs()),
         ),
+        Point::Versions(at) => (at.to_string(), None),
         Point::Version(version) => (version.as_str().to_owned(), None),
     };
+    let by_versions = matches!(start.point, Point::Versions(_));
     PointWords {
         run: recorded.map(|point| point.run_id.clone()),
         ended_at,
         asked,
         earlier_by_seconds: earlier,
+        cannot_know: by_versions.then_some(CANNOT_KNOW),
     }
 }
 
@@ -148,6 +152,7 @@ fn words_of(start: &StartRestore, session: &Session<'_>) -> Vec<String> {
         .map(|point| point.run_id.as_str());
     words.push(match (&start.point, run) {
         (Point::Version(version), _) => format!("--version-id {}", quoted(version.as_str())),
+        (Point::Versions(at), _) => format!("--at {at} --versions"),
         (_, Some(run)) => format!("--run {run}"),
         (Point::Run(run), None) => format!("--run {}", quoted(run)),
         (Point::At(at), None) => format!("--at {at}"),

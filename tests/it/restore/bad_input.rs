@@ -89,7 +89,17 @@ async fn requests_that_say_too_little_or_too_much_are_refused() {
         (
             json!({"all": true, "run": "latest", "versions": true}),
             "RequestError",
-            "unknown field \"versions\"",
+            "field \"versions\" needs \"at\"",
+        ),
+        (
+            json!({"all": true, "at": "2999-01-01", "versions": true}),
+            "RequestError",
+            "2999-01-01T00:00:00Z is in the future",
+        ),
+        (
+            json!({"all": true, "run": "latest", "strange": true}),
+            "RequestError",
+            "unknown field \"strange\"",
         ),
     ];
 

@@ -2,6 +2,7 @@
 
 mod archives;
 mod bad_input;
+mod by_versions;
 mod drill;
 mod faults;
 mod fidelity;
