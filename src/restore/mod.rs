@@ -44,8 +44,8 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use futures::FutureExt;
 
 pub use choose::Why;
-pub use listed::RestoreRow;
 pub use drill::{DRILL_FORMAT, DrillFile, DrillRecord, DrilledObject};
+pub use listed::RestoreRow;
 pub use rows::{Became, DoneRow, PlanRow};
 pub use shelf::{OpenError, Shelf};
 pub use state::{Kind, Progress, RequestRecord, Stage, Store};

@@ -394,7 +394,7 @@ fn a_sample_that_there_is_not_is_wrong_usage() {
 #[test]
 fn the_help_is_the_one_in_the_golden_files() {
     let world = World::new();
-    let cases: [(&[&str], &str); 11] = [
+    let cases: [(&[&str], &str); 12] = [
         (&["--help"], include_str!("../golden/help.txt")),
         (
             &["verify", "--help"],
