@@ -1,7 +1,7 @@
 //! What events of S3 leave to the nightly run.
 
 use super::reader::Reader;
-use super::variable::{EVENT_MAX_SIZE, EVENT_TAGS};
+use super::variable::{EVENT_MAX_SIZE, EVENT_TAGS, EVENTS};
 
 const GIB: u64 = 1 << 30;
 /// Bytes of an object that an event copies, at most: 5 GiB, which S3 copies in one call.
@@ -14,6 +14,8 @@ pub struct EventRules {
     pub max_size: u64,
     /// Whether an object whose tags changed is copied anew.
     pub copy_tags: bool,
+    /// Whether another function answers events, so that a run tells what they have missed.
+    pub are_on: bool,
 }
 
 impl Default for EventRules {
@@ -21,6 +23,7 @@ impl Default for EventRules {
         Self {
             max_size: DEFAULT_MAX_SIZE,
             copy_tags: true,
+            are_on: false,
         }
     }
 }
@@ -33,11 +36,17 @@ impl Reader {
             "ignore" => Ok(false),
             _ => Err("is not allowed; allowed: copy, ignore".to_owned()),
         };
+        let yes_or_no = |text: &str| match text {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => None,
+        };
         EventRules {
             max_size: self
                 .read(&EVENT_MAX_SIZE, parse_size)
                 .unwrap_or(default.max_size),
             copy_tags: self.read(&EVENT_TAGS, tags).unwrap_or(default.copy_tags),
+            are_on: self.choice(&EVENTS, yes_or_no, "yes, no"),
         }
     }
 }
@@ -79,10 +88,12 @@ mod tests {
         let vars = [
             ("BACKUP_EVENT_MAX_SIZE", "512 MiB"),
             ("BACKUP_EVENT_TAGS", "ignore"),
+            ("BACKUP_EVENTS", "yes"),
         ];
         let expected = EventRules {
             max_size: 512 << 20,
             copy_tags: false,
+            are_on: true,
         };
         assert_eq!(read(&vars), Ok(expected));
 

@@ -76,11 +76,13 @@ pub const HEARTBEAT_URL: Variable = variable("BACKUP_HEARTBEAT_URL");
 pub const EVENT_MAX_SIZE: Variable = variable("BACKUP_EVENT_MAX_SIZE");
 /// What events do about objects whose tags changed.
 pub const EVENT_TAGS: Variable = variable("BACKUP_EVENT_TAGS");
+/// Whether another function answers events.
+pub const EVENTS: Variable = variable("BACKUP_EVENTS");
 /// Set by Lambda, in MiB.
 pub(super) const MEMORY: Variable = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
 
 /// Those whose names are ours, all of which are known.
-pub(super) const OURS: [&Variable; 27] = [
+pub(super) const OURS: [&Variable; 28] = [
     &SOURCE_PREFIX,
     &DESTINATION_PREFIX,
     &INCLUDE,
@@ -108,4 +110,5 @@ pub(super) const OURS: [&Variable; 27] = [
     &UNUSUAL_CHANGE_PERCENT,
     &EVENT_MAX_SIZE,
     &EVENT_TAGS,
+    &EVENTS,
 ];

@@ -192,6 +192,7 @@ impl Handler {
         deadline: Option<Deadline>,
     ) -> Result<Answer, HandlerError> {
         let (summary, failed) = self.answer_events(events, deadline).await?;
+        self.log_metrics(&summary, deadline);
         log_result(&summary);
         let item = |item_identifier| FailedItem { item_identifier };
         Ok(if events.from_queue {

@@ -66,6 +66,7 @@ fn subject(summary: &Summary) -> String {
         OperationKind::Verify => ("verify ", amount(figures.unchanged, "equal")),
         OperationKind::Restore => ("restore ", amount(figures.copied, "restored")),
         OperationKind::Drill => ("drill ", amount(figures.copied, "restored")),
+        OperationKind::Events => ("events ", amount(figures.copied, "copied")),
     };
     let status = summary.status().name().to_uppercase();
     let noun = if errors == 1 { "error" } else { "errors" };

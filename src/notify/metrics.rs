@@ -8,7 +8,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::Timestamp;
-use crate::report::{Figures, OperationKind, Status, Summary, WarningCode};
+use crate::report::{EventCounts, Figures, OperationKind, Status, Summary, WarningCode};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "S3Backup";
@@ -66,11 +66,23 @@ pub enum Metric {
     HoursSinceComplete,
     /// Hours since the beginning of the oldest restore that has something left; 0 without one.
     RestoreOpenHours,
+    /// Events that could be read.
+    EventsReceived,
+    /// Objects that events have copied.
+    EventsCopied,
+    /// Objects that events leave to the next run.
+    EventsDeferred,
+    /// Events that were refused.
+    EventsRefused,
+    /// Events whose object could not be copied, or that could not be read.
+    EventErrors,
+    /// Objects that a run has copied although events copy.
+    MissedByEvents,
 }
 
 impl Metric {
     /// All there are.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 27] = [
         Self::Found,
         Self::Copied,
         Self::Unchanged,
@@ -92,6 +104,12 @@ impl Metric {
         Self::RestoreWaiting,
         Self::HoursSinceComplete,
         Self::RestoreOpenHours,
+        Self::EventsReceived,
+        Self::EventsCopied,
+        Self::EventsDeferred,
+        Self::EventsRefused,
+        Self::EventErrors,
+        Self::MissedByEvents,
     ];
 
     /// Its name in CloudWatch.
@@ -118,6 +136,12 @@ impl Metric {
             Self::RestoreWaiting => "RestoreWaiting",
             Self::HoursSinceComplete => "HoursSinceComplete",
             Self::RestoreOpenHours => "RestoreOpenHours",
+            Self::EventsReceived => "EventsReceived",
+            Self::EventsCopied => "EventsCopied",
+            Self::EventsDeferred => "EventsDeferred",
+            Self::EventsRefused => "EventsRefused",
+            Self::EventErrors => "EventErrors",
+            Self::MissedByEvents => "MissedByEvents",
         }
     }
 
@@ -141,7 +165,13 @@ impl Metric {
             | Self::Wrong
             | Self::Restored
             | Self::RestoreErrors
-            | Self::RestoreWaiting => "Count",
+            | Self::RestoreWaiting
+            | Self::EventsReceived
+            | Self::EventsCopied
+            | Self::EventsDeferred
+            | Self::EventsRefused
+            | Self::EventErrors
+            | Self::MissedByEvents => "Count",
         }
     }
 }
@@ -177,6 +207,9 @@ pub fn lines(job: &str, summary: &Summary, time: TimeLeft) -> Vec<String> {
         OperationKind::Restore | OperationKind::Drill
     ) {
         return vec![line(None, true, of_restore(summary))];
+    }
+    if let Some(events) = summary.events() {
+        return vec![line(None, true, of_events(events))];
     }
     let of_run = of_run(summary, time);
     let mut destinations = summary.figures_by_destination();
@@ -224,10 +257,23 @@ fn of_run(summary: &Summary, time: TimeLeft) -> Values {
         values.push((Metric::ChangedPercent, percent));
         values.push((Metric::UnusualChange, one_if(is_unusual)));
     }
+    if let Some(missed) = summary.missed_by_events() {
+        values.push((Metric::MissedByEvents, number(missed)));
+    }
     if let Some(verified) = summary.verified() {
         values.push((Metric::Wrong, number(verified.wrong())));
     }
     values
+}
+
+fn of_events(counts: &EventCounts) -> Values {
+    vec![
+        (Metric::EventsReceived, number(counts.received)),
+        (Metric::EventsCopied, number(counts.copied)),
+        (Metric::EventsDeferred, number(counts.deferred)),
+        (Metric::EventsRefused, number(counts.refused)),
+        (Metric::EventErrors, number(counts.errors)),
+    ]
 }
 
 fn of_restore(summary: &Summary) -> Values {

@@ -46,6 +46,8 @@ pub struct Plan {
     pub confirm: Option<String>,
     /// Dollars that it may spend on copies; none for as many as it takes.
     pub max_cost_usd: Option<f64>,
+    /// Whether it copies only what events have missed.
+    pub follows_events: bool,
 }
 
 /// What a run does with each key.
@@ -310,6 +312,8 @@ pub fn make(
         unusual: config.unusual,
         confirm: request.confirm.clone(),
         max_cost_usd: config.max_cost_usd,
+        follows_events: config.events.are_on
+            && request.mode.unwrap_or(config.defaults.mode) == Mode::Incremental,
     })
 }
 

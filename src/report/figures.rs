@@ -11,6 +11,8 @@ pub enum OperationKind {
     Restore,
     /// A rehearsal of a restore.
     Drill,
+    /// Copies of what events of S3 are about.
+    Events,
 }
 
 impl OperationKind {
@@ -21,6 +23,7 @@ impl OperationKind {
             Self::Verify => "verify",
             Self::Restore => "restore",
             Self::Drill => "drill",
+            Self::Events => "events",
         }
     }
 }

@@ -44,7 +44,9 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) restore: Option<Restored>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    events: Option<EventCounts>,
+    pub(super) events: Option<EventCounts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missed_by_events: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) already_continued: Option<ContinuedRun>,
     pub(super) failures: Vec<FailureRow>,
@@ -134,6 +136,8 @@ impl Report {
             events: self.events,
             unusual: self.held_changes.clone(),
             budget: self.over_budget,
+            missed_by_events: (self.follows_events && self.events.is_none())
+                .then_some(totals.copied),
             already_continued: self.continued.as_deref().cloned(),
             failures: self.failures.kept.iter().map(FailureRow::new).collect(),
             failures_omitted: self.failures.omitted,
@@ -183,6 +187,16 @@ impl Summary {
     /// What a restore tells; none of a backup.
     pub fn restored(&self) -> Option<&Restored> {
         self.restore.as_ref()
+    }
+
+    /// The counts of events; none of a run.
+    pub fn events(&self) -> Option<&EventCounts> {
+        self.events.as_ref()
+    }
+
+    /// Objects that a run has copied although events copy: those that they have missed.
+    pub fn missed_by_events(&self) -> Option<u64> {
+        self.missed_by_events
     }
 
     /// What is left to a later run.

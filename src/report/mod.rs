@@ -54,7 +54,7 @@ use crate::failure::Failure;
 use crate::forecast::Forecast;
 use crate::model::{BucketName, Verdict, VerifiedObject};
 use crate::outcome::Outcome;
-use crate::plan::{Check, Intent, Plan, Run};
+use crate::plan::{Check, Intent, Plan, Run, Task};
 use crate::s3::Stop;
 
 /// Failures that a report keeps, at most.
@@ -90,6 +90,8 @@ pub struct Report {
     restored: Option<Box<Restored>>,
     /// The counts of events; none of a run.
     events: Option<EventCounts>,
+    /// Whether events copy as well, so that a run finds what they have missed.
+    follows_events: bool,
     rates: Rates,
     /// What is foreseen, if this is a plan.
     outlook: Option<Box<PlanTotals>>,
@@ -187,6 +189,7 @@ impl Report {
             continued: None,
             restored: None,
             events: None,
+            follows_events: plan.follows_events && matches!(plan.task, Task::Backup(_)),
         }
     }
 

@@ -162,6 +162,7 @@ impl Report {
             continued: None,
             restored: None,
             events: None,
+            follows_events: false,
             rates: super::Rates::of(prices, &CopyRules::default()),
             outlook: None,
         }

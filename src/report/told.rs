@@ -13,6 +13,7 @@ impl Summary {
             (Some(restored), _) if restored.kind == "drill" => OperationKind::Drill,
             (Some(_), _) => OperationKind::Restore,
             (None, Some(_)) => OperationKind::Verify,
+            (None, None) if self.events.is_some() => OperationKind::Events,
             (None, None) => OperationKind::Backup,
         }
     }

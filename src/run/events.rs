@@ -363,6 +363,13 @@ impl Targets {
         }
         match copier.apply(action).await.outcome {
             Outcome::Interrupted => failed(interrupted(&key)),
+            // An archive tier of INTELLIGENT_TIERING, which no look tells of.
+            Outcome::Failed { failure, .. }
+                if failure.code.as_deref() == Some("InvalidObjectState") =>
+            {
+                let reason = SkipReason::Deferred;
+                Outcome::Skipped { listed, reason }
+            }
             outcome => outcome,
         }
     }

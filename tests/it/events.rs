@@ -26,7 +26,7 @@ fn notification(bucket: &str, key: &str, name: &str) -> Value {
     json!({"Records": [record(bucket, key, name)]})
 }
 
-fn created(key: &str) -> Value {
+pub fn created(key: &str) -> Value {
     notification(PRIMARY, key, "ObjectCreated:Put")
 }
 
@@ -408,9 +408,14 @@ async fn the_night_finds_what_events_lost() {
     world.put("k", "2");
     world.put("silent", "1");
 
+    let world = world.with("BACKUP_EVENTS", "yes");
+
     let night = world.backup().await;
+    let quiet = world.backup().await;
 
     assert_eq!(counts(&night), [2, 2, 0, 0, 0, 0]);
+    assert_eq!(count(&night, "missed_by_events"), 2);
+    assert_eq!(count(&quiet, "missed_by_events"), 0);
     world.assert_backed_up();
 }
 

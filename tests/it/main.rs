@@ -11,6 +11,7 @@ mod cursors;
 mod deadline;
 mod deletions;
 mod destinations;
+mod event_holes;
 mod events;
 mod faults;
 mod fidelity;
