@@ -31,6 +31,9 @@ locals {
       Architecture          = var.architecture
       OneRunAtATime         = var.one_run_at_a_time == null ? null : var.one_run_at_a_time ? "yes" : "no"
       Continuation          = var.continuation == null ? null : var.continuation ? "yes" : "no"
+      Events                = var.events == null ? null : var.events ? "yes" : "no"
+      EventMaxSize          = var.event_max_size
+      EventTags             = var.event_tags
       Restore               = var.restore == null ? null : var.restore ? "yes" : "no"
       RestoreMarks          = var.restore_marks == null ? null : var.restore_marks ? "yes" : "no"
       DrillSchedule         = var.drill_schedule

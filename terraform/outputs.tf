@@ -3,6 +3,16 @@ output "state_machine_arn" {
   value       = lookup(aws_cloudformation_stack.backup.outputs, "StateMachineArn", null)
 }
 
+output "events_function_name" {
+  description = "The function that answers events."
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "EventsFunctionName", null)
+}
+
+output "events_dead_letters_url" {
+  description = "The queue of events that could not be answered."
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "EventsDeadLettersUrl", null)
+}
+
 output "restore_function_name" {
   description = "The function that restores."
   value       = lookup(aws_cloudformation_stack.backup.outputs, "RestoreFunctionName", null)

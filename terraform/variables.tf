@@ -183,6 +183,24 @@ variable "continuation" {
   default     = null
 }
 
+variable "events" {
+  description = "Copy each new object within seconds, by events. An existing source: scripts/enable-events.sh afterwards."
+  type        = bool
+  default     = null
+}
+
+variable "event_max_size" {
+  description = "Objects above it are left to the run by events: bytes, MiB or GiB. Empty: 5 GiB."
+  type        = string
+  default     = null
+}
+
+variable "event_tags" {
+  description = "What events do when only tags have changed. Empty: copy."
+  type        = string
+  default     = null
+}
+
 variable "restore" {
   description = "Make a function that restores from the backup, with a role of its own."
   type        = bool

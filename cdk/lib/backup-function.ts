@@ -9,6 +9,8 @@ import { functionName, notifications, type ProgramProps, programLog, programProp
 export interface BackupFunctionProps extends ProgramProps {
   /** Whether runs that stop are continued. */
   readonly continuation?: Choice;
+  /** Whether another function answers events. */
+  readonly events?: Choice;
 }
 
 export class BackupFunction extends Construct {
@@ -29,6 +31,7 @@ export class BackupFunction extends Construct {
       environment: programVariables(props, props.options ?? {}, {
         ...notifications(props),
         BACKUP_CONTINUATION: onlyWhere(props.continuation ?? false, 'yes'),
+        BACKUP_EVENTS: onlyWhere(props.events ?? false, 'yes'),
         BACKUP_DELETIONS: onlyWhere(props.markDeletions ?? false, 'mark'),
       }),
       role: role.withoutPolicyUpdates(),

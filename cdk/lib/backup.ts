@@ -9,6 +9,7 @@ import { both, type Choice, decidedLater, not, onlyIf } from './choice.ts';
 import { Continuation } from './continuation.ts';
 import { Dashboard } from './dashboard.ts';
 import { Drill } from './drill.ts';
+import { Events } from './events.ts';
 import { FailureAlarm } from './failure-alarm.ts';
 import { PrimaryBucket } from './primary-bucket.ts';
 import { ProblemTopic } from './problem-topic.ts';
@@ -41,6 +42,11 @@ export interface BackupProps extends FunctionSettings {
    * @default false
    */
   readonly continuation?: Choice;
+  /**
+   * Whether each new object is copied within seconds, by events.
+   * @default false
+   */
+  readonly events?: Choice;
   /**
    * Whether there is a function that restores from the backup, with a role of its own.
    * @default false
@@ -82,7 +88,9 @@ export class Backup extends Construct {
   constructor(scope: Construct, id: string, props: BackupProps) {
     super(scope, id);
     const accessLogs = new AccessLogBucket(this, 'AccessLogs');
-    const source = new PrimaryBucket(this, 'Primary', { existingName: props.sourceBucketName, accessLogs });
+    const source = new PrimaryBucket(this, 'Primary', {
+      existingName: props.sourceBucketName, accessLogs, events: props.events,
+    });
     const destination = new BackupBucket(this, 'BackupBucket', {
       bucketName: props.backupBucketName, kmsKeyArn: props.kmsKeyArn, accessLogs,
     });
@@ -95,7 +103,8 @@ export class Backup extends Construct {
     this.dashboard(props);
     const continuation = this.start(backup, props);
     const restored = this.restores(props, source, destination, topic);
-    topic.announce(failed, ...runs.alarms, ...watch.alarms, ...(continuation?.alarms ?? []), ...restored);
+    const answered = this.events(props, source, destination, topic);
+    topic.announce(failed, ...runs.alarms, ...watch.alarms, ...(continuation?.alarms ?? []), ...restored, ...answered);
 
     this.output('SourceBucketName', 'The bucket that is backed up.', source.bucketName);
     this.output('BackupBucketName', 'The bucket that holds the backups.', destination.bucketName);
@@ -133,6 +142,19 @@ export class Backup extends Construct {
     const { stateMachineArn } = continuation.stateMachine;
     this.output('StateMachineArn', 'Continues the backup until it is done.', stateMachineArn, decidedLater(choice));
     return continuation;
+  }
+
+  /** The function that answers events, and what brings them to it; returns its alarms. */
+  private events(props: BackupProps, source: PrimaryBucket, destination: BackupBucket, topic: ProblemTopic): Alarm[] {
+    const { events = false } = props;
+    if (events === false) {
+      return [];
+    }
+    const answering = new Events(this, 'Events', { ...props, events, source, destination, topic });
+    const condition = decidedLater(events);
+    this.output('EventsFunctionName', 'The function that answers events.', answering.function.functionName, condition);
+    this.output('EventsDeadLettersUrl', 'The queue of events that could not be answered.', answering.deadLetters.queueUrl, condition);
+    return answering.alarms;
   }
 
   /** The function that restores, and what goes on with it; returns its alarms. */

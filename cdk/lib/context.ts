@@ -36,6 +36,7 @@ export function backupProps(context: Context): BackupProps {
     restore: choice(context, 'restore', { yes: true, no: false }),
     restoreMarks: choice(context, 'restoreMarks', { yes: true, no: false }),
     drillSchedule: text(context, 'drillSchedule'),
+    events: choice(context, 'events', { yes: true, no: false }),
     options: {
       sourcePrefix: text(context, 'sourcePrefix'),
       destinationPrefix: text(context, 'destinationPrefix'),
@@ -51,6 +52,8 @@ export function backupProps(context: Context): BackupProps {
       unusual: text(context, 'unusual'),
       unusualChangePercent: text(context, 'unusualChangePercent'),
       maxCostUsd: text(context, 'maxCostUsd'),
+      eventMaxSize: text(context, 'eventMaxSize'),
+      eventTags: text(context, 'eventTags'),
       maxConcurrency: text(context, 'maxConcurrency'),
     },
   };

@@ -8,7 +8,7 @@ export interface FailureAlarmProps {
   /** What is watched. */
   readonly function: IFunction;
   /** What the function does. */
-  readonly what: 'backup' | 'restore' | 'watch';
+  readonly what: 'backup' | 'events' | 'restore' | 'watch';
 }
 
 export class FailureAlarm extends ProblemAlarm {

@@ -9,7 +9,7 @@ export const JOB_NAME = Aws.STACK_NAME;
 
 /** Each metric that an alarm or the dashboard reads. */
 export type MetricName =
-  | 'BytesCopied' | 'ChangedPercent' | 'Copied' | 'CostUsd' | 'Duration' | 'Errors' | 'Found' | 'Held'
+  | 'BytesCopied' | 'ChangedPercent' | 'Copied' | 'CostUsd' | 'Duration' | 'Errors' | 'EventsRefused' | 'Found' | 'Held'
   | 'HoursSinceComplete' | 'OutOfTime' | 'RestoreErrors' | 'RestoreOpenHours' | 'Restored' | 'SecondsLeft'
   | 'UnusualChange' | 'Wrong';
 

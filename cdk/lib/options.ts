@@ -73,6 +73,16 @@ export interface BackupOptions {
    */
   readonly maxCostUsd?: Setting;
   /**
+   * Objects of more bytes are left to the run by events: bytes, or `512 MiB`.
+   * @default - 5 GiB
+   */
+  readonly eventMaxSize?: Setting;
+  /**
+   * What events do when only tags have changed: `copy` or `ignore`.
+   * @default - copy
+   */
+  readonly eventTags?: Setting;
+  /**
    * Upper bound of copies in flight.
    * @default - derived from the memory of the function
    */
@@ -94,6 +104,8 @@ const VARIABLES: Record<keyof BackupOptions, string> = {
   unusual: 'BACKUP_UNUSUAL',
   unusualChangePercent: 'BACKUP_UNUSUAL_CHANGE_PERCENT',
   maxCostUsd: 'BACKUP_MAX_COST_USD',
+  eventMaxSize: 'BACKUP_EVENT_MAX_SIZE',
+  eventTags: 'BACKUP_EVENT_TAGS',
   maxConcurrency: 'BACKUP_MAX_CONCURRENCY',
 };
 

@@ -107,6 +107,17 @@ const RUNNING = {
   },
 };
 
+const EVENTS = {
+  Events: {
+    type: 'String', default: 'no', allowedValues: ['no', 'yes'],
+    description: 'Copy each new object within seconds, by events. An existing source: scripts/enable-events.sh afterwards.',
+  },
+  EventMaxSize: optional('Objects above it are left to the run by events: bytes, MiB or GiB. Empty: 5 GiB.', {
+    allowedPattern: '^$|^[0-9]+ ?(MiB|GiB)?$',
+  }),
+  EventTags: optional('What events do when only tags have changed. Empty: copy.', { allowedValues: ['', 'copy', 'ignore'] }),
+};
+
 const RESTORING = {
   Restore: {
     type: 'String', default: 'no', allowedValues: ['no', 'yes'],
@@ -153,12 +164,13 @@ export const GROUPS = [
   { label: 'Buckets and keys', parameters: BUCKETS },
   { label: 'What is backed up, and how', parameters: OPTIONS },
   { label: 'How the function runs', parameters: RUNNING },
+  { label: 'Events', parameters: EVENTS },
   { label: 'Restore', parameters: RESTORING },
   { label: 'Log and notification', parameters: WATCHING },
   { label: 'Testing', parameters: TESTING },
 ];
 
-export const PARAMETERS = { ...CODE, ...BUCKETS, ...OPTIONS, ...RUNNING, ...RESTORING, ...WATCHING, ...TESTING } satisfies
+export const PARAMETERS = { ...CODE, ...BUCKETS, ...OPTIONS, ...RUNNING, ...EVENTS, ...RESTORING, ...WATCHING, ...TESTING } satisfies
   Record<string, CfnParameterProps>;
 
 export type ParameterName = keyof typeof PARAMETERS;

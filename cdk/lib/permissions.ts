@@ -127,6 +127,18 @@ export const TOPIC_KEY_ACTIONS = [
   'kms:Decrypt', // Publish.
 ] as const;
 
+/** Actions that the function for events is denied on the program's own objects in the backup bucket. */
+export const STATE_WRITE_ACTIONS = [
+  's3:PutObject', // It takes no lease and writes no snapshot.
+] as const;
+
+/** Actions of the function for events on its queue, with which Lambda reads it. */
+export const QUEUE_ACTIONS = [
+  'sqs:ReceiveMessage', // Lambda, for each batch.
+  'sqs:DeleteMessage', // Lambda, for each message that was answered.
+  'sqs:GetQueueAttributes', // Lambda, to know how much waits.
+] as const;
+
 /** Actions on the log group of the function. */
 export const LOG_ACTIONS = [
   'logs:CreateLogStream', // Lambda, once per execution environment.

@@ -58,6 +58,7 @@ export class PortableStack extends Stack {
       restore: this.when('RestoreIsYes', Fn.conditionEquals(parameters.Restore, 'yes')),
       restoreMarks: this.when('RestoreMarksIsYes', Fn.conditionEquals(parameters.RestoreMarks, 'yes')),
       drillSchedule: this.optional('DrillSchedule'),
+      events: this.when('EventsIsYes', Fn.conditionEquals(parameters.Events, 'yes')),
       endpointUrl: this.optional('AwsEndpointUrl'),
       options: {
         sourcePrefix: this.optional('SourcePrefix'),
@@ -74,6 +75,8 @@ export class PortableStack extends Stack {
         unusual: this.optional('Unusual'),
         unusualChangePercent: this.optional('UnusualChangePercent'),
         maxCostUsd: this.optional('MaxCostUsd'),
+        eventMaxSize: this.optional('EventMaxSize'),
+        eventTags: this.optional('EventTags'),
         maxConcurrency: this.optional('MaxConcurrency'),
       },
     });

@@ -1,7 +1,8 @@
 /** The bucket that is backed up: an existing one by name, or a new one. */
-import { Arn, ArnFormat, CfnCondition, type CfnResource, Fn, Stack } from 'aws-cdk-lib';
+import { Arn, ArnFormat, Aws, CfnCondition, type CfnResource, Fn, Stack } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import type { AccessLogBucket } from './access-log-bucket.ts';
+import type { Choice } from './choice.ts';
 import { PrivateBucket } from './private-bucket.ts';
 import type { Setting } from './setting.ts';
 
@@ -13,6 +14,11 @@ export interface PrimaryBucketProps {
   readonly existingName?: Setting;
   /** Where requests to a new bucket are logged. */
   readonly accessLogs: AccessLogBucket;
+  /**
+   * Whether a new bucket tells EventBridge what happens in it.
+   * @default false
+   */
+  readonly events?: Choice;
 }
 
 export class PrimaryBucket extends Construct {
@@ -28,9 +34,19 @@ export class PrimaryBucket extends Construct {
     );
   }
 
+  private tellEvents(bucket: PrivateBucket, events: Choice): void {
+    if (events === false) {
+      return;
+    }
+    const told = { EventBridgeConfiguration: { EventBridgeEnabled: true } };
+    const value = events === true ? told : Fn.conditionIf(events.logicalId, told, Aws.NO_VALUE);
+    (bucket.node.defaultChild as CfnResource).addPropertyOverride('NotificationConfiguration', value);
+  }
+
   /** A new bucket, unless a name is given on deployment. Returns the name of the one that is backed up. */
   private newBucket(props: PrimaryBucketProps): string {
     const bucket = new PrivateBucket(this, 'Bucket', { accessLogs: props.accessLogs.loggingFor('primary') });
+    this.tellEvents(bucket, props.events ?? false);
     if (typeof props.existingName !== 'object') {
       return bucket.bucketName;
     }

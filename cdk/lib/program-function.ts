@@ -90,13 +90,16 @@ export interface ProgramProps extends FunctionSettings {
   readonly topic: ITopic;
 }
 
+/** The functions of the stack. */
+export type ProgramName = 'backup' | 'events' | 'restore' | 'watch';
+
 /** The name of a function of the stack. */
-export function functionName(which: 'backup' | 'restore' | 'watch'): string {
+export function functionName(which: ProgramName): string {
   return `${Aws.STACK_NAME}-${which}`;
 }
 
 /** The log of a function, where people look for it. */
-export function programLog(scope: Construct, which: 'backup' | 'restore' | 'watch', settings: FunctionSettings): logs.LogGroup {
+export function programLog(scope: Construct, which: ProgramName, settings: FunctionSettings): logs.LogGroup {
   const log = new logs.LogGroup(scope, 'Log', {
     logGroupName: `/aws/lambda/${functionName(which)}`,
     retention: settings.logRetentionDays ?? logs.RetentionDays.THREE_MONTHS,

@@ -13,7 +13,7 @@ const DEPLOYING = ['README.md', 'scripts/demo', 'docs/demo.md'];
 /** The only resource of a type, without those of restores and of the watch. */
 function only(type: string): any {
   const [found, ...others] = Object.entries<any>(template.Resources)
-    .filter(([id, { Type }]) => Type === type && !/^Backup(Restore|Watch)/.test(id))
+    .filter(([id, { Type }]) => Type === type && !/^Backup(Events|Restore|Watch)/.test(id))
     .map(([, resource]) => resource);
   assert.equal(others.length, 0);
   return found;
@@ -115,6 +115,9 @@ test('a variable is absent when its parameter is empty', () => {
     BACKUP_MULTIPART_THRESHOLD: ifGiven('MultipartThreshold'),
     BACKUP_WEBSITE_REDIRECTS: ifGiven('WebsiteRedirects'),
     BACKUP_MODE: ifGiven('Mode'),
+    BACKUP_EVENT_MAX_SIZE: ifGiven('EventMaxSize'),
+    BACKUP_EVENT_TAGS: ifGiven('EventTags'),
+    BACKUP_EVENTS: { 'Fn::If': ['EventsIsYes', 'yes', { Ref: 'AWS::NoValue' }] },
     BACKUP_CONTINUATION: { 'Fn::If': ['ContinuationIsYes', 'yes', { Ref: 'AWS::NoValue' }] },
     BACKUP_NOTIFY: ifGiven('Notify'),
     BACKUP_HEARTBEAT_URL: ifGiven('HeartbeatUrl'),
@@ -130,7 +133,7 @@ test('a variable is absent when its parameter is empty', () => {
 
 test('permission to use a key exists only with the key, and to place a marker only if that is asked for', () => {
   const policies = Object.entries<any>(template.Resources)
-    .filter(([id, { Type, Condition }]) => Type === 'AWS::IAM::Policy' && !id.startsWith('BackupWatch') && !Condition?.startsWith('Restore'));
+    .filter(([id, { Type, Condition }]) => Type === 'AWS::IAM::Policy' && !id.startsWith('BackupWatch') && !Condition?.startsWith('Restore') && !Condition?.startsWith('Events'));
 
   assert.deepEqual(policies.map(([, { Condition }]) => Condition).sort(), [
     'DeletionsIsMark', 'FormerKmsKeyArnsIsGiven', 'KmsKeyArnIsGiven', 'OperationsKmsKeyArnIsGiven', 'SourceKmsKeyArnIsGiven',
@@ -142,7 +145,7 @@ test('the address of a local AWS does not weaken a policy', () => {
     .filter(({ Type, Condition }) => Type === 'AWS::S3::BucketPolicy' && Condition === undefined);
 
   assert.equal(unconditional.length, 2);
-  assert.equal(text.split('AwsEndpointUrlIsGiven').length - 1, 4, 'its definition and the variable of each function');
+  assert.equal(text.split('AwsEndpointUrlIsGiven').length - 1, 5, 'its definition and the variable of each function');
 });
 
 test('the console shows every parameter in a group', () => {
