@@ -205,7 +205,9 @@ fn reserved(object: &Object) -> Failure {
             "cannot copy {}: keys below .s3-backup/ of the backup bucket are the program's own",
             object.key
         ),
-        advice: "set BACKUP_DESTINATION_PREFIX, or exclude it with BACKUP_EXCLUDE".to_owned(),
+        advice:
+            "exclude it, such as by BACKUP_EXCLUDE='.s3-backup/*', or set BACKUP_DESTINATION_PREFIX"
+                .to_owned(),
         request_id: None,
     }
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Map, Value};
 
+use super::output::Output;
 use super::{Exit, Prepared, given, read_price_table, show};
 use crate::config::{DESTINATION_BUCKET, MAX_CONCURRENCY, SOURCE_BUCKET};
 use crate::handler::HandlerError;
@@ -80,7 +81,7 @@ pub async fn drill(arguments: &Arguments) -> Exit {
         }
     }
     match Prepared::new(vars).await {
-        Ok(prepared) => prepared.run(&request, arguments.json).await,
+        Ok(prepared) => prepared.run(&request, Output::json(arguments.json)).await,
         Err(exit) => exit,
     }
 }

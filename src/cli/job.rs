@@ -4,23 +4,25 @@
 
 use clap::Args;
 
-use super::{Exit, connect, refuse, show};
-use crate::config::{Config, ConfigError, DESTINATION_BUCKET, SOURCE_BUCKET};
-use crate::handler;
+use super::buckets::listed;
+use super::environment::{connect, environment};
+use super::{Exit, refuse, show};
+use crate::config::{Config, DESTINATION_BUCKET, SOURCE_BUCKET};
 use crate::history::History;
-use crate::model::{BucketName, Job, Location, Placement};
+use crate::model::{BucketName, Job, Location, Placement, Prefix};
 use crate::run::StartError;
 use crate::s3::Bucket;
 
-/// The settings that tell one job from another.
+/// The settings that tell one job from another, of commands that have other arguments by position.
 #[derive(Debug, Args)]
 pub struct JobArguments {
     /// The bucket that is backed up: `bucket` or `s3://bucket/prefix` [env: SOURCE_BUCKET]
     #[arg(long, value_name = "BUCKET")]
     source: Option<String>,
-    /// The bucket that keeps the backup, or several, separated by commas [env: DESTINATION_BUCKET]
+    /// The bucket that keeps the backup; can be repeated, or name several, separated by commas
+    /// [env: DESTINATION_BUCKET]
     #[arg(long, value_name = "BUCKETS")]
-    destination: Option<String>,
+    destination: Vec<String>,
 }
 
 /// A job in one of its destinations.
@@ -29,6 +31,8 @@ pub struct JobDestination {
     pub source: Location,
     /// Where to.
     pub destination: BucketName,
+    /// Where in it.
+    pub prefix: Prefix,
     /// Whose state it is.
     pub job: Job,
     /// What was backed up when.
@@ -39,40 +43,64 @@ pub struct JobDestination {
     pub placement: Placement,
 }
 
+impl JobDestination {
+    /// The destination with its prefix, as the command line takes it.
+    pub fn shown(&self) -> String {
+        let location = Location {
+            bucket: self.destination.clone(),
+            prefix: self.prefix.clone(),
+        };
+        location.to_string()
+    }
+}
+
+/// Finds the job of these settings, over those of the environment, in all of its destinations.
+///
+/// # Errors
+/// How to end: the settings are wrong, or a destination cannot be reached. It has been said why.
+pub async fn places(settings: Vec<(String, String)>) -> Result<Vec<JobDestination>, Exit> {
+    let mut vars = environment();
+    vars.extend(settings);
+    let config = Config::from_vars(vars.iter().cloned());
+    let config = config.map_err(|error| refuse(&error.into()))?;
+    let connections = connect(&vars).await?;
+    let mut places = Vec::new();
+    for to in config.destinations {
+        let name = to.location.bucket;
+        let found = connections.bucket(&name, to.owner.as_ref()).await;
+        let bucket = found.map_err(|error| refuse(&StartError::destination(&error).into()))?;
+        let job = Job::new(&config.source, &to.placement);
+        places.push(JobDestination {
+            source: config.source.clone(),
+            destination: name,
+            prefix: to.location.prefix,
+            history: History::open(bucket.clone(), job.clone()).await,
+            job,
+            bucket,
+            placement: to.placement,
+        });
+    }
+    Ok(places)
+}
+
 impl JobArguments {
     /// Finds the job in all of its destinations.
     ///
     /// # Errors
-    /// How to end: the settings are wrong, or a destination cannot be reached. It has been said why.
+    /// As those of [`places`].
     pub async fn places(&self) -> Result<Vec<JobDestination>, Exit> {
-        let config = self.config().map_err(|error| refuse(&error.into()))?;
-        let connections = connect(&handler::environment()).await?;
-        let mut places = Vec::new();
-        for to in config.destinations {
-            let name = to.location.bucket;
-            let found = connections.bucket(&name, to.owner.as_ref()).await;
-            let bucket = found.map_err(|error| refuse(&StartError::destination(&error).into()))?;
-            let job = Job::new(&config.source, &to.placement);
-            places.push(JobDestination {
-                source: config.source.clone(),
-                destination: name,
-                history: History::open(bucket.clone(), job.clone()).await,
-                job,
-                bucket,
-                placement: to.placement,
-            });
-        }
-        Ok(places)
+        places(self.vars()).await
     }
 
     /// Finds the job in its only destination.
     ///
     /// # Errors
-    /// As those of [`JobArguments::places`], and when there are several destinations.
+    /// As those of [`places`], and when there are several destinations.
     pub async fn place(&self) -> Result<JobDestination, Exit> {
         let places = self.places().await?;
         let Ok([place]) = <[JobDestination; 1]>::try_from(places) else {
-            show::error(
+            show::refusal(
+                "UsageError",
                 "several destinations are configured, and each has snapshots of its own; \
                  choose one with --destination",
             );
@@ -81,15 +109,10 @@ impl JobArguments {
         Ok(place)
     }
 
-    fn config(&self) -> Result<Config, ConfigError> {
-        let flags = [
-            (&SOURCE_BUCKET, &self.source),
-            (&DESTINATION_BUCKET, &self.destination),
-        ];
-        let given = flags.into_iter().filter_map(|(variable, value)| {
-            let value = value.as_ref()?;
-            Some((variable.name.to_owned(), value.clone()))
-        });
-        Config::from_vars(handler::environment().into_iter().chain(given))
+    fn vars(&self) -> Vec<(String, String)> {
+        let source = self.source.as_ref();
+        let source = source.map(|source| (SOURCE_BUCKET.name.to_owned(), source.clone()));
+        let destination = listed(&DESTINATION_BUCKET, &self.destination);
+        source.into_iter().chain(destination).collect()
     }
 }

@@ -2,38 +2,52 @@
 //!
 //! A flag is an environment variable set later: both go through the one parser of `config`.
 
+mod buckets;
 mod changes;
+mod completion;
 mod diff;
 mod drill;
+mod environment;
+mod failures;
+mod global;
 mod history;
 mod job;
+mod line;
 mod ls;
+mod output;
 mod plan;
+mod prepared;
+mod progress;
 mod restore;
 mod restored;
 mod restores;
 mod runs;
 mod serve;
+mod settings;
 mod show;
+mod status;
 mod terminal;
+mod unlock;
 mod verify;
 
 use std::process::ExitCode;
-use std::{env, fs, io};
+use std::{env, io};
 
-use clap::{Args, Parser, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{
-    Config, DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MODE, PRICES,
-    SOURCE_BUCKET, Variable,
-};
-use crate::handler::{self, Handler, HandlerError};
-use crate::model::{Prefix, steers};
+use crate::config::Variable;
+use crate::handler::HandlerError;
+use crate::model::steers;
 use crate::report::{Status, Summary};
-use crate::request::{BackupRequest, Intent, Request};
-use crate::s3::{Connections, profile_problem};
+use crate::request::{Intent, Request};
+use crate::run::StartError;
+use crate::s3::S3Error;
 
+use global::Global;
+use output::{Output, OutputArguments};
+use prepared::Prepared;
+use settings::{Settings, read_price_table};
 use verify::VerifyArguments;
 
 /// How the command line ends.
@@ -69,6 +83,8 @@ impl From<Result<(), Self>> for Exit {
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    global: Global,
 }
 
 const EXIT_CODES: &str = "\
@@ -80,23 +96,26 @@ Exit codes:
 
 const RUN_EXAMPLES: &str = "\
 Examples:
-  s3-backup run --source primary --destination backup
-  s3-backup run --source s3://primary/data/ --destination backup --dry-run
-  s3-backup run --source primary --destination backup-eu,backup-us --exclude 'tmp/*,*.log'
-  s3-backup run --source primary --destination backup --deletions mark --confirm RUN_ID
+  s3-backup run s3://primary s3://backup
+  s3-backup run s3://primary/data/ s3://backup --dry-run
+  s3-backup run s3://primary s3://backup-eu s3://backup-us --exclude 'tmp/*' --exclude '*.log'
+  s3-backup run s3://primary s3://backup --deletions mark --confirm RUN_ID
+  s3-backup run s3://primary s3://backup --dry-run --jsonl | jq -r 'select(.reason) | .key'
   s3-backup run --source primary --destination backup --json | jq .objects_copied
 
-Every flag can be set by its environment variable too, and there are more of these: see README.md.
+Every flag can be set by its environment variable too, and there are more of these: see
+docs/configuration.md. A variable BACKUP_... that is unknown is ignored, with a warning.
 Credentials, region and endpoint come from where the AWS CLI takes them.
 
 Exit codes: 0 complete, 1 could not run, 2 wrong usage, 3 ran but incomplete or held";
 
 const PLAN_EXAMPLES: &str = "\
 Examples:
-  s3-backup plan --source primary --destination backup
-  s3-backup plan --source primary --destination backup --mode full
-  s3-backup plan --source primary --destination backup --prices my-region.json
-  s3-backup plan --source primary --destination backup --json | jq .plan.cost_usd
+  s3-backup plan s3://primary s3://backup
+  s3-backup plan s3://primary s3://backup --mode full
+  s3-backup plan s3://primary s3://backup --prices my-region.json
+  s3-backup plan s3://primary s3://backup --json | jq .plan.cost_usd
+  s3-backup plan s3://primary s3://backup --jsonl | jq -r 'select(.reason) | [.reason, .key] | @tsv'
 
 It lists both sides, writes nothing, and waits for no other run. The price table that is compiled in
 is prices.json of the repository; one of your own has to look like it.
@@ -120,6 +139,12 @@ enum Command {
     /// Rehearse a restore: bring a sample back into a scratch place, compare it, and hide it again
     #[command(after_help = drill::EXAMPLES)]
     Drill(drill::Arguments),
+    /// Tell how old the last complete run is, what is under way, and what to do next
+    #[command(after_help = status::EXAMPLES)]
+    Status(status::Arguments),
+    /// Give back the lease of a run that is gone
+    #[command(after_help = unlock::EXAMPLES)]
+    Unlock(unlock::Arguments),
     /// List the restores that were begun, and what is left of them
     #[command(after_help = restores::EXAMPLES)]
     Restores(restores::Arguments),
@@ -138,48 +163,12 @@ enum Command {
     /// List the versions of one key in the backup
     #[command(after_help = history::EXAMPLES)]
     History(history::Arguments),
-}
-
-/// What is compared and copied, in every command.
-#[derive(Debug, Args)]
-struct Sides {
-    /// The bucket to back up: `bucket` or `s3://bucket/prefix` [env: SOURCE_BUCKET]
-    #[arg(long, value_name = "BUCKET")]
-    source: Option<String>,
-    /// The versioned bucket that keeps the backup, or several, separated by commas
-    /// [env: DESTINATION_BUCKET]
-    #[arg(long, value_name = "BUCKETS")]
-    destination: Option<String>,
-    /// Only keys that match one of these globs, separated by commas [env: BACKUP_INCLUDE]
-    #[arg(long, value_name = "GLOBS")]
-    include: Option<String>,
-    /// No keys that match one of these globs; wins over --include [env: BACKUP_EXCLUDE]
-    #[arg(long, value_name = "GLOBS")]
-    exclude: Option<String>,
-}
-
-/// The settings of a run, or of a plan of one.
-#[derive(Debug, Args)]
-struct Settings {
-    #[command(flatten)]
-    sides: Sides,
-    /// `incremental`, or `full`: copy everything again [env: BACKUP_MODE]
-    #[arg(long)]
-    mode: Option<String>,
-    /// What to do about objects that are gone from the source: `keep`, or `mark` them as deleted
-    /// in the backup, whose versions stay [env: BACKUP_DELETIONS]
-    #[arg(long)]
-    deletions: Option<String>,
-    /// Upper bound of copies in flight, 1 to 900 [env: BACKUP_MAX_CONCURRENCY]
-    #[arg(long, value_name = "NUMBER")]
-    max_concurrency: Option<String>,
-    /// Only keys that start with it, in this run
-    #[arg(long)]
-    prefix: Option<String>,
-    /// A file with the price table to count with; the variable holds the table itself
-    /// [env: BACKUP_PRICES]
-    #[arg(long, value_name = "FILE")]
-    prices: Option<String>,
+    /// Print a script that completes commands and flags in a shell
+    #[command(after_help = completion::EXAMPLES)]
+    Completion(completion::Arguments),
+    /// Write the manual's pages
+    #[command(hide = true)]
+    Man(completion::ManArguments),
 }
 
 #[derive(Debug, Args)]
@@ -192,64 +181,16 @@ struct RunArguments {
     /// Compare, and tell what would be copied, but copy nothing
     #[arg(long)]
     dry_run: bool,
-    /// Print the result as the Lambda returns it
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArguments,
 }
 
 #[derive(Debug, Args)]
 struct PlanArguments {
     #[command(flatten)]
     settings: Settings,
-    /// Print the result as the Lambda returns it
-    #[arg(long)]
-    json: bool,
-}
-
-impl Settings {
-    fn vars(&self) -> Vec<(String, String)> {
-        let flags: [(&Variable, &Option<String>); 7] = [
-            (&SOURCE_BUCKET, &self.sides.source),
-            (&DESTINATION_BUCKET, &self.sides.destination),
-            (&INCLUDE, &self.sides.include),
-            (&EXCLUDE, &self.sides.exclude),
-            (&MODE, &self.mode),
-            (&DELETIONS, &self.deletions),
-            (&MAX_CONCURRENCY, &self.max_concurrency),
-        ];
-        given(flags)
-    }
-
-    /// The variable of the price table, read from its file; none if no file is named.
-    fn price_table(&self) -> Result<Option<(String, String)>, String> {
-        read_price_table(self.prices.as_deref())
-    }
-
-    fn request(&self, intent: Intent, confirm: Option<String>) -> Request {
-        Request::Backup(BackupRequest {
-            prefix: self.prefix.as_deref().map(Prefix::new),
-            confirm,
-            intent,
-            ..BackupRequest::default()
-        })
-    }
-}
-
-/// The variable of the price table of a file; none if no file is named.
-fn read_price_table(file: Option<&str>) -> Result<Option<(String, String)>, String> {
-    let Some(file) = file else {
-        return Ok(None);
-    };
-    let table = fs::read_to_string(file).map_err(|error| {
-        format!("cannot read the price table {file}: {error}; name a file like prices.json")
-    })?;
-    // An empty variable would mean the table that is compiled in.
-    if table.is_empty() {
-        return Err(format!(
-            "the price table {file} is empty; name a file like prices.json"
-        ));
-    }
-    Ok(Some((PRICES.name.to_owned(), table)))
+    #[command(flatten)]
+    output: OutputArguments,
 }
 
 /// The variables of the flags that were given.
@@ -266,28 +207,40 @@ fn given<'a>(
 /// The command line's entry point.
 pub async fn main() -> Exit {
     let command = match Arguments::try_parse() {
-        Ok(arguments) => arguments.command,
+        Ok(arguments) => {
+            arguments.global.set();
+            arguments.command
+        }
         Err(error) => return usage(&error),
     };
     show::log_to_stderr();
+    match &command {
+        Command::Completion(_) | Command::Man(_) => {}
+        _ => environment::warn_of_unknown_variables(),
+    }
     match command {
         Command::Run(arguments) => {
-            let intent = if arguments.dry_run {
-                Intent::DryRun
-            } else {
-                Intent::Copy
+            let output = Output::from(&arguments.output);
+            let intent = match (arguments.dry_run, output) {
+                (false, Output::Lines) => return usage(&lines_without_dry_run()),
+                (false, Output::Text | Output::Json) => Intent::Copy,
+                // Only a plan knows the reason for each object.
+                (true, Output::Lines) => Intent::Plan,
+                (true, Output::Text | Output::Json) => Intent::DryRun,
             };
             let request = arguments.settings.request(intent, arguments.confirm);
-            back_up(&arguments.settings, request, arguments.json).await
+            back_up(&arguments.settings, request, output).await
         }
         Command::Plan(arguments) => {
             let request = arguments.settings.request(Intent::Plan, None);
-            back_up(&arguments.settings, request, arguments.json).await
+            let output = Output::from(&arguments.output);
+            back_up(&arguments.settings, request, output).await
         }
         Command::Verify(arguments) => {
-            run(arguments.settings(), &arguments.request(), arguments.json).await
+            let output = Output::from(&arguments.output);
+            run(arguments.settings(), &arguments.request(), output).await
         }
-        Command::Restore(arguments) => restore::restore(&arguments).await,
+        Command::Restore(arguments) => Box::pin(restore::restore(&arguments)).await,
         Command::Drill(arguments) => drill::drill(&arguments).await,
         Command::Restores(arguments) => restores::list(&arguments).await,
         Command::Runs(arguments) => runs::list(&arguments).await,
@@ -295,12 +248,28 @@ pub async fn main() -> Exit {
         Command::Ls(arguments) => ls::list(&arguments).await,
         Command::Serve(arguments) => serve::serve(&arguments).await,
         Command::History(arguments) => history::list(&arguments).await,
+        Command::Status(arguments) => status::tell(&arguments).await,
+        Command::Unlock(arguments) => unlock::unlock(&arguments).await,
+        Command::Completion(arguments) => completion::print(&arguments),
+        Command::Man(arguments) => completion::write_man_pages(&arguments),
     }
+}
+
+/// Each object that is copied is in no list: only what would be.
+fn lines_without_dry_run() -> clap::Error {
+    let mut command = Arguments::command();
+    command.error(
+        ErrorKind::MissingRequiredArgument,
+        "--jsonl needs --dry-run: a run tells its result, a dry run each object",
+    )
 }
 
 /// Prints the help that was asked for, or what is wrong with the arguments.
 fn usage(error: &clap::Error) -> Exit {
     let asked = !error.use_stderr();
+    if !asked && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        show::usage_as_json(&error.to_string());
+    }
     let strange = env::args_os().any(|argument| argument.to_string_lossy().contains(steers));
     let printed = if asked || !strange {
         error.print()
@@ -321,93 +290,37 @@ fn usage(error: &clap::Error) -> Exit {
     }
 }
 
-async fn back_up(settings: &Settings, request: Request, json: bool) -> Exit {
+async fn back_up(settings: &Settings, request: Request, output: Output) -> Exit {
     let mut vars = settings.vars();
     match settings.price_table() {
         Ok(table) => vars.extend(table),
         Err(problem) => {
-            show::error(&problem);
+            show::refusal("ConfigError", &problem);
             return Exit::Usage;
         }
     }
-    run(vars, &request, json).await
+    run(vars, &request, output).await
 }
 
-async fn run(settings: Vec<(String, String)>, request: &Request, json: bool) -> Exit {
+async fn run(settings: Vec<(String, String)>, request: &Request, output: Output) -> Exit {
     let prepared = match Prepared::new(settings).await {
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
-    prepared.run(request, json).await
+    prepared.run(request, output).await
 }
 
-/// A handler that answers requests of this terminal.
-struct Prepared(Handler);
-
-impl Prepared {
-    /// Answers a request, and writes the result.
-    async fn run(&self, request: &Request, json: bool) -> Exit {
-        match self.answer(request).await {
-            Ok(summary) => finish(&summary, json),
-            Err(exit) => exit,
-        }
-    }
-
-    /// One that is configured by the environment, and by these settings over it.
-    async fn new(settings: Vec<(String, String)>) -> Result<Self, Exit> {
-        let mut vars = handler::environment();
-        vars.extend(settings);
-        // Before the SDK reads them, which panics at some that are malformed, and waits for others.
-        if let Err(error) = Config::from_vars(vars.iter().cloned()) {
-            return Err(refuse(&error.into()));
-        }
-        let connections = connect(&vars).await?;
-        outlive_terminal();
-        Ok(Self(Handler::new(connections, vars)))
-    }
-
-    /// Answers a request, with a line that shows how far it has come. An error was told already.
-    async fn answer(&self, request: &Request) -> Result<Summary, Exit> {
-        let mut progress = show::Progress::on_terminal();
-        let answer = self
-            .0
-            .answer(request, None, |report| progress.update(report));
-        let result = self.0.until_interrupted(answer, show::stderr_line).await;
-        progress.clear();
-        result.map_err(|error| refuse(&error))
-    }
-}
-
-/// The way to S3, with the profile that is asked for.
-async fn connect(vars: &[(String, String)]) -> Result<Connections, Exit> {
-    let profile = vars.iter().find(|(name, _)| name == "AWS_PROFILE");
-    if let Some((_, name)) = profile
-        && let Some(problem) = profile_problem(name).await
-    {
-        show::error(&problem);
-        return Err(Exit::Usage);
-    }
-    Ok(Connections::from_env().await)
-}
-
-/// Lets the run go on when its terminal goes away: a connection that breaks in the middle of the night
-/// is no reason to leave a backup half made. An interrupt and `kill` still end it.
-fn outlive_terminal() {
-    // A handler that nobody asks is enough to replace the default, which is to end at once.
-    if let Err(error) = signal(SignalKind::hangup()) {
-        tracing::debug!(%error, "cannot catch SIGHUP");
-    }
-}
-
-fn finish(summary: &Summary, json: bool) -> Exit {
+fn finish(summary: &Summary, output: Output) -> Exit {
     let exit = match summary.status() {
         Status::Complete => Exit::Complete,
         Status::Incomplete | Status::Held | Status::Waiting => Exit::Incomplete,
     };
-    let text = if json {
-        summary.to_json()
-    } else {
-        Ok(show::summary(summary))
+    if exit == Exit::Complete && output == Output::Text && Global::get().is_quiet() {
+        return exit;
+    }
+    let text = match output {
+        Output::Json | Output::Lines => summary.to_json(),
+        Output::Text => Ok(show::summary(summary)),
     };
     match text {
         Ok(text) => show::result(&text, summary.message(), exit),
@@ -415,8 +328,13 @@ fn finish(summary: &Summary, json: bool) -> Exit {
     }
 }
 
+/// Says why S3 does not let a destination be looked at.
+fn refuse_destination(error: &S3Error) -> Exit {
+    refuse(&StartError::destination(error).into())
+}
+
 fn refuse(error: &HandlerError) -> Exit {
-    show::error(&error.to_string());
+    show::refusal(error.error_type(), &error.to_string());
     match error {
         HandlerError::Config(_) | HandlerError::Request(_) => Exit::Usage,
         HandlerError::Start(_) | HandlerError::Watch(_) => Exit::CouldNotRun,
@@ -425,8 +343,6 @@ fn refuse(error: &HandlerError) -> Exit {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

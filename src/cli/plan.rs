@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::terminal::{bytes, printable};
+use super::terminal::{bytes, count, printable, usd};
 use crate::report::PlanPart;
 
 /// Objects that are shown; the first hundred are in the JSON.
@@ -19,23 +19,36 @@ pub fn tables(plan: &PlanPart) -> String {
     );
     for (reason, amount) in plan.reasons() {
         let size = bytes(amount.bytes);
-        let _ = writeln!(text, "  {reason:<20} {:>12} {size:>12}", amount.objects);
+        let _ = writeln!(
+            text,
+            "  {reason:<20} {:>12} {size:>12}",
+            count(amount.objects)
+        );
     }
     let size = bytes(total.bytes);
-    let _ = writeln!(text, "  {:<20} {:>12} {size:>12}", "in all", total.objects);
     let _ = writeln!(
         text,
-        "\n  {:<20} {:>12} {:>12} {:>12}",
-        "stored then", "objects", "size", "$ a month"
+        "  {:<20} {:>12} {size:>12}",
+        "in all",
+        count(total.objects)
+    );
+    let _ = writeln!(
+        text,
+        "\n  {:<20} {:>12} {:>12} {:>15}",
+        "stored then", "objects", "size", "a month"
     );
     for row in plan.storage() {
         let (class, objects, stored) = row.stored();
         let size = bytes(stored);
         let price = match row.usd_per_month() {
-            Some(usd) => format!("{usd:.2}"),
+            Some(dollars) => usd(dollars),
             None => "unknown".to_owned(),
         };
-        let _ = writeln!(text, "  {class:<20} {objects:>12} {size:>12} {price:>12}");
+        let _ = writeln!(
+            text,
+            "  {class:<20} {:>12} {size:>12} {price:>15}",
+            count(objects)
+        );
     }
     text.push('\n');
     for (what, fact) in plan.facts() {
@@ -54,7 +67,7 @@ fn objects(plan: &PlanPart, total: u64) -> String {
     }
     let hidden = total - shown.len() as u64;
     if hidden > 0 {
-        let _ = writeln!(text, "  and {hidden} more; --json names the first 100");
+        let _ = writeln!(text, "  and {} more; --jsonl names all", count(hidden));
     }
     text
 }

@@ -7,7 +7,9 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Write as _};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::terminal::printable;
+use super::buckets::listed;
+use super::output::Output;
+use super::terminal::{self, printable};
 use super::{Exit, Prepared, given, read_price_table, show};
 use crate::config::{DESTINATION_BUCKET, MAX_CONCURRENCY, SOURCE_BUCKET};
 use crate::handler::HandlerError;
@@ -50,10 +52,10 @@ pub struct Arguments {
     keys_from: Option<String>,
     /// Of these only keys that match one of the globs, separated by commas
     #[arg(long, value_name = "GLOBS")]
-    include: Option<String>,
+    include: Vec<String>,
     /// But none that match one of these
     #[arg(long, value_name = "GLOBS")]
-    exclude: Option<String>,
+    exclude: Vec<String>,
     /// As they were at a run: its id or the beginning of it, `latest`, `latest~1`
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
@@ -82,16 +84,16 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
     /// `missing`: leave keys alone that exist
-    #[arg(long, value_name = "WHICH")]
+    #[arg(long, value_name = "WHICH", value_parser = ["missing"])]
     only: Option<String>,
     /// What to do about keys that the run does not have: `keep`, or `mark` them as deleted
-    #[arg(long, value_name = "WHAT")]
+    #[arg(long, value_name = "WHAT", value_parser = ["keep", "mark"])]
     extra: Option<String>,
     /// Class of the restored objects, or `auto`
     #[arg(long, value_name = "CLASS")]
     storage_class: Option<String>,
     /// How archived versions are asked for: `standard`, `bulk` or `expedited`
-    #[arg(long)]
+    #[arg(long, value_parser = ["standard", "bulk", "expedited"])]
     tier: Option<String>,
     /// Days that archived versions stay readable
     #[arg(long, value_name = "DAYS")]
@@ -119,7 +121,7 @@ pub struct Arguments {
     source: Option<String>,
     /// The bucket that keeps the backup [env: DESTINATION_BUCKET]
     #[arg(long, value_name = "BUCKET")]
-    destination: Option<String>,
+    destination: Vec<String>,
     /// Upper bound of copies in flight, 1 to 900 [env: BACKUP_MAX_CONCURRENCY]
     #[arg(long, value_name = "NUMBER")]
     max_concurrency: Option<String>,
@@ -164,9 +166,9 @@ pub async fn restore(arguments: &Arguments) -> Exit {
     };
     let mut vars = given([
         (&SOURCE_BUCKET, &arguments.source),
-        (&DESTINATION_BUCKET, &arguments.destination),
         (&MAX_CONCURRENCY, &arguments.max_concurrency),
     ]);
+    vars.extend(listed(&DESTINATION_BUCKET, &arguments.destination));
     match read_price_table(arguments.prices.as_deref()) {
         Ok(table) => vars.extend(table),
         Err(problem) => {
@@ -178,14 +180,15 @@ pub async fn restore(arguments: &Arguments) -> Exit {
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
-    let summary = match prepared.answer(&request).await {
+    let output = Output::json(arguments.json);
+    let summary = match prepared.answer(&request, output).await {
         Ok(summary) => summary,
         Err(exit) => return exit,
     };
     if asks {
         return arguments.ask(&prepared, summary).await;
     }
-    super::finish(&summary, arguments.json)
+    super::finish(&summary, output)
 }
 
 impl Arguments {
@@ -203,7 +206,7 @@ impl Arguments {
             .restored()
             .and_then(|restored| restored.confirm.clone())
         else {
-            return super::finish(&planned, self.json);
+            return super::finish(&planned, Output::json(self.json));
         };
         for line in show::summary(&planned).lines() {
             show::stderr_line(line);
@@ -218,7 +221,7 @@ impl Arguments {
             Ok(request) => request,
             Err(error) => return super::refuse(&HandlerError::Request(error)),
         };
-        prepared.run(&request, self.json).await
+        prepared.run(&request, Output::json(self.json)).await
     }
 
     /// The request in the words of the payload.
@@ -237,8 +240,6 @@ impl Arguments {
         }
         let texts = [
             ("prefix", &self.prefix),
-            ("include", &self.include),
-            ("exclude", &self.exclude),
             ("run", &self.run),
             ("at", &self.at),
             ("version_id", &self.version_id),
@@ -255,6 +256,11 @@ impl Arguments {
         for (name, value) in texts {
             let value = value.as_ref().map(|value| Value::from(value.as_str()));
             payload.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        for (name, globs) in [("include", &self.include), ("exclude", &self.exclude)] {
+            if !globs.is_empty() {
+                payload.insert(name.to_owned(), globs.join(",").into());
+            }
         }
         let flags = [
             ("all", self.all),
@@ -283,9 +289,9 @@ impl Arguments {
 /// The question: `restore 1,204 objects into s3://primary? type yes`.
 fn question(planned: &Summary) -> String {
     let target = planned.restored().map(|restored| restored.target.clone());
-    let objects = grouped(planned.objects_to_copy());
+    let objects = terminal::objects(planned.objects_to_copy());
     format!(
-        "restore {objects} objects into {}? type yes: ",
+        "restore {objects} into {}? type yes: ",
         printable(&target.unwrap_or_default())
     )
 }
@@ -300,19 +306,6 @@ fn confirmed(question: &str) -> bool {
     }
     let mut answer = String::new();
     io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
-}
-
-/// The number with commas between its thousands.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// The keys of a file, one a line.
@@ -352,13 +345,6 @@ fn read_keys(file: &str) -> Result<Vec<String>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thousands_are_grouped() {
-        let numbers = [0, 999, 1_204, 1_000_000].map(grouped);
-
-        assert_eq!(numbers, ["0", "999", "1,204", "1,000,000"]);
-    }
 
     #[test]
     fn a_line_that_is_no_key_is_named_by_its_number() {

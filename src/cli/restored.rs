@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::terminal::{bytes, printable};
+use super::terminal::{bytes, count, printable, usd};
 use crate::report::{AmountRow, Restored};
 
 /// The lines of a summary that only a restore has.
@@ -20,16 +20,20 @@ pub fn lines(restored: &Restored) -> String {
             bytes: size,
         } in &plan.happens
         {
-            let _ = writeln!(text, "  {name:<20} {objects:>12} {:>12}", bytes(*size));
+            let _ = writeln!(
+                text,
+                "  {name:<20} {:>12} {:>12}",
+                count(*objects),
+                bytes(*size)
+            );
         }
-        let cost = plan
-            .cost_usd
-            .map_or_else(|| "unknown".to_owned(), |usd| format!("about ${usd}"));
+        let cost = plan.cost_usd.map_or_else(|| "unknown".to_owned(), usd);
         let _ = writeln!(text, "\n  {:<12} {cost}", "cost");
         let _ = writeln!(
             text,
-            "  {:<12} about ${}",
-            "next backup", plan.next_backup_cost_usd
+            "  {:<12} {}",
+            "next backup",
+            usd(plan.next_backup_cost_usd)
         );
         if plan.hours > 0 {
             let _ = writeln!(

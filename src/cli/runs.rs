@@ -7,19 +7,24 @@ use clap::Args;
 use futures::TryStreamExt;
 use serde::Serialize;
 
-use super::job::{JobArguments, JobDestination};
-use super::{Exit, show, terminal};
+use super::buckets::Buckets;
+use super::job::{JobDestination, places};
+use super::{Exit, refuse_destination, show, terminal};
+use crate::deletions::{HeldRun, held_run};
 use crate::model::Timestamp;
 use crate::snapshot::{Index, SnapshotError};
 
 /// What stands below the help.
 pub const EXAMPLES: &str = "\
 Examples:
-  s3-backup runs --source primary --destination backup
-  s3-backup runs --source primary --destination backup --all --json | jq .destinations
+  s3-backup runs s3://primary s3://backup
+  s3-backup runs s3://primary s3://backup --all --json | jq .destinations
 
-It reads the indexes of snapshots one after the other. Settings are those of `run`. Nothing is
-written.
+  complete    everything that should have been in the backup was
+  incomplete  with so many errors: those objects may have no backup, or an older one
+  held        everything was, and deletions wait for a confirmation
+
+It reads the indexes of snapshots one after the other. Nothing is written.
 
 Exit codes: 0 listed, 1 could not run, 2 wrong usage, 3 the history is broken where it says so";
 
@@ -30,7 +35,7 @@ const USUAL_LIMIT: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(29);
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    job: JobArguments,
+    buckets: Buckets,
     /// At most so many, the latest ones
     #[arg(long, value_name = "NUMBER", default_value_t = USUAL_LIMIT)]
     limit: NonZero<usize>,
@@ -66,6 +71,7 @@ struct DestinationRuns {
 struct Run {
     #[serde(rename = "run_id")]
     id: String,
+    status: RunStatus,
     started_at: Timestamp,
     ended_at: Timestamp,
     objects: u64,
@@ -81,9 +87,43 @@ struct Problem {
     advice: &'static str,
 }
 
-impl From<&Index> for Run {
-    fn from(index: &Index) -> Self {
+/// How a run ended, as far as its snapshot tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// Everything that should have been in the backup was.
+    Complete,
+    /// Some objects could not be backed up.
+    Incomplete,
+    /// It was the last run that was held, and nobody has confirmed it.
+    Held,
+}
+
+impl RunStatus {
+    /// The status of the run of a snapshot.
+    pub fn of(index: &Index, held: Option<&HeldRun>) -> Self {
+        let is_held = held.is_some_and(|held| held.run_id == index.run_id);
+        match index.totals.errors {
+            0 if is_held => Self::Held,
+            0 => Self::Complete,
+            _ => Self::Incomplete,
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Incomplete => "incomplete",
+            Self::Held => "held",
+        }
+    }
+}
+
+impl Run {
+    fn of(index: &Index, held: Option<&HeldRun>) -> Self {
         Self {
+            status: RunStatus::of(index, held),
             id: index.run_id.clone(),
             started_at: index.started_at,
             ended_at: index.ended_at,
@@ -112,7 +152,7 @@ pub async fn list(arguments: &Arguments) -> Exit {
 
 impl Arguments {
     async fn list(&self) -> Result<Exit, Exit> {
-        let places = self.job.places().await?;
+        let places = places(self.buckets.vars()).await?;
         let source = places.first().map(|place| place.source.to_string());
         let mut destinations = Vec::new();
         for place in places {
@@ -149,11 +189,13 @@ impl Arguments {
         } else {
             self.limit.get()
         };
+        let held = held_run(&place.bucket, &place.job).await;
+        let held = held.map_err(|error| refuse_destination(&error))?;
         let mut indexes = place.history.indexes();
         while listing.runs.len() < most {
             match indexes.try_next().await {
                 Ok(Some(index)) => {
-                    let run = Run::from(&index);
+                    let run = Run::of(&index, held.as_ref());
                     let first = listing.runs.is_empty();
                     self.say(|| {
                         if first {
@@ -199,33 +241,31 @@ fn heading(place: &JobDestination) -> String {
     let text = format!(
         "{} -> {}, history in {}",
         place.source,
-        place.destination,
+        place.shown(),
         place.job.key("snapshots/")
     );
     terminal::printable(&text)
 }
 
-fn row([run, started, objects, bytes, copied, errors, segments]: [&str; 7]) -> String {
-    let when = format!("  {run:<25}  {started:<20}");
-    let what = format!("  {objects:>11}  {bytes:>10}  {copied:>11}  {errors:>8}  {segments:>8}");
-    when + &what + "\n"
+/// As wide as a terminal usually is.
+fn row([run, status, objects, bytes, copied, errors]: [&str; 6]) -> String {
+    let row =
+        format!("{run:<25}  {status:<10}  {objects:>11}  {bytes:>10}  {copied:>9}  {errors:>6}");
+    row + "\n"
 }
 
 fn titles() -> String {
-    row([
-        "run", "started", "objects", "bytes", "copied", "errors", "segments",
-    ])
+    row(["run", "status", "objects", "size", "copied", "errors"])
 }
 
 fn line(run: &Run) -> String {
     row([
         &terminal::printable(&run.id),
-        &run.started_at.to_string(),
-        &run.objects.to_string(),
+        run.status.name(),
+        &terminal::count(run.objects),
         &terminal::bytes(run.bytes),
-        &run.copied.to_string(),
-        &run.errors.to_string(),
-        &run.segments.to_string(),
+        &terminal::count(run.copied),
+        &terminal::count(run.errors),
     ])
 }
 
@@ -235,7 +275,7 @@ fn ending(listing: &DestinationRuns) -> String {
     if listing.more {
         text.push_str("and earlier ones; --all lists them\n");
     } else if listing.runs.is_empty() && listing.problem.is_none() {
-        text.push_str("  no snapshot yet: a complete run writes the first one\n");
+        text.push_str("no snapshot yet: the first run writes one\n");
     }
     if let Some(Problem { message, advice }) = &listing.problem {
         let message = terminal::printable(message);

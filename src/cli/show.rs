@@ -1,27 +1,29 @@
 //! What a person at a terminal sees: a progress line, a summary, and no control characters.
 
 use std::env;
+use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::panic;
-use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use super::terminal::{bytes, printable};
-use super::{Exit, plan, restored};
+use super::global::Global;
+use super::terminal::{count, printable};
+use super::{Exit, failures, line, plan, restored};
 use crate::model::{printable_json, steers};
-use crate::report::{Report, Summary, VerifiedBlock};
+use crate::report::{Summary, VerifiedBlock};
 
-/// How often the progress line is drawn.
-const REDRAW: Duration = Duration::from_millis(200);
 /// Failures that are shown; the rest is in the JSON.
 const MOST_SHOWN: usize = 20;
 
 /// Logs go to stderr and only if `RUST_LOG` asks for them: the summary tells the failures anyway.
 pub fn log_to_stderr() {
-    let wanted = env::var_os("RUST_LOG").unwrap_or_default();
+    let asked = Global::get().log_filter().map(OsString::from);
+    let wanted = asked
+        .or_else(|| env::var_os("RUST_LOG"))
+        .unwrap_or_default();
     let wanted = wanted.to_string_lossy();
     let filter = EnvFilter::try_new(if wanted.is_empty() { "off" } else { &wanted });
     let filter = filter.unwrap_or_else(|error| {
@@ -63,6 +65,47 @@ pub fn error(text: &str) {
     stderr_line(&format!("error: {text}"));
 }
 
+/// Writes `warning: ` and the text to stderr, if it can be written.
+pub fn warning(text: &str) {
+    stderr_line(&format!("warning: {text}"));
+}
+
+/// Says why nothing was begun: to people on stderr, and to programs that asked for JSON on stdout too, in the
+/// form in which Lambda tells a function's error.
+pub fn refusal(kind: &str, text: &str) {
+    error(text);
+    refuse_as_json(kind, text);
+}
+
+fn refuse_as_json(kind: &str, text: &str) {
+    let asked = env::args_os().any(|argument| argument == "--json" || argument == "--jsonl");
+    if asked {
+        let refusal = Refusal {
+            error_type: kind,
+            error_message: text,
+        };
+        // Why nothing was begun is on stderr already.
+        let _ = json(&refusal).and_then(|line| write(&line));
+    }
+}
+
+/// The same of wrong arguments, which people have been told already.
+pub fn usage_as_json(text: &str) {
+    refuse_as_json("UsageError", text.trim_start_matches("error: ").trim_end());
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Refusal<'a> {
+    error_type: &'a str,
+    error_message: &'a str,
+}
+
+/// Writes a text without a line break to stderr, if it can be written.
+pub fn stderr_text(text: &str) {
+    to_stderr(&printable(text));
+}
+
 /// Writes a line to stderr, if it can be written.
 pub fn stderr_line(text: &str) {
     to_stderr(&(printable(text) + "\n"));
@@ -71,7 +114,7 @@ pub fn stderr_line(text: &str) {
 /// What is told here may be lost: a reader who has left, a terminal that is gone or a full disk must not
 /// stop a run, and `eprintln!` would.
 fn to_stderr(text: &str) {
-    drop(io::stderr().write_all(text.as_bytes()));
+    line::write_beside(|| drop(io::stderr().write_all(text.as_bytes())));
 }
 
 /// Writes to stdout, and makes sure that it has got there.
@@ -99,6 +142,33 @@ pub fn result(text: &str, message: &str, exit: Exit) -> Exit {
                 "cannot write the result to standard output: {problem}; the run itself ended: {message}"
             ));
             Exit::CouldNotRun
+        }
+    }
+}
+
+/// The same, unless only errors are wanted.
+///
+/// # Errors
+/// As those of [`write`].
+pub fn write_unless_quiet(text: &str) -> Result<(), Exit> {
+    if Global::get().is_quiet() {
+        return Ok(());
+    }
+    write(text)
+}
+
+/// Writes bytes to stdout as they are.
+///
+/// # Errors
+/// As those of [`write`].
+pub fn write_raw(bytes: &[u8]) -> Result<(), Exit> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(()),
+        Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => Err(Exit::Complete),
+        Err(problem) => {
+            error(&format!("cannot write to standard output: {problem}"));
+            Err(Exit::CouldNotRun)
         }
     }
 }
@@ -159,7 +229,11 @@ pub fn summary(summary: &Summary) -> String {
         }
         let hidden = deletions.due.saturating_sub(MOST_SHOWN as u64);
         if hidden > 0 && !deletions.keys.is_empty() {
-            let _ = writeln!(text, "  and {hidden} more; --json shows the first 100");
+            let _ = writeln!(
+                text,
+                "  and {} more; --json shows the first 100",
+                count(hidden)
+            );
         }
     }
     if let Some(verified) = summary.verified() {
@@ -170,20 +244,14 @@ pub fn summary(summary: &Summary) -> String {
             let _ = writeln!(text, "warning: {}", printable(&warning.message));
         }
     }
-    let failures: Vec<_> = summary.failures().collect();
-    for (message, advice) in failures.iter().take(MOST_SHOWN) {
-        let _ = writeln!(
-            text,
-            "error: {}\n  next: {}",
-            printable(message),
-            printable(advice)
-        );
-    }
-    let hidden = failures.len().saturating_sub(MOST_SHOWN) as u64 + summary.failures_omitted();
+    let (failures, hidden) = failures::lines(summary.failure_words());
+    text.push_str(&failures);
+    let hidden = hidden + summary.failures_omitted();
     if hidden > 0 {
         let _ = writeln!(
             text,
-            "and {hidden} more; --json shows the first 100, RUST_LOG=warn all"
+            "and {} more; --json shows the first 100, RUST_LOG=warn all",
+            count(hidden)
         );
     }
     text.trim_end().to_owned()
@@ -197,52 +265,10 @@ fn findings(text: &mut String, verified: &VerifiedBlock) {
     }
     let hidden = findings.len().saturating_sub(MOST_SHOWN) as u64 + verified.omitted();
     if hidden > 0 {
-        let _ = writeln!(text, "and {hidden} more; --json shows the first 100");
+        let _ = writeln!(
+            text,
+            "and {} more; --json shows the first 100, --jsonl all",
+            count(hidden)
+        );
     }
-}
-
-/// A line that is redrawn while a run goes on.
-#[derive(Debug)]
-pub struct Progress {
-    began: Instant,
-    /// When it was drawn last; none where nobody looks.
-    drawn: Option<Instant>,
-}
-
-impl Progress {
-    /// Draws to stderr, if that is a terminal.
-    pub fn on_terminal() -> Self {
-        let began = Instant::now();
-        let drawn = io::stderr().is_terminal().then_some(began);
-        Self { began, drawn }
-    }
-
-    /// Draws the line anew, if it is time.
-    pub fn update(&mut self, report: &Report) {
-        if self.drawn.is_some_and(|drawn| drawn.elapsed() >= REDRAW) {
-            self.drawn = Some(Instant::now());
-            let line = line(report, self.began.elapsed());
-            to_stderr(&format!("\r\u{1b}[K{line}"));
-        }
-    }
-
-    /// Takes the line away.
-    pub fn clear(&self) {
-        if self.drawn.is_some() {
-            to_stderr("\r\u{1b}[K");
-        }
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-fn line(report: &Report, elapsed: Duration) -> String {
-    let totals = report.totals();
-    let rate = totals.found as f64 / elapsed.as_secs_f64().max(0.001);
-    format!(
-        "{} found, {} copied ({}), {} errors, {rate:.0} objects/s",
-        totals.found,
-        totals.copied,
-        bytes(totals.bytes_copied),
-        totals.errors
-    )
 }

@@ -1,5 +1,10 @@
-//! Texts as a terminal may show them: no control characters, and sizes for people.
+//! Texts as a terminal may show them: no control characters, and numbers for people.
 
+use std::time::Duration;
+
+pub use crate::model::{bytes, count, objects, usd};
+
+use crate::config;
 use crate::model::steers;
 
 /// Text with its control characters made visible: keys may hold what steers a terminal.
@@ -15,20 +20,67 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
-/// Bytes in the largest binary unit that leaves at least one.
-#[expect(clippy::cast_precision_loss, reason = "a size for people")]
-pub fn bytes(count: u64) -> String {
-    let units = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    let mut amount = count as f64;
-    let mut shown = format!("{count} B");
-    for unit in units {
-        if amount < 1024.0 {
-            break;
+/// A time as people say it, in its largest unit: `13 hours`.
+pub fn age(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [
+        (172_800, 86_400, "day"),
+        (7_200, 3_600, "hour"),
+        (120, 60, "minute"),
+    ];
+    let fitting = units.iter().find(|(from, ..)| seconds >= *from);
+    let (number, unit) = fitting.map_or((seconds, "second"), |(_, each, unit)| {
+        (seconds / each, *unit)
+    });
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {unit}{plural}")
+}
+
+/// Reads a time such as `26h`, `90m`, `30s` or `2d`.
+///
+/// # Errors
+/// What is allowed.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
+    let parsed = units.iter().find_map(|(unit, seconds)| {
+        let number: u64 = text.strip_suffix(*unit)?.parse().ok()?;
+        number.checked_mul(*seconds)
+    });
+    let parsed = parsed.map(Duration::from_secs);
+    parsed.ok_or_else(|| "allowed: a number and s, m, h or d, such as 26h".to_owned())
+}
+
+/// Advice in the words of the command line: flags in the place of variables, where there is one.
+pub fn in_flags(advice: &str) -> String {
+    let ours = config::flags();
+    let shared = [
+        ("AWS_ENDPOINT_URL", "--endpoint-url"),
+        ("AWS_REGION", "--region"),
+        ("AWS_PROFILE", "--profile"),
+    ];
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut said = advice.to_owned();
+    for (name, flag) in ours.chain(shared) {
+        let mut rest = std::mem::take(&mut said);
+        while let Some((before, after)) = rest.split_once(name) {
+            // Another variable may begin or end with the same words.
+            let is_whole = !before.ends_with(word) && !after.starts_with(word);
+            said.push_str(before);
+            said.push_str(if is_whole { flag } else { name });
+            rest = after.to_owned();
         }
-        amount /= 1024.0;
-        shown = format!("{amount:.1} {unit}");
+        said.push_str(&rest);
     }
-    shown
+    said
+}
+
+/// A word as a shell takes it, in quotes if it needs them.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,~{}".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -41,17 +93,40 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_shown_in_the_unit_that_fits() {
-        let cases = [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (5 << 30, "5.0 GiB"),
-            (1 << 60, "1024.0 PiB"),
-        ];
+    fn times_are_read_and_shown_in_one_unit() {
+        let shown =
+            ["90s", "119m", "26h", "2d", "1s"].map(|text| age(parse_duration(text).unwrap()));
 
-        for (count, shown) in cases {
-            assert_eq!(bytes(count), shown);
+        assert_eq!(
+            shown,
+            [
+                "90 seconds",
+                "119 minutes",
+                "26 hours",
+                "2 days",
+                "1 second"
+            ]
+        );
+        for wrong in ["", "h", "26", "1.5h", "-1h", "1w", "99999999999999999999d"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn advice_names_flags_and_leaves_other_variables_alone() {
+        assert_eq!(
+            in_flags("exclude it: BACKUP_EXCLUDE='.s3-backup/*', or set BACKUP_DESTINATION_PREFIX"),
+            "exclude it: --exclude='.s3-backup/*', or set BACKUP_DESTINATION_PREFIX"
+        );
+        assert_eq!(
+            in_flags("AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL"),
+            "AWS_ENDPOINT_URL_S3, --endpoint-url"
+        );
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quoted("s3://a/b"), "s3://a/b");
+        assert_eq!(quoted("it's *"), r"'it'\''s *'");
     }
 }

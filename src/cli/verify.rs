@@ -2,20 +2,21 @@
 
 use clap::Args;
 
-use super::{Sides, given};
-use crate::config::{
-    DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, SOURCE_BUCKET, Variable,
-};
+use super::buckets::Sides;
+use super::given;
+use super::output::OutputArguments;
+use crate::config::MAX_CONCURRENCY;
 use crate::model::Prefix;
 use crate::request::{Depth, Request, SAMPLES, VerifyRequest, parts_of_sample};
 
 pub const EXAMPLES: &str = "\
 Examples:
-  s3-backup verify --source primary --destination backup
-  s3-backup verify --source primary --destination backup --deep --prefix accounts/
-  s3-backup verify --source primary --destination backup --sample 1/30
-  s3-backup verify --source primary --destination backup --deep --repair
-  s3-backup verify --source primary --destination backup --json | jq .verified
+  s3-backup verify s3://primary s3://backup
+  s3-backup verify s3://primary s3://backup --deep --prefix accounts/
+  s3-backup verify s3://primary s3://backup --sample 1/30
+  s3-backup verify s3://primary s3://backup --deep --repair
+  s3-backup verify s3://primary s3://backup --json | jq .verified
+  s3-backup verify s3://primary s3://backup --jsonl | jq -r 'select(.verdict) | [.verdict, .key] | @tsv'
 
 Two listings cost $0.01 for a million objects; --deep costs $1.60 more. With --sample 1/30
 every day, each object is compared once in thirty days.
@@ -45,9 +46,8 @@ pub struct VerifyArguments {
     /// Copy what is missing or different
     #[arg(long)]
     repair: bool,
-    /// Print the result as the Lambda returns it
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub output: OutputArguments,
 }
 
 fn sample(text: &str) -> Result<u16, String> {
@@ -56,14 +56,9 @@ fn sample(text: &str) -> Result<u16, String> {
 
 impl VerifyArguments {
     pub fn settings(&self) -> Vec<(String, String)> {
-        let flags: [(&Variable, &Option<String>); 5] = [
-            (&SOURCE_BUCKET, &self.sides.source),
-            (&DESTINATION_BUCKET, &self.sides.destination),
-            (&INCLUDE, &self.sides.include),
-            (&EXCLUDE, &self.sides.exclude),
-            (&MAX_CONCURRENCY, &self.max_concurrency),
-        ];
-        given(flags)
+        let mut vars = self.sides.vars();
+        vars.extend(given([(&MAX_CONCURRENCY, &self.max_concurrency)]));
+        vars
     }
 
     pub fn request(&self) -> Request {

@@ -15,12 +15,12 @@ mod variable;
 pub use events::EventRules;
 pub use notify::{HeartbeatUrl, Notify, NotifySettings, TopicArn};
 pub use prices::{ClassPrices, Prices, Retrieval};
-pub use reader::{ConfigError, Mistake};
+pub use reader::{ConfigError, Mistake, unknown};
 pub use shared::NOT_UTF8;
 pub use unusual::Unusual;
 pub use variable::{
     DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MAX_DELETIONS,
-    MAX_DELETIONS_PERCENT, MODE, PRICES, SNS_TOPIC_ARN, SOURCE_BUCKET, Variable,
+    MAX_DELETIONS_PERCENT, MODE, PRICES, SNS_TOPIC_ARN, SOURCE_BUCKET, Variable, flags,
 };
 
 use reader::Reader;
@@ -316,14 +316,16 @@ mod tests {
             ("DESTINATION_BUCKET", "no such name"),
             ("BACKUP_MODE", "fulll"),
             ("BACKUP_EXLUDE", "x"),
+            ("BACKUP_COLOUR", "red"),
         ];
 
         let error = Config::from_vars(vars.map(|(n, v)| (n.to_owned(), v.to_owned()))).unwrap_err();
 
-        assert_eq!(error.0.len(), 4);
+        assert_eq!(error.0.len(), 5);
         let text = error.to_string();
         for part in [
-            "BACKUP_EXLUDE is unknown; known: BACKUP_SOURCE_PREFIX, ",
+            "BACKUP_EXLUDE is unknown; did you mean BACKUP_EXCLUDE?",
+            "BACKUP_COLOUR is unknown; known: BACKUP_SOURCE_PREFIX, ",
             "SOURCE_BUCKET (--source) is not set: name the bucket to back up",
             "DESTINATION_BUCKET (--destination) = \"no such name\" is not a bucket name",
             "BACKUP_MODE (--mode) = \"fulll\" is not allowed; allowed: incremental, full",

@@ -12,7 +12,7 @@ use super::{
     AccountId, ClassRule, CopyRules, DEFAULT_THRESHOLD, Destination, MIB, MaxDeletions, Prices,
     Redirects, prices, shared,
 };
-use crate::model::{Glob, Key, Location, Placement, Prefix, StorageClass, Tags};
+use crate::model::{Glob, Key, Location, Placement, Prefix, StorageClass, Tags, is_similar};
 
 /// Copies in flight, at most. Lambda allows 1,024 file descriptors, and each copy holds a connection.
 const MOST_IN_FLIGHT: usize = 900;
@@ -69,6 +69,25 @@ fn fits(prefix: &Prefix) -> Result<(), String> {
 fn list(mistakes: &[Mistake]) -> String {
     let texts: Vec<String> = mistakes.iter().map(Mistake::to_string).collect();
     texts.join("; ")
+}
+
+/// What is wrong with a variable that looks like one of ours and is none, in words that follow its name; none
+/// if it is one, or has nothing to do with us.
+pub fn unknown(name: &str) -> Option<String> {
+    let known = OURS.map(|variable| variable.name);
+    if !name.starts_with("BACKUP_") || known.contains(&name) {
+        return None;
+    }
+    if name == "BACKUP_BUCKET" {
+        let bucket = DESTINATION_BUCKET.name;
+        return Some(format!(
+            "is unknown: unset it, and name the bucket in {bucket}"
+        ));
+    }
+    Some(match known.iter().find(|known| is_similar(known, name)) {
+        Some(near) => format!("is unknown; did you mean {near}?"),
+        None => format!("is unknown; known: {}", known.join(", ")),
+    })
 }
 
 /// Reads one setting after the other and remembers what was wrong.
@@ -133,23 +152,14 @@ impl Reader {
     }
 
     pub(super) fn refuse_unknown(&mut self) {
-        let known = OURS.map(|variable| variable.name);
-        let unknown: Vec<Mistake> = self
-            .vars
-            .keys()
-            .filter(|name| name.starts_with("BACKUP_") && !known.contains(&name.as_str()))
-            .map(|name| Mistake {
+        let unknown = self.vars.keys().filter_map(|name| {
+            Some(Mistake {
                 variable: name.clone(),
                 value: None,
-                problem: match name.as_str() {
-                    "BACKUP_BUCKET" => format!(
-                        "is unknown: unset it, and name the bucket in {}",
-                        DESTINATION_BUCKET.name
-                    ),
-                    _ => format!("is unknown; known: {}", known.join(", ")),
-                },
+                problem: unknown(name)?,
             })
-            .collect();
+        });
+        let unknown: Vec<Mistake> = unknown.collect();
         self.mistakes.extend(unknown);
     }
 

@@ -81,6 +81,14 @@ pub const EVENTS: Variable = variable("BACKUP_EVENTS");
 /// Set by Lambda, in MiB.
 pub(super) const MEMORY: Variable = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
 
+/// The settings that have a flag, and it.
+pub fn flags() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let buckets = [&SOURCE_BUCKET, &DESTINATION_BUCKET].into_iter();
+    buckets
+        .chain(OURS)
+        .filter_map(|variable| Some((variable.name, variable.flag?)))
+}
+
 /// Those whose names are ours, all of which are known.
 pub(super) const OURS: [&Variable; 28] = [
     &SOURCE_PREFIX,

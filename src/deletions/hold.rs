@@ -19,6 +19,27 @@ pub struct StateFile {
     pub what: &'static str,
 }
 
+/// A run that was held and is not confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldRun {
+    /// The run.
+    pub run_id: String,
+    /// Deletions that wait for a confirmation.
+    pub deletions: u64,
+}
+
+impl HeldRun {
+    /// What is remembered of it; none if that is confirmed already, or cannot be read.
+    pub(super) fn read(json: &[u8]) -> Option<Self> {
+        let record = Record::read(json).ok()?;
+        let waits = record.confirmed_by.is_none();
+        waits.then_some(Self {
+            run_id: record.run_id,
+            deletions: record.deletions,
+        })
+    }
+}
+
 /// A confirmation that is good, until it is used.
 #[derive(Debug)]
 pub struct Confirmation {

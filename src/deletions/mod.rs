@@ -16,12 +16,14 @@ pub use marker::{Marker, Orphan};
 pub use record::fuzz;
 
 use brake::BrakeDecision;
+pub use hold::HeldRun;
+
 use hold::{Confirmation, StateFile};
 
 use crate::failure::Failure;
-use crate::model::{BucketName, KeyCounts};
+use crate::model::{BucketName, Job, KeyCounts};
 use crate::plan::{Marking, Plan};
-use crate::s3::{Bucket, Cause};
+use crate::s3::{Bucket, Cause, S3Error};
 
 /// What a run is held for, and where that is remembered.
 #[derive(Clone, Copy)]
@@ -124,6 +126,15 @@ async fn held(plan: &Plan, places: &[StateFile], counted: &[KeyCounts], why: Str
         can_be_confirmed,
         failures,
     })
+}
+
+/// The run of a job that was held last in a backup bucket, and is not confirmed yet; none if there is none.
+///
+/// # Errors
+/// Why S3 refused.
+pub async fn held_run(bucket: &Bucket, job: &Job) -> Result<Option<HeldRun>, S3Error> {
+    let reading = bucket.read_state(&job.key(DELETIONS.file)).await?;
+    Ok(reading.state.and_then(|state| HeldRun::read(&state.body)))
 }
 
 fn places(plan: &Plan, destinations: &[Bucket], held: HeldKind) -> Vec<StateFile> {

@@ -24,7 +24,7 @@ pub struct Record {
     /// When.
     held_at: Timestamp,
     /// The run that has confirmed it.
-    confirmed_by: Option<String>,
+    pub confirmed_by: Option<String>,
 }
 
 impl Record {

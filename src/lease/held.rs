@@ -68,6 +68,15 @@ enum RenewalFailure {
     S3(S3Error),
 }
 
+/// A lease as it is now.
+pub(super) struct Found {
+    pub finding: Finding,
+    /// Why it cannot be read, if it cannot.
+    pub unread: Option<S3Error>,
+    /// When S3 answered, by its clock.
+    pub at: Timestamp,
+}
+
 impl LeaseObject {
     /// Takes the lease, if nobody has it.
     ///
@@ -77,12 +86,13 @@ impl LeaseObject {
         let lasts = self.bucket.lease_time();
         let mut round = 1;
         loop {
-            let condition = match self.find(lasts).await? {
+            let found = self.find(lasts).await?;
+            let condition = match (found.finding, found.unread) {
                 (Finding::Free(condition), _) => condition,
                 (Finding::Held { until, .. }, Some(unread)) => {
                     return Err(Refusal::Held(self.held_unread(&unread, until)));
                 }
-                (Finding::Held { record, until }, None) => {
+                (Finding::Held { record, until, .. }, None) => {
                     return Err(Refusal::Held(self.held_by(record.as_ref(), until)));
                 }
             };
@@ -110,13 +120,21 @@ impl LeaseObject {
     }
 
     /// The lease as it is now, and why it cannot be read, if it cannot.
-    async fn find(&self, lasts: Duration) -> Result<(Finding, Option<S3Error>), S3Error> {
+    pub(super) async fn find(&self, lasts: Duration) -> Result<Found, S3Error> {
         match self.bucket.read_state(&self.key).await {
-            Ok(reading) => Ok((judge(&reading, lasts), None)),
+            Ok(reading) => Ok(Found {
+                finding: judge(&reading, lasts),
+                unread: None,
+                at: reading.at,
+            }),
             Err(error) if error.is_of_unreadable_content() => {
                 let listed = self.bucket.list_one_state(&self.key).await?;
                 tracing::warn!(key = %self.key, %error, advice = error.advice(), "the lease cannot be read");
-                Ok((judge_unread(&listed), Some(error)))
+                Ok(Found {
+                    finding: judge_unread(&listed),
+                    unread: Some(error),
+                    at: listed.at,
+                })
             }
             Err(error) => Err(error),
         }
@@ -153,7 +171,11 @@ impl LeaseObject {
         already_running(message, advice.to_owned())
     }
 
-    async fn write(&self, record: &Record, condition: &Condition) -> Result<ETag, S3Error> {
+    pub(super) async fn write(
+        &self,
+        record: &Record,
+        condition: &Condition,
+    ) -> Result<ETag, S3Error> {
         let body = record.to_json().map_err(|error| {
             let (operation, cause) = (Operation::PutObject, Cause::NotSent);
             S3Error::ours(operation, self.bucket.name(), cause, error.to_string()).about(&self.key)

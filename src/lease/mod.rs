@@ -7,6 +7,7 @@
 //! killed leaves it behind, and it ends by itself.
 
 mod held;
+mod look;
 mod record;
 
 use std::convert::Infallible;
@@ -14,6 +15,7 @@ use std::convert::Infallible;
 use futures::future;
 
 pub use held::{LeaseObject, Refusal};
+pub use look::{Holder, LeaseView, UnlockError};
 #[cfg(any(test, fuzzing))]
 pub use record::fuzz;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Timestamp;
+use crate::model::{ETag, Timestamp};
 use crate::plan::Run;
 use crate::s3::{Condition, SmallObjectListed, SmallObjectRead};
 
@@ -48,6 +48,8 @@ pub enum Finding {
         record: Option<Record>,
         /// When it ends unless it is renewed, by S3's clock.
         until: Timestamp,
+        /// The lease as it was found.
+        etag: ETag,
     },
 }
 
@@ -126,6 +128,7 @@ pub fn judge(reading: &SmallObjectRead, lasts: Duration) -> Finding {
     Finding::Held {
         record,
         until: state.last_modified.plus(lasts),
+        etag: state.etag.clone(),
     }
 }
 
@@ -141,6 +144,7 @@ pub fn judge_unread(listed: &SmallObjectListed) -> Finding {
     Finding::Held {
         record: None,
         until: written.plus(LONGEST),
+        etag: etag.clone(),
     }
 }
 
@@ -150,7 +154,6 @@ pub fn judge_unread(listed: &SmallObjectListed) -> Finding {
 /// When what was read cannot be written again as it was.
 #[cfg(any(test, fuzzing))]
 pub fn fuzz(bytes: &[u8]) {
-    use crate::model::ETag;
     use crate::s3::SmallObject;
 
     let written = Timestamp::from_millis(1_795_226_400_000);
@@ -179,7 +182,6 @@ pub fn fuzz(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ETag;
     use crate::s3::SmallObject;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_226_400_000);
@@ -267,8 +269,13 @@ mod tests {
         let held = judge(&found(&body, 0), Duration::ZERO);
 
         let until = NOW.plus(LASTS);
-        let record = Some(record());
-        assert_eq!(held, Finding::Held { record, until });
+        let (record, etag) = (Some(record()), ETag::new("e"));
+        let expected = Finding::Held {
+            record,
+            until,
+            etag,
+        };
+        assert_eq!(held, expected);
         assert!(!is_free(&body, 179));
         assert!(is_free(&body, 180));
     }
@@ -320,6 +327,7 @@ mod tests {
         let held = Finding::Held {
             record: None,
             until,
+            etag: ETag::new("e"),
         };
         let free = Finding::Free(Condition::Replace(ETag::new("e")));
 

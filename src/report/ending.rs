@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{HeldChanges, OverBudget, Report, Totals, verified};
-use crate::model::Cursor;
+use crate::model::{Cursor, count, objects};
 use crate::plan::Intent;
 use crate::s3::Stop;
 
@@ -109,8 +109,8 @@ impl Report {
             (Intent::DryRun | Intent::Plan, _) | (Intent::Copy, Status::Complete) => ":",
         };
         let first = match self.intent {
-            Intent::Copy => format!("{} copied", totals.copied),
-            Intent::DryRun | Intent::Plan => format!("{} to copy", totals.due),
+            Intent::Copy => format!("{} copied", count(totals.copied)),
+            Intent::DryRun | Intent::Plan => format!("{} to copy", count(totals.due)),
         };
         let left = match self.intent {
             Intent::Copy => totals.due,
@@ -137,11 +137,10 @@ pub(super) fn counted(
     first: String,
     others: &[(u64, &str)],
 ) -> String {
-    let noun = if found == 1 { "object" } else { "objects" };
-    let others = others.iter().filter(|(count, _)| *count > 0);
-    let others = others.map(|(count, what)| format!("{count} {what}"));
+    let others = others.iter().filter(|(number, _)| *number > 0);
+    let others = others.map(|(number, what)| format!("{} {what}", count(*number)));
     let parts: Vec<String> = [first].into_iter().chain(others).collect();
-    format!("{lead} {found} {noun}{separator} {}", parts.join(", "))
+    format!("{lead} {}{separator} {}", objects(found), parts.join(", "))
 }
 
 /// The word for so many errors.

@@ -2,12 +2,10 @@
 
 use super::{Warning, WarningCode};
 use crate::filter::Filter;
-use crate::model::{Key, Location, Prefix};
+use crate::model::{Key, Location, Prefix, is_similar};
 
 /// Names that are told where none is close.
 const MOST_NAMES: usize = 3;
-/// Characters by which a name may differ to be close.
-const CLOSE: usize = 2;
 /// Characters of a name or a glob that are shown, at most.
 const MOST_SHOWN: usize = 100;
 
@@ -83,7 +81,7 @@ fn names_near(prefix: &Prefix, names: &[String]) -> String {
     if !wanted.is_empty() && names.iter().any(|name| name.starts_with(wanted)) {
         return format!("there are keys below \"{}\"", shown(wanted));
     }
-    let near = names.iter().find(|name| is_close(name, wanted));
+    let near = names.iter().find(|name| is_similar(name, wanted));
     if let Some(near) = near {
         return format!("did you mean \"{}\"?", shown(near));
     }
@@ -123,33 +121,6 @@ fn filter_hint(source: &Location, filter: &Filter, keys: &[Key]) -> Option<Strin
     Some(format!(
         "the first key is \"{first}\", and globs are of whole keys"
     ))
-}
-
-/// Whether a name is another spelling: other capitals, or a few characters more, less or different.
-fn is_close(name: &str, wanted: &str) -> bool {
-    let name = name.strip_suffix('/').unwrap_or(name);
-    let wanted = wanted.strip_suffix('/').unwrap_or(wanted);
-    if name.to_lowercase() == wanted.to_lowercase() {
-        return true;
-    }
-    let (name, wanted): (Vec<char>, Vec<char>) = (name.chars().collect(), wanted.chars().collect());
-    let long_enough = wanted.len() > CLOSE && wanted.len() <= MOST_SHOWN;
-    long_enough && name.len().abs_diff(wanted.len()) <= CLOSE && distance(&name, &wanted) <= CLOSE
-}
-
-/// Characters to be changed, added or taken away to make one text of the other (Levenshtein's distance).
-fn distance(one: &[char], other: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (n, symbol) in one.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = n + 1;
-        for (m, with) in other.iter().enumerate() {
-            let changed = diagonal + usize::from(symbol != with);
-            diagonal = row[m + 1];
-            row[m + 1] = changed.min(diagonal + 1).min(row[m] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 fn shown(text: &str) -> String {

@@ -11,10 +11,10 @@ use super::restored::{Restored, RestoredCounts};
 use super::verified::{VerifiedBlock, VerifiedCounts};
 use super::{
     ContinuedRun, Deletions, EventCounts, HeldChanges, MOST_LIST_BYTES, OverBudget, PlanPart,
-    Report, SnapshotNote, Totals, Warning,
+    Report, Sides, SnapshotNote, Totals, Warning,
 };
 use crate::failure::Failure;
-use crate::model::{BucketName, Cursor, Timestamp, printable_json};
+use crate::model::{BucketName, Cursor, Timestamp, bytes, count, objects, printable_json, usd};
 use crate::plan::Intent;
 use crate::s3::Requests;
 
@@ -57,6 +57,8 @@ pub struct Summary {
     requests: RequestCounts,
     pub(super) estimated_cost_usd: f64,
     pub(super) source: String,
+    #[serde(skip)]
+    sides: Sides,
     pub(super) destinations: Vec<DestinationRow>,
     pub(super) run_id: String,
     started_at: Timestamp,
@@ -148,6 +150,7 @@ impl Report {
             requests: requests.into(),
             estimated_cost_usd: self.rates.cost(requests),
             source: self.source.to_string(),
+            sides: self.sides.clone(),
             destinations: self
                 .destinations
                 .iter()
@@ -254,16 +257,11 @@ impl Summary {
     /// The lines of a summary for people: what, and how much.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let RequestCounts { list, copy, head } = self.requests;
-        let destinations: Vec<&str> = self
-            .destinations
-            .iter()
-            .map(|d| d.bucket.as_str())
-            .collect();
-        let amount = |objects: u64, bytes: u64| format!("{objects} objects, {bytes} bytes");
+        let amount = |number: u64, size: u64| format!("{}, {}", objects(number), bytes(size));
         let counts = &self.counts;
         let mut facts = vec![
-            ("source", self.source.clone()),
-            ("destination", destinations.join(", ")),
+            ("source", self.sides.source.clone()),
+            ("destination", self.sides.destinations.join(", ")),
             ("found", amount(counts.objects_found, counts.bytes_found)),
         ];
         if self.due.is_none() && self.plan.is_none() {
@@ -274,8 +272,11 @@ impl Summary {
             (
                 "requests",
                 format!(
-                    "{list} list, {copy} copy, {head} head, about ${}",
-                    self.estimated_cost_usd
+                    "{} list, {} copy, {} head, {}",
+                    count(list),
+                    count(copy),
+                    count(head),
+                    usd(self.estimated_cost_usd)
                 ),
             ),
             ("duration", format!("{:.1} s", self.duration_seconds)),
@@ -329,7 +330,7 @@ impl FailureRow {
         }
     }
 
-    fn new((destination, failure): &(BucketName, Failure)) -> Self {
+    pub(super) fn new((destination, failure): &(BucketName, Failure)) -> Self {
         let failure = failure.clone();
         Self {
             key: failure.key.map(|key| key.as_str().to_owned()),

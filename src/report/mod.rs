@@ -9,6 +9,7 @@ mod continued;
 mod deletions;
 mod drill_sentence;
 mod drilled;
+mod each;
 mod ending;
 mod events;
 mod figures;
@@ -20,6 +21,7 @@ mod plan;
 mod price;
 mod request_counts;
 mod restored;
+mod sides;
 mod storage;
 mod told;
 mod verified;
@@ -30,6 +32,7 @@ pub use changes_note::ChangesNote;
 pub use continued::ContinuedRun;
 pub use deletions::Deletions;
 pub use drilled::{DrillFinding, Drilled};
+pub use each::{Phase, ToldRow};
 pub use ending::Status;
 pub use events::EventCounts;
 pub use figures::{FailureWords, Figures, OperationKind};
@@ -38,6 +41,7 @@ pub use hint::level_of;
 pub use json::Summary;
 pub use plan::{Amount, PlanPart};
 pub use restored::{AmountRow, KeyRow, PointWords, RestorePlanWords, Restored};
+pub use sides::Sides;
 pub use storage::ClassRow;
 pub use verified::{VerifiedBlock, VerifyCounts};
 pub use warning::{Warning, WarningCode};
@@ -73,6 +77,12 @@ pub struct Report {
     /// What a verification looks at; none of a backup run.
     check: Option<Check>,
     source: BucketName,
+    /// Source and destinations with their prefixes, for people.
+    sides: Sides,
+    /// Objects of the last snapshots; none if they do not tell how many there are.
+    expected: Option<u64>,
+    /// What is told of the object that was counted last.
+    told: Vec<ToldRow>,
     destinations: Vec<(BucketName, Totals)>,
     snapshots: Vec<Option<SnapshotNote>>,
     failures: Failures,
@@ -168,6 +178,9 @@ impl Report {
             intent: plan.task.intent(),
             check: plan.task.check(),
             source: plan.source.bucket.clone(),
+            sides: Sides::of(plan),
+            expected: None,
+            told: Vec::new(),
             destinations: plan
                 .destinations
                 .iter()
@@ -203,7 +216,15 @@ impl Report {
             let room = MOST_LIST_BYTES.saturating_sub(self.failures.bytes);
             self.failures.bytes += self.findings.add(bucket, compared, room);
         }
+        // Only what is planned or verified is told object by object.
+        let tells = self.outlook.is_some() || self.check.is_some();
+        if tells && let Outcome::Verified(compared) = &outcome {
+            self.told.extend(ToldRow::of_finding(bucket, compared));
+        }
         if let Some(failure) = totals.add(outcome) {
+            if tells {
+                self.told.push(ToldRow::of_failure(bucket, &failure));
+            }
             self.failures.add(bucket, failure);
         }
         self
@@ -215,6 +236,7 @@ impl Report {
         if let Some(outlook) = &mut self.outlook
             && let Some((bucket, _)) = self.destinations.get(destination)
         {
+            self.told.extend(ToldRow::of_forecast(bucket, &forecast));
             outlook.add(destination, bucket, forecast);
         }
         self
@@ -259,6 +281,40 @@ impl Report {
             *note = Some(snapshot);
         }
         self
+    }
+
+    /// The report with the number of objects that the last snapshots have, if all of them will be gone through.
+    #[must_use]
+    pub fn expecting(self, objects: Option<u64>) -> Self {
+        Self {
+            expected: objects.filter(|objects| *objects > 0),
+            ..self
+        }
+    }
+
+    /// Objects that there were at the last run, over all destinations; none if nobody knows.
+    pub fn expected_objects(&self) -> Option<u64> {
+        self.expected
+    }
+
+    /// What is told of the object that was counted last: a plan or a verification names each.
+    pub fn told(&self) -> &[ToldRow] {
+        &self.told
+    }
+
+    /// The report before the next object.
+    pub fn forget_told(&mut self) {
+        self.told.clear();
+    }
+
+    /// What is being done.
+    pub fn phase(&self) -> Phase {
+        match (self.check, &self.restored, self.intent) {
+            (Some(_), _, _) => Phase::Verify,
+            (None, Some(_), _) => Phase::Restore,
+            (None, None, Intent::Copy) => Phase::BackUp,
+            (None, None, Intent::DryRun | Intent::Plan) => Phase::Plan,
+        }
     }
 
     /// The counters of the destination of that number in the plan.

@@ -10,7 +10,7 @@ use super::request_counts::RequestCounts;
 use super::storage::{ClassRow, Storage};
 use crate::config::Prices;
 use crate::forecast::{Forecast, PlannedCopy};
-use crate::model::{BucketName, Key};
+use crate::model::{BucketName, Key, count, usd};
 use crate::s3::Requests;
 
 /// Objects that a plan names, at most: the first by their keys.
@@ -64,7 +64,7 @@ pub struct PlanPart {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct ObjectRow {
+pub(super) struct ObjectRow {
     key: String,
     bytes: u64,
     reason: &'static str,
@@ -78,6 +78,17 @@ impl PlanPart {
         self.objects.truncate(self.objects.len() - last);
         self.objects_omitted += last as u64;
         last > 0
+    }
+}
+
+impl ObjectRow {
+    pub(super) fn of(destination: &BucketName, foreseen: &PlannedCopy) -> Self {
+        Self {
+            key: foreseen.key.as_str().to_owned(),
+            bytes: foreseen.bytes,
+            reason: foreseen.reason.name(),
+            destination: destination.to_string(),
+        }
     }
 }
 
@@ -118,12 +129,7 @@ impl PlanTotals {
 
     /// Keys come in any order, for pieces are listed side by side: the first ones are kept.
     fn name(&mut self, number: usize, destination: &BucketName, foreseen: PlannedCopy) {
-        let row = ObjectRow {
-            key: foreseen.key.as_str().to_owned(),
-            bytes: foreseen.bytes,
-            reason: foreseen.reason.name(),
-            destination: destination.to_string(),
-        };
+        let row = ObjectRow::of(destination, &foreseen);
         self.first.insert((foreseen.key, number), row);
         if self.first.len() > MOST_OBJECTS {
             self.first.pop_last();
@@ -196,10 +202,13 @@ impl PlanPart {
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let RequestCounts { list, copy, head } = self.requests;
         let run = format!(
-            "{list} list, {copy} copy, {head} head, about ${}",
-            self.cost_usd
+            "{} list, {} copy, {} head, {}",
+            count(list),
+            count(copy),
+            count(head),
+            usd(self.cost_usd)
         );
-        let storage = format!("${} a month", self.storage_usd_per_month);
+        let storage = format!("{} a month", usd(self.storage_usd_per_month));
         let prices = format!("{} of {}", self.region, self.prices_as_of);
         let facts = [
             ("would send", run),

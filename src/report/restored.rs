@@ -9,7 +9,7 @@ use super::ending::{counted, errors};
 use super::{Report, Status, Totals};
 use crate::config::{CopyRules, Prices};
 use crate::failure::Failure;
-use crate::model::{BucketName, Timestamp};
+use crate::model::{BucketName, Timestamp, count};
 use crate::plan::{Intent, Run};
 
 /// What a restore tells beside its counters.
@@ -148,6 +148,12 @@ impl Report {
             },
             check: None,
             source: source.clone(),
+            sides: super::Sides {
+                source: source.to_string(),
+                destinations: vec![target.to_string()],
+            },
+            expected: None,
+            told: Vec::new(),
             destinations: vec![(target.clone(), Totals::default())],
             snapshots: vec![None],
             failures: super::Failures::default(),
@@ -214,8 +220,8 @@ impl Report {
             _ => ",",
         };
         let first = match totals.due {
-            0 => format!("{} restored", totals.copied),
-            due => format!("{due} to restore"),
+            0 => format!("{} restored", count(totals.copied)),
+            due => format!("{} to restore", count(due)),
         };
         let others = [
             (totals.unchanged, "unchanged"),

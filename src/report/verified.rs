@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Totals;
-use crate::model::{BucketName, ContentProof, Property, SampleShare, Verdict, VerifiedObject};
+use crate::model::{
+    BucketName, ContentProof, Property, SampleShare, Verdict, VerifiedObject, count, objects,
+};
 use crate::plan::Check;
 
 /// Rows that a result shows, at most.
@@ -180,7 +182,7 @@ pub(super) struct VerifiedCounts {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct FindingRow {
+pub(super) struct FindingRow {
     key: String,
     destination: String,
     verdict: &'static str,
@@ -192,7 +194,7 @@ struct FindingRow {
 }
 
 impl FindingRow {
-    fn new(destination: &BucketName, compared: &VerifiedObject) -> Self {
+    pub(super) fn new(destination: &BucketName, compared: &VerifiedObject) -> Self {
         let (properties, why) = match &compared.verdict {
             Verdict::Different(properties) => (properties.as_slice(), None),
             Verdict::CannotTell(doubt) => (&[][..], Some(doubt.why())),
@@ -295,9 +297,24 @@ impl VerifiedBlock {
             compared_deep,
             ..
         } = self.counts;
+        let named = [
+            (equal, "equal"),
+            (different, "different"),
+            (missing, "missing"),
+            (extra, "extra"),
+            (cannot_tell, "cannot be told"),
+            (repaired, "repaired"),
+        ];
+        let named = named
+            .into_iter()
+            .filter(|(number, name)| *number > 0 || *name == "equal");
+        let named: Vec<String> = named
+            .map(|(number, name)| format!("{} {name}", count(number)))
+            .collect();
         format!(
-            "{equal} equal, {different} different, {missing} missing, {extra} extra, \
-             {cannot_tell} cannot be told, {repaired} repaired; {compared_deep} compared one by one"
+            "{}; {} compared one by one",
+            named.join(", "),
+            count(compared_deep)
         )
     }
 }
@@ -321,15 +338,11 @@ impl From<VerifyCounts> for VerifiedCounts {
 /// One sentence that says it all: "Verified 5 objects: 5 equal".
 pub(super) fn message(check: Check, totals: &Totals, whole: bool) -> String {
     let counts = totals.verified;
-    let noun = if totals.found == 1 {
-        "object"
-    } else {
-        "objects"
-    };
+    let found = objects(totals.found);
     let lead = match (counts.wrong(), totals.errors, whole) {
-        (0, 0, true) => format!("Verified {} {noun}:", totals.found),
-        (0, _, _) => format!("Verification incomplete: {} {noun},", totals.found),
-        (_, _, _) => format!("Backup differs: {} {noun},", totals.found),
+        (0, 0, true) => format!("Verified {found}:"),
+        (0, _, _) => format!("Verification incomplete: {found},"),
+        (_, _, _) => format!("Backup differs: {found},"),
     };
     let errors = if totals.errors == 1 {
         "error"
@@ -347,14 +360,14 @@ pub(super) fn message(check: Check, totals: &Totals, whole: bool) -> String {
         (counts.extra - counts.foreign, "extra in the backup"),
         (counts.foreign, "foreign in the backup"),
     ];
-    let others = others.into_iter().filter(|(count, _)| *count > 0);
-    let others = others.map(|(count, what)| format!(", {count} {what}"));
+    let others = others.into_iter().filter(|(number, _)| *number > 0);
+    let others = others.map(|(number, what)| format!(", {} {what}", count(number)));
     let sampled = check.deep.filter(|share| !share.is_whole()).map(|share| {
         let (part, of) = (share.part(), share.of());
         format!("; {} of part {part} of {of} one by one", counts.deep)
     });
     let rest: String = others.chain(sampled).collect();
-    format!("{lead} {} equal{rest}", counts.equal)
+    format!("{lead} {} equal{rest}", count(counts.equal))
 }
 
 #[cfg(test)]

@@ -88,6 +88,12 @@ impl Comparison {
         self.run.number
     }
 
+    /// Objects of the last snapshot.
+    pub fn known_objects(&self) -> u64 {
+        let last = self.history.last();
+        last.map_or(0, |(index, _)| index.totals.objects)
+    }
+
     pub fn destination_progress(&self) -> DestinationProgress {
         let progress = Progress::of(self.shards.clone());
         DestinationProgress::of(progress).beside(self.history.clone(), self.recorder.clone())

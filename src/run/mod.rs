@@ -224,11 +224,13 @@ async fn copy(
         .usable
         .iter()
         .map(|comparison| (comparison.number(), comparison.destination_progress()));
-    let run_progress = RunProgress::begin(
-        plan,
-        comparisons.note_failures(Report::begin(plan)),
-        by_destination,
-    );
+    let expected = comparisons
+        .usable
+        .iter()
+        .map(Comparison::known_objects)
+        .sum();
+    let report = Report::begin(plan).expecting(plan.is_whole.then_some(expected));
+    let run_progress = RunProgress::begin(plan, comparisons.note_failures(report), by_destination);
     let usable = comparisons.usable.into_iter().map(|comparison| {
         let number = comparison.number();
         (number, comparison.outcomes(plan, budget.cloned()).boxed())

@@ -162,6 +162,7 @@ impl RunProgress {
                 }
                 let progress = &mut destination_progress.progress;
                 progress.pass(done.shard, done.key, &outcome, done.counted);
+                run_progress.report.forget_told();
                 if let Some(forecast) = done.forecast {
                     run_progress.report = run_progress.report.foreseeing(number, *forecast);
                 }

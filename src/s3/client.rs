@@ -13,7 +13,7 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{BehaviorVersion, Builder, Region};
+use aws_sdk_s3::config::{Builder, Region};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::concurrency::ConcurrencyLimits;
@@ -26,6 +26,7 @@ use super::fence::{Fence, ServerClock};
 use super::headers::{EmptyLength, TextHeaders};
 use super::interceptors::{RejectTruncated, RequestCounter, Requests};
 use super::outside::Outside;
+use super::profile::Overrides;
 use super::proxy::Proxies;
 use super::send_again::{RegionContact, SendAgain};
 use super::time_limit::{Interruption, TimeLimit};
@@ -142,9 +143,15 @@ pub(super) struct Clients {
 impl Connections {
     /// From the environment's credentials, region and endpoint.
     pub async fn from_env() -> Self {
+        Self::from_env_with(Overrides::default()).await
+    }
+
+    /// The same, with what is given in the place of what the environment says.
+    pub async fn from_env_with(overrides: Overrides) -> Self {
         let network = Network::by(Proxies::from_vars(|name| std::env::var(name).ok()));
-        let base = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(network.client())
+        let base = overrides
+            .over(network.client())
+            .await
             // Retries are ours. Without these, the SDK reads them from the environment and the profile,
             // and panics at what it does not know, such as the `legacy` mode of the AWS CLI.
             .retry_config(RetryConfig::standard())

@@ -53,7 +53,7 @@ pub use interceptors::Requests;
 pub use no_reply::ConnectFailure;
 pub use outside::{Outside, OutsideReply};
 #[cfg(feature = "cli")]
-pub use profile::profile_problem;
+pub use profile::{Overrides, profile_problem};
 #[cfg(any(test, fuzzing))]
 pub use read::fuzz;
 pub use read::{Page, PageStart};

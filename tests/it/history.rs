@@ -68,9 +68,7 @@ async fn runs_are_listed_the_last_one_first() {
         .skip(1)
         .map(|line| line.split_whitespace().collect())
         .collect();
-    let titles = [
-        "run", "started", "objects", "bytes", "copied", "errors", "segments",
-    ];
+    let titles = ["run", "status", "objects", "size", "copied", "errors"];
     assert_eq!(rows[0], titles);
     assert_eq!(rows.len(), 4, "{stdout}");
     for (row, (id, objects)) in rows[1..].iter().zip([
@@ -79,8 +77,9 @@ async fn runs_are_listed_the_last_one_first() {
         (&ids[0], ["1", "5", "B", "1"]),
     ]) {
         assert_eq!(row[0], id, "{stdout}");
+        assert_eq!(row[1], "complete", "{stdout}");
         assert_eq!(row[2..6], objects, "{stdout}");
-        assert_eq!(row[6..], ["0", "1"], "{stdout}");
+        assert_eq!(row[6..], ["0"], "{stdout}");
     }
     let runs = told["destinations"][0]["runs"].as_array().unwrap();
     let listed: Vec<_> = runs
@@ -114,7 +113,8 @@ async fn no_more_runs_are_read_than_are_asked_for() {
         stdout.ends_with("and earlier ones; --all lists them\n"),
         "{stdout}"
     );
-    assert_eq!(read, 1 + 2);
+    // The name of the last snapshot, what was held, and two indexes.
+    assert_eq!(read, 2 + 2);
     assert!(text(&all.stdout).contains(&ids[0]), "{all:?}");
 }
 
@@ -128,7 +128,7 @@ async fn a_bucket_without_a_snapshot_says_so() {
     let diff = ask(&world, &["diff", "latest~1", "latest"]);
 
     assert_eq!(runs.status.code(), Some(0), "{runs:?}");
-    let ending = "  no snapshot yet: a complete run writes the first one\n";
+    let ending = "no snapshot yet: the first run writes one\n";
     assert!(text(&runs.stdout).ends_with(ending), "{runs:?}");
     assert_eq!(told["destinations"][0]["runs"], serde_json::json!([]));
     assert_eq!(diff.status.code(), Some(1), "{diff:?}");
