@@ -154,7 +154,7 @@ fn orphan(outcome: Outcome, record: Option<SegmentRow>) -> CopyResult {
     CopyResult { outcome, row }
 }
 
-/// What is recorded of an object whose backup is current.
+/// The row of an object whose backup is current.
 pub(crate) fn recorded(object: Object, proof: Proof) -> (Key, Option<NextRow>) {
     let key = object.key.clone();
     let row = match proof {

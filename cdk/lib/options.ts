@@ -109,7 +109,7 @@ const VARIABLES: Record<keyof BackupOptions, string> = {
   maxConcurrency: 'BACKUP_MAX_CONCURRENCY',
 };
 
-/** The options as variables. What is not set is absent: the function treats an empty value as a mistake. */
+/** The options as variables. A variable that is not set is absent: the function treats an empty value as a mistake. */
 export function optionVariables(options: BackupOptions): Record<string, string> {
   return present(Object.fromEntries(
     Object.entries(VARIABLES).map(([option, variable]) => [variable, orAbsent(options[option as keyof BackupOptions])]),

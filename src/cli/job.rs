@@ -27,7 +27,7 @@ pub struct JobArguments {
 
 /// A job in one of its destinations.
 pub struct JobDestination {
-    /// What is backed up.
+    /// The bucket and prefix that are backed up.
     pub source: Location,
     /// Where to.
     pub destination: BucketName,

@@ -111,7 +111,7 @@ pub fn stderr_line(text: &str) {
     to_stderr(&(printable(text) + "\n"));
 }
 
-/// What is told here may be lost: a reader who has left, a terminal that is gone or a full disk must not
+/// A line that is written here may be lost: a reader who has left, a terminal that is gone or a full disk must not
 /// stop a run, and `eprintln!` would.
 fn to_stderr(text: &str) {
     line::write_beside(|| drop(io::stderr().write_all(text.as_bytes())));

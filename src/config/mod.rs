@@ -36,7 +36,7 @@ const DEFAULT_THRESHOLD: u64 = 1024 * MIB;
 /// How a run is configured.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What is backed up.
+    /// The bucket and prefix that are backed up.
     pub source: Location,
     /// Where to: one or more buckets.
     pub destinations: Vec<Destination>,
@@ -52,13 +52,13 @@ pub struct Config {
     pub max_cost_usd: Option<f64>,
     /// What the copies are like.
     pub copies: CopyRules,
-    /// Who must own the source bucket.
+    /// The account that must own the source bucket.
     pub source_owner: Option<AccountId>,
     /// Copies in flight, at most.
     pub max_concurrency: usize,
     /// What it costs.
     pub prices: Prices,
-    /// Who is told of runs.
+    /// The receivers of messages about runs.
     pub notify: NotifySettings,
     /// The answer to events of S3.
     pub events: EventRules,
@@ -71,7 +71,7 @@ pub struct Destination {
     pub location: Location,
     /// Where each key goes.
     pub placement: Placement,
-    /// Who must own the bucket.
+    /// The account that must own the bucket.
     pub owner: Option<AccountId>,
 }
 
@@ -89,7 +89,7 @@ pub struct Selection {
 pub struct Defaults {
     /// Which objects are copied.
     pub mode: Mode,
-    /// What is done about those that are gone.
+    /// The treatment of objects that are gone.
     pub deletions: Deletions,
 }
 
@@ -146,7 +146,7 @@ impl CopyRules {
 }
 
 /// Objects whose website redirect is looked up before they are copied, at the price of a request.
-/// Of those that are copied in parts it is known without.
+/// Objects that are copied in parts tell it without.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Redirects {
     /// Empty ones: an object that redirects has seldom any content.

@@ -1,4 +1,4 @@
-//! Who is told of runs: a topic, a monitor's address.
+//! The receivers of messages about runs: a topic, a monitor's address.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,12 +10,12 @@ const MOST_JOB_NAME_BYTES: usize = 255;
 /// The most bytes of an address.
 const MOST_URL_BYTES: usize = 2_048;
 
-/// Who is told of runs, and of which.
+/// The receivers of messages, and the runs that they hear of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NotifySettings {
     /// The topic that gets a message.
     pub topic: Option<TopicArn>,
-    /// Of which runs.
+    /// The runs that they hear of.
     pub notify: Notify,
     /// The address that is asked for after each complete run.
     pub heartbeat: Option<HeartbeatUrl>,
@@ -245,7 +245,7 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
 }
 
 impl Reader {
-    /// Who is told of runs. What is not complete is a mistake: somebody waits for those messages.
+    /// The receivers of messages. An incomplete setting is a mistake: somebody waits for those messages.
     pub(super) fn notify(&mut self) -> NotifySettings {
         let topic = self.read(&SNS_TOPIC_ARN, TopicArn::parse);
         let asked = self.value(&NOTIFY);

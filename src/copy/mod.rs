@@ -137,7 +137,7 @@ impl Copier {
     }
 }
 
-/// What is left to do about an action.
+/// The rest of the work on an action.
 enum Preparation {
     Copy {
         object: Object,

@@ -1,4 +1,4 @@
-//! What is gone from the source: whether it may be marked as deleted in the backup, and the markers.
+//! Objects that are gone from the source: whether they may be marked as deleted in the backup, and the markers.
 //!
 //! Nothing is marked while anything is still being compared. A run first copies what is new or
 //! changed, and only counts what is gone; when all listings have come to a clean end, the brake is

@@ -38,7 +38,7 @@ pub fn count(action: &Action) -> KeyCounts {
     }
 }
 
-/// The key of an object that is not what was backed up. What is copied again for another reason has not changed.
+/// The key of an object that is not what was backed up. An object that is copied again for another reason has not changed.
 fn changed_key(action: &Action) -> Option<&Key> {
     match action {
         Action::Copy { object, reason, .. } => match reason {

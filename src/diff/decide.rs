@@ -20,13 +20,13 @@ use crate::snapshot::SegmentRow;
 pub struct Policy {
     /// Which keys are backed up.
     pub filter: Filter,
-    /// What is new or changed, or all.
+    /// New and changed objects, or all.
     pub mode: Mode,
     /// Where backups go.
     pub placement: Placement,
 }
 
-/// What is to be done about one key.
+/// The work on one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Copy it.
@@ -209,7 +209,7 @@ pub fn decide(pair: Joined<Object, Object>, record: Option<SegmentRow>, policy: 
             record: None,
         };
     };
-    // Of a backup that is not what was written, the snapshot says nothing any more.
+    // The snapshot says nothing about a backup that is not what was written.
     let reason = reason_to_copy(&object, &backup, record.as_ref(), policy.mode);
     let record = record.filter(|record| record.row().is_backed_up_by(&backup));
     match (reason, record) {

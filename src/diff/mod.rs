@@ -23,7 +23,7 @@ use crate::model::Object;
 use crate::s3::S3Error;
 use crate::snapshot::SegmentRow;
 
-/// What is to be done about each object of a section, in the order of the keys and a page at a time. The
+/// The actions for the objects of a section, in the order of the keys and a page at a time. The
 /// last action is the end, or a listing that failed: what was decided before it still stands.
 pub fn actions(section: ShardListing, policy: Arc<Policy>) -> impl Stream<Item = Vec<Action>> {
     pages(section).map(move |page| match page {

@@ -43,7 +43,7 @@ pub fn change_rate(share: ChangedShare, before: &[ChangedShare], limits: Unusual
     }
 }
 
-/// Of numbers in order, of which there is at least one.
+/// The median of at least one number, in order.
 fn median(sorted: &[f64]) -> f64 {
     let middle = sorted.len() / 2;
     let at = |place: usize| sorted.get(place).copied().unwrap_or_default();

@@ -162,7 +162,7 @@ impl Handler {
         &self.connections
     }
 
-    /// Tells all runs to stop now and to be gone after that time. What is left is in their cursors.
+    /// Tells all runs to stop now and to be gone after that time. Their cursors have the rest.
     pub fn interrupt(&self, time: Duration) {
         self.connections.interrupt(time);
     }

@@ -1,6 +1,6 @@
 //! Whether the history goes on behind the snapshot that is named the last one.
 //!
-//! Whoever can write to the bucket can set `latest.json` back, and every index that it leads to is proven
+//! A writer to the bucket can set `latest.json` back, and every index that it leads to is proven
 //! all the same. But the later indexes are still there.
 
 use super::History;

@@ -51,7 +51,7 @@ struct Last {
 }
 
 impl History {
-    /// What is known where nothing is looked up.
+    /// A history without a snapshot, where nothing is looked up.
     pub fn none(bucket: Bucket, job: Job) -> Self {
         Self {
             bucket,
@@ -129,7 +129,7 @@ impl History {
         Ok(reading.state)
     }
 
-    /// What is wrong with the snapshot, if anything was found to be.
+    /// The problem of the snapshot, if one was found.
     pub fn problem(&self) -> Option<SnapshotError> {
         let problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
         problem.clone()

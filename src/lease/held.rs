@@ -19,7 +19,7 @@ use crate::s3::{Bucket, Cause, Condition, Moment, Operation, PutBody, S3Error, S
 
 /// Rounds of finding the lease as it is and writing it anew.
 const ROUNDS: u32 = 4;
-/// How long giving back may take. Who is near to the end of his time has no more; a lease that is
+/// How long giving back may take. A run near its deadline has no more time; a lease that is
 /// not given back ends by itself.
 const TO_RELEASE: Duration = Duration::from_secs(5);
 
@@ -81,7 +81,7 @@ impl LeaseObject {
     /// Takes the lease, if nobody has it.
     ///
     /// # Errors
-    /// Who has it, or why S3 refused.
+    /// The holder, or why S3 refused.
     pub async fn take(self, run: &Run) -> Result<Lease, Refusal> {
         let lasts = self.bucket.lease_time();
         let mut round = 1;
@@ -148,7 +148,7 @@ impl LeaseObject {
         already_running(message, advice)
     }
 
-    /// Who has the lease, since when and until when, and what to do.
+    /// The holder of the lease, since when and until when, and what to do.
     fn held_by(&self, record: Option<&Record>, until: Timestamp) -> Failure {
         let (key, bucket) = (&self.key, self.bucket.name());
         let (message, advice) = match record {

@@ -34,7 +34,7 @@ impl Leases {
     /// Takes the lease on the destination of that number in the plan, if nobody has it.
     ///
     /// # Errors
-    /// Who has it, or why S3 refused.
+    /// The holder, or why S3 refused.
     pub async fn take(
         &mut self,
         plan: &Plan,
@@ -59,7 +59,7 @@ impl Leases {
     /// Takes a lease that lies elsewhere, if nobody has it.
     ///
     /// # Errors
-    /// Who has it, or why S3 refused.
+    /// The holder, or why S3 refused.
     pub async fn take_object(&mut self, object: LeaseObject, run: &Run) -> Result<(), Refusal> {
         let lease = object.take(run).await?;
         self.0.push((self.0.len(), lease));

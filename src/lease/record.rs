@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_hours(1);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     format: u64,
-    /// Who took it.
+    /// The run that took it.
     pub run_id: String,
     /// Where that run goes on.
     pub holder: String,

@@ -22,7 +22,7 @@ use crate::snapshot::SegmentRow;
 pub struct Sides {
     /// The source bucket.
     pub source: Bucket,
-    /// What is backed up of it.
+    /// The keys of it that are backed up.
     pub prefix: Prefix,
     /// The backup bucket.
     pub backup: Bucket,

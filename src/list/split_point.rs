@@ -12,7 +12,7 @@
 
 use crate::model::Key;
 
-/// What is known of a range that is being listed.
+/// The knowledge of a range that is being listed.
 #[derive(Clone, Debug)]
 pub struct KeySample {
     /// The first key that was listed.
@@ -122,7 +122,7 @@ impl KeySample {
     }
 }
 
-/// What is left of a range: all its keys begin with `known` characters of the last one.
+/// The rest of a range: all its keys begin with `known` characters of the last one.
 #[derive(Clone, Copy)]
 struct Gap<'a> {
     known: usize,

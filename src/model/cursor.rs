@@ -14,9 +14,9 @@ pub const RANGES_FORMAT: u64 = 2;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Cursor {
-    /// Of a run that writes: what is left is state in each backup bucket.
+    /// A run that writes has what is left as state in each backup bucket.
     Reference(CursorReference),
-    /// Of a run that writes nothing, such as a plan: it has no state anywhere.
+    /// A run that writes nothing, such as a plan, has no state anywhere.
     Ranges(CursorRanges),
     /// A restore, whose state is in the backup bucket.
     Restore(CursorRestore),
@@ -69,7 +69,7 @@ pub struct StateLink {
     pub sha256: String,
 }
 
-/// What is left of a run that writes nothing. Whoever changes it can make such a run look at other
+/// The rest of a run that writes nothing. An edited one can make such a run look at other
 /// objects, and no more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CursorRanges {
@@ -129,7 +129,7 @@ pub struct DestinationCounts {
 pub struct VerifyRequestEcho {
     /// Whether objects are compared one by one.
     pub deep: bool,
-    /// Of which share: `1/30`; none for all of them.
+    /// The share, `1/30`; none for all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample: Option<String>,
     /// Which part.

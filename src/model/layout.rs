@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_etag_of_parts_is_the_md5_of_their_md5s() {
-        // Of two parts "a" and "b": md5(md5("a") + md5("b")), checked with md5sum.
+        // Two parts "a" and "b" have md5(md5("a") + md5("b")), checked with md5sum.
         let parts = [
             "0cc175b9c0f1b6a831c399e269772661",
             "92eb5ffee6ae2fec3ad71c777531578f",

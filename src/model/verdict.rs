@@ -205,7 +205,7 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    /// What is in doubt, and why.
+    /// The doubt, and its reason.
     pub fn why(self) -> &'static str {
         match self {
             Self::ListedETags => {

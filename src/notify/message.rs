@@ -8,9 +8,9 @@ use crate::report::{FailureWords, Figures, OperationKind, Status, Summary, Verif
 
 /// Amazon SNS takes less than 100 characters of ASCII, without a line break.
 const MOST_SUBJECT_CHARS: usize = 99;
-/// Of a body: a mail that is longer is read by nobody.
+/// The most bytes of a body: nobody reads a longer mail.
 const MOST_BODY_BYTES: usize = 8 * 1024;
-/// Of a key, or of what S3 says.
+/// The most characters of a key, or of what S3 says.
 const MOST_SHOWN_CHARS: usize = 200;
 /// Failures that are named.
 const MOST_FAILURES: usize = 10;
@@ -31,7 +31,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// What is said of a result.
+    /// The message about a result.
     pub fn of(summary: &Summary) -> Self {
         Self {
             subject: subject(summary),

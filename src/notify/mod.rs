@@ -26,7 +26,7 @@ use crate::s3::Outside;
 
 /// How long a message and a heartbeat may take; they are sent side by side.
 pub const TO_TELL: Duration = Duration::from_secs(5);
-/// What is left of the time of the function for its answer.
+/// The time that the function keeps for its answer.
 const TO_ANSWER: Duration = Duration::from_millis(500);
 
 /// Tells of a result those that are configured. `goes_on` is whether an earlier call has told of the same already:

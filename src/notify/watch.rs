@@ -45,7 +45,7 @@ pub struct JobAge {
     pub open_restores: usize,
     /// The hours since the oldest of them began; none of a bucket that nothing is restored from.
     pub restore_open_hours: Option<f64>,
-    /// What is wrong with the record of the last run.
+    /// The problem of the record of the last run.
     pub problem: Option<String>,
 }
 

@@ -20,9 +20,9 @@ pub use resume::resume;
 pub struct Plan {
     /// Its name and beginning.
     pub run: Run,
-    /// What is backed up.
+    /// The bucket and prefix that are backed up.
     pub source: Location,
-    /// Who must own the source bucket.
+    /// The account that must own the source bucket.
     pub source_owner: Option<AccountId>,
     /// Where to, and which keys.
     pub destinations: Vec<DestinationPlan>,
@@ -30,7 +30,7 @@ pub struct Plan {
     pub scope: Scope,
     /// What it may take.
     pub limits: Limits,
-    /// What is done with each key.
+    /// The work on each key.
     pub task: Task,
     /// Whether it looks at all that is configured.
     pub is_whole: bool,
@@ -88,7 +88,7 @@ impl Task {
         }
     }
 
-    /// What is done with objects that have no current backup.
+    /// The treatment of objects that have no current backup.
     pub fn intent(&self) -> Intent {
         match self {
             Self::Backup(_) | Self::MarkDeletions(_) => Intent::Copy,
@@ -206,9 +206,9 @@ pub struct Marking {
 /// The two parts of a run that marks deletions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// What is new or changed is copied, and what is gone is counted.
+    /// New and changed objects are copied, and those that are gone are counted.
     Copy,
-    /// What is gone is marked.
+    /// Backups of objects that are gone are marked.
     Mark,
 }
 

@@ -132,7 +132,7 @@ fn look_at(
     left_something(plan)
 }
 
-/// Of a run that was marking, everything is copied: all of it is gone over again and counted anew, and
+/// A run that was marking had copied everything: all of it is gone over again and counted anew, and
 /// the brake is asked once more.
 fn begin_anew(destinations: &mut [DestinationPlan]) {
     for planned in destinations {

@@ -44,7 +44,7 @@ pub struct CloseInput<'a> {
 }
 
 impl RecordResult {
-    /// Of a run that records nothing, as a plan: what is wrong with the last snapshot, if anything is.
+    /// The result of a run that records nothing, as a plan: the problem of the last snapshot, if there is one.
     pub async fn unrecorded(history: &History) -> Option<Self> {
         history.look_for_later().await;
         snapshot_problem(history).map(Self::problem)
@@ -59,7 +59,7 @@ impl RecordResult {
     }
 }
 
-/// What is wrong with the last snapshot, and what follows.
+/// The problem of the last snapshot, and what follows.
 fn snapshot_problem(history: &History) -> Option<String> {
     let problem = history.problem()?;
     Some(format!("{problem}; {}", problem.advice()))

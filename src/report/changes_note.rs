@@ -49,7 +49,7 @@ impl Warning {
 }
 
 impl ChangesNote {
-    /// What is unusual, in words.
+    /// The unusual change, in words.
     pub fn sentence(&self, bucket: &BucketName) -> String {
         format!(
             "{} of the {} objects in bucket {bucket} have changed ({} %), where {} % is usual: if nobody has \

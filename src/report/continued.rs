@@ -1,4 +1,4 @@
-//! What is told of a cursor that comes again: nothing is done, and where the run is that has used it.
+//! The answer to a cursor that comes again: nothing is done, and where the run is that has used it.
 
 use serde::Serialize;
 

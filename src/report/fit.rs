@@ -1,7 +1,7 @@
 //! The result stays below 200 KiB: here it is measured, and cut if it has to be.
 //!
 //! Lambda delivers 256 KiB to asynchronous destinations, and a state machine passes no more on. Each list
-//! of a result has bounds of its own, but keys, destinations and a cursor add up. What is cut is counted
+//! of a result has bounds of its own, but keys, destinations and a cursor add up. Whatever is cut is counted
 //! where its list counts what it leaves out; counters, cursor and run id are never cut.
 
 use super::Summary;

@@ -202,7 +202,7 @@ impl Summary {
         self.missed_by_events
     }
 
-    /// What is left to a later run.
+    /// The rest, which is left to a later run.
     pub fn cursor(&self) -> Option<&Cursor> {
         self.cursor.as_ref()
     }

@@ -103,7 +103,7 @@ pub struct Report {
     /// Whether events copy as well, so that a run finds what they have missed.
     follows_events: bool,
     rates: Rates,
-    /// What is foreseen, if this is a plan.
+    /// The forecast, if this is a plan.
     outlook: Option<Box<PlanTotals>>,
 }
 
@@ -449,7 +449,7 @@ impl Totals {
         None
     }
 
-    /// What is equal counts as unchanged too, and what is repaired as copied.
+    /// An equal object counts as unchanged too, and a repaired one as copied.
     fn verify(&mut self, compared: &VerifiedObject) {
         self.verified.add(compared);
         if !matches!(compared.verdict, Verdict::Extra { .. }) {

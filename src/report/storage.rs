@@ -21,7 +21,7 @@ const ARCHIVE_INDEX: u64 = 32 * KIB;
 /// And at that of `STANDARD`.
 const ARCHIVE_NAME: u64 = 8 * KIB;
 
-/// What is stored, by class.
+/// The bytes that are stored, by class.
 #[derive(Clone, Debug, Default)]
 pub struct Storage(BTreeMap<StorageClass, ClassTotals>);
 
@@ -30,11 +30,11 @@ struct ClassTotals {
     objects: u64,
     bytes: u64,
     billed: u64,
-    /// Of these, at the price of `STANDARD` whatever the class.
+    /// The share that is billed at the price of `STANDARD` whatever the class.
     billed_as_standard: u64,
 }
 
-/// What is stored in a class, and its price.
+/// The bytes that are stored in a class, and their price.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassRow {
     class: String,

@@ -41,9 +41,9 @@ pub struct VerifyCounts {
     pub repaired: u64,
     /// Objects that were looked at one by one.
     pub deep: u64,
-    /// Of the different, how many differ in each property.
+    /// How many of the different ones differ in each property.
     by_property: [u64; Property::ALL.len()],
-    /// Of the equal, how many are proven to be by each.
+    /// How many of the equal ones each proof proves.
     by_proof: [u64; ContentProof::ALL.len()],
 }
 
@@ -105,9 +105,9 @@ impl VerifyCounts {
 /// The rows that a report keeps.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Findings {
-    /// Of what is different or missing.
+    /// Entries of what is different or missing.
     wrong: Vec<FindingRow>,
-    /// Of doubts and what is extra: shown where there is room.
+    /// Entries of doubts and extra objects: shown where there is room.
     hints: Vec<FindingRow>,
     bytes_of_hints: usize,
 }
@@ -158,7 +158,7 @@ pub struct VerifiedBlock {
     part: Option<u16>,
     #[serde(flatten)]
     counts: VerifiedCounts,
-    /// Of the equal, how many are proven to be by what.
+    /// How many of the equal ones each proof proves.
     proof: BTreeMap<&'static str, u64>,
     different_by_property: BTreeMap<&'static str, u64>,
     objects: Vec<FindingRow>,

@@ -6,7 +6,7 @@ use super::RequestError;
 use super::field::{choice, flag, prefix};
 use crate::model::Prefix;
 
-/// A request for a backup run. What is left out is as configured.
+/// A request for a backup run. A field that is left out is as configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BackupRequest {
     /// Only keys that start with it.

@@ -13,7 +13,7 @@ use crate::model::{BucketName, CURSOR_FORMAT, KeyRange, RANGES_FORMAT, Range, St
 pub struct ContinueRequest {
     /// How the run was asked for.
     pub request: ContinuedRequest,
-    /// What is left of it, or where that is said.
+    /// The rest of it, or where that is said.
     pub rest: RemainingWork,
 }
 
@@ -26,7 +26,7 @@ pub enum ContinuedRequest {
     Verify(VerifyRequest),
 }
 
-/// What is left of a run.
+/// The rest of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RemainingWork {
     /// What its state in each backup bucket says.

@@ -1,4 +1,4 @@
-//! What is refused, and the words for it.
+//! The reasons to refuse a request, in words.
 
 use crate::model::{CURSOR_FORMAT, Key};
 

@@ -11,7 +11,7 @@ use crate::model::{Prefix, SampleShare};
 pub struct VerifyRequest {
     /// Only keys that start with it.
     pub prefix: Option<Prefix>,
-    /// What is looked at.
+    /// The objects that are looked at.
     pub depth: Depth,
     /// Whether what is missing or different is copied.
     pub repair: bool,
@@ -35,7 +35,7 @@ pub enum Depth {
 }
 
 impl Depth {
-    /// What is looked at, by the fields of a request. A sample is of objects, without being told.
+    /// The objects that are looked at, by the fields of a request. A sample alone means objects.
     pub fn new(deep: bool, sample: Option<u16>, part: Option<u16>) -> Self {
         match (sample, deep) {
             (Some(of), _) => Self::Sample { of, part },

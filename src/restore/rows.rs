@@ -139,7 +139,7 @@ impl Origin {
     }
 }
 
-/// What became of a row of the plan. Of several lines about a row the last one counts.
+/// What became of a row of the plan. If several lines are about one row, the last one counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoneRow {
     /// The number of the row in its part of the plan.

@@ -310,7 +310,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Leaves a restore that cannot be planned. What is wrong with it is told all the same.
+    /// Leaves a restore that cannot be planned. The result names the problem all the same.
     async fn give_up(&mut self) {
         if !self.held.is_written() {
             return;

@@ -1,4 +1,4 @@
-//! What is left of a run that the deadline stopped, for the next one to go on with.
+//! The rest of a run that the deadline stopped, for the next one to go on with.
 
 mod frontier;
 mod state;
@@ -72,7 +72,7 @@ impl Progress {
         self.frontiers.values().map(Frontier::counted).sum()
     }
 
-    /// What is left of each shard, in the order of the keys, and what was counted of it.
+    /// The rest of each shard, in the order of the keys, and what was counted of it.
     fn shards(&self) -> Vec<(Option<KeyRange>, KeyCounts)> {
         let mut shards: Vec<(usize, KeyRange)> =
             self.shards.ranges().into_iter().enumerate().collect();
@@ -129,7 +129,7 @@ pub struct DestinationRemainder {
 }
 
 impl Remainder {
-    /// Of a plan of which nothing is left where it could write.
+    /// A plan has nothing left where it could write.
     pub fn nothing(plan: &Plan) -> Self {
         let done = DestinationRemainder {
             stage: plan.task.stage(),
@@ -167,7 +167,7 @@ impl DestinationRemainder {
     }
 }
 
-/// What is left of a plan whose destinations have come so far; none if all are done.
+/// The rest of a plan whose destinations have come so far; none if all are done.
 pub fn remainder<'a>(
     plan: &Plan,
     progress: impl Iterator<Item = &'a Progress>,

@@ -17,7 +17,7 @@ use crate::snapshot::Digest;
 /// The format of both objects that this version writes, and the one that it reads. Fields may be added.
 const FORMAT: u64 = 1;
 
-/// What is left of a run in one destination, and what is known of the rest.
+/// The keys that a run has left in one destination, and what it knows of the rest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunState {
     format: u64,

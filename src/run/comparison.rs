@@ -40,7 +40,7 @@ impl Comparison {
         } else {
             run.planned.ranges.clone()
         };
-        // What is done already for a destination, a run before has recorded.
+        // A run before has recorded what is done already for a destination.
         let is_recorded = plan.is_recorded() && !run.planned.ranges.is_empty();
         let mut comparison = Self::open(plan, run, history, ranges);
         let first = match comparison.listings.next().await {
@@ -137,7 +137,7 @@ impl Comparison {
         }
     }
 
-    /// What is to be done about each object, page by page.
+    /// The action for each object, page by page.
     pub fn batches(self, plan: &Plan) -> impl Stream<Item = Batch> + use<> {
         let policy = Arc::new(Policy {
             filter: plan.scope.filter.clone(),

@@ -200,7 +200,7 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    /// What is said of a cursor that was used; none if the run that used it has died.
+    /// The answer to a cursor that was used; none if the run that used it has died.
     async fn answer(
         &self,
         run_id: &str,
@@ -338,7 +338,7 @@ pub(super) async fn close(
             Some(reference.map_or_else(ranges, Cursor::Reference))
         }
     };
-    // Whoever has lost a lease may not know how the run ended.
+    // A run that has lost its lease may not know how the other ended.
     let is_lost = runs
         .iter()
         .any(|run| run.destination.fence().stop().is_some());

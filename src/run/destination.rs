@@ -166,7 +166,7 @@ impl<T> Destinations<T> {
     /// The same, if any can be used.
     ///
     /// # Errors
-    /// What is wrong with all of them. Where a run is under way in some and others are out of order, the
+    /// The problems of all of them. Where a run is under way in some and others are out of order, the
     /// latter decides: to wait does not help them.
     pub fn some_usable(self) -> Result<Self, StartError> {
         if !self.usable.is_empty() || self.unusable.is_empty() {

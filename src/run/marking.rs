@@ -1,7 +1,7 @@
 //! The second half of a run that marks deletions: what was counted in, markers out.
 //!
 //! It begins only when every destination has been gone through to its end and no listing broke off.
-//! What is gone was only counted until then. Few keys were kept in mind and are marked at once; of
+//! Objects that are gone were only counted until then. Few keys were kept in mind and are marked at once; of
 //! more than that nobody keeps a list: both sides are listed again, and not more is marked than the
 //! brake was asked for.
 
@@ -192,7 +192,7 @@ fn approved_plan(plan: &Plan, counted: &[KeyCounts]) -> Plan {
         };
     }
     if let Some(marking) = plan.task.marking_mut() {
-        // Whoever has been let through need not ask again.
+        // A key that was let through need not ask again.
         marking.confirm = None;
     }
     plan.task = plan.task.into_marking();
@@ -277,7 +277,7 @@ fn doubt(history: &History, bucket: &BucketName) -> Option<KeyResult> {
     Some(result(0, None, Outcome::ListingFailed(failure)))
 }
 
-/// What is done about a key: it is marked, or it is already known what became of it.
+/// The work on a key: it is marked, or it is already known what became of it.
 enum Step {
     Mark { shard: usize, orphan: Orphan },
     Done(Box<KeyResult>),

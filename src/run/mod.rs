@@ -46,7 +46,7 @@ use crate::s3::{Bucket, Connections, Operation, Stop};
 pub struct RunResult {
     /// What became of the objects.
     pub report: Report,
-    /// What is left to a later run.
+    /// The rest, which is left to a later run.
     pub cursor: Option<Cursor>,
 }
 

@@ -13,7 +13,7 @@ use crate::s3::{Bucket, PageStart};
 /// How long a hint may take.
 const TO_LOOK: Duration = Duration::from_secs(10);
 
-/// Warns if the source has no object, or none that is admitted. Of a run that goes on, or of one that was
+/// Warns if the source has no object, or none that is admitted. A run that goes on, or one that was
 /// stopped, nobody knows.
 pub(super) async fn warn(plan: &Plan, source: &Bucket, ended: RunResult) -> RunResult {
     let totals = ended.report.totals();

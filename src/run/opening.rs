@@ -17,13 +17,13 @@ pub enum StartError {
     /// The source cannot be read.
     #[error("cannot read the source: {problem}")]
     Source {
-        /// What is wrong, and what to do.
+        /// The problem, and what to do.
         problem: String,
     },
     /// No destination can be used, because of what is wrong with them.
     #[error("cannot use the destination: {problem}")]
     Destination {
-        /// What is wrong, and what to do.
+        /// The problem, and what to do.
         problem: String,
     },
     /// Another run of the same job is under way in all destinations.
@@ -35,7 +35,7 @@ pub enum StartError {
     /// What was asked for cannot be done: a cursor whose state is lost, or of something else.
     #[error("{problem}")]
     Request {
-        /// What is wrong, and what to do.
+        /// The problem, and what to do.
         problem: String,
     },
 }

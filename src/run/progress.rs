@@ -232,7 +232,7 @@ impl RunProgress {
         (self, rest)
     }
 
-    /// What is left.
+    /// The rest.
     pub fn remainder(&self, plan: &Plan) -> Option<Remainder> {
         resume::remainder(
             plan,

@@ -173,7 +173,7 @@ impl S3Error {
         }
         let on = match resource.filter(|_| self.operation != Operation::GetObject) {
             Some(resource) => format!(" on {resource}"),
-            // Of a key that it may not see, KMS says "the resource associated with this ciphertext".
+            // KMS says of a key that the caller may not see "the resource associated with this ciphertext".
             None if action.starts_with("kms:") => {
                 " on the object's KMS key, which s3api head-object names,".to_owned()
             }

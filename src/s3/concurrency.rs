@@ -7,7 +7,7 @@
 //! process and recovers eight times slower. A budget lives for one run: nothing that was learned in a
 //! bad one is left in the next.
 //!
-//! Whoever waits first goes first, so a large object does not stall the small ones, nor they it.
+//! The first to wait goes first, so a large object does not stall the small ones, nor they it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

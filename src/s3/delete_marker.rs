@@ -1,7 +1,7 @@
 //! A delete marker on top of an object's versions, all of which stay: the only call of the program
 //! that takes anything from sight.
 //!
-//! It never names a version. Of a bucket that keeps versions that can only add a marker, and the
+//! It never names a version. In a bucket that keeps versions that can only add a marker, and the
 //! permission that it needs, `s3:DeleteObject`, allows no more. Where versioning is suspended it would
 //! destroy a version without an id; so versioning is looked at before, again after each answer that was
 //! lost, and every reply has to name the version of the marker.

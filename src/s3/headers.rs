@@ -4,7 +4,7 @@
 //! The HTTP client sends no Content-Length where there is no body. S3 needs none. Ceph's gateway answers 411
 //! MissingContentLength to an UploadPartCopy without.
 //!
-//! Whoever writes an object chooses its headers. The SDK panics over such an `Expires`, and takes any other
+//! The writer of an object chooses its headers. The SDK panics over such an `Expires`, and takes any other
 //! such header for one that is not there: a copy in parts would lose it without a word.
 
 use aws_sdk_s3::config::interceptors::{

@@ -1,6 +1,6 @@
 //! Which proxy a request goes through, by the variables that curl and the AWS CLI read.
 //!
-//! Of a name in both cases the lower one counts. The addresses at which a machine asks for its own
+//! If a name is set in both cases, the lower one counts. The addresses at which a machine asks for its own
 //! credentials and region are never proxied: they mean another machine to the proxy.
 
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What is read from S3 in bulk: pages of a listing, each believed only if it agrees with itself.
+//! Pages of a listing. Each is believed only if it agrees with itself.
 
 use aws_sdk_s3::types::EncodingType;
 

@@ -1,4 +1,4 @@
-//! What is sent again beyond what the SDK would, or in spite of it.
+//! Calls that are sent again although the SDK would not, and those that are not although it would.
 //!
 //! What passes by itself is tried again until the attempts run out: what an error calls S3 too busy or
 //! failing, the SDK has been told to try again, whatever code or status it came with. But until S3 has answered once,
@@ -147,7 +147,7 @@ impl RegionContact {
         let first = *began.get_or_insert(now.checked_sub(took).unwrap_or(now));
         let again = now.duration_since(first) < FIRST_PATIENCE;
         if !again {
-            // Whoever comes next, in a warm environment, has patience of his own.
+            // The next run in a warm environment has limits of its own.
             *began = None;
         }
         again

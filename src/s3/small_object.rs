@@ -55,7 +55,7 @@ pub struct SmallObjectListed {
     pub at: Timestamp,
 }
 
-/// What is written.
+/// The bytes to write.
 #[derive(Clone, Copy, Debug)]
 pub struct PutBody<'a> {
     /// All of it.

@@ -180,13 +180,13 @@ impl Bucket {
     }
 }
 
-/// What is there, if it is what was to be written.
+/// The object that is there, if it is what was to be written.
 fn own(found: &SmallObject, contents: PutBody<'_>) -> Option<CopyReply> {
     let is_own = found.body == contents.body;
     is_own.then(|| CopyReply::of(found.etag.clone(), found.version.clone()))
 }
 
-/// What is to be replaced may be gone: S3 calls that not found, and it is a change like any other.
+/// The object that is to be replaced may be gone: S3 answers not found, and it is a change like any other.
 fn refusal(error: S3Error, condition: &Condition) -> S3Error {
     let cause = match (condition, error.cause) {
         (Condition::Replace(_), Cause::Missing) => Cause::ChangedMeanwhile,

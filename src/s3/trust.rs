@@ -49,7 +49,7 @@ impl TrustedCertificates {
         context.unwrap_or_default()
     }
 
-    /// What is wrong with the file.
+    /// The problem of the file.
     pub fn problem(&self) -> Option<&str> {
         self.0.as_ref().err().map(String::as_str)
     }

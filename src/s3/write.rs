@@ -18,7 +18,7 @@ use crate::model::{
 /// The most that one `CopyObject` copies: 5 GiB. S3 says "5 GB" and means this.
 pub const MAX_COPY: u64 = 5 * 1024 * 1024 * 1024;
 
-/// What is copied: an object as it was listed, in its bucket.
+/// The source of a copy: an object as it was listed, in its bucket.
 #[derive(Clone, Copy, Debug)]
 pub struct CopySource<'a> {
     /// Its bucket.

@@ -235,7 +235,7 @@ mod tests {
     }
 
     impl Snapshot {
-        /// Of these rows, with what is true of the last snapshot kept. Also tells how many segments had
+        /// The segments of these rows, with what is true of the last snapshot kept. Also tells how many segments had
         /// to be written.
         fn after(&self, rows: &BTreeMap<u64, Row>, cut: Cut) -> (Self, usize) {
             let last: BTreeMap<String, SegmentRow> = self

@@ -3,7 +3,7 @@
 use super::row::RowRef;
 use crate::model::Timestamp;
 
-/// Rows in columns. What is written and what is read is the same.
+/// Rows in columns. The same type is written and read.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
     pub key: Texts,

@@ -22,7 +22,7 @@ pub enum SnapshotError {
     Damaged {
         /// Its key below the job's prefix.
         object: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// It is of another source or destination.

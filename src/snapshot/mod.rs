@@ -1,4 +1,4 @@
-//! What is in the backup, written down after each complete run and read back by the next one.
+//! The table of the backup, written after each complete run and read by the next one.
 //!
 //! A snapshot is a sorted table: one [`Row`] for each object, cut into segments of Parquet that are
 //! named by their content, and one small [`Index`] that names and proves the segments and the index

@@ -85,7 +85,7 @@ pub enum SelectorError {
     OutOfReach {
         /// What was asked for.
         which: SnapshotSelector,
-        /// What is wrong with the first one that cannot be.
+        /// The problem of the first one that cannot be.
         problem: SnapshotError,
     },
 }

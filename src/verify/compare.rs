@@ -8,7 +8,7 @@ use crate::config::{ClassRule, CopyRules, Redirects};
 use crate::model::{ContentProof, HeadDetails, Object, Property, StorageClass};
 use crate::snapshot::RowRef;
 
-/// What is known of the content.
+/// The knowledge of the content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// It is the same, which this proves.

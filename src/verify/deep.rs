@@ -58,7 +58,7 @@ impl HeadPair<'_> {
         }
     }
 
-    /// What is found, of both as they are now.
+    /// The finding about both as they are now.
     ///
     /// # Errors
     /// What became of the object instead.
@@ -143,7 +143,7 @@ impl HeadPair<'_> {
         })
     }
 
-    /// Whether both have the same parts, of which they have as many. Of very many only the first is looked
+    /// Whether both have the same parts, of which they have as many. If they are very many, only the first is looked
     /// at, which can only tell that they are others.
     async fn parts(self, parts: u32) -> Result<Parts, NoVerdict> {
         // The last part is what the others leave.

@@ -1,7 +1,7 @@
 //! What stands under each key of both sides in, what is found of it out.
 //!
 //! Both sides are gone over as in a backup run. The listings and the last snapshot prove something of each
-//! key; of the share that is asked for, each object and its backup are looked at too. What is missing or
+//! key; of the share that is asked for, each object and its backup are looked at too. Objects that are missing or
 //! different can be copied on the way, by the same copier and with the same certainty as in a backup run.
 
 mod compare;
@@ -34,14 +34,14 @@ pub struct Verifier {
     filter: Filter,
 }
 
-/// What is to be judged, or that there is no more of it.
+/// The next object to judge, or that there is no more.
 enum Item {
     Key(Evidence),
     Broken(S3Error),
     End,
 }
 
-/// What is to be done about a key.
+/// The work on a key.
 enum Step {
     /// Nothing more.
     Settled(Option<Key>, Outcome),
@@ -67,7 +67,7 @@ impl Verifier {
         }
     }
 
-    /// What is found of each key, so many at once. When it is time to stop nothing more is begun; what is in
+    /// The findings about the keys, so many at once. When it is time to stop nothing more is begun; what is in
     /// flight comes to its end.
     pub fn outcomes(
         self,
@@ -81,7 +81,7 @@ impl Verifier {
             let pages = diff::pages(listing);
             pages.map(move |page| (shard, items(page))).boxed()
         });
-        // Of each shard in its order, so that what was begun lies before what was not.
+        // Each shard in its order, so that what was begun lies before what was not.
         pages
             .flat_map(|(shard, items)| stream::iter(items).map(move |item| (shard, item)))
             .take_until(Box::pin(stop))
@@ -105,7 +105,7 @@ impl Verifier {
         }
     }
 
-    /// What is proven without a request, at once; or what takes requests to be found or repaired.
+    /// The finding that needs no request, at once; or the work that takes requests.
     fn judge(self: Arc<Self>, evidence: Evidence) -> Step {
         let verdict = judge(&evidence);
         let (object, backup) = match evidence.listed {
@@ -152,7 +152,7 @@ impl Verifier {
         verified(&object, verdict)
     }
 
-    /// What is found wrong is copied, if that is asked for; and what has not the tags that are asked for
+    /// A wrong backup is copied, if that is asked for; and an object without the tags that are asked for
     /// need not be in the backup at all.
     fn takes_requests(&self, verdict: &Verdict) -> bool {
         let by_tags = !self.copier.rules.include_tags.is_empty();
@@ -319,7 +319,7 @@ fn result(action: Action) -> Step {
     Step::Settled(key, result.outcome)
 }
 
-/// What is proven without a request is all that is said.
+/// The result says only what needs no request.
 fn verified(listed: &Object, verdict: Verdict) -> Step {
     let compared = VerifiedObject {
         key: listed.key.clone(),

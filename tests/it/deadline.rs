@@ -61,7 +61,7 @@ async fn run(what: &str, world: &World) -> Value {
     result
 }
 
-/// What is left is in the cursor, and nothing else is wrong.
+/// The cursor has the rest, and nothing else is wrong.
 fn assert_given_up(result: &Value) {
     assert_eq!(result["status"], "incomplete", "{result}");
     assert_eq!(count(result, "errors"), 0, "{result}");

@@ -1,4 +1,4 @@
-//! What is gone from the source is marked in the backup, if that is asked for: never on a doubt, never
+//! Objects that are gone from the source are marked in the backup, if that is asked for: never on a doubt, never
 //! many at once without a word from somebody, and no version ever disappears.
 
 use std::time::{Duration, Instant};

@@ -27,7 +27,7 @@ fn world() -> World {
     world
 }
 
-/// What is told of the second destination, in which nothing was backed up, while the first has it all.
+/// The failure of the second destination, in which nothing was backed up, while the first has it all.
 fn assert_second_alone_failed(result: &Value) -> &Value {
     assert_adds_up(result);
     assert_eq!(result["status"], "incomplete", "{result}");

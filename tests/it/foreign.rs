@@ -39,7 +39,7 @@ fn marked(result: &Value) -> u64 {
     count(result, "objects_marked_deleted")
 }
 
-/// What is due and what is foreign.
+/// The counts of what is due and what is foreign.
 fn told(result: &Value) -> [u64; 2] {
     ["due", "foreign"].map(|name| count(&result["deletions"], name))
 }

@@ -1,4 +1,4 @@
-//! What is believed of a listing: its end is said, its pages agree with themselves, and doubt breaks it off.
+//! Trust in a listing: its end is said, its pages agree with themselves, and doubt breaks it off.
 
 use s3_sim::{Effect, Fault, Sim, Verb};
 use serde_json::json;

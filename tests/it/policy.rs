@@ -15,7 +15,7 @@ const BACKUP_KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/backup";
 /// An action on the bucket or the key of a side: `source s3:GetObject`.
 type Permissions = BTreeSet<String>;
 
-/// What is chosen on deployment, and changes what the role may do.
+/// The choices of a deployment that change what the role may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deletions {
     Keep,

@@ -46,7 +46,7 @@ fn verdicts(result: &Value) -> [u64; 6] {
     verdicts.map(|name| count(&result["verified"], name))
 }
 
-/// Of each object that a result names: its verdict, and in what it differs or why nobody can tell.
+/// The verdict on each object that a result names, and in what it differs or why nobody can tell.
 fn objects(result: &Value) -> BTreeMap<String, (String, String)> {
     verdicts(result);
     let rows = result["verified"]["objects"].as_array().unwrap().iter();

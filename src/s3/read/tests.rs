@@ -200,7 +200,7 @@ fn mostly(good: usize, all: usize) -> impl Strategy<Value = usize> {
     prop_oneof![15 => 0..good, 1 => 0..all]
 }
 
-/// What is chosen for each part of a page, and for each part of its rows.
+/// The choices for each part of a page, and for each part of its rows.
 type Choice = ([usize; 6], Vec<[usize; 4]>);
 
 fn choices() -> impl Strategy<Value = Choice> {

@@ -13,7 +13,7 @@ use crate::world::{BACKUP, STATE, World};
 #[derive(Clone, Debug)]
 pub struct BackupJob {
     pub source: &'static str,
-    /// Of its backups; empty if the bucket is its own.
+    /// The prefix of its backups; empty if the bucket is its own.
     pub place: &'static str,
     pub vars: Vec<(String, String)>,
 }

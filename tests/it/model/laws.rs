@@ -12,7 +12,7 @@ use super::job::BackupJob;
 use super::setting::Deletions;
 use crate::world::{BACKUP, STATE, assert_adds_up, count};
 
-/// What is in flight at once at the most.
+/// The most that is in flight at once.
 const IN_FLIGHT: usize = 4;
 
 /// What the model knows of a run that it judges.

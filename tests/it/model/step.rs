@@ -129,7 +129,7 @@ pub enum Step {
 /// A change of a source that keeps versions.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// Of a large body, the upload was begun so many seconds ago, and is dated so.
+    /// The upload of a large body was begun so many seconds ago, and is dated so.
     Put {
         key: usize,
         body: usize,
@@ -171,7 +171,7 @@ pub struct Moment {
     pub after: bool,
 }
 
-/// What is done to a cursor before it is used.
+/// The change of a cursor before it is used.
 #[derive(Clone, Copy, Debug)]
 pub enum Edit {
     Nothing,

@@ -73,7 +73,7 @@ async fn restore(world: &World, fields: Value) -> Value {
     result
 }
 
-/// What is refused, as people read it.
+/// The refusal, as people read it.
 async fn refusal(world: &World, fields: Value) -> String {
     world.invoke(asking(fields)).await.unwrap_err().to_string()
 }

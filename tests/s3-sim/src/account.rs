@@ -124,7 +124,7 @@ impl Account {
         self.policy().admits(call.access_key(), &action)
     }
 
-    /// Who may not list a bucket is not told that a key is missing.
+    /// A caller who may not list a bucket is not told that a key is missing.
     fn veil(&self, call: &Call, refusal: Refusal) -> Refusal {
         if refusal.code != "NoSuchKey" {
             return refusal;

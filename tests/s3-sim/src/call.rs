@@ -28,7 +28,7 @@ pub(crate) struct Call {
     pub signer: Option<Signer>,
 }
 
-/// Who signed, and for which region.
+/// The signer, and the region that it signed for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Signer {
     pub access_key: String,
@@ -122,7 +122,7 @@ impl Call {
         signer.map_or("anonymous", |signer| signer.access_key.as_str())
     }
 
-    /// What is to be copied, for the two verbs that copy.
+    /// The source, for the two verbs that copy.
     pub(crate) fn copy_source(&self) -> Result<CopySource, Refusal> {
         let header = self.header("x-amz-copy-source").unwrap_or("");
         parse_copy_source(header).ok_or_else(|| {

@@ -78,7 +78,7 @@ impl ChecksumKind {
 pub struct ChecksumView {
     /// Which sum.
     pub algorithm: Algorithm,
-    /// Of what.
+    /// The bytes that it is of.
     pub kind: ChecksumKind,
     /// Base64, with `-N` behind it if composite.
     pub value: String,

@@ -39,7 +39,7 @@ impl Pace {
         self.says_429 = true;
     }
 
-    /// What is answered to a call that is one too many.
+    /// The answer to a call that is one too many.
     pub(crate) fn refusal(&self) -> Refusal {
         if self.says_429 {
             Refusal::new(429, "TooManyRequests", "Rate limit exceeded.")

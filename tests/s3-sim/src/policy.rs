@@ -1,4 +1,4 @@
-//! Who may do what: every call is translated into the IAM actions it needs, and
+//! The rights of callers: every call is translated into the IAM actions it needs, and
 //! a test can deny an action or allow an access key nothing but a list.
 
 use crate::call::Call;

@@ -113,7 +113,7 @@ impl SimBuilder {
         self
     }
 
-    /// What is one too many is answered 429, as other stores and proxies do, in place of S3's 503.
+    /// A call that is one too many is answered 429, as other stores and proxies do, in place of S3's 503.
     pub fn say_429(mut self) -> SimBuilder {
         self.pace.say_429();
         self

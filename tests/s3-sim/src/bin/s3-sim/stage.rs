@@ -29,7 +29,7 @@ pub(crate) struct Buckets {
     kms: Vec<String>,
     population: Population,
     unchanged: bool,
-    /// Of a hundred objects so many were rewritten since, and as many are new.
+    /// So many of a hundred objects were rewritten since, and as many are new.
     changed: u64,
 }
 
