@@ -104,7 +104,7 @@ Examples:
   s3-backup run --source primary --destination backup --json | jq .objects_copied
 
 Every flag can be set by its environment variable too, and there are more of these: see
-docs/configuration.md. A variable BACKUP_... that is unknown is ignored, with a warning.
+README.md. A variable BACKUP_... that is unknown is ignored, with a warning.
 Credentials, region and endpoint come from where the AWS CLI takes them.
 
 Exit codes: 0 complete, 1 could not run, 2 wrong usage, 3 ran but incomplete or held";
