@@ -1,13 +1,20 @@
 /** The application for `cdk deploy`. The only file that reads the context. */
 import { newApp } from '../lib/app.ts';
 import { BackupStack } from '../lib/backup-stack.ts';
-import { backupProps } from '../lib/context.ts';
+import { backupProps, refuseUnknown } from '../lib/context.ts';
 
 const app = newApp();
-const context = (name: string): unknown => app.node.tryGetContext(name);
+const asked = new Set<string>();
+const context = (name: string): unknown => {
+  asked.add(name);
+  return app.node.tryGetContext(name);
+};
 
 try {
-  new BackupStack(app, String(context('stackName') ?? 'S3Backup'), { backup: backupProps(context) });
+  const name = String(context('stackName') ?? 'S3Backup');
+  const backup = backupProps(context);
+  refuseUnknown(Object.keys(app.node.getAllContext()), asked);
+  new BackupStack(app, name, { backup });
   app.synth();
 } catch (error) {
   console.error(`error: ${error instanceof Error ? error.message : error}`);

@@ -1,7 +1,9 @@
 /** What can be set with `cdk deploy -c name=value`, checked and turned into the properties of the stack. */
+import type { CfnParameterProps } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { BackupProps } from './backup.ts';
 import { packagedCode } from './package.ts';
+import { objection, PARAMETERS } from './parameters.ts';
 
 /** Looks up one value of the context. */
 export type Context = (name: string) => unknown;
@@ -59,22 +61,50 @@ export function backupProps(context: Context): BackupProps {
   };
 }
 
-/** An empty text counts as not set. */
+/** Names that are the CDK's own. */
+const FOREIGN = /^@|:|^cli-|^aws-cdk|^availability-zones/;
+
+/**
+ * Refuses names of the context that nobody asked for: with a misspelt `sourceBucket` the stack would make a new, empty
+ * bucket and back that up.
+ */
+export function refuseUnknown(given: Iterable<string>, known: ReadonlySet<string>): void {
+  const unknown = [...given].filter((name) => !known.has(name) && !FOREIGN.test(name));
+  if (unknown.length > 0) {
+    const names = unknown.map((name) => `-c ${name}`).join(', ');
+    throw new Error(`${names}: unknown; known are ${[...known].sort().join(', ')}`);
+  }
+}
+
+/** An empty text counts as not set; any other must be one that the parameter of the portable template takes. */
 function text(context: Context, name: string): string | undefined {
-  const value = context(name) ?? '';
-  return value === '' ? undefined : String(value);
+  const value = String(context(name) ?? '');
+  if (value === '') {
+    return undefined;
+  }
+  const parameters: Record<string, CfnParameterProps> = PARAMETERS;
+  const problem = objection(parameters[name.charAt(0).toUpperCase() + name.slice(1)] ?? {}, value);
+  if (problem !== undefined) {
+    throw new Error(`-c ${name}=${value}: ${problem}`);
+  }
+  return value;
+}
+
+function raw(context: Context, name: string): string | undefined {
+  const value = String(context(name) ?? '');
+  return value === '' ? undefined : value;
 }
 
 function number(context: Context, name: string): number | undefined {
-  const value = text(context, name);
+  const value = raw(context, name);
   if (value !== undefined && !/^[1-9][0-9]*$/.test(value)) {
     throw new Error(`-c ${name}=${value}: expected a whole number above zero`);
   }
-  return value === undefined ? undefined : Number(value);
+  return value === undefined ? undefined : Number(text(context, name));
 }
 
 function choice<T>(context: Context, name: string, choices: Record<string, T>): T | undefined {
-  const value = text(context, name);
+  const value = raw(context, name);
   if (value !== undefined && !Object.hasOwn(choices, value)) {
     throw new Error(`-c ${name}=${value}: expected one of ${Object.keys(choices).join(', ')}`);
   }

@@ -9,6 +9,18 @@ const EXISTING_BUCKET_NAME_OR_EMPTY = '^$|^[A-Za-z0-9._-]{3,255}$';
 const KEY_ARNS_OR_EMPTY = '^$|^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[^,]+(,arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[^,]+)*$';
 const KEY_ARN_OR_EMPTY = '^$|^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$';
 
+/** What a value must look like, in words: the console shows them when it refuses one. */
+const CONSTRAINTS: Record<string, string> = {
+  [NEW_BUCKET_NAME_OR_EMPTY]: '3 to 63 lower case letters, digits, dots and hyphens, or empty',
+  [EXISTING_BUCKET_NAME_OR_EMPTY]: 'the name of a bucket, without s3:// and without a prefix, or empty',
+  [KEY_ARNS_OR_EMPTY]: 'ARNs such as arn:aws:kms:eu-west-1:111122223333:key/..., comma separated, without blanks, or empty',
+  [KEY_ARN_OR_EMPTY]: 'an ARN such as arn:aws:kms:eu-west-1:111122223333:key/..., not an alias, or empty',
+};
+const PREFIX = { allowedPattern: '^[^\\r\\n]{0,1024}$', constraintDescription: 'at most 1,024 characters, in one line' };
+const GLOBS = { allowedPattern: '^[^\\r\\n]*$', constraintDescription: 'globs such as photos/*,*.pdf, comma separated, in one line' };
+const COUNT = { allowedPattern: '^[0-9]{0,18}$', constraintDescription: 'a whole number, or empty' };
+const PERCENT = { allowedPattern: '^$|^[0-9]{1,2}$|^100$', constraintDescription: 'a whole number from 0 to 100, or empty' };
+
 /** What Amazon CloudWatch Logs allows. */
 const RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -19,12 +31,22 @@ const STORAGE_CLASSES = [
 ];
 
 function optional(description: string, more: CfnParameterProps = {}): CfnParameterProps {
-  return { type: 'String', default: '', description, ...more };
+  const constraintDescription = CONSTRAINTS[more.allowedPattern ?? ''];
+  return { type: 'String', default: '', description, ...(constraintDescription && { constraintDescription }), ...more };
 }
 
 const CODE = {
-  CodeBucket: { type: 'String', description: 'Bucket in the region of this stack that holds the package of the function.' },
-  CodeKey: { type: 'String', description: 'Key of the package, for example bootstrap.zip.' },
+  CodeBucket: {
+    type: 'String', description: 'Bucket in the region of this stack that holds the package of the function.',
+    allowedPattern: '^[A-Za-z0-9._-]{3,255}$', constraintDescription: 'the name of a bucket, without s3:// and without a key',
+  },
+  CodeKey: {
+    type: 'String', description: 'Key of the package, for example bootstrap.zip.',
+    allowedPattern: '^.{1,1024}$', constraintDescription: 'the key of the package in its bucket, such as bootstrap.zip',
+  },
+  CodeVersion: optional('Version of the package in a versioned bucket: a new version under the same key deploys. Empty: the latest.', {
+    allowedPattern: '^[^\\s]{0,1024}$', constraintDescription: 'a version id, without blanks, or empty',
+  }),
 };
 
 const BUCKETS = {
@@ -46,15 +68,19 @@ const BUCKETS = {
 };
 
 const OPTIONS = {
-  SourcePrefix: optional('Only keys below this prefix are backed up.'),
-  DestinationPrefix: optional('Put before each key in the backup bucket; {source_bucket} is replaced.'),
-  Include: optional('Globs over keys, comma separated. Empty: all keys.'),
-  Exclude: optional('Globs over keys, comma separated; exclude wins.'),
-  IncludeTags: optional('name=value pairs, comma separated: only objects with all of these tags. Empty: all.'),
+  SourcePrefix: optional('Only keys below this prefix are backed up.', PREFIX),
+  DestinationPrefix: optional('Put before each key in the backup bucket; {source_bucket} is replaced.', PREFIX),
+  Include: optional('Globs over keys, comma separated. Empty: all keys.', GLOBS),
+  Exclude: optional('Globs over keys, comma separated; exclude wins.', GLOBS),
+  IncludeTags: optional('name=value pairs, comma separated: only objects with all of these tags. Empty: all.', {
+    allowedPattern: '^$|^[^=,]+=[^,]*(,[^=,]+=[^,]*)*$', constraintDescription: 'name=value pairs, comma separated, or empty',
+  }),
   StorageClass: optional('Storage class of the copies; "source" keeps the class of each object. Empty: STANDARD.', {
     allowedValues: ['', 'source', ...STORAGE_CLASSES],
   }),
-  MultipartThreshold: optional('Objects above it are copied in parts: 5 MiB to 5 GiB. Empty: 1 GiB.'),
+  MultipartThreshold: optional('Objects above it are copied in parts: 5 MiB to 5 GiB. Empty: 1 GiB.', {
+    allowedPattern: '^$|^[0-9]+ ?([MG]iB)?$', constraintDescription: 'such as 64 MiB or 1 GiB, or a number of bytes, or empty',
+  }),
   WebsiteRedirects: optional('Objects whose website redirect is looked up, because S3 does not copy it. Empty: empty ones.', {
     allowedValues: ['', 'empty', 'all'],
   }),
@@ -63,32 +89,29 @@ const OPTIONS = {
     type: 'String', default: 'keep', allowedValues: ['keep', 'mark'],
     description: '"mark" puts a delete marker into the backup for what is gone from the source. Its versions stay.',
   },
-  MaxDeletions: optional('A run with more deletions is held until it is confirmed, but never with ten or fewer. Empty: 100.', {
-    allowedPattern: '^[0-9]{0,18}$',
-  }),
-  MaxDeletionsPercent: optional('A run that deletes more of the backup, in percent, is held until it is confirmed. Empty: 10.', {
-    allowedPattern: '^$|^[0-9]{1,2}$|^100$',
-  }),
+  MaxDeletions: optional('A run with more deletions is held until it is confirmed, but never with ten or fewer. Empty: 100.', COUNT),
+  MaxDeletionsPercent: optional('A run that deletes more of the backup, in percent, is held until it is confirmed. Empty: 10.', PERCENT),
   Unusual: optional('What is done when many more objects have changed than usual: "hold" copies nothing until it is confirmed. Empty: warn.', {
     allowedValues: ['', 'warn', 'hold'],
   }),
-  UnusualChangePercent: optional('Changes of so many of the known objects, in percent, are never unusual. Empty: 20.', {
-    allowedPattern: '^$|^[0-9]{1,2}$|^100$',
-  }),
+  UnusualChangePercent: optional('Changes of so many of the known objects, in percent, are never unusual. Empty: 20.', PERCENT),
   MaxCostUsd: optional('Dollars that a run may spend on copies; what is left is for the next one. Empty: as many as it takes.', {
-    allowedPattern: '^$|^[0-9]{1,9}([.][0-9]{1,9})?$',
+    allowedPattern: '^$|^[0-9]{1,9}([.][0-9]{1,9})?$', constraintDescription: 'dollars such as 2.50, or empty',
   }),
   MaxConcurrency: optional('Upper bound of copies in flight. Empty: derived from the memory.', {
-    allowedPattern: '^$|^[1-9][0-9]{0,3}$',
+    allowedPattern: '^$|^[1-9][0-9]{0,2}$', constraintDescription: 'a whole number from 1 to 900, or empty',
   }),
 };
 
 const RUNNING = {
   Schedule: {
     type: 'String', default: DEFAULT_SCHEDULE, allowedPattern: '^(cron|rate)\\(.+\\)$',
+    constraintDescription: 'such as cron(0 2 * * ? *) or rate(12 hours)',
     description: 'When the backup is made, as an EventBridge expression in UTC, or in TimeZone.',
   },
-  TimeZone: optional('Time zone of the schedule, such as Europe/Berlin. Empty: UTC.', { allowedPattern: '^[A-Za-z0-9_+/-]{0,50}$' }),
+  TimeZone: optional('Time zone of the schedule, such as Europe/Berlin. Empty: UTC.', {
+    allowedPattern: '^[A-Za-z0-9_+/-]{0,50}$', constraintDescription: 'a time zone such as Europe/Berlin, or empty',
+  }),
   MemorySize: {
     type: 'Number', default: 512, minValue: 128, maxValue: 10240,
     description: 'Memory of the function in MB; 1,769 MB is one whole vCPU.',
@@ -113,7 +136,7 @@ const EVENTS = {
     description: 'Copy each new object within seconds, by events. An existing source: scripts/enable-events.sh afterwards.',
   },
   EventMaxSize: optional('Objects above it are left to the run by events: bytes, MiB or GiB. Empty: 5 GiB.', {
-    allowedPattern: '^$|^[0-9]+ ?(MiB|GiB)?$',
+    allowedPattern: '^$|^[0-9]+ ?(MiB|GiB)?$', constraintDescription: 'such as 64 MiB or 1 GiB, or a number of bytes, or empty',
   }),
   EventTags: optional('What events do when only tags have changed. Empty: copy.', { allowedValues: ['', 'copy', 'ignore'] }),
 };
@@ -128,14 +151,18 @@ const RESTORING = {
     description: 'Restores may place delete markers in the source: an undo needs them for objects that a restore created.',
   },
   DrillSchedule: optional('When a restore is rehearsed in a scratch bucket, for example rate(7 days). Only with Restore. Empty: never.', {
-    allowedPattern: '^$|^(cron|rate)\\(.+\\)$',
+    allowedPattern: '^$|^(cron|rate)\\(.+\\)$', constraintDescription: 'such as cron(0 2 * * ? *) or rate(7 days), or empty',
   }),
 };
 
 const WATCHING = {
-  NotificationEmail: optional('Address that gets a mail for each message and alarm. Empty: nobody.'),
+  NotificationEmail: optional('Address that gets a mail for each message and alarm. Empty: nobody.', {
+    allowedPattern: '^$|^[^@\\s]+@[^@\\s]+$', constraintDescription: 'a mail address, or empty',
+  }),
   Notify: optional('Which runs are told of. Empty: always.', { allowedValues: ['', 'always', 'problems', 'never'] }),
-  HeartbeatUrl: optional('HTTPS address of a monitor that is asked for after each complete backup. Empty: none.', { noEcho: true }),
+  HeartbeatUrl: optional('HTTPS address of a monitor that is asked for after each complete backup. Empty: none.', {
+    noEcho: true, allowedPattern: '^$|^https://[^\\s]+$', constraintDescription: 'an address that begins with https://, or empty',
+  }),
   MaxHoursWithoutBackup: {
     type: 'Number', default: DEFAULT_MAX_HOURS, minValue: 1, maxValue: 8759,
     description: 'Hours without a complete run after which an alarm goes off.',
@@ -155,7 +182,7 @@ const WATCHING = {
 
 const TESTING = {
   AwsEndpointUrl: optional('Only for a local AWS: address that the function calls. Empty: AWS itself.', {
-    allowedPattern: '^$|^https?://.+$',
+    allowedPattern: '^$|^https?://.+$', constraintDescription: 'an address such as http://localhost:4566, or empty',
   }),
 };
 
@@ -174,3 +201,26 @@ export const PARAMETERS = { ...CODE, ...BUCKETS, ...OPTIONS, ...RUNNING, ...EVEN
   Record<string, CfnParameterProps>;
 
 export type ParameterName = keyof typeof PARAMETERS;
+
+/** What the console shows beside a field: `SourceKmsKeyArn` is "Source KMS key ARN". */
+export function label(name: string): string {
+  const words = name.split(/(?=[A-Z])/).map((word, at) => ABBREVIATIONS[word] ?? (at === 0 ? word : word.toLowerCase()));
+  return words.join(' ');
+}
+
+const ABBREVIATIONS: Record<string, string> = { Kms: 'KMS', Arn: 'ARN', Arns: 'ARNs', Aws: 'AWS', Url: 'URL' };
+
+/** Why a parameter does not take a value; nothing if it does. */
+export function objection({ allowedPattern, allowedValues, constraintDescription, minValue, maxValue }: CfnParameterProps, value: string):
+  string | undefined {
+  if (allowedValues !== undefined && !allowedValues.includes(value)) {
+    return `expected one of ${allowedValues.filter((allowed) => allowed !== '').join(', ')}`;
+  }
+  if (allowedPattern !== undefined && !new RegExp(allowedPattern).test(value)) {
+    return `expected ${constraintDescription ?? allowedPattern}`;
+  }
+  if ((minValue !== undefined && Number(value) < minValue) || (maxValue !== undefined && Number(value) > maxValue)) {
+    return `expected ${minValue} to ${maxValue}`;
+  }
+  return undefined;
+}

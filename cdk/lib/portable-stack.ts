@@ -4,8 +4,8 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { Backup } from './backup.ts';
 import { DESCRIPTION } from './backup-stack.ts';
-import { GROUPS, type ParameterName, PARAMETERS } from './parameters.ts';
-import type { DeployTimeValue } from './setting.ts';
+import { GROUPS, label, type ParameterName, PARAMETERS } from './parameters.ts';
+import { type DeployTimeValue, orAbsent } from './setting.ts';
 
 export class PortableStack extends Stack {
   private readonly parameters: Record<ParameterName, CfnParameter>;
@@ -21,6 +21,7 @@ export class PortableStack extends Stack {
     ) as Record<ParameterName, CfnParameter>;
     this.templateOptions.metadata = { 'AWS::CloudFormation::Interface': consoleLayout() };
     this.addBackup(this.parameters);
+    this.pinPackage(this.optional('CodeVersion'));
     Validations.of(this).acknowledge({
       id: 'CloudFormation-Validate::W1001',
       reason: 'The output names the new primary bucket only under the condition that creates it.',
@@ -82,6 +83,15 @@ export class PortableStack extends Stack {
     });
   }
 
+  /** All functions have one package. A new version of it under the same key would not deploy without its id. */
+  private pinPackage(version: DeployTimeValue): void {
+    for (const part of this.node.findAll()) {
+      if (part instanceof lambda.CfnFunction) {
+        part.addPropertyOverride('Code.S3ObjectVersion', orAbsent(version));
+      }
+    }
+  }
+
   /** A parameter that counts only if somebody filled it in. */
   private optional(name: ParameterName): DeployTimeValue {
     const parameter = this.parameters[name];
@@ -98,9 +108,10 @@ export class PortableStack extends Stack {
 
 function consoleLayout() {
   return {
-    ParameterGroups: GROUPS.map(({ label, parameters }) => ({
-      Label: { default: label },
+    ParameterGroups: GROUPS.map(({ label: title, parameters }) => ({
+      Label: { default: title },
       Parameters: Object.keys(parameters),
     })),
+    ParameterLabels: Object.fromEntries(Object.keys(PARAMETERS).map((name) => [name, { default: label(name) }])),
   };
 }

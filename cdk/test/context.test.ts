@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { backupProps } from '../lib/context.ts';
-import { PARAMETERS } from '../lib/parameters.ts';
+import type { CfnParameterProps } from 'aws-cdk-lib';
+import { backupProps, refuseUnknown } from '../lib/context.ts';
+import { label, PARAMETERS } from '../lib/parameters.ts';
 import { packageFile } from './stacks.ts';
 
 function props(context: Record<string, unknown>) {
@@ -18,7 +19,7 @@ test('the context has the names of the parameters of the portable template', () 
   const parameters = Object.keys(PARAMETERS).map((name) => name[0].toLowerCase() + name.slice(1));
   assert.deepEqual(
     [...asked].filter((name) => name !== 'code').sort(),
-    parameters.filter((name) => !['codeBucket', 'codeKey', 'awsEndpointUrl'].includes(name)).sort(),
+    parameters.filter((name) => !['codeBucket', 'codeKey', 'codeVersion', 'awsEndpointUrl'].includes(name)).sort(),
   );
 });
 
@@ -47,4 +48,34 @@ test('a wrong value is an error that says what is allowed', () => {
   assert.throws(() => props({ continuation: 'on' }), { message: '-c continuation=on: expected one of yes, no' });
   assert.throws(() => props({ deletions: 'yes' }), { message: '-c deletions=yes: expected one of keep, mark' });
   assert.throws(() => props({ oneRunAtATime: 'true' }), { message: '-c oneRunAtATime=true: expected one of yes, no' });
+});
+
+test('a value that the portable template would refuse is refused in the same words', () => {
+  assert.throws(() => props({ sourceBucket: 's3://my-data' }), {
+    message: '-c sourceBucket=s3://my-data: expected the name of a bucket, without s3:// and without a prefix, or empty',
+  });
+  assert.throws(() => props({ memorySize: '64' }), { message: '-c memorySize=64: expected 128 to 10240' });
+  assert.throws(() => props({ storageClass: 'COLD' }), { message: /expected one of source, STANDARD, / });
+  assert.throws(() => props({ schedule: 'nightly' }), { message: /expected such as cron\(0 2/ });
+  // Buckets of us-east-1 that are older than 2018.
+  assert.equal(props({ sourceBucket: 'ABCD_Central_1' }).sourceBucketName, 'ABCD_Central_1');
+});
+
+test('a name that nobody asks for is refused with those that are known', () => {
+  const known = new Set(['sourceBucket', 'backupBucket']);
+
+  assert.throws(() => refuseUnknown(['sourceBuket', 'sourceBucket'], known), {
+    message: '-c sourceBuket: unknown; known are backupBucket, sourceBucket',
+  });
+  refuseUnknown(['sourceBucket', '@aws-cdk/core:checkSecretUsage', 'aws:cdk:enable-path-metadata'], known);
+});
+
+test('each parameter has bounds, and says what it takes', () => {
+  for (const [name, props] of Object.entries(PARAMETERS)) {
+    const { allowedPattern, allowedValues, constraintDescription, minValue, maxValue } = props as CfnParameterProps;
+    const bounds = allowedPattern ?? allowedValues ?? (minValue !== undefined && maxValue !== undefined || undefined);
+    assert.notEqual(bounds, undefined, `${name} takes anything`);
+    assert.equal(allowedPattern !== undefined, constraintDescription !== undefined, `${name} does not say what it takes`);
+  }
+  assert.equal(label('SourceKmsKeyArn'), 'Source KMS key ARN');
 });

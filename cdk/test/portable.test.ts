@@ -65,6 +65,8 @@ test('no account has to be bootstrapped', () => {
   assert.doesNotMatch(text, /bootstrap-version|cdk-hnb659fds|BootstrapVersion|AWS::SSM/);
   assert.deepEqual(only('AWS::Lambda::Function').Properties.Code, {
     S3Bucket: { Ref: 'CodeBucket' }, S3Key: { Ref: 'CodeKey' },
+    // A new version under the same key is a change that deploys.
+    S3ObjectVersion: { 'Fn::If': ['CodeVersionIsGiven', { Ref: 'CodeVersion' }, { Ref: 'AWS::NoValue' }] },
   });
 });
 

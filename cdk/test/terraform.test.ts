@@ -7,7 +7,7 @@ const template = JSON.parse(readFileSync(PORTABLE_TEMPLATE_FILE, 'utf8'));
 const file = (name: string) => readFileSync(new URL(`../../terraform/${name}`, import.meta.url), 'utf8');
 
 /** Set by the module itself. */
-const OWN_PARAMETERS = ['CodeBucket', 'CodeKey'];
+const OWN_PARAMETERS = ['CodeBucket', 'CodeKey', 'CodeVersion'];
 /** Inputs that are no parameters. */
 const OWN_INPUTS = ['name', 'package', 'packages_bucket', 'packages_region'];
 
