@@ -4,7 +4,10 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help check lint test histories tables fuzz bench conformance compat demo stop package cli clean
+.PHONY: help check lint test histories tables fuzz bench conformance compat demo stop package cli man install clean
+
+# Where `make install` puts things.
+PREFIX ?= /usr/local
 
 # Processor of the function: x86_64 or arm64.
 ARCH ?= x86_64
@@ -57,6 +60,13 @@ package: ## dist/bootstrap.zip, to deploy; ARCH=arm64 for Graviton
 cli: ## target/release/s3-backup, the command line
 	@scripts/prerequisites rust
 	cargo build --release --locked --bin s3-backup
+
+man: cli ## target/man, the manual pages of the command line
+	@mkdir -p target/man
+	target/release/s3-backup man target/man
+
+install: cli ## Command line, completions and manual pages into PREFIX (/usr/local)
+	@scripts/install target/release/s3-backup "$(PREFIX)"
 
 clean: stop ## Remove everything that was built or installed here
 	rm -rf target dist .venv .venv-lint .venv-rivals .venv-compat .venv-compat-localstack .pytest_cache cdk/node_modules cdk/cdk.out
