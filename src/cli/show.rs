@@ -149,7 +149,7 @@ pub fn result(text: &str, message: &str, exit: Exit) -> Exit {
 /// The same, unless only errors are wanted.
 ///
 /// # Errors
-/// As those of [`write`].
+/// As those of [`write()`].
 pub fn write_unless_quiet(text: &str) -> Result<(), Exit> {
     if Global::get().is_quiet() {
         return Ok(());
@@ -160,7 +160,7 @@ pub fn write_unless_quiet(text: &str) -> Result<(), Exit> {
 /// Writes bytes to stdout as they are.
 ///
 /// # Errors
-/// As those of [`write`].
+/// As those of [`write()`].
 pub fn write_raw(bytes: &[u8]) -> Result<(), Exit> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {

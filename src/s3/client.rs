@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use aws_config::SdkConfig;
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -26,6 +26,7 @@ use super::fence::{Fence, ServerClock};
 use super::headers::{EmptyLength, TextHeaders};
 use super::interceptors::{RejectTruncated, RequestCounter, Requests};
 use super::outside::Outside;
+#[cfg(feature = "cli")]
 use super::profile::Overrides;
 use super::proxy::Proxies;
 use super::send_again::{RegionContact, SendAgain};
@@ -140,18 +141,28 @@ pub(super) struct Clients {
     pub bulk: Client,
 }
 
+fn network_of_environment() -> Network {
+    Network::by(Proxies::from_vars(|name| std::env::var(name).ok()))
+}
+
 impl Connections {
     /// From the environment's credentials, region and endpoint.
     pub async fn from_env() -> Self {
-        Self::from_env_with(Overrides::default()).await
+        let network = network_of_environment();
+        let base = aws_config::defaults(BehaviorVersion::v2026_01_12());
+        Box::pin(Self::load(base.http_client(network.client()), network)).await
     }
 
     /// The same, with what is given in the place of what the environment says.
+    #[cfg(feature = "cli")]
     pub async fn from_env_with(overrides: Overrides) -> Self {
-        let network = Network::by(Proxies::from_vars(|name| std::env::var(name).ok()));
-        let base = overrides
-            .over(network.client())
-            .await
+        let network = network_of_environment();
+        let base = overrides.over(network.client()).await;
+        Box::pin(Self::load(base, network)).await
+    }
+
+    async fn load(base: ConfigLoader, network: Network) -> Self {
+        let base = base
             // Retries are ours. Without these, the SDK reads them from the environment and the profile,
             // and panics at what it does not know, such as the `legacy` mode of the AWS CLI.
             .retry_config(RetryConfig::standard())
