@@ -101,11 +101,9 @@ fn granted(deletions: Deletions) -> Permissions {
         if resource["Condition"] == "DeletionsIsMark" && deletions == Deletions::Keep {
             continue;
         }
-        // The function that restores has a role of its own.
-        if resource["Condition"]
-            .as_str()
-            .is_some_and(|condition| condition.starts_with("Restore"))
-        {
+        // The functions that restore and that answer events have roles of their own.
+        let condition = resource["Condition"].as_str().unwrap_or_default();
+        if condition.starts_with("Restore") || condition.starts_with("Events") {
             continue;
         }
         let properties = &resource["Properties"];
