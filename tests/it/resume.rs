@@ -204,7 +204,9 @@ async fn a_run_with_hardly_any_time_says_so() {
 
     assert_adds_up(&result);
     assert_eq!(result["status"], "incomplete");
-    assert_eq!(result["cursor"]["format"], 3);
+    // Format 3 refers to a state; where a busy machine has no time to write one, format 2 names the ranges.
+    let format = result["cursor"]["format"].as_u64();
+    assert!(matches!(format, Some(2 | 3)), "{result}");
     assert_eq!(result["cursor"]["prefix"], "key");
 }
 

@@ -175,6 +175,10 @@ async fn a_run_that_is_stopped_goes_on_in_all_its_pieces() {
 
 /// How many ranges the state that a cursor refers to has left.
 fn ranges_left(world: &World, cursor: &Value) -> usize {
+    // Where a busy machine has no time to write a state, the cursor names the ranges itself.
+    if let Some(ranges) = cursor["ranges"].as_array() {
+        return ranges.len();
+    }
     let key = cursor["states"][0]["key"].as_str().unwrap();
     let state = world.sim.current(BACKUP, key).unwrap().content;
     let state: Value = serde_json::from_slice(&state.read(0, 1_000_000)).unwrap();
