@@ -109,14 +109,13 @@ def test_an_error_of_the_function_fails_the_execution_at_once(aws: Aws, continue
 
 
 def test_the_schedule_starts_only_the_state_machine(aws: Aws, continued: Stack, machine: str) -> None:
-    assert targets(aws, resources(aws, continued)) == [(machine, "{}")]
+    assert targets(aws, resources(aws, continued)) == {(machine, "{}"), (watch(aws, continued), None)}
 
 
 def test_without_the_option_there_is_no_state_machine(aws: Aws, stack: Stack) -> None:
     there = resources(aws, stack)
 
-    [(target, _)] = targets(aws, there)
-    assert target.endswith(f":function:{stack.function}")
+    assert targets(aws, there) == {(arn(aws, stack.function), "{}"), (watch(aws, stack), None)}
     assert "AWS::StepFunctions::StateMachine" not in [row["ResourceType"] for row in there]
 
 
@@ -166,8 +165,17 @@ def resources(aws: Aws, stack: Stack) -> "list[dict]":
     return aws("cloudformation", "describe-stack-resources", "--stack-name", stack.name)["StackResources"]
 
 
-def targets(aws: Aws, among: "list[dict]") -> "list[tuple[str, str | None]]":
+def watch(aws: Aws, stack: Stack) -> str:
+    """The function that says when no backup was complete for too long. It has a schedule of its own."""
+    return arn(aws, f"{stack.name}-watch")
+
+
+def arn(aws: Aws, function: str) -> str:
+    return aws("lambda", "get-function", "--function-name", function)["Configuration"]["FunctionArn"]
+
+
+def targets(aws: Aws, among: "list[dict]") -> "set[tuple[str, str | None]]":
     """Everything that any schedule among the resources starts, and with which input."""
     rules = [row["PhysicalResourceId"] for row in among if row["ResourceType"] == "AWS::Events::Rule"]
     found = [aws("events", "list-targets-by-rule", "--rule", rule.split("/")[-1])["Targets"] for rule in rules]
-    return [(target["Arn"], target.get("Input")) for rows in found for target in rows]
+    return {(target["Arn"], target.get("Input")) for rows in found for target in rows}
