@@ -115,7 +115,7 @@ def test_the_schedule_starts_only_the_state_machine(aws: Aws, continued: Stack, 
 def test_without_the_option_there_is_no_state_machine(aws: Aws, stack: Stack) -> None:
     there = resources(aws, stack)
 
-    assert targets(aws, there) == {(arn(aws, stack.function), "{}"), (watch(aws, stack), None)}
+    assert targets(aws, there) == {(arn(aws, stack.function), None), (watch(aws, stack), None)}
     assert "AWS::StepFunctions::StateMachine" not in [row["ResourceType"] for row in there]
 
 
