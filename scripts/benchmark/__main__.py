@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import cases
+import charts
 import cold_start
 import machine
 import process
@@ -158,6 +159,8 @@ def main() -> int:
     kept = SMALL_TABLE if flag("SMALL") else TABLE
     kept.parent.mkdir(exist_ok=True)
     kept.write_text(text, encoding="utf-8")
+    if not flag("SMALL"):
+        charts.write(kept, kept.parent)
     print(text)
     wrong = [name for name, result in by_tool[table.OURS].items() if result.own_problem()]
     if wrong:

@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts/benchmark"))
 
 import cases
+import charts
 import cold_start
 import process
 import rivals
@@ -143,3 +144,29 @@ def test_a_package_that_is_older_than_the_source_is_not_counted(tmp_path: Path, 
     Path("dist/bootstrap.zip").unlink()
 
     assert (made, outdated, cold_start.package_mb()) == (2.0, None, None)
+
+
+def test_the_charts_of_the_page_are_those_of_its_tables() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+
+    drawn = charts.charts_of((docs / "performance.md").read_text(encoding="utf-8"))
+
+    assert drawn.keys() == {"bench-tools.svg", "bench-objects.svg"}
+    for name, svg in drawn.items():
+        now = (docs / "pictures" / name).read_text(encoding="utf-8")
+        assert svg == now, f"draw it again: scripts/benchmark/charts.py docs/performance.md docs/pictures ({name})"
+
+
+def test_a_chart_says_what_its_table_says() -> None:
+    page = (
+        "| case | tool | wall s | client CPU s | peak MiB | requests | at once | outcome |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        "| `copy` | s3-backup | 3.04 | 1.81 | 36.6 | 22 LIST | 2 LIST | exact |\n"
+        "| `copy` | a<b | 1,200 | 9 | 8 | 1 LIST | 1 LIST | stopped after 200 s |\n"
+    )
+
+    drawn = charts.charts_of(page)
+
+    assert drawn.keys() == {"bench-tools.svg"}
+    for told in ("copy: time", "3.04 s", "a&lt;b", "1,200 s, stopped after 200 s", "36.6 MiB"):
+        assert told in drawn["bench-tools.svg"]
