@@ -3,6 +3,7 @@
 //! Only segments that are not the same in both snapshots are read, each once, and each change is told as
 //! it is found.
 
+use std::io;
 use std::pin::pin;
 
 use clap::Args;
@@ -117,7 +118,8 @@ impl ChangePrinter {
                 "{} -> {}, from run {} to {}",
                 to.source, to.destination, from.run_id, to.run_id
             );
-            show::write(&(terminal::printable(&heading) + "\n"))?;
+            let heading = terminal::printable(&heading) + "\n";
+            show::write(&show::fitted(&heading, io::stdout()))?;
             Form::Text
         };
         let tally = ChangeCounts::default();

@@ -2,6 +2,7 @@
 //!
 //! A flag is an environment variable set later: both go through the one parser of `config`.
 
+mod arguments;
 mod buckets;
 mod changes;
 mod completion;
@@ -104,7 +105,7 @@ Examples:
   s3-backup run --source primary --destination backup --json | jq .objects_copied
 
 Every flag can be set by its environment variable too, and there are more of these: see
-README.md. A variable BACKUP_... that is unknown is ignored, with a warning.
+docs/configuration.md. A variable BACKUP_... that is unknown is ignored, with a warning.
 Credentials, region and endpoint come from where the AWS CLI takes them.
 
 Exit codes: 0 complete, 1 could not run, 2 wrong usage, 3 ran but incomplete or held";
@@ -320,7 +321,7 @@ fn finish(summary: &Summary, output: Output) -> Exit {
     }
     let text = match output {
         Output::Json | Output::Lines => summary.to_json(),
-        Output::Text => Ok(show::summary(summary)),
+        Output::Text => Ok(show::fitted(&show::summary(summary), io::stdout())),
     };
     match text {
         Ok(text) => show::result(&text, summary.message(), exit),
@@ -334,7 +335,11 @@ fn refuse_destination(error: &S3Error) -> Exit {
 }
 
 fn refuse(error: &HandlerError) -> Exit {
-    show::refusal(error.error_type(), &error.to_string());
+    let text = match error {
+        HandlerError::Request(error) => arguments::in_arguments(&error.to_string()),
+        other => other.to_string(),
+    };
+    show::refusal(error.error_type(), &text);
     match error {
         HandlerError::Config(_) | HandlerError::Request(_) => Exit::Usage,
         HandlerError::Start(_) | HandlerError::Watch(_) => Exit::CouldNotRun,

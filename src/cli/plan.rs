@@ -34,7 +34,7 @@ pub fn tables(plan: &PlanPart) -> String {
     );
     let _ = writeln!(
         text,
-        "\n  {:<20} {:>12} {:>12} {:>15}",
+        "\n  {:<20} {:>12} {:>12} {:>17}",
         "stored then", "objects", "size", "a month"
     );
     for row in plan.storage() {
@@ -46,7 +46,7 @@ pub fn tables(plan: &PlanPart) -> String {
         };
         let _ = writeln!(
             text,
-            "  {class:<20} {:>12} {size:>12} {price:>15}",
+            "  {class:<20} {:>12} {size:>12} {price:>17}",
             count(objects)
         );
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::buckets::listed;
 use super::output::Output;
 use super::terminal::{self, printable};
-use super::{Exit, Prepared, given, read_price_table, show};
+use super::{Exit, Prepared, given, read_price_table, restored, show};
 use crate::config::{DESTINATION_BUCKET, MAX_CONCURRENCY, SOURCE_BUCKET};
 use crate::handler::HandlerError;
 use crate::model::Key;
@@ -50,7 +50,7 @@ pub struct Arguments {
     /// Restore the keys that a file names, one a line; `-` reads them from standard input
     #[arg(long, value_name = "FILE")]
     keys_from: Option<String>,
-    /// Of these only keys that match one of the globs, separated by commas
+    /// Only those among them that match one of the globs, separated by commas
     #[arg(long, value_name = "GLOBS")]
     include: Vec<String>,
     /// But none that match one of these
@@ -151,12 +151,6 @@ pub async fn restore(arguments: &Arguments) -> Exit {
         }
     };
     let asks = arguments.asks();
-    if asks && !io::stdin().is_terminal() {
-        show::error(
-            "it writes in place, and nobody can be asked here: give --yes, or look with --dry-run",
-        );
-        return Exit::Usage;
-    }
     if asks {
         payload.insert("hold".to_owned(), Value::Bool(true));
     }
@@ -164,6 +158,12 @@ pub async fn restore(arguments: &Arguments) -> Exit {
         Ok(request) => request,
         Err(error) => return super::refuse(&HandlerError::Request(error)),
     };
+    if asks && !io::stdin().is_terminal() {
+        show::error(
+            "it writes in place, and nobody can be asked here: give --yes, or look with --dry-run",
+        );
+        return Exit::Usage;
+    }
     let mut vars = given([
         (&SOURCE_BUCKET, &arguments.source),
         (&MAX_CONCURRENCY, &arguments.max_concurrency),
@@ -208,7 +208,7 @@ impl Arguments {
         else {
             return super::finish(&planned, Output::json(self.json));
         };
-        for line in show::summary(&planned).lines() {
+        for line in before(&planned).lines() {
             show::stderr_line(line);
         }
         let verb = if confirmed(&question(&planned)) {
@@ -284,6 +284,14 @@ impl Arguments {
         payload.extend(cost);
         Ok(payload)
     }
+}
+
+/// What somebody sees before the question.
+fn before(planned: &Summary) -> String {
+    let due = planned.objects_to_copy();
+    let restored = planned.restored();
+    let text = restored.map_or_else(String::new, |restored| restored::before(restored, due));
+    show::fitted(&text, io::stderr())
 }
 
 /// The question: `restore 1,204 objects into s3://primary? type yes`.

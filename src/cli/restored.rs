@@ -2,63 +2,84 @@
 
 use std::fmt::Write as _;
 
-use super::terminal::{bytes, count, printable, usd};
+use super::terminal::{bytes, count, objects, printable, usd};
 use crate::report::{AmountRow, Restored};
 
 /// The lines of a summary that only a restore has.
 pub fn lines(restored: &Restored) -> String {
-    let mut text = String::new();
-    if let Some(plan) = &restored.plan {
-        let _ = writeln!(
-            text,
-            "\n  {:<20} {:>12} {:>12}",
-            "what happens", "objects", "size"
-        );
-        for AmountRow {
-            name,
-            objects,
-            bytes: size,
-        } in &plan.happens
-        {
-            let _ = writeln!(
-                text,
-                "  {name:<20} {:>12} {:>12}",
-                count(*objects),
-                bytes(*size)
-            );
-        }
-        let cost = plan.cost_usd.map_or_else(|| "unknown".to_owned(), usd);
-        let _ = writeln!(text, "\n  {:<12} {cost}", "cost");
-        let _ = writeln!(
-            text,
-            "  {:<12} {}",
-            "next backup",
-            usd(plan.next_backup_cost_usd)
-        );
-        if plan.hours > 0 {
-            let _ = writeln!(
-                text,
-                "  {:<12} {} hours until the last is ready",
-                "archives", plan.hours
-            );
-        }
-        if restored.id.is_none() {
-            let _ = writeln!(text, "  {:<12} {}", "command", printable(&plan.command));
-        }
-    }
-    if let Some(id) = &restored.id {
-        let next = match restored.stage {
-            Some("complete") if restored.kind == "drill" => return text,
-            Some("held") => format!("s3-backup restore --confirm {id}"),
-            Some("waiting" | "incomplete" | "running" | "planning") => {
-                format!("s3-backup restore --continue {id}")
-            }
-            Some("complete") if restored.replaced + restored.created + restored.marked > 0 => {
-                format!("s3-backup restore --undo {id} takes it back")
-            }
-            Some(_) | None => return text,
-        };
+    let mut text = plan(restored);
+    if let Some(next) = next(restored) {
         let _ = writeln!(text, "  {:<12} {next}", "next");
     }
     text
+}
+
+/// What somebody has to know who is asked before so many objects are written: into which place, as of when, and
+/// what it costs.
+pub fn before(restored: &Restored, due: u64) -> String {
+    let verb = if restored.kind == "undo" {
+        "Undo"
+    } else {
+        "Restore"
+    };
+    let mut text = format!("{verb} of {} into {}", objects(due), restored.target);
+    if let Some(point) = &restored.point {
+        if let (Some(run), Some(ended)) = (&point.run, point.ended_at) {
+            let _ = write!(text, ", as of run {run}, which ended at {ended}");
+        }
+        if let Some(cannot_know) = point.cannot_know {
+            let asked = &point.asked;
+            let _ = write!(text, ", as of the versions at {asked}; {cannot_know}");
+        }
+    }
+    format!("{}\n{}", printable(&text), plan(restored))
+}
+
+/// The tables of a plan.
+fn plan(restored: &Restored) -> String {
+    let Some(plan) = &restored.plan else {
+        return String::new();
+    };
+    let mut text = format!(
+        "\n  {:<20} {:>12} {:>12}\n",
+        "what happens", "objects", "size"
+    );
+    for row in &plan.happens {
+        let AmountRow { name, .. } = row;
+        let (number, size) = (count(row.objects), bytes(row.bytes));
+        let _ = writeln!(text, "  {name:<20} {number:>12} {size:>12}");
+    }
+    let cost = plan.cost_usd.map_or_else(|| "unknown".to_owned(), usd);
+    let next_backup = usd(plan.next_backup_cost_usd);
+    let _ = writeln!(text, "\n  {:<12} {cost}", "cost");
+    let _ = writeln!(text, "  {:<12} {next_backup}", "next backup");
+    if plan.hours > 0 {
+        let hours = plan.hours;
+        let _ = writeln!(
+            text,
+            "  {:<12} {hours} hours until the last is ready",
+            "archives"
+        );
+    }
+    if restored.id.is_none() {
+        let _ = writeln!(text, "  {:<12} {}", "command", printable(&plan.command));
+    }
+    text
+}
+
+/// The command that goes on with it.
+fn next(restored: &Restored) -> Option<String> {
+    let id = restored.id.as_ref()?;
+    let written = restored.replaced + restored.created + restored.marked;
+    match restored.stage {
+        Some("complete") if restored.kind == "drill" => None,
+        Some("held") => Some(format!("s3-backup restore --confirm {id}")),
+        Some("waiting" | "incomplete" | "running" | "planning") => {
+            Some(format!("s3-backup restore --continue {id}"))
+        }
+        Some("complete") if written > 0 => {
+            Some(format!("s3-backup restore --undo {id} takes it back"))
+        }
+        Some(_) | None => None,
+    }
 }

@@ -1,6 +1,7 @@
 //! `s3-backup runs`: the snapshots of a job, the last one first, up to where the chain is broken.
 
 use std::fmt::Write as _;
+use std::io;
 use std::num::NonZero;
 
 use clap::Args;
@@ -37,7 +38,7 @@ pub struct Arguments {
     #[command(flatten)]
     buckets: Buckets,
     /// At most so many, the latest ones
-    #[arg(long, value_name = "NUMBER", default_value_t = USUAL_LIMIT)]
+    #[arg(long, value_parser = parse_limit, value_name = "NUMBER", default_value_t = USUAL_LIMIT)]
     limit: NonZero<usize>,
     /// All of them
     #[arg(long, conflicts_with = "limit")]
@@ -233,8 +234,13 @@ impl Arguments {
         if self.json {
             return Ok(());
         }
-        show::write(&text())
+        show::write(&show::fitted(&text(), io::stdout()))
     }
+}
+
+fn parse_limit(text: &str) -> Result<NonZero<usize>, String> {
+    let number = text.parse();
+    number.map_err(|_| "allowed: a number from 1 on".to_owned())
 }
 
 fn heading(place: &JobDestination) -> String {
@@ -250,7 +256,7 @@ fn heading(place: &JobDestination) -> String {
 /// As wide as a terminal usually is.
 fn row([run, status, objects, bytes, copied, errors]: [&str; 6]) -> String {
     let row =
-        format!("{run:<25}  {status:<10}  {objects:>11}  {bytes:>10}  {copied:>9}  {errors:>6}");
+        format!("{run:<25} {status:<10}  {objects:>11}  {bytes:>10}  {copied:>9}  {errors:>6}");
     row + "\n"
 }
 

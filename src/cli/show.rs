@@ -1,16 +1,19 @@
 //! What a person at a terminal sees: a progress line, a summary, and no control characters.
 
+use std::borrow::Cow;
 use std::env;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::panic;
 
 use serde::Serialize;
+use terminal_size::Width;
 use tracing_subscriber::EnvFilter;
 
 use super::global::Global;
-use super::terminal::{count, printable};
+use super::terminal::{count, printable, wrapped};
 use super::{Exit, failures, line, plan, restored};
 use crate::model::{printable_json, steers};
 use crate::report::{Summary, VerifiedBlock};
@@ -132,6 +135,15 @@ pub fn write(text: &str) -> Result<(), Exit> {
     }
 }
 
+/// A text for people in lines that fit the terminal of stdout or stderr; as it is where there is none.
+pub fn fitted(text: &str, output: impl AsFd) -> String {
+    let columns = terminal_size::terminal_size_of(output);
+    columns.map_or_else(
+        || text.to_owned(),
+        |(Width(columns), _)| wrapped(text, usize::from(columns)),
+    )
+}
+
 /// Writes the result of a run that ended with `exit`, and gives how the command ends. A reader who
 /// has left, such as `head`, changes nothing about that.
 pub fn result(text: &str, message: &str, exit: Exit) -> Exit {
@@ -183,12 +195,13 @@ enum StdoutResult {
 /// Writes lines to stdout. Only line breaks of our own get here: keys and messages have theirs escaped.
 fn written(text: &str) -> StdoutResult {
     let mut stdout = io::stdout().lock();
-    let sent = if text.contains(|c| c != '\n' && steers(c)) {
+    let shown = if text.contains(|c| c != '\n' && steers(c)) {
         let lines: Vec<String> = text.split('\n').map(printable).collect();
-        stdout.write_all(lines.join("\n").as_bytes())
+        Cow::Owned(lines.join("\n"))
     } else {
-        stdout.write_all(text.as_bytes())
+        Cow::Borrowed(text)
     };
+    let sent = stdout.write_all(shown.as_bytes());
     match sent.and_then(|()| stdout.flush()) {
         Ok(()) => StdoutResult::Whole,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => StdoutResult::NobodyReads,

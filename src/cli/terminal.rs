@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use textwrap::{Options, WordSeparator, WordSplitter};
+
 pub use crate::model::{bytes, count, objects, usd};
 
 use crate::config;
@@ -74,6 +76,39 @@ pub fn in_flags(advice: &str) -> String {
     said
 }
 
+/// Lines that fit a terminal of so many columns: a longer one is broken between words and goes on below its value.
+/// A line with a command stays whole, for it would not be one command any more when it is pasted.
+pub fn wrapped(text: &str, columns: usize) -> String {
+    let lines: Vec<String> = text
+        .split('\n')
+        .map(|line| {
+            if line.chars().count() <= columns || line.contains("s3-backup ") {
+                return line.to_owned();
+            }
+            let indent = " ".repeat(value_column(line).min(columns / 2));
+            let options = Options::new(columns)
+                .subsequent_indent(&indent)
+                .word_separator(WordSeparator::AsciiSpace)
+                .word_splitter(WordSplitter::NoHyphenation)
+                .break_words(false);
+            textwrap::fill(line, options)
+        })
+        .collect();
+    lines.join("\n")
+}
+
+/// Where the value of `  name    value` begins; 2 in any other line.
+fn value_column(line: &str) -> usize {
+    let named = line
+        .strip_prefix("  ")
+        .filter(|rest| !rest.starts_with(' '));
+    let gap = named.and_then(|rest| rest.find("  ").map(|at| (rest, at)));
+    gap.map_or(2, |(rest, at)| {
+        let value = rest[at..].trim_start_matches(' ');
+        line.len() - value.len()
+    })
+}
+
 /// A word as a shell takes it, in quotes if it needs them.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,~{}".contains(c);
@@ -121,6 +156,18 @@ mod tests {
         assert_eq!(
             in_flags("AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL"),
             "AWS_ENDPOINT_URL_S3, --endpoint-url"
+        );
+    }
+
+    #[test]
+    fn a_long_line_goes_on_below_its_value_and_a_command_stays_whole() {
+        let text = "Backed up 5 objects, all of them\n  found        5 objects, 7.1 MiB\n  next         s3-backup \
+                    run s3://a\n/a-word-that-is-longer-than-the-line";
+
+        assert_eq!(
+            wrapped(text, 24),
+            "Backed up 5 objects, all\n  of them\n  found        5\n            objects, 7.1\n            MiB\n  next         \
+             s3-backup run s3://a\n/a-word-that-is-longer-than-the-line"
         );
     }
 

@@ -264,7 +264,9 @@ impl Summary {
             ("destination", self.sides.destinations.join(", ")),
             ("found", amount(counts.objects_found, counts.bytes_found)),
         ];
-        if self.due.is_none() && self.plan.is_none() {
+        // A verification copies nothing unless it repairs.
+        let may_copy = self.verified.is_none() || counts.objects_copied > 0;
+        if self.due.is_none() && self.plan.is_none() && may_copy {
             let copied = amount(counts.objects_copied, counts.bytes_copied);
             facts.push(("copied", copied));
         }

@@ -375,7 +375,7 @@ fn a_sample_that_there_is_not_is_wrong_usage() {
         (&["--part", "3"], "--sample <1/N>"),
         (
             &["--sample", "1/30", "--part", "31"],
-            "field \"part\" is 31; allowed: 1 to the N of",
+            "--part is 31; allowed: 1 to the N of",
         ),
     ];
 

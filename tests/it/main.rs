@@ -52,6 +52,7 @@ mod status;
 mod tables;
 mod terminal;
 mod thaw;
+mod typed;
 mod verify;
 mod versioning;
 mod versions;

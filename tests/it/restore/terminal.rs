@@ -133,7 +133,7 @@ async fn wrong_usage_is_named() {
         ),
         (
             &["restore", "a", "--all", "--run", "latest", "--yes"],
-            "fields all, keys exclude each other",
+            "--all, KEYS exclude each other",
         ),
         (
             &[
@@ -145,7 +145,7 @@ async fn wrong_usage_is_named() {
                 "2026-01-01",
                 "--yes",
             ],
-            "fields at, run exclude each other",
+            "--at, --run exclude each other",
         ),
     ];
 
