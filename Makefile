@@ -4,14 +4,14 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help check lint test histories tables fuzz bench conformance compat demo stop package cli man install clean
+.PHONY: help check lint test histories tables fuzz bench conformance compat demo stop record package cli man install clean
 
 # Where `make install` puts things.
 PREFIX ?= /usr/local
 
 # Processor of the function: x86_64 or arm64.
 ARCH ?= x86_64
-export ARCH DATA KEEP HISTORIES FUZZ_SECONDS FUZZ_TARGETS CASES HUGE SMALL REPEAT RIVALS RIVAL_SECONDS STORES
+export ARCH DATA KEEP PICTURES HISTORIES FUZZ_SECONDS FUZZ_TARGETS CASES HUGE SMALL REPEAT RIVALS RIVAL_SECONDS STORES
 
 help: ## List the targets
 	@echo "usage: make TARGET"
@@ -51,6 +51,9 @@ demo: ## The whole job on a local AWS; DATA=folder takes your files, KEEP=1 leav
 
 stop: ## Stop and remove what `make demo KEEP=1` left running
 	@if [ -d .demo ]; then python3 scripts/local_aws.py stop .demo && rm -rf .demo; fi
+
+record: ## docs/demo.svg, a session on a local AWS; PICTURES=folder draws each command instead
+	@scripts/record
 
 package: ## dist/bootstrap.zip, to deploy; ARCH=arm64 for Graviton
 	@scripts/prerequisites rust $(ARCH) python
