@@ -126,8 +126,8 @@ fn a_plan_is_shown_in_short_tables_and_copies_nothing() {
   new                             2          6 B
   in all                          2          6 B
 
-  stored then               objects         size         a month
-  STANDARD                        2          6 B           $0.00
+  stored then               objects         size           a month
+  STANDARD                        2          6 B             $0.00
 
   would send   2 list, 2 copy, 0 head, less than $0.01
 ";
