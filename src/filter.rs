@@ -14,6 +14,19 @@ impl Filter {
     }
 
     /// Whether the object of that key is backed up. Exclude wins.
+    ///
+    /// # Example
+    /// ```
+    /// use s3_backup::config::Selection;
+    /// use s3_backup::filter::Filter;
+    /// use s3_backup::model::{Glob, Key};
+    ///
+    /// let (include, exclude) = (Glob::parse_list("data/*")?, Glob::parse_list("*.tmp")?);
+    /// let filter = Filter::new(Selection { include, exclude });
+    /// assert!(filter.admits(&Key::new("data/2026/a.csv")));
+    /// assert!(!filter.admits(&Key::new("data/2026/a.tmp")));
+    /// # Ok::<(), String>(())
+    /// ```
     pub fn admits(&self, key: &Key) -> bool {
         let Selection { include, exclude } = &self.0;
         let included = include.is_empty() || include.iter().any(|glob| glob.matches(key));

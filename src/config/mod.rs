@@ -232,6 +232,20 @@ impl Config {
     ///
     /// # Errors
     /// Every mistake there is: what is missing, malformed or unknown.
+    ///
+    /// # Example
+    /// ```
+    /// use s3_backup::config::Config;
+    ///
+    /// let vars = [("SOURCE_BUCKET", "photos"), ("DESTINATION_BUCKET", "photos-backup")];
+    /// let config = Config::from_vars(vars.map(|(name, value)| (name.to_owned(), value.to_owned())))?;
+    /// assert_eq!(config.job_name(), "photos");
+    ///
+    /// let mistakes = Config::from_vars([("BACKUP_MODE".to_owned(), "fast".to_owned())]).unwrap_err();
+    /// assert!(mistakes.to_string().contains("SOURCE_BUCKET"));
+    /// assert!(mistakes.to_string().contains("BACKUP_MODE"));
+    /// # Ok::<(), s3_backup::config::ConfigError>(())
+    /// ```
     pub fn from_vars<I>(vars: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator<Item = (String, String)>,

@@ -153,6 +153,22 @@ fn cpus_given(lambda_memory: Option<usize>, cpus: usize) -> usize {
 
 impl Handler {
     /// A handler that works over these connections, configured by these variables.
+    ///
+    /// # Example
+    /// ```no_run
+    /// use lambda_runtime::{Context, LambdaEvent};
+    /// use s3_backup::handler::{self, Handler};
+    /// use s3_backup::s3::Connections;
+    /// use serde_json::json;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let handler = Handler::new(Connections::from_env().await, handler::environment());
+    /// let event = LambdaEvent::new(json!({"dry_run": true}), Context::default());
+    /// let answer = handler.handle(event).await?;
+    /// println!("{}", serde_json::to_string(&answer)?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(connections: Connections, vars: Vec<(String, String)>) -> Self {
         Self { connections, vars }
     }

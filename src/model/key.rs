@@ -95,6 +95,13 @@ impl Key {
 
     /// The value of `x-amz-copy-source` for this key: `bucket/key`, percent-encoded, with the
     /// version outside of the encoding.
+    ///
+    /// # Example
+    /// ```
+    /// use s3_backup::model::Key;
+    ///
+    /// assert_eq!(Key::new("a b+c%.txt").copy_source("photos", None), "photos/a%20b%2Bc%25.txt");
+    /// ```
     pub fn copy_source(&self, bucket: &str, version: Option<&VersionId>) -> String {
         let bucket = utf8_percent_encode(bucket, COPY_SOURCE);
         let key = self.percent_encoded();

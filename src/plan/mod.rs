@@ -276,6 +276,23 @@ pub struct Check {
 ///
 /// # Errors
 /// When the request reaches beyond what is configured.
+///
+/// # Example
+/// ```
+/// use s3_backup::config::Config;
+/// use s3_backup::model::Timestamp;
+/// use s3_backup::plan::{self, Run};
+/// use s3_backup::request::BackupRequest;
+///
+/// let vars = [("SOURCE_BUCKET", "photos"), ("DESTINATION_BUCKET", "photos-backup")];
+/// let config = Config::from_vars(vars.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
+/// let two = Timestamp::parse("2026-11-21T02:00:00Z").unwrap();
+///
+/// let plan = plan::make(&BackupRequest::default(), &config, Run::begin(two, 0x7f3a), None)?;
+/// assert_eq!(plan.run.id, "2026-11-21T02-00-00Z-7f3a");
+/// assert_eq!(plan.destinations.len(), 1);
+/// # Ok::<(), s3_backup::request::RequestError>(())
+/// ```
 pub fn make(
     request: &BackupRequest,
     config: &Config,

@@ -48,6 +48,18 @@ pub enum Request {
 /// # Errors
 /// [`RequestError`], naming the field and what is allowed, for everything but our own requests and
 /// scheduled events.
+///
+/// # Example
+/// ```
+/// use s3_backup::request::{self, Request};
+/// use serde_json::json;
+///
+/// let asked = request::parse(&json!({"operation": "verify", "sample": "1/30"}));
+/// assert!(matches!(asked, Ok(Request::Verify(_))));
+///
+/// let misspelt = request::parse(&json!({"operation": "verify", "sampel": "1/30"}));
+/// assert!(misspelt.unwrap_err().to_string().starts_with("unknown field \"sampel\""));
+/// ```
 pub fn parse(payload: &Value) -> Result<Request, RequestError> {
     let fields = match payload {
         Value::Object(fields) => fields,
