@@ -18,6 +18,11 @@ stack=$1 action=${2:-redrive}
 case $stack in -* | '') usage ;; esac
 case $action in redrive | --check) ;; *) usage ;; esac
 
+# The AWS CLI 1 does not read AWS_ENDPOINT_URL for queues.
+sqs() {
+    aws ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} sqs "$@"
+}
+
 url=$(aws cloudformation describe-stacks --stack-name "$stack" --output text \
     --query "Stacks[0].Outputs[?OutputKey=='EventsDeadLettersUrl'].OutputValue")
 if [ -z "$url" ]; then
@@ -25,7 +30,7 @@ if [ -z "$url" ]; then
     exit 1
 fi
 attribute() {
-    aws sqs get-queue-attributes --queue-url "$url" --attribute-names "$1" --query "Attributes.$1" --output text
+    sqs get-queue-attributes --queue-url "$url" --attribute-names "$1" --query "Attributes.$1" --output text
 }
 count=$(attribute ApproximateNumberOfMessages)
 echo "$count dead letters"
@@ -35,9 +40,9 @@ if [ "$action" = --check ]; then
 fi
 [ "$count" != 0 ] || exit 0
 arn=$(attribute QueueArn)
-aws sqs start-message-move-task --source-arn "$arn" >/dev/null
+sqs start-message-move-task --source-arn "$arn" >/dev/null
 while :; do
-    status=$(aws sqs list-message-move-tasks --source-arn "$arn" --query 'Results[0].Status' --output text)
+    status=$(sqs list-message-move-tasks --source-arn "$arn" --query 'Results[0].Status' --output text)
     case $status in
         RUNNING) sleep 2 ;;
         COMPLETED)
