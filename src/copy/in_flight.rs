@@ -2,7 +2,7 @@
 //!
 //! What needs no copy passes at once: in a night without changes that is everything, and a future for
 //! each object would cost more than the comparison. Once it is time to stop nothing is begun any more; what
-//! is in flight comes to its end.
+//! is in flight comes to its end. What waits to be tried again keeps none of the others waiting, up to a bound.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -21,6 +21,9 @@ use crate::outcome::{CopyResult, KeyResult, Outcome, settle};
 use crate::plan::Intent;
 use crate::s3::Operation;
 use crate::snapshot::NextRow;
+
+/// Objects that wait for a sweep beside those in flight, at most: a few megabytes.
+const MOST_WAITING: usize = 1000;
 
 /// Actions of one shard, in order.
 pub type Batch = (usize, Vec<Action>);
@@ -84,7 +87,8 @@ impl InFlight {
             if let Poll::Ready(Some(done)) = self.copies.poll_next_unpin(context) {
                 return Poll::Ready(Some(done));
             }
-            if self.copies.len() >= self.at_once {
+            let waiting = self.copier.destination.waiting_for_sweeps();
+            if self.copies.len() >= self.at_once + waiting.min(MOST_WAITING) {
                 return Poll::Pending;
             }
             let Some(next) = self.actions.next() else {

@@ -18,7 +18,7 @@ use crate::config::CopyRules;
 use crate::diff::{Action, SkipReason};
 use crate::model::{MOST_OBJECT_BYTES, Object, Placement};
 use crate::outcome::{CopyResult, Outcome, settle, stopped_by};
-use crate::s3::{Bucket, Cause, Condition, Operation, S3Error, Target};
+use crate::s3::{Bucket, Cause, Condition, NextTry, Operation, S3Error, Target};
 use crate::snapshot::{NextRow, SegmentRow};
 
 /// Makes the copies of one destination.
@@ -96,20 +96,45 @@ impl Copier {
                     row: record.map(NextRow::Orphan),
                 })
             }
-            Err(error) => Preparation::Finished(stopped_by(&object, error).into()),
+            Err(outcome) => Preparation::Finished(outcome.into()),
         }
     }
 
-    /// Tags are read only of objects that would be copied, and only if they matter.
-    async fn has_wanted_tags(&self, object: &Object) -> Result<bool, S3Error> {
+    /// Tags are read only of objects that would be copied, and only if they matter. The outcome of the object if
+    /// they cannot be read.
+    async fn has_wanted_tags(&self, object: &Object) -> Result<bool, Outcome> {
         if self.rules.include_tags.is_empty() {
             return Ok(true);
         }
+        let mut tries = self.destination.tries();
+        loop {
+            let error = match self.reads_wanted_tags(object).await {
+                Ok(has) => return Ok(has),
+                Err(error) => error,
+            };
+            match tries.again(&self.source, &error).await {
+                NextTry::Now => {}
+                NextTry::LaterRun => return Err(Outcome::Interrupted),
+                NextTry::Never => return Err(stopped_by(object, error)),
+            }
+        }
+    }
+
+    async fn reads_wanted_tags(&self, object: &Object) -> Result<bool, S3Error> {
         match self.source.tags(&object.key).await {
             Ok(tags) => Ok(tags.contain(&self.rules.include_tags)),
             // It is gone: the copy will find out, and say so.
             Err(error) if error.cause == Cause::Missing => Ok(true),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The same, for objects that failed before.
+    #[must_use]
+    pub fn in_sweep(&self) -> Self {
+        Self {
+            destination: self.destination.in_sweep(),
+            ..self.clone()
         }
     }
 

@@ -5,6 +5,9 @@
 //! are believed: an object or a backup that changed meanwhile, one that is gone, and a copy that may or
 //! may not have been made because no answer came. A refusal does not say which side has changed; so both
 //! are looked at, and it is decided anew.
+//!
+//! What fails for a passing reason waits for a sweep, with what is known of both sides by then, and is tried again
+//! from there.
 
 use futures::future;
 
@@ -12,7 +15,7 @@ use super::Copier;
 use crate::diff::Proof;
 use crate::model::Object;
 use crate::outcome::{CopyResult, Outcome, recorded, stopped_by};
-use crate::s3::{Cause, CopyReply, Operation, S3Error};
+use crate::s3::{Cause, CopyReply, NextTry, Operation, S3Error};
 use crate::snapshot::{NextRow, Row};
 
 /// Rounds of copying and looking. Each ends in certainty, unless one of both sides changes again or the
@@ -38,6 +41,8 @@ enum Round {
     Done(CopyResult),
     /// Once more, with both sides as they are now.
     Again(BothSides, S3Error),
+    /// No further round would help now.
+    Failed(BothSides, S3Error),
 }
 
 impl Copier {
@@ -49,13 +54,35 @@ impl Copier {
             in_doubt: false,
             wrong_refusals: 0,
         };
+        let mut tries = self.destination.tries();
+        let mut sweeper = None;
+        loop {
+            let copier = sweeper.as_ref().unwrap_or(self);
+            let (now, error) = match copier.rounds(&listed, seen).await {
+                Ok(result) => return result,
+                Err(failed) => failed,
+            };
+            match tries.again(&self.source, &error).await {
+                NextTry::Now => seen = now,
+                NextTry::LaterRun => return Outcome::Interrupted.into(),
+                NextTry::Never => return stopped_by(&listed, error).into(),
+            }
+            sweeper.get_or_insert_with(|| self.in_sweep());
+        }
+    }
+
+    /// Rounds until it is certain what became of the object; else both sides as they are by then.
+    async fn rounds(
+        &self,
+        listed: &Object,
+        mut seen: BothSides,
+    ) -> Result<CopyResult, (BothSides, S3Error)> {
         let mut round = 1;
         loop {
-            match self.round(&listed, seen).await {
-                Round::Done(outcome) => return outcome,
-                Round::Again(_, error) if round == ROUNDS => {
-                    return stopped_by(&listed, error).into();
-                }
+            match self.round(listed, seen).await {
+                Round::Done(outcome) => return Ok(outcome),
+                Round::Failed(now, error) => return Err((now, error)),
+                Round::Again(now, error) if round == ROUNDS => return Err((now, error)),
                 Round::Again(now, error) => {
                     tracing::debug!(key = %listed.key, round, %error, "copied once more");
                     if error.cause.leaves_doubt() {
@@ -88,7 +115,10 @@ impl Copier {
             cause if cause.leaves_doubt() && !in_parts => {
                 self.look_at_backup(listed, seen, error).await
             }
-            _ => Round::Done(stopped_by(listed, error).into()),
+            cause => {
+                let in_doubt = seen.in_doubt || cause.leaves_doubt();
+                Round::Failed(BothSides { in_doubt, ..seen }, error)
+            }
         }
     }
 
@@ -107,10 +137,8 @@ impl Copier {
                 let listed = listed.size;
                 return Round::Done(Outcome::Vanished { listed }.into());
             }
-            (Err(error), _) => return Round::Done(stopped_by(listed, error).into()),
-            (Ok(Some(_)), Err(error)) => {
-                return Round::Done(stopped_by(listed, error.about(&listed.key)).into());
-            }
+            (Err(error), _) => return Round::Failed(seen, error),
+            (Ok(Some(_)), Err(error)) => return Round::Failed(seen, error.about(&listed.key)),
         };
         match backup {
             Some(now) if is_good_copy(&object, &now.object, seen.backup.as_ref()) => {
@@ -152,7 +180,13 @@ impl Copier {
         let now = match self.destination.current(&key).await {
             Ok(now) => now,
             Err(looking) => {
-                return Round::Done(stopped_by(listed, looking.about(&listed.key)).into());
+                let seen = BothSides {
+                    object,
+                    backup,
+                    in_doubt: true,
+                    wrong_refusals: 0,
+                };
+                return Round::Failed(seen, looking.about(&listed.key));
             }
         };
         match now {
@@ -177,6 +211,7 @@ impl Copier {
     }
 
     fn confirmed(&self, listed: &Object, object: &Object, written: CopyReply) -> CopyResult {
+        self.destination.succeeded();
         let row = Row {
             key: object.key.clone(),
             size: object.size,

@@ -16,7 +16,7 @@ use super::totals::failure_of;
 use crate::copy::Item;
 use crate::failure::Failure;
 use crate::model::{Key, Object, StorageClass, Timestamp, VersionId};
-use crate::s3::{Cause, CopyReply, Operation, S3Error};
+use crate::s3::{Cause, CopyReply, NextTry, Operation, S3Error};
 
 /// Rounds of copying and looking. Each ends in certainty, unless the target changes again or the answer is
 /// lost again.
@@ -93,15 +93,42 @@ impl Work<'_> {
             changed: false,
             in_doubt: self.in_doubt,
         };
+        let mut tries = self.site.target.tries();
+        let mut in_sweep = false;
+        loop {
+            let (now, error) = match self.rounds(origin, &item, target, in_sweep).await {
+                Ok(step) => return step,
+                Err(failed) => failed,
+            };
+            match tries.again(&self.site.backup, &error).await {
+                NextTry::Now => target = now,
+                NextTry::LaterRun => return Step::GivenUp,
+                NextTry::Never => return self.stopped_by(error),
+            }
+            in_sweep = true;
+        }
+    }
+
+    /// Rounds until it is certain what became of the row; else the target as it is by then.
+    async fn rounds(
+        self,
+        origin: &Origin,
+        item: &Item,
+        mut target: Target,
+        in_sweep: bool,
+    ) -> Result<Step, (Target, S3Error)> {
         let mut round = 1;
         loop {
-            let error = match self.write(origin, &item, &mut target).await {
-                Ok(written) => return self.written(&written, target),
+            let error = match self.write(origin, item, &mut target, in_sweep).await {
+                Ok(written) => return Ok(self.written(&written, target)),
                 Err(error) => error,
             };
-            match self.look_again(origin, &item, target, error).await {
-                Ok(step) => return step,
-                Err((_, error)) if round == ROUNDS => return self.stopped_by(error),
+            if error.can_pass() && !error.cause.leaves_doubt() {
+                return Err((target, error));
+            }
+            match self.look_again(origin, item, target, error).await {
+                Ok(step) => return Ok(step),
+                Err(failed) if round == ROUNDS => return Err(failed),
                 Err((now, error)) => {
                     tracing::debug!(key = %self.row.key, round, %error, "copied once more");
                     if error.cause.leaves_doubt() {
@@ -120,6 +147,7 @@ impl Work<'_> {
         origin: &Origin,
         item: &Item,
         target: &mut Target,
+        in_sweep: bool,
     ) -> Result<CopyReply, S3Error> {
         if let Some(over) = &target.over
             && !self.site.versioned
@@ -128,6 +156,7 @@ impl Work<'_> {
             target.aside = Some(self.put_aside(over).await?);
         }
         let copier = self.site.copier(origin.place);
+        let copier = if in_sweep { copier.in_sweep() } else { copier };
         copier.copy_item(item, target.over.as_ref()).await
     }
 
@@ -282,6 +311,7 @@ impl Work<'_> {
     }
 
     fn written(self, written: &CopyReply, target: Target) -> Step {
+        self.site.target.succeeded();
         let done = DoneRow {
             before: target.over.as_ref().map(Seen::of),
             aside: target.aside,

@@ -15,6 +15,7 @@ use super::credentials::RenewedCredentials;
 use super::error::{Cause, Operation, S3Error};
 use super::fence::{Fence, Stop};
 use super::reason::{self, Reason};
+use super::retry::{Sweeps, Waits};
 use super::time_limit::TimeLimit;
 use crate::config::AccountId;
 use crate::model::{BucketName, Phase};
@@ -34,6 +35,9 @@ pub struct Bucket {
     credentials: RenewedCredentials,
     pub(super) fence: Fence,
     pub(super) server: Server,
+    pub(super) sweeps: Sweeps,
+    /// Whether its copies are made by a sweep.
+    pub(super) in_sweep: bool,
     /// Whether each write has to make a version.
     pub(super) keeps_versions: bool,
 }
@@ -92,6 +96,8 @@ impl Connections {
             credentials: self.credentials(),
             fence: self.fence(),
             server: self.server(),
+            sweeps: Sweeps::default(),
+            in_sweep: false,
             keeps_versions: true,
         })
     }
@@ -180,6 +186,15 @@ impl Bucket {
         }
     }
 
+    /// The bucket, for copies that a sweep makes.
+    #[must_use]
+    pub fn in_sweep(&self) -> Self {
+        Self {
+            in_sweep: true,
+            ..self.clone()
+        }
+    }
+
     /// When calls to it end.
     pub fn limit(&self) -> &TimeLimit {
         &self.limit
@@ -187,9 +202,8 @@ impl Bucket {
 
     /// Waits before a call is made for another time, the longer the more often it was made.
     pub async fn back_off(&self, attempts: u32) {
-        self.limit
-            .bound(sleep(self.patience.backoff * attempts))
-            .await;
+        let wait = Waits::of(self.patience.backoff).times(attempts);
+        self.limit.bound(sleep(wait)).await;
     }
 
     /// Sends a call and waits for its answer, as long as the run may.

@@ -83,9 +83,9 @@ impl CallLimits {
             .build()
     }
 
-    fn retries(self) -> RetryConfig {
+    pub(super) fn retries(self, attempts: u32) -> RetryConfig {
         RetryConfig::standard()
-            .with_max_attempts(self.attempts)
+            .with_max_attempts(attempts)
             .with_initial_backoff(self.backoff)
     }
 }
@@ -136,6 +136,8 @@ pub(super) struct Clients {
     pub repeatable: Client,
     /// For calls that make a version each time.
     pub unrepeatable: Client,
+    /// For copies in one call: they make a version, too, and wait for a sweep after a few attempts.
+    pub copies: Client,
     /// For reads whose replies are large. A connection keeps room to read as much at once as it has read
     /// before, up to 400 KiB, for good: copies have hundreds of connections, which must not be these.
     pub bulk: Client,
@@ -301,6 +303,11 @@ impl Connections {
             Clients {
                 repeatable: Client::from_conf(config(true).build()),
                 unrepeatable: Client::from_conf(config(false).build()),
+                copies: Client::from_conf(
+                    config(false)
+                        .retry_config(self.patience.retries(self.patience.first_attempts()))
+                        .build(),
+                ),
                 bulk: Client::from_conf(config(true).http_client(bulk).build()),
             }
         };
@@ -319,7 +326,7 @@ impl Connections {
         config
             .region(Region::new(region.to_owned()))
             .force_path_style(self.endpoint.path_style)
-            .retry_config(self.patience.retries())
+            .retry_config(self.patience.retries(self.patience.attempts))
             .retry_partition(bucket_without_bottom)
             .interceptor(send_again.contact.clone())
             .identity_cache(self.credentials.clone())

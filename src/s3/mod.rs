@@ -27,6 +27,7 @@ mod proxy;
 mod read;
 mod reason;
 mod reply_xml;
+mod retry;
 mod send_again;
 mod small_object;
 mod small_object_list;
@@ -57,6 +58,7 @@ pub use profile::{Overrides, profile_problem};
 #[cfg(any(test, fuzzing))]
 pub use read::fuzz;
 pub use read::{Page, PageStart};
+pub use retry::{NextTry, Tries};
 pub use small_object::{PutBody, SmallObject, SmallObjectListed, SmallObjectRead};
 pub use thaw::ThawAnswer;
 pub use time_limit::TimeLimit;

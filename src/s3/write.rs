@@ -1,7 +1,7 @@
 //! Copies of whole objects, made by S3 itself in one call.
 
-use aws_sdk_s3::config::Config;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{Builder, Config};
 use aws_sdk_s3::types::{
     ChecksumType, MetadataDirective, ServerSideEncryption, StorageClass as SdkClass,
     TaggingDirective,
@@ -11,6 +11,7 @@ use super::blank_key;
 use super::bucket::Bucket;
 use super::condition::{Condition, is_refused};
 use super::error::{Cause, Operation, S3Error};
+use super::retry::SWEEP_ATTEMPTS;
 use crate::model::{
     Checksum, ChecksumAlgorithm, ETag, Key, Object, StorageClass, Timestamp, VersionId,
 };
@@ -125,7 +126,7 @@ impl Bucket {
         let placed = target.key.clone();
         let mut call = self
             .clients
-            .unrepeatable
+            .copies
             .copy_object()
             .bucket(self.name.as_str())
             .key(blank_key::sendable(target.key))
@@ -145,10 +146,8 @@ impl Bucket {
             .set_expected_source_bucket_owner(bucket.owner.clone())
             .customize()
             .mutate_request(move |request| blank_key::restore(request, &placed));
-        let limit = self.patience.for_copy(object.size);
-        if limit > self.patience.attempt {
-            let timeouts = TimeoutConfig::builder().operation_attempt_timeout(limit);
-            call = call.config_override(Config::builder().timeout_config(timeouts.build()));
+        if let Some(settings) = self.settings_of_copy(object.size) {
+            call = call.config_override(settings);
         }
         let reply = self
             .send(operation, call.send())
@@ -179,6 +178,25 @@ impl Bucket {
                 )
             }),
         })
+    }
+
+    /// What is other for a copy of that many bytes than for most: the time that an attempt may take, and how
+    /// often one is made.
+    fn settings_of_copy(&self, bytes: u64) -> Option<Builder> {
+        let limit = self.patience.for_copy(bytes);
+        let is_slow = limit > self.patience.attempt;
+        if !is_slow && !self.in_sweep {
+            return None;
+        }
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(limit);
+        let mut settings = Config::builder();
+        if is_slow {
+            settings.set_timeout_config(Some(timeouts.build()));
+        }
+        if self.in_sweep {
+            settings.set_retry_config(Some(self.patience.retries(SWEEP_ATTEMPTS)));
+        }
+        Some(settings)
     }
 
     /// The entity tag that a write was given. A success without one is none: S3 may send 200 before it copies,

@@ -34,6 +34,7 @@ mod notify;
 mod other_stores;
 mod pace;
 mod panics;
+mod passing_faults;
 mod plan;
 mod policy;
 mod profiles;

@@ -72,6 +72,12 @@ impl World {
         self
     }
 
+    /// The world with the waits of production.
+    pub fn of_production(mut self) -> Self {
+        self.patience = CallLimits::default();
+        self
+    }
+
     /// The world with one more versioned bucket.
     pub fn with_bucket(self, name: &str) -> Self {
         self.sim

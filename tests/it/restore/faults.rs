@@ -3,7 +3,7 @@
 use s3_sim::{Effect, Fault, Verb};
 use serde_json::json;
 
-use super::{asking, assert_adds_up, state, world};
+use super::{asking, assert_adds_up, restore, state, world};
 use crate::world::PRIMARY;
 
 const VERBS: [Verb; 7] = [
@@ -48,4 +48,30 @@ async fn no_fault_of_any_call_makes_a_restore_say_what_is_not_so() {
             assert_eq!(state(&world, PRIMARY), before, "{case}");
         }
     }
+}
+
+#[tokio::test]
+async fn rows_that_fail_for_a_passing_reason_are_tried_again_while_others_succeed() {
+    let world = world().with("BACKUP_MAX_CONCURRENCY", "16");
+    for n in 0..200 {
+        world.put(&format!("{n:03}"), "1");
+    }
+    world.backup().await;
+    let before = state(&world, PRIMARY);
+    for n in 0..200 {
+        world.sim.delete(PRIMARY, &format!("{n:03}"));
+    }
+    let busy = Fault::on(Verb::CopyObject).bucket(PRIMARY);
+    let unlucky = busy.clone().key("003").first(5);
+    let strikes = world.sim.fault(unlucky, Effect::InternalError);
+    world
+        .sim
+        .fault(busy.probability(0.3, 7), Effect::ConnectionReset);
+
+    let result = restore(&world, json!({"all": true, "run": "latest"})).await;
+
+    // Four attempts, and one of a sweep.
+    assert_eq!(strikes.count(), 5);
+    assert_eq!(result["status"], "complete", "{result}");
+    assert_eq!(state(&world, PRIMARY), before);
 }
