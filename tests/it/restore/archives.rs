@@ -53,7 +53,7 @@ async fn archives_are_asked_for_once_and_copied_when_they_are_ready() {
     );
 
     // They thaw and freeze over before anybody goes on.
-    world.sim.clock().advance(HOUR * 40);
+    world.sim.clock().advance(HOUR * 60);
     let frozen = restore(&world, json!({"continue": "all"})).await;
     assert_eq!(frozen["status"], "waiting", "{frozen}");
     assert_eq!(
