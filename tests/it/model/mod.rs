@@ -14,10 +14,11 @@ mod suspended;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use s3_sim::Verb;
 
 use history::History;
 use setting::{Copies, Deletions, Setting};
-use step::{Change, Step, step};
+use step::{Asked, Change, Moment, Step, step};
 
 fn copies() -> impl Strategy<Value = Copies> {
     proptest::sample::select(vec![Copies::InParts, Copies::Flattened, Copies::UnderKms])
@@ -60,6 +61,38 @@ fn a_run_that_has_no_time_at_all_still_has_a_result() {
             old_backups: false,
         };
         replay(setting, vec![put.clone(), stop.clone()]);
+    }
+}
+
+/// A marker in a bucket that keeps no versions takes the place of a backup that is `null`, and nothing is below it.
+#[test]
+fn a_backup_from_before_versioning_that_its_marker_replaces_was_the_jobs_own() {
+    let job = 0;
+    let run = Step::Run {
+        job,
+        asked: Asked::default(),
+        trouble: None,
+    };
+    let change = Change::Clear { but: 3 };
+    for nth in 1..4 {
+        let setting = Setting {
+            copies: Copies::InParts,
+            deletions: Deletions::Mark,
+            second_job: false,
+            old_backups: true,
+        };
+        let moment = Moment {
+            verb: Verb::DeleteObject,
+            nth,
+            after: false,
+        };
+        let change = change.clone();
+        let steps = vec![
+            run.clone(),
+            Step::Change { job, change },
+            Step::Unversion { job, moment },
+        ];
+        replay(setting, steps);
     }
 }
 
