@@ -337,12 +337,16 @@ impl History {
         self.world.let_leases_end();
     }
 
-    /// Until no request of a run that sleeps or was cut off is under way any more.
+    /// Until no request of a run that sleeps or was cut off is under way any more. The simulator may still have to
+    /// read one, so it is looked at several times.
     fn wait_until_quiet(&self) {
-        let mut sent = 0;
-        while sent != self.world.sim.ledger().total() {
-            sent = self.world.sim.ledger().total();
-            std::thread::sleep(Duration::from_millis(20));
+        let ledger = self.world.sim.ledger();
+        let (mut ended, mut quiet) = (0, 0);
+        while quiet < 3 {
+            let still = ledger.in_flight() == 0 && ledger.total() == ended;
+            quiet = if still { quiet + 1 } else { 0 };
+            ended = ledger.total();
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 

@@ -168,6 +168,11 @@ impl Ledger {
         self.book().actions.clone()
     }
 
+    /// The calls that are under way now.
+    pub fn in_flight(&self) -> usize {
+        self.book().all_flying.now
+    }
+
     /// The most calls that were ever under way at once.
     pub fn max_in_flight(&self) -> usize {
         self.book().all_flying.max
