@@ -2,14 +2,16 @@
 //! handler against it, and the questions that tests ask of the result.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use lambda_runtime::{Context, LambdaEvent};
 use s3_backup::handler::{Handler, HandlerError};
+use s3_backup::request;
 use s3_backup::s3::{CallLimits, Connections, http_client};
-use s3_sim::{BucketOptions, ObjectView, Put, Sim};
+use s3_sim::{BucketOptions, Effect, Fault, ObjectView, Put, Sim, Verb};
 use serde_json::{Value, json};
 
 pub const PRIMARY: &str = "primary";
@@ -129,6 +131,20 @@ impl World {
         let result = answer(&self.handler(), payload).await;
         self.sim.clock().advance(Duration::from_secs(2));
         result
+    }
+
+    /// Sends a payload to the function, which is told to stop at the nth call of a verb. It has time for what is in
+    /// hand on a busy machine, too.
+    pub async fn stopped_at(&self, verb: Verb, nth: u64, payload: &Value) -> Value {
+        self.sim.clock().advance(Duration::from_secs(2));
+        let handler = Arc::new(self.handler());
+        let told = Arc::clone(&handler);
+        let stop = Effect::before(move |_| told.interrupt(Duration::from_mins(2)));
+        self.sim.fault(Fault::on(verb).nth(nth), stop);
+        let request = request::parse(payload).unwrap();
+        let answer = handler.answer(&request, None, |_| {}).await;
+        self.sim.clear_faults();
+        serde_json::from_str(&answer.unwrap().to_json().unwrap()).unwrap()
     }
 
     /// Runs a backup that can start, and asks for this.
