@@ -412,22 +412,43 @@ fn a_circle_is_seen() {
     assert_eq!(circle_of(&files[..2], parent), None);
 }
 
+/// Every page for people, the decisions too.
+fn pages() -> Vec<PathBuf> {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let files = [docs.clone(), docs.join("decisions")].map(|folder| fs::read_dir(folder).unwrap());
+    let paths = files
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|end| end == "md"))
+        .collect()
+}
+
+/// What a page names as `file::test`, outside of its drawings and examples.
+fn tests_named(text: &str) -> Vec<(String, String)> {
+    let plain = |name: &str| {
+        let allowed =
+            |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+        !name.is_empty() && name.chars().all(allowed)
+    };
+    let text: String = text.split("```").step_by(2).collect();
+    let codes = text.split('`').skip(1).step_by(2);
+    codes
+        .filter_map(|code| code.rsplit_once("::"))
+        .filter(|(module, test)| module.split("::").all(plain) && plain(test))
+        .map(|(module, test)| (module.to_owned(), test.to_owned()))
+        .collect()
+}
+
 #[test]
 fn every_test_that_the_pages_name_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (page, least) in [("semantics", 15), ("architecture", 5), ("web", 15)] {
-        let text = fs::read_to_string(root.join(format!("docs/{page}.md"))).unwrap();
-        // Outside of drawings.
-        let text: String = text.split("```").step_by(2).collect();
-        let named: Vec<(&str, &str)> = text
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .filter_map(|code| code.rsplit_once("::"))
-            .filter(|(module, _)| *module != "Bucket")
-            .collect();
-
-        assert!(named.len() > least, "{named:?}");
+    let pages = pages();
+    let mut all = 0;
+    for page in &pages {
+        let named = tests_named(&fs::read_to_string(page).unwrap());
+        all += named.len();
         for (module, test) in named {
             let module = &module.replace("::", "/");
             let tests = root.join("tests");
@@ -440,7 +461,33 @@ fn every_test_that_the_pages_name_exists() {
                 let text = fs::read_to_string(file);
                 text.is_ok_and(|text| text.contains(&format!("fn {test}(")))
             });
-            assert!(is_there, "docs/{page}.md: {module}::{test}");
+            // A page may name a file of the program in the same way.
+            let path = root.join("src").join(module).join(&test);
+            let is_source = path.is_dir() || path.with_extension("rs").is_file();
+            assert!(
+                is_there || is_source,
+                "{}: {module}::{test}",
+                page.display()
+            );
         }
     }
+    assert!(
+        pages.len() > 15 && all > 300,
+        "{all} tests in {} pages",
+        pages.len()
+    );
+}
+
+#[test]
+fn a_name_of_a_test_is_seen() {
+    let text =
+        "in `deep::file::test_1` and `Bucket::send`, not in\n```\n`a::b`\n```\nbut in `c::d`";
+
+    let named = tests_named(text);
+
+    let expected = [("deep::file", "test_1"), ("c", "d")];
+    assert_eq!(
+        named,
+        expected.map(|(module, test)| (module.to_owned(), test.to_owned()))
+    );
 }
