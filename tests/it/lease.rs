@@ -385,6 +385,25 @@ async fn a_damaged_lease_keeps_others_out_no_longer_than_a_whole_one() {
     }
 }
 
+#[tokio::test]
+async fn the_times_that_a_lease_says_do_not_tell_whether_it_has_ended() {
+    for expires_at in ["1999-01-01T00:00:00Z", "2099-01-01T00:00:00Z"] {
+        let world = World::new();
+        world.put("k", "1");
+        let mut of_another: Value = serde_json::from_str(&lease_of_another()).unwrap();
+        of_another["expires_at"] = json!(expires_at);
+        of_another["taken_at"] = json!(expires_at);
+        world.sim.put(BACKUP, &key(), of_another.to_string());
+
+        let too_early = world.invoke(json!({})).await;
+        world.let_leases_end();
+        let in_time = world.backup().await;
+
+        assert_already_running(too_early, &["function other"]);
+        assert_eq!(in_time["status"], "complete", "{expires_at}");
+    }
+}
+
 /// A lease that was given back, and cannot be read for what is done to it then, keeps others out for the
 /// longest time of a lease, and is replaced after that.
 async fn assert_replaced_unread(world: &World) {

@@ -176,6 +176,33 @@ async fn a_run_that_is_stopped_goes_on_in_all_its_pieces() {
     assert_eq!(found, 5_000);
 }
 
+#[tokio::test]
+async fn a_listing_that_fails_breaks_off_its_own_piece_only() {
+    let world = wide_world(5_000);
+    world.backup().await;
+    // A page that only tries where to cut breaks nothing off: then the next one is denied.
+    for nth in 150..170 {
+        let page = Fault::on(Verb::ListObjectsV2).bucket(PRIMARY).nth(nth);
+        let denied = Effect::status(403, "AccessDenied", "Access Denied");
+        let strikes = world.sim.fault(page, denied);
+
+        let result = world.backup().await;
+
+        world.sim.clear_faults();
+        assert_eq!(strikes.count(), 1);
+        let [found, copied, unchanged, _, _, errors] = counts(&result);
+        if errors > 0 {
+            assert_eq!((found, copied, errors), (unchanged + 1, 0, 1));
+            // By then at most 150 pages of ten keys had been seen.
+            assert!((2_500..5_000).contains(&unchanged), "{unchanged} seen");
+            assert_eq!(result["status"], "incomplete");
+            return;
+        }
+        assert_eq!(counts(&result), [5_000, 0, 5_000, 0, 0, 0]);
+    }
+    panic!("no page of a piece was denied");
+}
+
 /// How many ranges the state that a cursor refers to has left.
 fn ranges_left(world: &World, cursor: &Value) -> usize {
     let key = cursor["states"][0]["key"].as_str().unwrap();
