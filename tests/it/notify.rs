@@ -283,7 +283,8 @@ async fn a_topic_that_never_answers_takes_five_seconds() {
     let result = sns.backup(&world).await;
 
     let took = began.elapsed();
-    assert!((5..9).contains(&took.as_secs()), "{took:?}");
+    // Two attempts would take ten.
+    assert!((5..10).contains(&took.as_secs()), "{took:?}");
     assert!(
         warnings(&result)[0].1.contains("no reply within 5.0 s"),
         "{result}"

@@ -215,7 +215,7 @@ async fn of_two_runs_that_begin_at_once_one_loses_its_lease_when_it_renews_it() 
         let other = async {
             let began = Instant::now();
             while world.sim.ledger().max_in_flight_of(Verb::CopyObject) == 0 {
-                assert!(began.elapsed() < Duration::from_secs(10));
+                assert!(began.elapsed() < Duration::from_mins(1));
                 sleep(Duration::from_millis(5)).await;
             }
             sleep(Duration::from_millis(200)).await;

@@ -33,8 +33,8 @@ async fn a_throttled_run_loses_nothing_and_wastes_little() {
     // Most of them in the first second, which looks for the level; in the long run it is one in thirty.
     assert!(refused <= 150, "{refused} of 1,000 copies were refused");
     assert!(
-        took < Duration::from_secs(12),
-        "{took:?} where 5 s are ideal"
+        took < Duration::from_secs(30),
+        "{took:?} where 5 s are ideal, and a busy machine may take a while"
     );
 }
 

@@ -57,7 +57,8 @@ impl Home {
             .output()
             .unwrap();
         let took = began.elapsed();
-        assert!(took < Duration::from_secs(5), "{profile}: {took:?}");
+        // Nothing is waited for; a busy machine takes a while to begin.
+        assert!(took < Duration::from_secs(20), "{profile}: {took:?}");
         output
     }
 }

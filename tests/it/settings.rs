@@ -24,7 +24,8 @@ fn run(variables: &[(&str, &OsStr)]) -> Output {
         .output()
         .unwrap();
     let took = began.elapsed();
-    assert!(took < Duration::from_secs(5), "{variables:?}: {took:?}");
+    // Nothing is waited for; a busy machine takes a while to begin.
+    assert!(took < Duration::from_secs(20), "{variables:?}: {took:?}");
     output
 }
 
