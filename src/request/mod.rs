@@ -12,6 +12,7 @@ mod drill;
 mod error;
 mod field;
 mod marking;
+mod person;
 mod restore;
 mod s3_event;
 mod verify;
@@ -21,6 +22,7 @@ pub use cursor::{ContinueRequest, ContinuedRequest, RemainingWork};
 pub use drill::{DrillRequest, DrillSample, MOST_OBJECTS};
 pub use error::RequestError;
 pub use marking::MarkingProgress;
+pub use person::Person;
 pub use restore::{
     Dollars, Extra, Manner, Point, RestoreId, RestoreRequest, StartRestore, TIMES, UndoRestore,
     What,

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::field::{bad_value, choice, days, flag, prefix};
-use super::{DrillRequest, RequestError};
+use super::{DrillRequest, RequestError, person};
 use crate::model::{
     CURSOR_FORMAT, Glob, Key, Location, Prefix, StorageClass, Tier, Timestamp, VersionId,
 };
@@ -178,10 +178,10 @@ impl Dollars {
 
 /// The fields of a request to bring objects back, as messages list them.
 const FIELDS: &str = "operation, keys, prefix, all, include, exclude, run, at, versions, version_id, to, dry_run, hold, \
-     only, extra, storage_class, tier, thawed_days, max_cost, replaced; or one of confirm, continue, undo, cancel";
+     only, extra, storage_class, tier, thawed_days, max_cost, replaced, by; or one of confirm, continue, undo, cancel";
 /// Those of a request about a restore.
 const FIELDS_OF_ONE: &str =
-    "operation, and one of confirm, continue, undo, cancel; with undo also dry_run, hold";
+    "operation, and one of confirm, continue, undo, cancel; with undo also dry_run, hold, by";
 /// What says which objects.
 const WHAT: &str = "keys, prefix or all";
 /// What says when.
@@ -235,6 +235,7 @@ fn about_one(verb: &str, fields: &Map<String, Value>) -> Result<RestoreRequest, 
         match name.as_str() {
             "operation" => {}
             name if name == verb => {}
+            "by" if verb == "undo" => person::check(value)?,
             "dry_run" if verb == "undo" => manner.dry_run = flag("dry_run", value)?,
             "hold" if verb == "undo" => manner.hold = flag("hold", value)?,
             _ => return Err(unknown(name, FIELDS_OF_ONE)),
@@ -363,6 +364,7 @@ impl Words {
                 let location = |text: &str| Location::parse(text).ok();
                 self.to = Some(choice("to", value, location, "s3://bucket/prefix")?);
             }
+            "by" => person::check(value)?,
             "dry_run" => self.dry_run = flag("dry_run", value)?,
             "hold" => self.hold = flag("hold", value)?,
             "only" => {
@@ -495,7 +497,7 @@ mod tests {
         let payload = json!({"operation": "restore", "keys": ["b", "a", "b"], "include": "*.x",
             "exclude": "t*", "at": "2026-11-20T14:00Z", "to": "s3://other/there/", "hold": true,
             "only": "missing", "extra": "keep", "storage_class": "STANDARD_IA", "tier": "bulk",
-            "thawed_days": 3, "max_cost": 1.5, "replaced": "discard"});
+            "thawed_days": 3, "max_cost": 1.5, "replaced": "discard", "by": {"sub": "1"}});
 
         let RestoreRequest::Start(request) = restore(&payload) else {
             panic!("{payload} starts nothing");

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::state::{Kind, Store};
 use super::state_error::StateError;
 use crate::model::Timestamp;
+use crate::request::Person;
 
 /// A restore, as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,7 +24,7 @@ pub struct RestoreRow {
     pub run: Option<String>,
     /// Where to: `s3://bucket/prefix`.
     pub target: String,
-    /// The function, or the process on a machine, that began it.
+    /// The person who began it, if that is known; else the function, or the process on a machine.
     pub asked_by: String,
     /// When it was begun.
     pub started_at: Timestamp,
@@ -63,7 +64,10 @@ impl RestoreRow {
                 prefix => format!("s3://{}/{prefix}", request.target.bucket),
             },
             undoes: request.undoes,
-            asked_by: request.asked_by,
+            asked_by: match Person::of(&request.request) {
+                Some(person) => person.name().to_owned(),
+                None => request.asked_by,
+            },
             started_at: request.started_at,
             objects_found: tally.found,
             objects_restored: tally.copied,
