@@ -1,18 +1,13 @@
 //! A message to a topic: one signed POST. The SDK's client of Amazon SNS would do the same with 300 KB more.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
-use aws_smithy_runtime_api::client::identity::Identity;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::body::SdkBody;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::message::Message;
 use crate::config::TopicArn;
-use crate::s3::{Outside, OutsideReply};
+use crate::s3::{Outside, OutsideReply, ServicePost};
 
 /// The version of the query protocol of Amazon SNS.
 const VERSION: &str = "2010-03-31";
@@ -109,13 +104,15 @@ async fn attempt(
         .credentials()
         .await
         .map_err(|problem| NotSent::without_reply(problem, false))?;
-    let request = signed(
-        &url,
-        topic.region(),
-        &form(topic, message),
-        &credentials.into(),
-    )
-    .map_err(|problem| NotSent::without_reply(problem, false))?;
+    let post = ServicePost {
+        service: "sns",
+        region: topic.region(),
+        url: &url,
+        headers: &[("content-type", FORM)],
+        body: &form(topic, message),
+    };
+    let request = Outside::signed(post, credentials)
+        .map_err(|problem| NotSent::without_reply(problem, false))?;
     let reply = outside.send(request, limit).await;
     published(&reply.map_err(|problem| NotSent::without_reply(problem, true))?)
 }
@@ -154,42 +151,6 @@ fn form(topic: &TopicArn, message: &Message) -> String {
         .map(|(name, value)| format!("{name}={}", encoded(value)))
         .collect();
     pairs.join("&")
-}
-
-fn signed(url: &str, region: &str, form: &str, identity: &Identity) -> Result<HttpRequest, String> {
-    let in_words = |error: &dyn std::error::Error| format!("the message cannot be signed: {error}");
-    let parameters = v4::SigningParams::builder()
-        .identity(identity)
-        .region(region)
-        .name("sns")
-        .time(SystemTime::now())
-        .settings(SigningSettings::default())
-        .build()
-        .map_err(|error| in_words(&error))?;
-    let mut request = HttpRequest::new(SdkBody::from(form));
-    request
-        .set_method("POST")
-        .map_err(|error| in_words(&error))?;
-    request.set_uri(url).map_err(|error| in_words(&error))?;
-    request.headers_mut().insert("content-type", FORM);
-    let signable = SignableRequest::new(
-        "POST",
-        url,
-        request.headers().iter(),
-        SignableBody::Bytes(form.as_bytes()),
-    );
-    let signed = sign(
-        signable.map_err(|error| in_words(&error))?,
-        &parameters.into(),
-    )
-    .map_err(|error| in_words(&error))?;
-    let (instructions, _) = signed.into_parts();
-    for (name, value) in instructions.headers() {
-        request
-            .headers_mut()
-            .insert(name.to_owned(), value.to_owned());
-    }
-    Ok(request)
 }
 
 /// Whether a reply says that the message was taken: a 200 of something else is none.

@@ -2,25 +2,43 @@
 //! and certificates, and are few: each has a connection of its own.
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
 use super::door::Network;
 use super::endpoint;
 
-/// Bytes of a reply that are read, at most.
-const MOST_REPLY_BYTES: usize = 64 * 1024;
+/// Bytes of a reply that are read, at most: more than any plan of a restore has.
+const MOST_REPLY_BYTES: usize = 2 << 20;
 
 /// The way to others than S3.
 #[derive(Clone, Debug)]
 pub struct Outside {
     base: SdkConfig,
     network: Network,
+}
+
+/// A POST to a service of AWS.
+#[derive(Clone, Copy, Debug)]
+pub struct ServicePost<'a> {
+    /// The service's name in signatures.
+    pub service: &'a str,
+    /// The service's region.
+    pub region: &'a str,
+    /// The address.
+    pub url: &'a str,
+    /// Headers, each with its value.
+    pub headers: &'a [(&'static str, &'static str)],
+    /// The body.
+    pub body: &'a str,
 }
 
 /// What came back.
@@ -51,6 +69,49 @@ impl Outside {
         let provider = provider.ok_or("there are no credentials")?;
         let credentials = provider.provide_credentials().await;
         credentials.map_err(|error| format!("there are no credentials: {error}"))
+    }
+
+    /// The region that the environment names.
+    pub fn region(&self) -> Option<&str> {
+        self.base.region().map(AsRef::as_ref)
+    }
+
+    /// Signs a POST with these credentials.
+    ///
+    /// # Errors
+    /// Why it cannot be signed, in words.
+    pub fn signed(post: ServicePost<'_>, credentials: Credentials) -> Result<HttpRequest, String> {
+        let in_words =
+            |error: &dyn std::error::Error| format!("the request cannot be signed: {error}");
+        let identity = credentials.into();
+        let parameters = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(post.region)
+            .name(post.service)
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(|error| in_words(&error))?;
+        let mut request = HttpRequest::new(SdkBody::from(post.body));
+        request
+            .set_method("POST")
+            .map_err(|error| in_words(&error))?;
+        request
+            .set_uri(post.url)
+            .map_err(|error| in_words(&error))?;
+        for (name, value) in post.headers {
+            request.headers_mut().insert(*name, *value);
+        }
+        let body = SignableBody::Bytes(post.body.as_bytes());
+        let signable = SignableRequest::new("POST", post.url, request.headers().iter(), body);
+        let signable = signable.map_err(|error| in_words(&error))?;
+        let signed = sign(signable, &parameters.into()).map_err(|error| in_words(&error))?;
+        let (instructions, _) = signed.into_parts();
+        for (name, value) in instructions.headers() {
+            let (name, value) = (name.to_owned(), value.to_owned());
+            request.headers_mut().insert(name, value);
+        }
+        Ok(request)
     }
 
     /// Sends one request and reads the beginning of the reply. A redirect is a reply like any other.
