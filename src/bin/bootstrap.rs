@@ -3,6 +3,7 @@
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use s3_backup::handler::{self, Handler, log};
 use s3_backup::s3::Connections;
+use s3_backup::web::Hosted;
 use serde_json::Value;
 
 fn main() -> Result<(), Error> {
@@ -15,9 +16,15 @@ fn main() -> Result<(), Error> {
             let watch = |event: LambdaEvent<Value>| Box::pin(handler.handle_watch(event));
             let answer = |event: LambdaEvent<Value>| Box::pin(handler.handle(event));
             let events = |event: LambdaEvent<Value>| Box::pin(handler.handle_only_events(event));
+            let page = Hosted::new(&handler, handler::environment());
+            let web = |event: LambdaEvent<Value>| {
+                let answer = Box::pin(page.answer(event));
+                async { Ok::<_, Error>(answer.await) }
+            };
             Some(match name.as_str() {
                 "watch" => lambda_runtime::run(service_fn(watch)).await,
                 "events" => lambda_runtime::run(service_fn(events)).await,
+                "web" => lambda_runtime::run(service_fn(web)).await,
                 _ => lambda_runtime::run(service_fn(answer)).await,
             })
         };

@@ -17,7 +17,7 @@ use tokio::time::interval;
 use super::{Exit, Prepared, given, refuse, show};
 use crate::config::{DESTINATION_BUCKET, SOURCE_BUCKET};
 use crate::handler::Handler;
-use crate::web::{App, Backup, Door, Order, Orders, Secret, router};
+use crate::web::{App, Backup, Door, Limits, Order, Orders, Restorer, Secret, router};
 
 /// What stands below the help.
 pub const EXAMPLES: &str = "\
@@ -75,18 +75,24 @@ impl Arguments {
         let secret = Secret::random().map_err(|error| failed(&error))?;
         let link = format!("http://{address}/#{}", secret.as_str());
         let (orders, queue) = Orders::new();
+        let door = Door::new(address.to_string(), secret).map_err(|error| failed(&error))?;
+        let orders = Arc::new(orders);
         let app = Arc::new(App {
             backup,
-            orders,
-            door: Door::new(address.to_string(), secret).map_err(|error| failed(&error))?,
+            restorer: Restorer::Here(Arc::clone(&orders)),
             read_only: self.read_only,
+            limits: Limits::new(config.prices.clone()),
+            most_image: App::MOST_IMAGE,
         });
         show::write(&format!("{link}\n"))?;
         show::stderr_line("the link is good for one minute, and once; Ctrl-C ends the page");
         if !self.no_open {
             open(&link);
         }
-        let work = answer(listener, Arc::clone(&app), queue, &handler);
+        let door = Arc::new(door);
+        let server = axum::serve(listener, router(app, &door));
+        let server = server.into_future();
+        let work = answer(server, &door, (&orders, queue), &handler);
         handler.until_interrupted(work, show::stderr_line).await
     }
 
@@ -104,23 +110,23 @@ impl Arguments {
 /// Answers, and carries out what was ordered, until a signal, or until nobody uses the page. A restore that is
 /// under way is carried out to its end, or until the second signal.
 async fn answer(
-    listener: TcpListener,
-    app: Arc<App>,
-    mut queue: mpsc::UnboundedReceiver<Order>,
+    server: impl Future<Output = io::Result<()>>,
+    door: &Door,
+    (orders, mut queue): (&Orders, mpsc::UnboundedReceiver<Order>),
     handler: &Handler,
 ) -> Result<(), Exit> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| failed(&error))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| failed(&error))?;
     let mut looks = interval(LOOK);
-    let mut server = Box::pin(async { axum::serve(listener, router(Arc::clone(&app))).await });
+    let mut server = Box::pin(server);
     let mut under_way = FuturesUnordered::new();
     loop {
         tokio::select! {
             ended = &mut server => ended.map_err(|error| failed(&error))?,
-            Some(order) = queue.recv() => under_way.push(app.orders.carry_out(order, handler)),
+            Some(order) = queue.recv() => under_way.push(orders.carry_out(order, handler)),
             Some(()) = under_way.next() => {}
             _ = looks.tick() => {
-                if under_way.is_empty() && app.door.idle() > IDLE {
+                if under_way.is_empty() && door.idle() > IDLE {
                     show::stderr_line("nobody used the page for 30 minutes: it ends");
                     return Ok(());
                 }

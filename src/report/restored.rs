@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::drilled::Drilled;
 use super::ending::{counted, errors};
@@ -76,7 +76,7 @@ pub struct PointWords {
 }
 
 /// Objects that are written or left alone for one reason.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AmountRow {
     /// The reason, or the class.
     pub name: String,
@@ -106,7 +106,7 @@ pub struct RestorePlanWords {
 }
 
 /// A key of a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRow {
     /// The key in the target.
     pub key: String,

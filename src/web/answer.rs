@@ -44,6 +44,12 @@ impl Refusal {
         Self::new(StatusCode::UNAUTHORIZED, message)
     }
 
+    /// A request without the claims of a token, where they are needed.
+    pub fn not_signed_in() -> Self {
+        let message = "you are not signed in here; load the page again";
+        Self::new(StatusCode::UNAUTHORIZED, message)
+    }
+
     /// A caller who may not do that.
     pub fn forbidden(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, message)
@@ -57,6 +63,23 @@ impl Refusal {
     /// What was planned is done or has changed.
     pub fn conflict(message: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, message)
+    }
+
+    /// Another restore is under way.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+
+    /// Too many callers at once.
+    pub fn too_busy(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, message)
+    }
+
+    /// A request that cannot be read at all.
+    pub fn unreadable(problem: &str) -> Self {
+        tracing::warn!("a request cannot be read: {problem}");
+        let message = "this request cannot be read; load the page again";
+        Self::new(StatusCode::BAD_REQUEST, message)
     }
 
     /// A plan that is too old.
@@ -128,7 +151,12 @@ impl IntoResponse for Refusal {
         };
         let mut response = json(&problem);
         *response.status_mut() = self.status;
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if [
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::TOO_MANY_REQUESTS,
+        ]
+        .contains(&self.status)
+        {
             let seconds = HeaderValue::from_static(RETRY_AFTER);
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }

@@ -2,23 +2,28 @@
 
 use super::answer::Refusal;
 use super::backup::Backup;
-use super::door::Door;
-use super::orders::Orders;
+use super::limits::Limits;
+use super::orders::Restorer;
 
 /// What the routes work with.
 #[derive(Debug)]
 pub struct App {
     /// The backup that is shown.
     pub backup: Backup,
-    /// What restores are ordered by.
-    pub orders: Orders,
-    /// Who is let in.
-    pub door: Door,
+    /// Who restores.
+    pub restorer: Restorer,
     /// Whether nothing can be put back.
     pub read_only: bool,
+    /// Above them an administrator has to confirm.
+    pub limits: Limits,
+    /// The most bytes of an image that is shown.
+    pub most_image: u64,
 }
 
 impl App {
+    /// The most bytes of an image that is shown, unless the way to the browser has room for less.
+    pub const MOST_IMAGE: u64 = 4 << 20;
+
     /// Whether files can be put back here.
     ///
     /// # Errors

@@ -4,10 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::Extension;
 use axum::extract::State;
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
+use super::access::Caller;
 use super::answer::{Asked, Refusal, Reply};
 use super::app::App;
 use super::backup::Runs;
@@ -55,6 +57,7 @@ pub struct DeletedFile {
 
 pub async fn answer(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Asked(asked): Asked<DeletedAsked>,
 ) -> Result<Reply<DeletedReply>, Refusal> {
     if !(1..=366).contains(&asked.days) {
@@ -80,7 +83,7 @@ pub async fn answer(
             return Ok(Reply(DeletedReply { files, next }));
         }
         for row in gone(&runs, earlier, later).await? {
-            if !is_hidden(row.key(), &app.backup.placement) {
+            if !is_hidden(row.key(), &app.backup.placement) && caller.sees(row.key()) {
                 files.push(DeletedFile {
                     path: row.key().to_owned(),
                     run: earlier.run_id.clone(),

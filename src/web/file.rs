@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
+use super::access::Caller;
 use super::answer::{Asked, Refusal, Reply};
 use super::app::App;
 use super::backup::Runs;
@@ -49,9 +51,11 @@ pub struct FileState {
 
 pub async fn answer(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Asked(asked): Asked<FileAsked>,
 ) -> Result<Reply<FileReply>, Refusal> {
     let path = names::file("path", &asked.path, &app.backup.placement)?;
+    caller.look_at(path.as_str())?;
     let runs = app.backup.runs().await?;
     let rows = rows(&runs, &path).await?;
     let mut states = states(&runs, &rows);

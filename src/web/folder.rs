@@ -6,10 +6,12 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
+use super::access::Caller;
 use super::answer::{Asked, Refusal, Reply};
 use super::app::App;
 use super::backup::Runs;
@@ -88,12 +90,20 @@ enum Piece {
 
 pub async fn answer(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Asked(asked): Asked<FolderAsked>,
 ) -> Result<Reply<FolderReply>, Refusal> {
     let placement = &app.backup.placement;
     let folder = names::folder("folder", &asked.folder, placement)?;
     let runs = app.backup.runs().await?;
     let index = runs.find(&asked.run)?;
+    if let Some(ways) = caller.ways_below(&folder)? {
+        let entry = |path| Entry { path, file: None };
+        return Ok(Reply(FolderReply {
+            entries: ways.into_iter().map(entry).collect(),
+            next: None,
+        }));
+    }
     let start = start_after(&folder, asked.after.as_deref())?;
     let mut entries = page(&runs, index, &folder, &start, placement).await?;
     let more = entries.len() > PAGE;

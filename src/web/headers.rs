@@ -6,13 +6,13 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 /// What the page may load and do. Trusted Types without a policy forbid `innerHTML` and its like.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
-     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+const BEGIN: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
+     connect-src 'self'";
+const END: &str = "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// Headers of every answer.
-const ALWAYS: [(HeaderName, &str); 6] = [
-    (header::CONTENT_SECURITY_POLICY, POLICY),
+const ALWAYS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "no-store"),
@@ -29,11 +29,18 @@ const ALWAYS: [(HeaderName, &str); 6] = [
 /// Adds them. An answer that has one of its own keeps it.
 pub async fn add(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    complete(response.headers_mut());
+    complete(response.headers_mut(), &[]);
     response
 }
 
-fn complete(headers: &mut HeaderMap) {
+/// Adds them to an answer of a page that may also ask these origins.
+pub fn complete(headers: &mut HeaderMap, origins: &[String]) {
+    let allowed = [&[BEGIN.to_owned()], origins].concat().join(" ");
+    if let Ok(policy) = HeaderValue::try_from(format!("{allowed}{END}")) {
+        headers
+            .entry(header::CONTENT_SECURITY_POLICY)
+            .or_insert(policy);
+    }
     for (name, value) in ALWAYS {
         let value = HeaderValue::from_static(value);
         headers.entry(name).or_insert(value);

@@ -2,14 +2,66 @@
 //! request of a browser ends when its page is closed, and a restore does not.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
+use serde_json::Value;
+
 use super::answer::Refusal;
+use super::restorer::RestoreFunction;
 use crate::handler::{Handler, HandlerError};
 use crate::report::Summary;
-use crate::request::{Request, RestoreId};
+use crate::request::{self, Request, RestoreId};
+
+/// Who restores.
+#[derive(Debug)]
+pub enum Restorer {
+    /// This process.
+    Here(Arc<Orders>),
+    /// The function that restores.
+    Function(Box<RestoreFunction>),
+}
+
+impl Restorer {
+    /// Does something and waits for the answer, which is the result of a restore.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub async fn ask(&self, words: &Value) -> Result<Value, Refusal> {
+        let summary = match self {
+            Self::Here(orders) => orders.ask(parse(words)?).await?,
+            Self::Function(function) => return function.ask(words).await,
+        };
+        let json = summary
+            .to_json()
+            .and_then(|json| serde_json::from_str(&json));
+        json.map_err(|error| Refusal::failed(&error.to_string()))
+    }
+
+    /// Begins to carry out a restore.
+    ///
+    /// # Errors
+    /// When that is not possible.
+    pub async fn begin(&self, words: &Value, id: RestoreId) -> Result<(), Refusal> {
+        match self {
+            Self::Here(orders) => orders.begin(parse(words)?, id),
+            Self::Function(function) => function.begin(words).await,
+        }
+    }
+
+    /// What is known of a restore; none if this process does not carry it out.
+    pub fn live(&self, id: &RestoreId) -> Option<Live> {
+        match self {
+            Self::Here(orders) => orders.live(id),
+            Self::Function(_) => None,
+        }
+    }
+}
+
+fn parse(words: &Value) -> Result<Request, Refusal> {
+    request::parse(words).map_err(|error| Refusal::field("", error.to_string()))
+}
 
 /// A request of the restore, and who waits for the answer.
 #[derive(Debug)]

@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
+use super::access::Caller;
 use super::answer::{Asked, Refusal, Reply};
 use super::app::App;
 use super::names::{self, disposition};
@@ -18,8 +20,6 @@ use crate::model::VersionId;
 
 /// The most text that is shown.
 const MOST_TEXT: usize = 64 << 10;
-/// The largest image that is shown.
-const MOST_IMAGE: u64 = 4 << 20;
 /// Seconds that a link is good.
 const LINK_SECONDS: u64 = 60;
 
@@ -41,14 +41,19 @@ pub struct DownloadReply {
 /// The bytes, if they can be shown.
 pub async fn preview(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Asked(asked): Asked<VersionAsked>,
 ) -> Result<Response, Refusal> {
     let path = names::file("path", &asked.path, &app.backup.placement)?;
+    caller.look_at(path.as_str())?;
     let version = version(&asked.version)?;
     let key = app.backup.backup_key(&path);
-    let read = app.backup.bucket.beginning_of(&key, &version, MOST_IMAGE);
+    let read = app
+        .backup
+        .bucket
+        .beginning_of(&key, &version, app.most_image);
     let read = read.await?;
-    let Some((kind, bytes)) = shown(read.bytes, read.size) else {
+    let Some((kind, bytes)) = shown(read.bytes, read.size, app.most_image) else {
         return Err(Refusal::not_found(
             "there is no preview of this kind of file",
         ));
@@ -64,9 +69,11 @@ pub async fn preview(
 /// A link for exactly that version, which is saved and never shown.
 pub async fn download(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Asked(asked): Asked<VersionAsked>,
 ) -> Result<Reply<DownloadReply>, Refusal> {
     let path = names::file("path", &asked.path, &app.backup.placement)?;
+    caller.look_at(path.as_str())?;
     let version = version(&asked.version)?;
     let key = app.backup.backup_key(&path);
     let name = disposition(&asked.path);
@@ -89,9 +96,9 @@ fn version(text: &str) -> Result<VersionId, Refusal> {
 }
 
 /// What is shown of these first bytes of so many, and as what.
-fn shown(mut bytes: Vec<u8>, size: u64) -> Option<(&'static str, Vec<u8>)> {
+fn shown(mut bytes: Vec<u8>, size: u64, most_image: u64) -> Option<(&'static str, Vec<u8>)> {
     if let Some(kind) = image(&bytes) {
-        return (size <= MOST_IMAGE).then_some((kind, bytes));
+        return (size <= most_image).then_some((kind, bytes));
     }
     bytes.truncate(MOST_TEXT);
     let cut = (bytes.len() as u64) < size;
@@ -128,7 +135,7 @@ mod tests {
     use super::*;
 
     fn kind(bytes: &[u8]) -> Option<&'static str> {
-        shown(bytes.to_vec(), bytes.len() as u64).map(|(kind, _)| kind)
+        shown(bytes.to_vec(), bytes.len() as u64, App::MOST_IMAGE).map(|(kind, _)| kind)
     }
 
     #[test]
@@ -148,12 +155,21 @@ mod tests {
     #[test]
     fn text_is_cut_at_a_character_and_a_large_image_is_not_shown() {
         let long = "é".repeat(MOST_TEXT);
-        let (_, bytes) = shown(long.clone().into_bytes(), long.len() as u64).unwrap();
+        let (_, bytes) = shown(
+            long.clone().into_bytes(),
+            long.len() as u64,
+            App::MOST_IMAGE,
+        )
+        .unwrap();
         assert_eq!(bytes.len(), MOST_TEXT);
         let odd = format!("a{long}");
-        let (_, bytes) = shown(odd.clone().into_bytes(), odd.len() as u64).unwrap();
+        let (_, bytes) =
+            shown(odd.clone().into_bytes(), odd.len() as u64, App::MOST_IMAGE).unwrap();
         assert_eq!(bytes.len(), MOST_TEXT - 1);
 
-        assert_eq!(shown(b"GIF89a".to_vec(), MOST_IMAGE + 1), None);
+        assert_eq!(
+            shown(b"GIF89a".to_vec(), App::MOST_IMAGE + 1, App::MOST_IMAGE),
+            None
+        );
     }
 }

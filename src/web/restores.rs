@@ -6,22 +6,28 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use axum::Extension;
 use axum::extract::State;
+use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::access::{Caller, Role};
 use super::answer::{Asked, Refusal, Reply};
 use super::app::App;
 use super::names::{self, MOST_FILES};
-use crate::model::{StorageClass, Timestamp};
-use crate::report::{AmountRow, KeyRow, Restored, Summary};
-use crate::request::{self, Request, RestoreId};
-use crate::restore::{RestoreRow, Stage, StateError, Store};
+use super::planned::{self, PlanReply};
+use super::touched::Touched;
+use crate::model::Timestamp;
+use crate::request::RestoreId;
+use crate::restore::{Progress, RestoreRow, Stage, StateError, Store};
 
 /// How long a plan can be confirmed.
 const CONFIRMED_WITHIN: Duration = Duration::from_hours(24);
 /// Restores that are listed.
 const MOST_RESTORES: usize = 50;
+/// Restores that are read at once.
+const AT_ONCE: usize = 16;
 
 /// What is put back, and where.
 #[derive(Debug, Deserialize)]
@@ -55,30 +61,6 @@ pub struct RestoreAsked {
 #[serde(deny_unknown_fields)]
 pub struct ActivityAsked {}
 
-/// A plan that waits for a confirmation.
-#[derive(Debug, Serialize)]
-pub struct PlanReply {
-    id: String,
-    /// `restore` or `undo`.
-    kind: &'static str,
-    /// The folder that copies are made in; none for the old places.
-    copies_into: Option<String>,
-    /// Whether it can be confirmed; not if there is nothing to do.
-    can_confirm: bool,
-    /// By what happens to them: `new`, `replaces_older`, `replaces_newer`, `back`, `created`, `unchanged`.
-    happens: Vec<AmountRow>,
-    /// Files in cold storage.
-    cold: u64,
-    /// Hours until the last of them is ready.
-    hours: u32,
-    /// Dollars; none if a price is not known.
-    cost_usd: Option<f64>,
-    /// The first files, and what happens to them.
-    files: Vec<KeyRow>,
-    /// The first files that an undo leaves alone, because they changed since.
-    left_alone: Vec<String>,
-}
-
 /// That something was begun or ended.
 #[derive(Debug, Serialize)]
 pub struct DoneReply {
@@ -104,37 +86,75 @@ pub struct ActivityReply {
 
 pub async fn plan(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Asked(asked): Asked<PlanAsked>,
 ) -> Result<Reply<PlanReply>, Refusal> {
     app.may_write()?;
-    let day = Timestamp::from(SystemTime::now()).to_string();
-    let folder = format!("restored {}/", day.split('T').next().unwrap_or_default());
-    let words = asked.words(&app, &folder)?;
-    let summary = app.orders.ask(parse(&words)?).await?;
-    reply(&summary, asked.copy.then_some(folder)).map(Reply)
+    let copies_into = asked.copies_into(&caller)?;
+    let words = asked.words(&app, &caller, copies_into.as_deref())?;
+    let mut reply = ask_for_plan(&app, &caller, words).await?;
+    reply.copies_into = copies_into;
+    Ok(Reply(reply))
 }
 
 pub async fn undo(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Asked(asked): Asked<RestoreAsked>,
 ) -> Result<Reply<PlanReply>, Refusal> {
     app.may_write()?;
     let id = id(&asked.id)?;
-    let words = json!({"operation": "restore", "undo": id.as_str(), "hold": true});
-    let summary = app.orders.ask(parse(&words)?).await?;
-    reply(&summary, None).map(Reply)
+    let store = Store::of(&app.backup.shelf(), &id);
+    Touched::read(&app, &store).await?.decide(&caller)?;
+    let mut words = Map::new();
+    words.insert("operation".to_owned(), "restore".into());
+    words.insert("undo".to_owned(), id.as_str().into());
+    words.insert("hold".to_owned(), true.into());
+    ask_for_plan(&app, &caller, words).await.map(Reply)
+}
+
+/// Has a plan made and stored, in the name of the caller.
+async fn ask_for_plan(
+    app: &App,
+    caller: &Caller,
+    mut words: Map<String, Value>,
+) -> Result<PlanReply, Refusal> {
+    if let Some(person) = &caller.person {
+        words.insert("by".to_owned(), person.to_value());
+    }
+    let result = app.restorer.ask(&Value::Object(words)).await?;
+    let mut reply = planned::read(result)?;
+    if reply.can_confirm {
+        let store = Store::of(&app.backup.shelf(), &id(&reply.id)?);
+        let touched = Touched::read(app, &store).await?;
+        let held = store.progress().await.map_err(state)?;
+        reply.needs_admin = above(app, caller, &touched, &held.progress);
+        reply.can_confirm = reply.needs_admin.is_none();
+    }
+    Ok(reply)
+}
+
+/// Why the caller must not confirm it; none if that is fine.
+fn above(app: &App, caller: &Caller, touched: &Touched, progress: &Progress) -> Option<String> {
+    if touched.may(caller, Role::Admin) {
+        return None;
+    }
+    app.limits.exceeded(progress, touched.in_place)
 }
 
 pub async fn confirm(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Asked(asked): Asked<RestoreAsked>,
 ) -> Result<Reply<DoneReply>, Refusal> {
     app.may_write()?;
     let id = id(&asked.id)?;
-    let held = Store::of(&app.backup.shelf(), &id).progress().await;
-    let held = held.map_err(state)?;
+    let store = Store::of(&app.backup.shelf(), &id);
+    let touched = Touched::read(&app, &store).await?;
+    touched.decide(&caller)?;
+    let held = store.progress().await.map_err(state)?;
     let progress = &held.progress;
-    let begun = app.orders.live(&id).is_some_and(|live| !live.ended);
+    let begun = app.restorer.live(&id).is_some_and(|live| !live.ended);
     if progress.stage != Stage::Held || begun {
         return Err(Refusal::conflict("this was confirmed or cancelled before"));
     }
@@ -144,34 +164,45 @@ pub async fn confirm(
             "this was planned more than a day ago, and files may have changed; choose them again",
         ));
     }
+    if let Some(why) = above(&app, &caller, &touched, progress) {
+        return Err(Refusal::forbidden(format!(
+            "{why}; ask an administrator to confirm it under Activity"
+        )));
+    }
     let words = json!({"operation": "restore", "confirm": id.as_str()});
-    app.orders.begin(parse(&words)?, id)?;
+    app.restorer.begin(&words, id).await?;
     Ok(Reply(DoneReply { id: asked.id }))
 }
 
 pub async fn cancel(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Asked(asked): Asked<RestoreAsked>,
 ) -> Result<Reply<DoneReply>, Refusal> {
     app.may_write()?;
     let id = id(&asked.id)?;
+    let store = Store::of(&app.backup.shelf(), &id);
+    Touched::read(&app, &store).await?.decide(&caller)?;
     let words = json!({"operation": "restore", "cancel": id.as_str()});
-    app.orders.ask(parse(&words)?).await?;
+    app.restorer.ask(&words).await?;
     Ok(Reply(DoneReply { id: asked.id }))
 }
 
 pub async fn progress(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Asked(asked): Asked<RestoreAsked>,
 ) -> Result<Reply<ProgressReply>, Refusal> {
     let id = id(&asked.id)?;
-    let row = RestoreRow::read(&Store::of(&app.backup.shelf(), &id)).await;
-    let mut row = row.map_err(state)?;
-    let live = app.orders.live(&id).unwrap_or_default();
-    row.objects_restored = row.objects_restored.max(live.done);
-    if !live.ended && row.stage == Stage::Held.name() && app.orders.live(&id).is_some() {
+    let store = Store::of(&app.backup.shelf(), &id);
+    Touched::read(&app, &store).await?.look_at(&caller)?;
+    let mut row = RestoreRow::read(&store).await.map_err(state)?;
+    let live = app.restorer.live(&id);
+    if live.as_ref().is_some_and(|live| !live.ended) && row.stage == Stage::Held.name() {
         row.stage = Stage::Running.name();
     }
+    let live = live.unwrap_or_default();
+    row.objects_restored = row.objects_restored.max(live.done);
     Ok(Reply(ProgressReply {
         restore: row,
         problem: live.problem,
@@ -180,24 +211,62 @@ pub async fn progress(
 
 pub async fn activity(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Asked(ActivityAsked {}): Asked<ActivityAsked>,
 ) -> Result<Reply<ActivityReply>, Refusal> {
     let shelf = app.backup.shelf();
     let ids = shelf.ids().await?;
     let more = ids.len() > MOST_RESTORES;
-    let mut restores = Vec::new();
-    for id in ids.into_iter().take(MOST_RESTORES) {
-        match RestoreRow::read(&Store::of(&shelf, &id)).await {
-            Ok(row) => restores.push(row),
-            Err(error) => tracing::warn!(%id, %error, "a restore is not listed"),
-        }
-    }
+    let (app, caller) = (&app, &caller);
+    let rows: Vec<Option<RestoreRow>> = stream::iter(ids.into_iter().take(MOST_RESTORES))
+        .map(|id| async move { row(app, caller, &id).await })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let restores = rows.into_iter().flatten().collect();
     Ok(Reply(ActivityReply { restores, more }))
 }
 
+/// A restore, if the caller may see it.
+async fn row(app: &App, caller: &Caller, id: &RestoreId) -> Option<RestoreRow> {
+    let store = Store::of(&app.backup.shelf(), id);
+    let row = RestoreRow::read(&store).await;
+    let row = row.inspect_err(|error| tracing::warn!(%id, %error, "a restore is not listed"));
+    // Whoever sees all folders sees all restores, those among them whose request cannot be followed.
+    if !caller.sees("") {
+        let touched = Touched::read(app, &store).await.ok()?;
+        touched.look_at(caller).ok()?;
+    }
+    row.ok()
+}
+
 impl PlanAsked {
+    /// The folder of the copies, if copies are made.
+    fn copies_into(&self, caller: &Caller) -> Result<Option<String>, Refusal> {
+        if !self.copy {
+            return Ok(None);
+        }
+        let paths = self.files.iter().flatten().chain(&self.folder);
+        let paths: Vec<&str> = paths.map(String::as_str).collect();
+        // What may not be seen or put back is refused as such, below.
+        let may = |path: &&str| caller.put_back(path).is_ok();
+        let above = if paths.iter().all(may) {
+            caller.place_of_copies(&paths)?
+        } else {
+            ""
+        };
+        let now = Timestamp::from(SystemTime::now()).to_string();
+        let day = now.split('T').next().unwrap_or_default();
+        Ok(Some(format!("{above}restored {day}/")))
+    }
+
     /// The request in the words of the payload.
-    fn words(&self, app: &App, folder: &str) -> Result<Value, Refusal> {
+    fn words(
+        &self,
+        app: &App,
+        caller: &Caller,
+        copies_into: Option<&str>,
+    ) -> Result<Map<String, Value>, Refusal> {
         let placement = &app.backup.placement;
         let mut words = Map::new();
         words.insert("operation".to_owned(), "restore".into());
@@ -211,11 +280,13 @@ impl PlanAsked {
             (Some(files), None) if !files.is_empty() => {
                 for path in files {
                     names::file("files", path, placement)?;
+                    caller.put_back(path)?;
                 }
                 words.insert("keys".to_owned(), files.clone().into());
             }
             (None, Some(below)) => {
                 let below = names::folder("folder", below, placement)?;
+                caller.put_back(&below)?;
                 let what = if below.is_empty() {
                     ("all", true.into())
                 } else {
@@ -231,64 +302,22 @@ impl PlanAsked {
             _ => return Err(Refusal::field("run", "name a backup, or one version")),
         };
         words.insert(point.0.to_owned(), point.1.clone().into());
-        if self.copy {
+        if let Some(folder) = copies_into {
             let to = format!("s3://{}/{folder}", app.backup.source.bucket);
             words.insert("to".to_owned(), to.into());
         }
-        Ok(Value::Object(words))
+        Ok(words)
     }
-}
-
-fn parse(words: &Value) -> Result<Request, Refusal> {
-    request::parse(words).map_err(|error| Refusal::field("", error.to_string()))
 }
 
 fn id(text: &str) -> Result<RestoreId, Refusal> {
     RestoreId::parse(text).ok_or_else(|| Refusal::field("id", RestoreId::ALLOWED))
 }
 
-fn state(error: StateError) -> Refusal {
+/// Why the state of a restore cannot be read.
+pub fn state(error: StateError) -> Refusal {
     match error {
         StateError::Unknown { .. } => Refusal::not_found("there is no such restore"),
         error => Refusal::failed(&error.to_string()),
     }
-}
-
-/// What is shown of a plan.
-fn reply(summary: &Summary, copies_into: Option<String>) -> Result<PlanReply, Refusal> {
-    let Some(restored) = summary.restored() else {
-        return Err(Refusal::failed("the answer tells of no restore"));
-    };
-    let Some(plan) = &restored.plan else {
-        return Err(Refusal::conflict(format!(
-            "this could not be planned: {}",
-            problem(summary)
-        )));
-    };
-    let is_cold = |row: &&AmountRow| StorageClass::new(Some(&row.name)).is_archive();
-    let cold = plan.classes.iter().filter(is_cold);
-    Ok(PlanReply {
-        id: restored.id.clone().unwrap_or_default(),
-        kind: restored.kind,
-        copies_into,
-        can_confirm: can_confirm(restored),
-        happens: plan.happens.clone(),
-        cold: cold.map(|row| row.objects).sum(),
-        hours: plan.hours,
-        cost_usd: plan.cost_usd,
-        files: plan.keys.clone(),
-        left_alone: restored.left_alone.clone(),
-    })
-}
-
-fn can_confirm(restored: &Restored) -> bool {
-    restored.confirm.is_some()
-}
-
-fn problem(summary: &Summary) -> String {
-    let first = summary.failures().next();
-    first.map_or_else(
-        || summary.message().to_owned(),
-        |(message, advice)| format!("{message}; {advice}"),
-    )
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
+use super::access::{Caller, Role};
 use super::answer::{Asked, Refusal, Reply};
 use super::app::App;
 use crate::model::Timestamp;
@@ -57,6 +59,7 @@ impl From<&Index> for RunReply {
 
 pub async fn answer(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Asked(RunsAsked {}): Asked<RunsAsked>,
 ) -> Result<Reply<RunsReply>, Refusal> {
     let runs = app.backup.runs().await?;
@@ -65,6 +68,6 @@ pub async fn answer(
         runs: runs.indexes.iter().map(|index| (&**index).into()).collect(),
         problem: runs.problem.as_ref().map(ToString::to_string),
         more: runs.more,
-        read_only: app.read_only,
+        read_only: app.read_only || caller.role() < Role::Restorer,
     }))
 }

@@ -8,10 +8,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::Extension;
 use axum::extract::State;
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
+use super::access::Caller;
 use super::answer::{Asked, Refusal, Reply};
 use super::app::App;
 use super::backup::Runs;
@@ -69,6 +71,7 @@ pub struct FoundFile {
 
 pub async fn answer(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Asked(asked): Asked<SearchAsked>,
 ) -> Result<Reply<SearchReply>, Refusal> {
     if asked.text.is_empty() || asked.text.len() > MOST_BYTES {
@@ -79,7 +82,7 @@ pub async fn answer(
     }
     let needle = asked.text.to_lowercase();
     let runs = app.backup.runs().await?;
-    let parts = parts(&runs);
+    let parts = parts(&runs, &caller);
     let of = parts.len();
     let mut at = match &asked.from {
         None => 0,
@@ -99,7 +102,8 @@ pub async fn answer(
         while let Some(rows) = pages.try_next().await? {
             for row in rows.iter().filter(|row| has(row.key(), &needle)) {
                 let path = row.key();
-                if !is_hidden(path, &app.backup.placement) && seen.insert(path.to_owned()) {
+                let shown = caller.sees(path) && !is_hidden(path, &app.backup.placement);
+                if shown && seen.insert(path.to_owned()) {
                     files.push(FoundFile {
                         path: path.to_owned(),
                         run: (*run).to_owned(),
@@ -124,13 +128,14 @@ pub async fn answer(
     }))
 }
 
-/// The segments of all runs, each with the last run that has it.
-fn parts(runs: &Runs) -> Vec<(&str, &SegmentEntry)> {
+/// The segments of all runs that may have what the caller sees, each with the last run that has it.
+fn parts<'a>(runs: &'a Runs, caller: &Caller) -> Vec<(&'a str, &'a SegmentEntry)> {
     let mut known: HashSet<Digest> = HashSet::new();
     let mut parts = Vec::new();
     for index in &runs.indexes {
         for entry in &index.segments {
-            if known.insert(entry.sha256) {
+            let seen = caller.sees_between(entry.first_key.as_str(), entry.last_key.as_str());
+            if seen && known.insert(entry.sha256) {
                 parts.push((index.run_id.as_str(), entry));
             }
         }

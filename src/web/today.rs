@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
+use super::access::Caller;
 use super::answer::{Asked, Refusal, Reply};
 use super::app::App;
 use super::folder::PAGE;
@@ -40,6 +42,7 @@ pub struct TodayReply {
 
 pub async fn answer(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Asked(asked): Asked<TodayAsked>,
 ) -> Result<Reply<TodayReply>, Refusal> {
     if asked.files.len() > PAGE {
@@ -48,6 +51,7 @@ pub async fn answer(
     let mut files = Vec::new();
     for file in asked.files {
         let path = names::file("files", &file.path, &app.backup.placement)?;
+        caller.look_at(path.as_str())?;
         files.push((path, file.tag));
     }
     let states = stream::iter(files)

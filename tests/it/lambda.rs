@@ -161,6 +161,37 @@ fn a_sigterm_ends_a_run_with_its_result_and_gives_the_lease_back() {
     assert_eq!(second.response()["status"], "complete");
 }
 
+#[test]
+fn the_handler_web_answers_the_gateway_and_needs_no_bucket_for_the_page_itself() {
+    let world = World::new();
+    let vars = [
+        ("_HANDLER", "web"),
+        ("WEB_SIGN_IN", "oidc"),
+        ("WEB_ISSUER", "https://issuer.example"),
+        ("WEB_CLIENT_ID", "client"),
+        ("WEB_RESTORE_FUNCTION", "stack-restore"),
+    ];
+    let http = json!({"method": "GET", "path": "/config.json"});
+    let payload =
+        |path: &str| json!({"version": "2.0", "rawPath": path, "requestContext": {"http": http}});
+    let payloads = ["/config.json", "/api/runs"].map(|path| payload(path).to_string());
+
+    let function = Function::start(&world, &vars, payloads.to_vec());
+
+    let config = function.response();
+    assert_eq!(config["statusCode"], 200, "{config}");
+    assert!(
+        config["body"]
+            .as_str()
+            .unwrap()
+            .contains("https://issuer.example")
+    );
+    assert_eq!(function.response()["statusCode"], 401);
+    let log = function.log();
+    let refused = log.iter().find(|line| line["audit"] == "runs");
+    assert_eq!(refused.unwrap()["result"], "refused", "{log:?}");
+}
+
 /// Hands out the payloads and takes what is posted; after the last one, polls wait.
 fn serve(listener: &TcpListener, payloads: Vec<String>, send: &mpsc::Sender<Posted>) {
     let mut payloads = payloads.into_iter();

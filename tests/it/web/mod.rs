@@ -1,6 +1,7 @@
 //! The page of `s3-backup serve`, as a browser asks it: the built command line against the simulator.
 
 mod browse;
+mod hosted;
 mod page;
 mod put_back;
 mod shapes;

@@ -58,6 +58,7 @@ async fn the_routes_answer_in_the_shapes_of_the_golden_file() {
     served.ask("confirm", id.clone());
     ended(&served, &held["id"]);
     let asked = [
+        ("me", json!({})),
         ("runs", json!({})),
         (
             "folder",

@@ -9,9 +9,9 @@ use super::{Answer, Served, paths};
 use crate::world::{BACKUP, PRIMARY, World};
 
 /// Every route behind the token.
-const ROUTES: [&str; 14] = [
-    "runs", "folder", "today", "search", "deleted", "file", "preview", "download", "plan", "undo",
-    "confirm", "cancel", "progress", "activity",
+const ROUTES: [&str; 15] = [
+    "me", "runs", "folder", "today", "search", "deleted", "file", "preview", "download", "plan",
+    "undo", "confirm", "cancel", "progress", "activity",
 ];
 
 async fn a_night() -> World {

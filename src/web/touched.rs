@@ -1,0 +1,106 @@
+//! What a restore reads and writes, as the rules of folders see it, and who began it.
+
+use super::access::{Caller, Role};
+use super::answer::Refusal;
+use super::app::App;
+use super::restores::state;
+use crate::request::{Person, RestoreId};
+use crate::restore::{RequestRecord, Store};
+
+/// Undos of undos that are followed to what they bring back. Of more it takes all files.
+const MOST_UNDOS: usize = 8;
+
+/// The paths of a restore.
+#[derive(Debug)]
+pub struct Touched {
+    /// Files, and folders of which it is all: the empty one is all of them.
+    paths: Vec<String>,
+    owner: Option<Person>,
+    /// Whether copies go to the places that they were taken from.
+    pub in_place: bool,
+}
+
+impl Touched {
+    /// Reads what a restore was asked for.
+    ///
+    /// # Errors
+    /// That there is no such restore, or why it cannot be read.
+    pub async fn read(app: &App, store: &Store) -> Result<Self, Refusal> {
+        let record = store.request().await.map_err(state)?;
+        let (target, owner) = (record.target.clone(), Person::of(&record.request));
+        let mut paths = paths(&first(app, record).await?);
+        if !target.in_place {
+            let here = target.bucket == app.backup.source.bucket.as_str();
+            paths.push(if here { target.prefix } else { String::new() });
+        }
+        Ok(Self {
+            paths,
+            owner,
+            in_place: target.in_place,
+        })
+    }
+
+    /// Whether all of it may be treated so.
+    pub fn may(&self, caller: &Caller, role: Role) -> bool {
+        self.paths.iter().all(|path| caller.may(role, path))
+    }
+
+    /// Whether it may be seen.
+    ///
+    /// # Errors
+    /// That it is not there, if not.
+    pub fn look_at(&self, caller: &Caller) -> Result<(), Refusal> {
+        let refuse = || Refusal::not_found("there is no such restore");
+        self.may(caller, Role::Viewer)
+            .then_some(())
+            .ok_or_else(refuse)
+    }
+
+    /// Whether it may be confirmed, cancelled or undone: one's own, or any as an administrator.
+    ///
+    /// # Errors
+    /// When it may not.
+    pub fn decide(&self, caller: &Caller) -> Result<(), Refusal> {
+        self.look_at(caller)?;
+        if self.may(caller, Role::Admin) {
+            return Ok(());
+        }
+        if !self.may(caller, Role::Restorer) {
+            return Err(Refusal::forbidden(
+                "you may look at this and not put it back; ask an administrator",
+            ));
+        }
+        let is_own = match (&self.owner, &caller.person) {
+            (Some(owner), Some(person)) => owner.sub == person.sub,
+            _ => false,
+        };
+        let refuse = || Refusal::forbidden("somebody else has begun this; ask an administrator");
+        is_own.then_some(()).ok_or_else(refuse)
+    }
+}
+
+/// The restore that one, or a row of undos, goes back to.
+async fn first(app: &App, mut record: RequestRecord) -> Result<RequestRecord, Refusal> {
+    for _ in 0..MOST_UNDOS {
+        let Some(id) = record.undoes.as_deref().and_then(RestoreId::parse) else {
+            break;
+        };
+        let store = Store::of(&app.backup.shelf(), &id);
+        record = store.request().await.map_err(state)?;
+    }
+    Ok(record)
+}
+
+fn paths(record: &RequestRecord) -> Vec<String> {
+    let request = &record.request;
+    let keys = request.get("keys").and_then(|keys| keys.as_array());
+    let prefix = request.get("prefix").and_then(|prefix| prefix.as_str());
+    match (keys, prefix) {
+        (Some(keys), None) if record.undoes.is_none() => {
+            let keys = keys.iter().map(|key| key.as_str().unwrap_or_default());
+            keys.map(str::to_owned).collect()
+        }
+        (None, Some(prefix)) if record.undoes.is_none() => vec![prefix.to_owned()],
+        _ => vec![String::new()],
+    }
+}
