@@ -1,5 +1,7 @@
 // The calls of the page: JSON by POST, with the token of this tab. Names never stand in an address.
 
+import { bearer, isHosted, signInAgain, signInByPage } from './sign-in';
+
 export interface Run {
   run: string;
   started_at: string;
@@ -78,6 +80,7 @@ export interface Plan {
   kind: 'restore' | 'undo';
   copies_into: string | null;
   can_confirm: boolean;
+  needs_admin: string | null;
   happens: Amount[];
   cold: number;
   hours: number;
@@ -120,7 +123,7 @@ export class Refused extends Error {
 const TOKEN = 'token';
 
 async function send(route: string, asked: unknown): Promise<Response> {
-  const token = sessionStorage.getItem(TOKEN);
+  const token = bearer() ?? sessionStorage.getItem(TOKEN);
   const headers: Record<string, string> = { 'content-type': 'application/json' };
   if (token) headers['authorization'] = `Bearer ${token}`;
   let response: Response;
@@ -130,6 +133,7 @@ async function send(route: string, asked: unknown): Promise<Response> {
     throw new Refused(0, '');
   }
   if (response.ok) return response;
+  if (response.status === 401 && isHosted()) await signInAgain();
   const problem: { message?: string } = await response.json().catch(() => ({}));
   throw new Refused(response.status, problem.message ?? response.statusText);
 }
@@ -138,8 +142,18 @@ async function ask<T>(route: string, asked: unknown): Promise<T> {
   return (await send(route, asked)).json();
 }
 
-/** Trades the secret of the link for a token, once, and takes it out of the address. */
+/** Signs in: by a sign-in page, or by the secret of the link, which is traded for a token, once. */
 export async function signIn(): Promise<void> {
+  try {
+    await signInByPage();
+  } catch (problem) {
+    // Nobody answers, or the sign-in did not end well.
+    throw problem instanceof TypeError && !isHosted() ? new Refused(0, '') : new Refused(401, String(problem));
+  }
+  if (isHosted()) {
+    await ask<{ name: string | null; role: string }>('me', {});
+    return;
+  }
   const secret = location.hash.slice(1);
   if (!secret) return;
   history.replaceState(null, '', location.pathname);

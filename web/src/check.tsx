@@ -106,7 +106,7 @@ function Planned({ ask, on, title, replace, back, children }: {
     try {
       await api.confirm(plan.id);
       held.current = null;
-      replace({ at: 'progress', id: plan.id });
+      replace({ at: 'progress', id: plan.id, begun: true });
     } catch (error) {
       setProblem(refusal(error));
       setBusy(false);
@@ -156,7 +156,8 @@ function Sentences({ plan }: { plan: Plan }) {
     if (of('replaces_newer') > 0) lines.push(words.replacesNewer(of('replaces_newer')));
     if (of('replaces_older') > 0) lines.push(words.replacesOlder(of('replaces_older')));
   }
-  if (lines.length === 0 || !plan.can_confirm) lines.push(words.nothingToDo);
+  if (plan.needs_admin) lines.push(words.needsAdmin(visible(plan.needs_admin)));
+  else if (lines.length === 0 || !plan.can_confirm) lines.push(words.nothingToDo);
   if (of('unchanged') > 0) lines.push(words.unchanged(of('unchanged')));
   if (plan.cold > 0) lines.push(words.coldPlan(plan.cold, plan.hours));
   if (plan.can_confirm) lines.push(plan.cost_usd === null ? words.costUnknown : words.costs(plan.cost_usd));

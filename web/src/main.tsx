@@ -11,6 +11,7 @@ import { FolderScreen } from './folder';
 import { zone } from './format';
 import { Loading, Problem, type Screen, refusal } from './parts';
 import { ProgressScreen } from './progress';
+import { isHosted } from './sign-in';
 import './style.css';
 import { words } from './words';
 
@@ -24,7 +25,10 @@ function App() {
   const load = () => {
     setProblem(null);
     signIn()
-      .then(api.runs)
+      .then(() => {
+        setScreen((history.state as Screen | null) ?? FIRST);
+        return api.runs();
+      })
       .then(setRuns, (error) => setProblem(refusal(error)));
   };
   useEffect(() => {
@@ -66,8 +70,13 @@ function App() {
       <main>
         {problem?.status === 401 ? (
           <div class="problem" role="alert">
-            <h1>{words.notSignedIn}</h1>
-            <p>{words.notSignedInNext}</p>
+            <h1>{isHosted() ? words.signInFailed : words.notSignedIn}</h1>
+            <p>{isHosted() ? words.signInFailedNext : words.notSignedInNext}</p>
+            {isHosted() && (
+              <button type="button" onClick={load}>
+                {words.tryAgain}
+              </button>
+            )}
           </div>
         ) : (
           problem && <Problem problem={problem} again={load} />
@@ -109,7 +118,7 @@ function App() {
       case 'undo':
         return <CheckUndo key={screen.id} id={screen.id} replace={replace} back={back} />;
       case 'progress':
-        return <ProgressScreen key={screen.id} id={screen.id} readOnly={runs.read_only} go={go} />;
+        return <ProgressScreen key={screen.id} id={screen.id} begun={screen.begun ?? false} readOnly={runs.read_only} go={go} />;
       case 'activity':
         return <Activity readOnly={runs.read_only} go={go} />;
     }

@@ -12,7 +12,7 @@ export type Screen =
   | { at: 'file'; path: string }
   | { at: 'check'; wish: import('./api').Wish; title: string }
   | { at: 'undo'; id: string }
-  | { at: 'progress'; id: string }
+  | { at: 'progress'; id: string; begun?: boolean }
   | { at: 'activity' };
 export type Go = (screen: Screen) => void;
 

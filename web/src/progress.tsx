@@ -7,7 +7,21 @@ import { words } from './words';
 
 const ENDED = ['complete', 'incomplete', 'cancelled'];
 
-export function ProgressScreen({ id, readOnly, go }: { id: string; readOnly: boolean; go: Go }) {
+export function ProgressScreen({ id, begun = false, readOnly, go }: {
+  id: string;
+  begun?: boolean;
+  readOnly: boolean;
+  go: Go;
+}) {
+  const [decided, setDecided] = useState(begun);
+  const decide = (answer: Promise<unknown>) => {
+    setDecided(true);
+    setProblem(null);
+    answer.then(
+      () => setRound(round + 1),
+      (error) => (setDecided(false), setProblem(refusal(error))),
+    );
+  };
   const [value, setValue] = useState<Progress | null>(null);
   const [problem, setProblem] = useState<Refused | null>(null);
   const [round, setRound] = useState(0);
@@ -30,6 +44,7 @@ export function ProgressScreen({ id, readOnly, go }: { id: string; readOnly: boo
   const restore = value?.restore;
   const ended = restore && ENDED.includes(restore.stage);
   const undo = restore?.kind === 'undo';
+  const waits = restore?.stage === 'held' && !decided;
   const whole = restore ? Math.max(restore.objects_found, restore.objects_restored) : 0;
   const done = restore ? Math.max(whole - restore.left, restore.objects_restored) : 0;
   return (
@@ -41,7 +56,7 @@ export function ProgressScreen({ id, readOnly, go }: { id: string; readOnly: boo
       {!value && !problem && <Loading />}
       {restore && (
         <div class="card">
-          {!ended && (
+          {!ended && !waits && (
             <>
               <progress aria-label={undo ? words.progressUndo : words.progress} value={done} max={Math.max(whole, 1)} />
               <p>{words.canClose}</p>
@@ -67,6 +82,16 @@ export function ProgressScreen({ id, readOnly, go }: { id: string; readOnly: boo
         </div>
       )}
       <div class="actions">
+        {waits && !readOnly && (
+          <>
+            <button type="button" class="main" onClick={() => decide(api.confirm(id))}>
+              {undo ? words.doUndo : words.doIt}
+            </button>
+            <button type="button" onClick={() => decide(api.cancel(id))}>
+              {words.notNow}
+            </button>
+          </>
+        )}
         <button type="button" class="main" onClick={() => go({ at: 'find' })}>
           {words.finish}
         </button>

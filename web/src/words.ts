@@ -13,6 +13,8 @@ export const words = {
   readOnly: 'You can look and download here, and not put back.',
   notSignedIn: 'This link was used before, or is older than a minute.',
   notSignedInNext: 'Run s3-backup serve again and open the link that it prints.',
+  signInFailed: 'You are not signed in.',
+  signInFailedNext: 'The sign-in did not end well. Try again, or ask an administrator.',
   noConnection: 'The program that shows this page does not answer. Start s3-backup serve again.',
   loading: 'Loading …',
   more: 'Show more',
@@ -118,6 +120,7 @@ export const words = {
   doUndo: 'Undo',
   doCopy: 'Make the copy',
   notNow: 'Not now',
+  needsAdmin: (why: string) => `An administrator has to confirm this, under Activity: ${why}.`,
   undoTitle: 'Check before it is undone',
 
   progress: 'Putting back',
