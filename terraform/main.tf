@@ -37,6 +37,13 @@ locals {
       Restore               = var.restore == null ? null : var.restore ? "yes" : "no"
       RestoreMarks          = var.restore_marks == null ? null : var.restore_marks ? "yes" : "no"
       DrillSchedule         = var.drill_schedule
+      Web                   = var.web
+      WebIssuer             = var.web_issuer
+      WebClientId           = var.web_client_id
+      WebAccess             = var.web_access
+      WebMaxObjects         = var.web_max_objects
+      WebMaxBytes           = var.web_max_bytes
+      WebMaxCost            = var.web_max_cost
       NotificationEmail     = var.notification_email
       Notify                = var.notify
       MaxHoursWithoutBackup = var.max_hours_without_backup

@@ -28,6 +28,31 @@ output "scratch_bucket_name" {
   value       = lookup(aws_cloudformation_stack.backup.outputs, "ScratchBucketName", null)
 }
 
+output "web_url" {
+  description = "The page where people get files back."
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "WebUrl", null)
+}
+
+output "web_function_name" {
+  description = "The function of the page."
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "WebFunctionName", null)
+}
+
+output "web_user_pool_id" {
+  description = "The people who may use the page."
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "WebUserPoolId", null)
+}
+
+output "web_user_pool_client_id" {
+  description = "The page, as the user pool knows it."
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "WebUserPoolClientId", null)
+}
+
+output "web_sign_in_url" {
+  description = "Where people sign in."
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "WebSignInUrl", null)
+}
+
 output "source_bucket_name" {
   description = "The bucket that is backed up."
   value       = aws_cloudformation_stack.backup.outputs["SourceBucketName"]

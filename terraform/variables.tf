@@ -219,6 +219,48 @@ variable "drill_schedule" {
   default     = null
 }
 
+variable "web" {
+  description = "Make a page where people get files back, with a user pool or with a sign-in of your own. Only with Restore."
+  type        = string
+  default     = null
+}
+
+variable "web_issuer" {
+  description = "Address of the issuer of tokens. Only with Web=oidc."
+  type        = string
+  default     = null
+}
+
+variable "web_client_id" {
+  description = "The page, as the issuer knows it. Only with Web=oidc."
+  type        = string
+  default     = null
+}
+
+variable "web_access" {
+  description = "What further groups may do on the page, and in which folders: team-a=restorer:team-a/. Empty: none."
+  type        = string
+  default     = null
+}
+
+variable "web_max_objects" {
+  description = "Files that are put back on the page without an administrator. Empty: 10,000."
+  type        = number
+  default     = null
+}
+
+variable "web_max_bytes" {
+  description = "Bytes that are put back on the page without an administrator. Empty: 100 GiB."
+  type        = number
+  default     = null
+}
+
+variable "web_max_cost" {
+  description = "US dollars that a restore on the page may cost without an administrator. Empty: 5."
+  type        = number
+  default     = null
+}
+
 variable "notification_email" {
   description = "Address that gets a mail for each message and alarm. Empty: nobody."
   type        = string

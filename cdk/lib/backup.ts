@@ -20,6 +20,7 @@ import { Schedule } from './schedule.ts';
 import { conditionOf, type Setting, valueOf } from './setting.ts';
 import { TimedSchedule } from './timed-schedule.ts';
 import { DEFAULT_MAX_HOURS, Watch } from './watch.ts';
+import { Web, type WebSettings } from './web.ts';
 
 export interface BackupProps extends FunctionSettings {
   /**
@@ -62,6 +63,16 @@ export interface BackupProps extends FunctionSettings {
    * @default - never, and there is no scratch bucket
    */
   readonly drillSchedule?: Setting;
+  /**
+   * Whether there is a page where people get files back. Only with `restore`.
+   * @default false
+   */
+  readonly web?: Choice;
+  /**
+   * Who may use the page, and for what. Only with `web`.
+   * @default - a user pool of Amazon Cognito with three groups
+   */
+  readonly webSettings?: WebSettings;
   /**
    * Time zone of the schedule, such as `Europe/Berlin`.
    * @default - UTC
@@ -166,15 +177,40 @@ export class Backup extends Construct {
     const restorer = new Restore(this, 'Restore', { ...props, restore, restoreMarks, source, destination, topic });
     this.output('RestoreFunctionName', 'The function that restores.', restorer.function.functionName, decidedLater(restore));
     this.drills(props, restorer, destination);
+    const alarms = [...restorer.alarms, ...this.page(props, restorer, source, destination, topic)];
     if (continuation === false) {
-      return restorer.alarms;
+      return alarms;
     }
     const choice = both(restore, continuation, this, 'RestoreAndContinuation');
     const machine = new Continuation(this, 'RestoreContinuation', { ...props, function: restorer.function, what: 'restore' });
     onlyIf(choice, machine);
     const { stateMachineArn } = machine.stateMachine;
     this.output('RestoreStateMachineArn', 'Continues a restore until it is done.', stateMachineArn, decidedLater(choice));
-    return [...restorer.alarms, ...machine.alarms];
+    return [...alarms, ...machine.alarms];
+  }
+
+  /** The page, which asks the function that restores; returns its alarms. */
+  private page(props: BackupProps, restorer: Restore, source: PrimaryBucket, destination: BackupBucket, topic: ProblemTopic): Alarm[] {
+    const { restore = false, web = false, webSettings: settings = { cognito: true } } = props;
+    if (web === false) {
+      return [];
+    }
+    const exists = both(restore, web, this, 'RestoreAndWeb');
+    const hasUsers = both(exists, settings.cognito, this, 'WebAndUsers');
+    const page = new Web(this, 'Web', {
+      ...props, exists, hasUsers, settings, restores: restorer.function, source, destination, topic,
+    });
+    const condition = decidedLater(exists);
+    this.output('WebUrl', 'The page where people get files back.', page.url, condition);
+    this.output('WebFunctionName', 'The function of the page.', page.function.functionName, condition);
+    if (page.users !== undefined) {
+      const { poolId, clientId, signInUrl } = page.users;
+      const withUsers = decidedLater(hasUsers);
+      this.output('WebUserPoolId', 'The people who may use the page.', poolId, withUsers);
+      this.output('WebUserPoolClientId', 'The page, as the user pool knows it.', clientId, withUsers);
+      this.output('WebSignInUrl', 'Where people sign in.', signInUrl, withUsers);
+    }
+    return page.alarms;
   }
 
   /** What rehearses a restore. Its errors are those of restores. */

@@ -4,6 +4,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { BackupProps } from './backup.ts';
 import { packagedCode } from './package.ts';
 import { objection, PARAMETERS } from './parameters.ts';
+import type { WebSettings } from './web.ts';
 
 /** Looks up one value of the context. */
 export type Context = (name: string) => unknown;
@@ -38,6 +39,8 @@ export function backupProps(context: Context): BackupProps {
     restore: choice(context, 'restore', { yes: true, no: false }),
     restoreMarks: choice(context, 'restoreMarks', { yes: true, no: false }),
     drillSchedule: text(context, 'drillSchedule'),
+    web: choice(context, 'web', { no: false, cognito: true, oidc: true }),
+    webSettings: webSettings(context),
     events: choice(context, 'events', { yes: true, no: false }),
     options: {
       sourcePrefix: text(context, 'sourcePrefix'),
@@ -58,6 +61,25 @@ export function backupProps(context: Context): BackupProps {
       eventTags: text(context, 'eventTags'),
       maxConcurrency: text(context, 'maxConcurrency'),
     },
+  };
+}
+
+function webSettings(context: Context): WebSettings {
+  const web = raw(context, 'web') ?? 'no';
+  if (web !== 'no' && raw(context, 'restore') !== 'yes') {
+    throw new Error(`-c web=${web}: needs -c restore=yes`);
+  }
+  if (web === 'oidc' && (raw(context, 'webIssuer') === undefined || raw(context, 'webClientId') === undefined)) {
+    throw new Error('-c web=oidc: needs -c webIssuer=<address> and -c webClientId=<id>');
+  }
+  return {
+    cognito: choice(context, 'web', { no: false, cognito: true, oidc: false }) ?? false,
+    issuer: text(context, 'webIssuer'),
+    clientId: text(context, 'webClientId'),
+    access: text(context, 'webAccess'),
+    maxObjects: text(context, 'webMaxObjects'),
+    maxBytes: text(context, 'webMaxBytes'),
+    maxCost: text(context, 'webMaxCost'),
   };
 }
 

@@ -8,7 +8,7 @@ export interface FailureAlarmProps {
   /** What is watched. */
   readonly function: IFunction;
   /** What the function does. */
-  readonly what: 'backup' | 'events' | 'restore' | 'watch';
+  readonly what: 'backup' | 'events' | 'restore' | 'watch' | 'web';
 }
 
 export class FailureAlarm extends ProblemAlarm {

@@ -155,6 +155,32 @@ const RESTORING = {
   }),
 };
 
+const WEB = {
+  Web: {
+    type: 'String', default: 'no', allowedValues: ['no', 'cognito', 'oidc'],
+    description: 'Make a page where people get files back, with a user pool or with a sign-in of your own. Only with Restore.',
+  },
+  WebIssuer: optional('Address of the issuer of tokens. Only with Web=oidc.', {
+    allowedPattern: '^$|^https://[A-Za-z0-9./_:-]+$', constraintDescription: 'an address that begins with https://, or empty',
+  }),
+  WebClientId: optional('The page, as the issuer knows it. Only with Web=oidc.', {
+    allowedPattern: '^[A-Za-z0-9._:/-]{0,256}$', constraintDescription: 'an id, or empty',
+  }),
+  WebAccess: optional('What further groups may do on the page, and in which folders: team-a=restorer:team-a/. Empty: none.', {
+    allowedPattern: '^$|^[A-Za-z0-9_-]+=(viewer|restorer|admin)(:[^,]*/)?(, ?[A-Za-z0-9_-]+=(viewer|restorer|admin)(:[^,]*/)?)*$',
+    constraintDescription: 'pairs such as team-a=restorer:team-a/, separated by commas, or empty',
+  }),
+  WebMaxObjects: optional('Files that are put back on the page without an administrator. Empty: 10,000.', {
+    allowedPattern: '^[0-9]{0,12}$', constraintDescription: 'a whole number, or empty',
+  }),
+  WebMaxBytes: optional('Bytes that are put back on the page without an administrator. Empty: 100 GiB.', {
+    allowedPattern: '^[0-9]{0,15}$', constraintDescription: 'a whole number, or empty',
+  }),
+  WebMaxCost: optional('US dollars that a restore on the page may cost without an administrator. Empty: 5.', {
+    allowedPattern: '^$|^[0-9]+(\\.[0-9]+)?$', constraintDescription: 'a number such as 2.5, or empty',
+  }),
+};
+
 const WATCHING = {
   NotificationEmail: optional('Address that gets a mail for each message and alarm. Empty: nobody.', {
     allowedPattern: '^$|^[^@\\s]+@[^@\\s]+$', constraintDescription: 'a mail address, or empty',
@@ -193,11 +219,12 @@ export const GROUPS = [
   { label: 'How the function runs', parameters: RUNNING },
   { label: 'Events', parameters: EVENTS },
   { label: 'Restore', parameters: RESTORING },
+  { label: 'Page', parameters: WEB },
   { label: 'Log and notification', parameters: WATCHING },
   { label: 'Testing', parameters: TESTING },
 ];
 
-export const PARAMETERS = { ...CODE, ...BUCKETS, ...OPTIONS, ...RUNNING, ...EVENTS, ...RESTORING, ...WATCHING, ...TESTING } satisfies
+export const PARAMETERS = { ...CODE, ...BUCKETS, ...OPTIONS, ...RUNNING, ...EVENTS, ...RESTORING, ...WEB, ...WATCHING, ...TESTING } satisfies
   Record<string, CfnParameterProps>;
 
 export type ParameterName = keyof typeof PARAMETERS;

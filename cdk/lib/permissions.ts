@@ -121,6 +121,17 @@ export const WATCH_OBJECT_ACTIONS = [
   's3:GetObject', // GetObject of the last snapshot's name and index, and of the list of open restores.
 ] as const;
 
+/** Actions of the page on the backup bucket. */
+export const WEB_BACKUP_ACTIONS = [
+  's3:ListBucket', // HeadBucket; ListObjectsV2 of restores; 404 instead of 403 for what is not there.
+  's3:ListBucketVersions', // ListObjectVersions: the history of a file.
+] as const;
+
+/** Actions of the page on the objects of the backup bucket. */
+export const WEB_VERSION_ACTIONS = [
+  's3:GetObjectVersion', // GetObject of a version: previews, and the links of downloads.
+] as const;
+
 /** Actions of the functions on the key that encrypts the topic, if there is one. */
 export const TOPIC_KEY_ACTIONS = [
   'kms:GenerateDataKey', // Publish encrypts with it.

@@ -1,5 +1,5 @@
 /** The stack as one CloudFormation template that anybody can deploy without this folder: settings are parameters. */
-import { CfnCondition, CfnParameter, DefaultStackSynthesizer, Fn, Stack, Validations } from 'aws-cdk-lib';
+import { CfnCondition, CfnParameter, CfnRule, DefaultStackSynthesizer, Fn, Stack, Validations } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { Backup } from './backup.ts';
@@ -21,6 +21,7 @@ export class PortableStack extends Stack {
     ) as Record<ParameterName, CfnParameter>;
     this.templateOptions.metadata = { 'AWS::CloudFormation::Interface': consoleLayout() };
     this.addBackup(this.parameters);
+    this.addRules(this.parameters);
     this.pinPackage(this.optional('CodeVersion'));
     Validations.of(this).acknowledge({
       id: 'CloudFormation-Validate::W1001',
@@ -59,6 +60,16 @@ export class PortableStack extends Stack {
       restore: this.when('RestoreIsYes', Fn.conditionEquals(parameters.Restore, 'yes')),
       restoreMarks: this.when('RestoreMarksIsYes', Fn.conditionEquals(parameters.RestoreMarks, 'yes')),
       drillSchedule: this.optional('DrillSchedule'),
+      web: this.when('WebIsWanted', Fn.conditionNot(Fn.conditionEquals(parameters.Web, 'no'))),
+      webSettings: {
+        cognito: this.when('WebIsCognito', Fn.conditionEquals(parameters.Web, 'cognito')),
+        issuer: parameters.WebIssuer.valueAsString,
+        clientId: parameters.WebClientId.valueAsString,
+        access: this.optional('WebAccess'),
+        maxObjects: this.optional('WebMaxObjects'),
+        maxBytes: this.optional('WebMaxBytes'),
+        maxCost: this.optional('WebMaxCost'),
+      },
       events: this.when('EventsIsYes', Fn.conditionEquals(parameters.Events, 'yes')),
       endpointUrl: this.optional('AwsEndpointUrl'),
       options: {
@@ -80,6 +91,22 @@ export class PortableStack extends Stack {
         eventTags: this.optional('EventTags'),
         maxConcurrency: this.optional('MaxConcurrency'),
       },
+    });
+  }
+
+  /** What does not go together is refused before anything is made. */
+  private addRules({ Restore, Web, WebIssuer, WebClientId }: Record<ParameterName, CfnParameter>): void {
+    const given = (parameter: CfnParameter) => Fn.conditionNot(Fn.conditionEquals(parameter, ''));
+    new CfnRule(this, 'WebNeedsRestore', {
+      ruleCondition: Fn.conditionNot(Fn.conditionEquals(Web, 'no')),
+      assertions: [{ assert: Fn.conditionEquals(Restore, 'yes'), assertDescription: 'Web needs Restore=yes.' }],
+    });
+    new CfnRule(this, 'WebNeedsIssuer', {
+      ruleCondition: Fn.conditionEquals(Web, 'oidc'),
+      assertions: [
+        { assert: given(WebIssuer), assertDescription: 'Web=oidc needs WebIssuer.' },
+        { assert: given(WebClientId), assertDescription: 'Web=oidc needs WebClientId.' },
+      ],
     });
   }
 

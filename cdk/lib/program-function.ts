@@ -91,7 +91,7 @@ export interface ProgramProps extends FunctionSettings {
 }
 
 /** The functions of the stack. */
-export type ProgramName = 'backup' | 'events' | 'restore' | 'watch';
+export type ProgramName = 'backup' | 'events' | 'restore' | 'watch' | 'web';
 
 /** The name of a function of the stack. */
 export function functionName(which: ProgramName): string {

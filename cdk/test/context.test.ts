@@ -50,6 +50,15 @@ test('a wrong value is an error that says what is allowed', () => {
   assert.throws(() => props({ oneRunAtATime: 'true' }), { message: '-c oneRunAtATime=true: expected one of yes, no' });
 });
 
+test('a page without what it needs is an error that says what that is', () => {
+  assert.throws(() => props({ web: 'cognito' }), { message: '-c web=cognito: needs -c restore=yes' });
+  assert.throws(() => props({ web: 'oidc', restore: 'yes', webIssuer: 'https://sign-in.example' }), {
+    message: '-c web=oidc: needs -c webIssuer=<address> and -c webClientId=<id>',
+  });
+  const { web, webSettings } = props({ web: 'oidc', restore: 'yes', webIssuer: 'https://sign-in.example', webClientId: 'page' });
+  assert.deepEqual([web, webSettings?.cognito, webSettings?.clientId], [true, false, 'page']);
+});
+
 test('a value that the portable template would refuse is refused in the same words', () => {
   assert.throws(() => props({ sourceBucket: 's3://my-data' }), {
     message: '-c sourceBucket=s3://my-data: expected the name of a bucket, without s3:// and without a prefix, or empty',

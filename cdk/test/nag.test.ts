@@ -55,6 +55,12 @@ test('there is no finding on the stack that restores', () => {
   assert.deepEqual(findings((app) => new BackupStack(app, 'Restoring', { backup })), []);
 });
 
+test('there is no finding on the stack with a page', () => {
+  const backup = { code: anyCode(), restore: true, web: true, kmsKeyArn: KEY_ARN };
+
+  assert.deepEqual(findings((app) => new BackupStack(app, 'Page', { backup })), []);
+});
+
 test('there is no finding on the portable stack', () => {
   assert.deepEqual(findings((app) => new PortableStack(app, 'Portable')), []);
 });
