@@ -11,6 +11,7 @@ from pathlib import Path
 import cases
 import charts
 import cold_start
+import events
 import machine
 import process
 import rivals
@@ -20,6 +21,7 @@ from simulator import Unusable, Simulator
 
 PROGRAM = "target/release/s3-backup"
 COLD_START = "cold-start"
+EVENTS = "events"
 TABLE = Path("dist/bench.md")
 SMALL_TABLE = Path("dist/bench-small.md")
 # SMALL=1 is this part of each case.
@@ -45,17 +47,17 @@ def flag(name: str) -> bool:
     return os.environ.get(name, "") not in ("", "0")
 
 
-def chosen() -> tuple[list[Case], bool]:
-    """The cases that were asked for, and whether the cold start is one."""
+def chosen() -> tuple[list[Case], set[str]]:
+    """The cases that were asked for, and which of those that are no runs."""
     known = cases.all_cases(SMALL if flag("SMALL") else 1)
-    names = [case.name for case in known] + [COLD_START]
+    names = [case.name for case in known] + [COLD_START, EVENTS]
     asked = os.environ.get("CASES", "").split()
     unknown = [name for name in asked if name not in names]
     if unknown:
         raise Mistake(f"CASES = {' '.join(unknown)} is not allowed; allowed: {', '.join(names)}")
     if asked:
-        return [case for case in known if case.name in asked], COLD_START in asked
-    return [case for case in known if flag("HUGE") or not case.huge], True
+        return [case for case in known if case.name in asked], {COLD_START, EVENTS} & set(asked)
+    return [case for case in known if flag("HUGE") or not case.huge], {COLD_START, EVENTS}
 
 
 def measure(case: Case, simulator: Simulator, command: list[str], env: dict[str, str], seconds: float) -> Result:
@@ -129,7 +131,9 @@ def run_all(asked: list[Case], notes: list[str]) -> dict[str, cases.Results]:
     return by_tool
 
 
-def page(by_tool: dict[str, cases.Results], cold: "cold_start.ColdStart | None", notes: list[str]) -> str:
+def page(
+    by_tool: dict[str, cases.Results], cold: "cold_start.ColdStart | None", uploads: "events.Events | None", notes: list[str]
+) -> str:
     """What is printed in the end, and kept."""
     own = by_tool[table.OURS]
     parts = ["\n".join(f"- {line}" for line in notes)]
@@ -137,10 +141,12 @@ def page(by_tool: dict[str, cases.Results], cold: "cold_start.ColdStart | None",
         parts.append(table.measured(own))
     if cold:
         parts.append(table.cold_start(cold))
+    if uploads:
+        parts.append(table.events(uploads))
     if flag("SMALL"):
         parts.append(f"SMALL=1: a part in {SMALL} of the objects, to try it out. Targets are not for this.")
     else:
-        parts.append(table.targets(own, cold))
+        parts.append(table.targets(own, cold, uploads))
         if known := table.costs(own):
             parts.append(table.sizes(known))
     if any(results for tool, results in by_tool.items() if tool != table.OURS):
@@ -149,13 +155,14 @@ def page(by_tool: dict[str, cases.Results], cold: "cold_start.ColdStart | None",
 
 
 def main() -> int:
-    asked, with_cold_start = chosen()
+    asked, others = chosen()
     process.stay_on_server_core()
     notes = machine.described()
-    cold = cold_start.measure() if with_cold_start else None
+    cold = cold_start.measure() if COLD_START in others else None
+    uploads = events.measure(SMALL if flag("SMALL") else 1) if EVENTS in others else None
     by_tool = run_all(asked, notes)
     notes.append(f"Load after the last case: {machine.load()}; trust no wall time of a busy machine")
-    text = page(by_tool, cold, notes)
+    text = page(by_tool, cold, uploads, notes)
     kept = SMALL_TABLE if flag("SMALL") else TABLE
     kept.parent.mkdir(exist_ok=True)
     kept.write_text(text, encoding="utf-8")
@@ -163,6 +170,8 @@ def main() -> int:
         charts.write(kept, kept.parent)
     print(text)
     wrong = [name for name, result in by_tool[table.OURS].items() if result.own_problem()]
+    if uploads and uploads.problem():
+        wrong.append(EVENTS)
     if wrong:
         print(f"error: not exact: {', '.join(wrong)}; see the table", file=sys.stderr)
     return 1 if wrong else 0

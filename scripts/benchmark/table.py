@@ -3,10 +3,12 @@
 import sizing
 from cases import COPY_S, LIST_S, Result, Results
 from cold_start import ColdStart
+from events import Events
 
 OURS = "s3-backup"
 COLD_START_CPU_MS = 12
 ZIP_MB = 6
+EVENT_CPU_MS, EVENT_PEAK_MIB, EVENTS_LATE_S = 0.6, 32, 60
 UNCHANGED = ("unchanged-deep", "unchanged-flat", "unchanged-skewed")
 
 
@@ -56,7 +58,7 @@ def measured(results: Results) -> str:
     return rows(head, body)
 
 
-def targets(results: Results, cold: "ColdStart | None") -> str:
+def targets(results: Results, cold: "ColdStart | None", events: "Events | None") -> str:
     body = []
     for name, result in results.items():
         for target in result.case.targets:
@@ -69,6 +71,10 @@ def targets(results: Results, cold: "ColdStart | None") -> str:
         body.append(verdict("cold-start", "CPU to the first poll", COLD_START_CPU_MS, cold.cpu_ms, "ms"))
         if cold.zip_mb is not None:
             body.append(verdict("cold-start", "package", ZIP_MB, cold.zip_mb, "MB"))
+    if events:
+        body.append(verdict("events", "CPU per event", EVENT_CPU_MS, events.cpu_ms, "ms"))
+        body.append(verdict("events", "peak memory", EVENT_PEAK_MIB, events.peak_mib, "MiB"))
+        body.append(verdict("events", "last event to last copy", EVENTS_LATE_S, events.wall_s - events.sent_s, "s"))
     return rows(["case", "what", "target", "measured", ""], body)
 
 
@@ -82,6 +88,17 @@ def cold_start(cold: ColdStart) -> str:
     body = [[
         f"median of {len(cold.starts)} starts", number(cold.cpu_ms), number(cold.least_cpu_ms), number(cold.wall_ms),
         number(cold.peak_mib), "not made" if cold.zip_mb is None else number(cold.zip_mb),
+    ]]
+    return rows(head, body)
+
+
+def events(done: Events) -> str:
+    head = ["events", "batches", "sent in s", "all in the backup after s", "CPU ms per event", "peak MiB", "requests", "exact"]
+    copies, looks = done.report.count("CopyObject"), done.report.count("HeadObject")
+    others = done.report.count() - copies - looks
+    body = [[
+        f"{done.uploads:,}", f"{done.batches:,}", number(done.sent_s), number(done.wall_s), number(done.cpu_ms),
+        number(done.peak_mib), f"{looks:,} HEAD, {copies:,} COPY, {others:,} other", done.problem() or "yes",
     ]]
     return rows(head, body)
 

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts/benchmark"))
 import cases
 import charts
 import cold_start
+import events
 import process
 import rivals
 import sizing
@@ -93,7 +94,7 @@ def test_a_failure_is_told_in_its_own_words() -> None:
 def test_a_missed_target_is_marked_and_a_met_one_is_not() -> None:
     slow = Run(0, False, wall=4.1, cpu=1.6, peak_mib=30.0, out=told(), err="")
 
-    lines = table.targets({"copy": result("copy", COPIED, slow)}, None).splitlines()
+    lines = table.targets({"copy": result("copy", COPIED, slow)}, None, None).splitlines()
 
     assert "| `copy` | wall time | 4 s | 4.10 s | **missed** |" in lines
     assert "| `copy` | client CPU per object | 0.15 ms | 0.08 ms | met |" in lines
@@ -103,8 +104,8 @@ def test_ten_times_the_keys_are_judged_by_a_tenth_if_that_was_measured() -> None
     huge = result("unchanged-huge", [["ListObjectsV2", 200, 20_000]])
     small = result("unchanged-flat", [["ListObjectsV2", 200, 2_000]])
 
-    alone = table.targets({"unchanged-huge": huge}, None)
-    both = table.targets({"unchanged-flat": small, "unchanged-huge": huge}, None)
+    alone = table.targets({"unchanged-huge": huge}, None, None)
+    both = table.targets({"unchanged-flat": small, "unchanged-huge": huge}, None, None)
 
     assert "nothing to compare with" in alone
     assert "| `unchanged-huge` | peak memory (1.1 x unchanged-flat) | 33 MiB | 30.0 MiB | met |" in both
@@ -170,3 +171,35 @@ def test_a_chart_says_what_its_table_says() -> None:
     assert drawn.keys() == {"bench-tools.svg"}
     for told in ("copy: time", "3.04 s", "a&lt;b", "1,200 s, stopped after 200 s", "36.6 MiB"):
         assert told in drawn["bench-tools.svg"]
+
+
+def uploads(**changes: object) -> events.Events:
+    seen = {"objects": 100, "missing": 0, "wrong": 0, "extra": 0}
+    calls = [["HeadObject", 200, 200], ["CopyObject", 200, 100], ["HeadBucket", 200, 20]]
+    known = {
+        "uploads": 100, "batches": 4, "failed": 0, "sent_s": 1.0, "wall_s": 1.5, "cpu_s": 0.05, "peak_mib": 20.0,
+        "report": Report(calls, {}, cpu=0.1, **seen),
+    }
+    return events.Events(**(known | changes))
+
+
+def test_batches_of_events_come_by_the_second_with_fifty_messages_at_most() -> None:
+    keys = [f"k{number}" for number in range(1_000)]
+
+    found = events.batches(keys, 6)
+
+    assert [key for _, batch in found for key in batch] == keys
+    assert max(len(batch) for _, batch in found) == 50
+    assert [at for at, _ in found] == sorted(at for at, _ in found)
+    assert found[-1][0] == 6
+
+
+def test_events_are_exact_only_if_each_upload_was_copied_once_and_no_message_failed() -> None:
+    twice = Report([["CopyObject", 200, 101]], {}, objects=100, missing=0, wrong=0, extra=0, cpu=0.1)
+
+    assert uploads().problem() is None
+    assert "2 messages failed" in uploads(failed=2).problem()
+    assert "101 copies of 100 uploads" in uploads(report=twice).problem()
+    assert "0.50" in table.events(uploads())
+    assert "CPU per event" in table.targets({}, None, uploads())
+    assert "**missed**" in table.targets({}, None, uploads(cpu_s=0.1))
