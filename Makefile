@@ -46,7 +46,7 @@ conformance: ## Which changes ours and other tools miss; CASES=names, RIVALS=1: 
 compat: ## The whole job against other stores that can be installed here; STORES=names: see docs/compatible.md
 	@scripts/compat
 
-demo: ## The whole job on a local AWS; DATA=folder takes your files, KEEP=1 leaves it running, WEB=1 with the page
+demo: ## The whole job on a local AWS; DATA=folder takes your files, KEEP=1 leaves it running; EVENTS=1, WEB=1: see scripts/demo
 	@scripts/demo
 
 stop: ## Stop and remove what `make demo KEEP=1` left running
