@@ -23,7 +23,7 @@ use crate::plan::{self, Run};
 use crate::report::{Report, Summary};
 use crate::request::{self, BackupRequest, EventsRequest, Request, RequestError, RestoreRequest};
 use crate::restore;
-use crate::run::{self, EventsResult, RunResult, StartError};
+use crate::run::{self, EventBuckets, EventsResult, RunResult, StartError};
 use crate::s3::Connections;
 
 /// Answers invocations. Built once per environment.
@@ -31,6 +31,7 @@ use crate::s3::Connections;
 pub struct Handler {
     connections: Connections,
     vars: Vec<(String, String)>,
+    event_buckets: EventBuckets,
 }
 
 /// Why an invocation failed.
@@ -170,7 +171,11 @@ impl Handler {
     /// # }
     /// ```
     pub fn new(connections: Connections, vars: Vec<(String, String)>) -> Self {
-        Self { connections, vars }
+        Self {
+            connections,
+            vars,
+            event_buckets: EventBuckets::default(),
+        }
     }
 
     /// The way to S3 that it works over.
@@ -245,7 +250,8 @@ impl Handler {
         config.max_concurrency = self.connections.fitting(config.max_concurrency);
         let run = Run::begin(SystemTime::now().into(), fastrand::u16(..)).on(&self.holder());
         let plan = plan::make(&BackupRequest::default(), &config, run, deadline)?;
-        let answered = run::answer_events(events, &plan, config.events, &self.connections);
+        let buckets = &self.event_buckets;
+        let answered = run::answer_events(events, &plan, config.events, &self.connections, buckets);
         Ok(Box::pin(answered).await?)
     }
 

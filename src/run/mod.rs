@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use futures::{FutureExt, StreamExt};
 
-pub use events::{EventsResult, answer as answer_events};
+pub use events::{EventBuckets, EventsResult, answer as answer_events};
 pub use opening::StartError;
 
 use comparison::{Comparison, ListingError};

@@ -54,6 +54,16 @@ pub enum Versioning {
 }
 
 impl RunConnections<'_> {
+    /// A bucket that an earlier run has found, on the budgets of this one and within its time.
+    pub fn renewed(&self, bucket: &Bucket) -> Bucket {
+        Bucket {
+            paces: self.paces.clone(),
+            limit: self.limit.clone(),
+            fence: self.connections.fence(),
+            ..bucket.clone()
+        }
+    }
+
     /// Finds a bucket and the region it is in. All calls to it are on the run's budgets and within its time.
     ///
     /// # Errors
@@ -198,6 +208,11 @@ impl Bucket {
     /// When calls to it end.
     pub fn limit(&self) -> &TimeLimit {
         &self.limit
+    }
+
+    /// Waits so long, if the run may.
+    pub async fn pause(&self, time: Duration) {
+        self.limit.bound(sleep(time)).await;
     }
 
     /// Waits before a call is made for another time, the longer the more often it was made.

@@ -149,6 +149,11 @@ impl SmallObject {
 }
 
 impl Moment {
+    /// The latest time that S3 has told, in whole seconds.
+    pub fn told_by_s3(self) -> Timestamp {
+        self.server
+    }
+
     /// How much later it is than an earlier one, by the clock that has come furthest.
     pub fn since(self, earlier: Moment) -> Duration {
         let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::world::{BACKUP, PRIMARY, World, answer, count, counts};
 
 /// A record of S3's own notifications, with the key as S3 spells it.
-fn record(bucket: &str, key: &str, name: &str) -> Value {
+pub fn record(bucket: &str, key: &str, name: &str) -> Value {
     let spelled: String = key
         .bytes()
         .map(|byte| match byte {
@@ -22,7 +22,7 @@ fn record(bucket: &str, key: &str, name: &str) -> Value {
         "s3": {"bucket": {"name": bucket}, "object": {"key": spelled, "size": 1, "sequencer": "0A"}}})
 }
 
-fn notification(bucket: &str, key: &str, name: &str) -> Value {
+pub fn notification(bucket: &str, key: &str, name: &str) -> Value {
     json!({"Records": [record(bucket, key, name)]})
 }
 
@@ -30,13 +30,13 @@ pub fn created(key: &str) -> Value {
     notification(PRIMARY, key, "ObjectCreated:Put")
 }
 
-fn bridge(key: &str, detail_type: &str) -> Value {
+pub fn bridge(key: &str, detail_type: &str) -> Value {
     json!({"version": "0", "id": "1", "source": "aws.s3", "detail-type": detail_type, "account": "111122223333",
         "detail": {"version": "0", "bucket": {"name": PRIMARY}, "object": {"key": key}, "reason": "PutObject"}})
 }
 
 /// A batch of a queue: the messages are called m-0, m-1 and so on.
-fn queue(bodies: &[Value]) -> Value {
+pub fn queue(bodies: &[Value]) -> Value {
     let messages = bodies.iter().enumerate().map(|(number, body)| {
         let body = body
             .as_str()
@@ -46,7 +46,7 @@ fn queue(bodies: &[Value]) -> Value {
     json!({"Records": messages.collect::<Vec<Value>>()})
 }
 
-fn failed(answer: &Value) -> Vec<&str> {
+pub fn failed(answer: &Value) -> Vec<&str> {
     let failures = answer["batchItemFailures"]
         .as_array()
         .unwrap_or_else(|| panic!("{answer}"));
@@ -56,7 +56,7 @@ fn failed(answer: &Value) -> Vec<&str> {
         .collect()
 }
 
-fn events(result: &Value) -> [u64; 6] {
+pub fn events(result: &Value) -> [u64; 6] {
     let events = &result["events"];
     let sum: u64 = [
         "merged",

@@ -12,6 +12,7 @@ mod cursors;
 mod deadline;
 mod deletions;
 mod destinations;
+mod event_buckets;
 mod event_holes;
 mod events;
 mod faults;
