@@ -14,6 +14,7 @@ mod deletions;
 mod destinations;
 mod event_buckets;
 mod event_holes;
+mod event_orders;
 mod events;
 mod faults;
 mod fidelity;
