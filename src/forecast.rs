@@ -182,6 +182,7 @@ mod tests {
                 list: 0,
                 copy,
                 head,
+                thaw: 0,
             };
             assert_eq!(forecast.requests, expected, "{name}");
             assert_eq!(forecast.copy.unwrap().bytes, size, "{name}");

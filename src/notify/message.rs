@@ -295,6 +295,7 @@ mod tests {
             list: 2,
             copy: 3,
             head: 0,
+            thaw: 0,
         };
         report.finish(Timestamp::from_millis(1_795_226_401_753), requests, None)
     }

@@ -14,7 +14,7 @@ use super::{
     Report, Sides, SnapshotNote, Totals, Warning,
 };
 use crate::failure::Failure;
-use crate::model::{BucketName, Cursor, Timestamp, bytes, count, objects, printable_json, usd};
+use crate::model::{BucketName, Cursor, Timestamp, bytes, objects, printable_json, usd};
 use crate::plan::Intent;
 use crate::s3::Requests;
 
@@ -256,7 +256,6 @@ impl Summary {
 
     /// The lines of a summary for people: what, and how much.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
-        let RequestCounts { list, copy, head } = self.requests;
         let amount = |number: u64, size: u64| format!("{}, {}", objects(number), bytes(size));
         let counts = &self.counts;
         let mut facts = vec![
@@ -273,13 +272,7 @@ impl Summary {
         facts.extend([
             (
                 "requests",
-                format!(
-                    "{} list, {} copy, {} head, {}",
-                    count(list),
-                    count(copy),
-                    count(head),
-                    usd(self.estimated_cost_usd)
-                ),
+                format!("{}, {}", self.requests.text(), usd(self.estimated_cost_usd)),
             ),
             ("duration", format!("{:.1} s", self.duration_seconds)),
             ("run", self.run_id.clone()),
@@ -365,6 +358,7 @@ mod tests {
             list: 2,
             copy: 3,
             head: 0,
+            thaw: 0,
         };
         report.finish(Timestamp::from_millis(ENDED), requests, None)
     }
@@ -480,6 +474,7 @@ mod tests {
             list: 2,
             copy: 3,
             head: 0,
+            thaw: 0,
         };
 
         let summary = report.finish(Timestamp::from_millis(ENDED), requests, Some(cursor));

@@ -541,6 +541,7 @@ pub(crate) mod tests {
                 list: 0,
                 copy: 1,
                 head: 0,
+                thaw: 0,
             },
             stored: Some((StorageClass::new(None), bytes)),
         }

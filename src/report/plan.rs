@@ -10,7 +10,7 @@ use super::request_counts::RequestCounts;
 use super::storage::{ClassRow, Storage};
 use crate::config::Prices;
 use crate::forecast::{Forecast, PlannedCopy};
-use crate::model::{BucketName, Key, count, usd};
+use crate::model::{BucketName, Key, usd};
 use crate::s3::Requests;
 
 /// Objects that a plan names, at most: the first by their keys.
@@ -200,14 +200,7 @@ impl PlanPart {
 
     /// The run, the storage and the prices in words.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
-        let RequestCounts { list, copy, head } = self.requests;
-        let run = format!(
-            "{} list, {} copy, {} head, {}",
-            count(list),
-            count(copy),
-            count(head),
-            usd(self.cost_usd)
-        );
+        let run = format!("{}, {}", self.requests.text(), usd(self.cost_usd));
         let storage = format!("{} a month", usd(self.storage_usd_per_month));
         let prices = format!("{} of {}", self.region, self.prices_as_of);
         let facts = [
@@ -235,6 +228,7 @@ mod tests {
         list: 2,
         copy: 0,
         head: 0,
+        thaw: 0,
     };
 
     fn plan() -> Report {

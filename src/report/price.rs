@@ -26,10 +26,12 @@ impl Rates {
         }
     }
 
-    /// What the requests cost.
+    /// What the requests cost. What S3 takes to thaw depends on class and tier, and the plan of a restore has it.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub fn cost(self, requests: Requests) -> f64 {
-        let Requests { list, copy, head } = requests;
+        let Requests {
+            list, copy, head, ..
+        } = requests;
         rounded(list as f64 * self.list + copy as f64 * self.copy + head as f64 * self.head)
     }
 }
@@ -73,6 +75,7 @@ mod tests {
             list: 2,
             copy: 3,
             head: 10,
+            thaw: 0,
         };
 
         let cost = cost(ClassRule::default(), requests);

@@ -439,6 +439,7 @@ mod tests {
             list: 2,
             copy: 1,
             head: 4,
+            thaw: 0,
         };
         report.finish(Timestamp::from_millis(1_795_226_401_753), requests, None)
     }

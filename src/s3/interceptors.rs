@@ -88,6 +88,8 @@ pub struct Requests {
     pub copy: u64,
     /// `HeadObject` and `GetObjectTagging`.
     pub head: u64,
+    /// `RestoreObject`, which asks for an archived version.
+    pub thaw: u64,
 }
 
 impl Requests {
@@ -98,6 +100,7 @@ impl Requests {
             list: self.list - earlier.list,
             copy: self.copy - earlier.copy,
             head: self.head - earlier.head,
+            thaw: self.thaw - earlier.thaw,
         }
     }
 }
@@ -111,6 +114,7 @@ struct Counters {
     list: AtomicU64,
     copy: AtomicU64,
     head: AtomicU64,
+    thaw: AtomicU64,
     refused_listings: AtomicU64,
     refused_others: AtomicU64,
 }
@@ -142,6 +146,7 @@ impl RequestCounter {
             list: self.0.list.load(Ordering::Relaxed),
             copy: self.0.copy.load(Ordering::Relaxed),
             head: self.0.head.load(Ordering::Relaxed),
+            thaw: self.0.thaw.load(Ordering::Relaxed),
         }
     }
 }
@@ -193,6 +198,7 @@ impl Intercept for RequestCounter {
                 | "CompleteMultipartUpload",
             ) => &self.0.copy,
             Some("HeadObject" | "GetObjectTagging") => &self.0.head,
+            Some("RestoreObject") => &self.0.thaw,
             _ => return Ok(()),
         };
         counter.fetch_add(1, Ordering::Relaxed);

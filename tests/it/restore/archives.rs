@@ -43,6 +43,7 @@ async fn archives_are_asked_for_once_and_copied_when_they_are_ready() {
     );
     assert!(asked["restore"]["ready_at"].is_string());
     assert_eq!(world.sim.ledger().count(Verb::RestoreObject), 3);
+    assert_eq!(asked["requests"]["thaw"], 3, "{asked}");
 
     let early = restore(&world, json!({"continue": id(&asked)})).await;
     assert_eq!(early["status"], "waiting", "{early}");
@@ -51,6 +52,7 @@ async fn archives_are_asked_for_once_and_copied_when_they_are_ready() {
         3,
         "not again"
     );
+    assert!(early["requests"]["thaw"].is_null(), "{early}");
 
     // They thaw and freeze over before anybody goes on.
     world.sim.clock().advance(HOUR * 60);
