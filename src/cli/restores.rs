@@ -43,11 +43,7 @@ pub async fn list(arguments: &Arguments) -> Exit {
 impl Arguments {
     async fn list(&self) -> Result<Exit, Exit> {
         let place = self.place().await?;
-        let restores = Shelf {
-            bucket: place.bucket.clone(),
-            job: place.job.clone(),
-            kms_key: None,
-        };
+        let restores = Shelf::new(place.bucket.clone(), place.job.clone(), None);
         let ids = match &self.id {
             Some(text) => vec![id(text)?],
             None => restores.ids().await.map_err(|error| {

@@ -134,11 +134,7 @@ impl Arguments {
         let lease = lease.map_err(|error| refuse_destination(&error))?;
         let held = held_run(&place.bucket, &place.job).await;
         let held = held.map_err(|error| refuse_destination(&error))?;
-        let restores = Shelf {
-            bucket: place.bucket.clone(),
-            job: place.job.clone(),
-            kms_key: None,
-        };
+        let restores = Shelf::new(place.bucket.clone(), place.job.clone(), None);
         let open = restores.open().await.map_err(|error| {
             show::refusal("DestinationError", &error.to_string());
             Exit::CouldNotRun

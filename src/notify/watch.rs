@@ -95,11 +95,7 @@ impl JobAge {
         let complete = history.last().and_then(|(index, _)| index.last_complete());
         let since = |then: Timestamp| now.since(then).as_secs_f64() / 3_600.0;
         let open = if is_restored_from {
-            let shelf = Shelf {
-                bucket: bucket.in_phase(Phase::Cursor),
-                job,
-                kms_key: None,
-            };
+            let shelf = Shelf::new(bucket.in_phase(Phase::Cursor), job, None);
             let (open, _) = shelf.open().await.map_err(|error| error.to_string())?;
             Some(open)
         } else {

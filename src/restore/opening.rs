@@ -1,5 +1,7 @@
 //! What a restore needs before it begins: both sides open, and the point found.
 
+use futures::{FutureExt, future};
+
 use super::choose::Policy;
 use super::shelf::Shelf;
 use super::site::{Site, Wishes};
@@ -40,11 +42,11 @@ pub async fn source(
     let bucket = connections.bucket(name, destination.owner.as_ref()).await;
     let bucket = bucket.map_err(|error| StartError::source(&error))?;
     let job = Job::new(&config.source, &destination.placement);
-    let shelf = Shelf {
-        bucket: bucket.in_phase(Phase::Cursor),
-        job: job.clone(),
-        kms_key: config.copies.kms_key.clone(),
-    };
+    let shelf = Shelf::new(
+        bucket.in_phase(Phase::Cursor),
+        job.clone(),
+        config.copies.kms_key.clone(),
+    );
     Ok(Source {
         bucket,
         destination,
@@ -108,15 +110,12 @@ pub async fn site(
     config: &Config,
     connections: &RunConnections<'_>,
 ) -> Result<Site, StartError> {
-    let name = BucketName::new(&record.bucket)
-        .map_err(|error| StartError::request(&format!("bucket {} {error}", record.bucket)))?;
-    let is_source = name == config.source.bucket;
-    let owner = config.source_owner.as_ref().filter(|_| is_source);
-    let target = connections.bucket(&name, owner).await;
-    let target = target.map_err(|error| StartError::destination(&error))?;
-    let versioning = target.versioning().await;
-    let versioning = versioning.map_err(|error| StartError::destination(&error))?;
-    let versioned = versioning == Versioning::Enabled;
+    let (target, history) = future::join(
+        target(record, config, connections).boxed(),
+        History::open(source.bucket.clone(), source.job.clone()).boxed(),
+    )
+    .await;
+    let (target, versioned) = target?;
     let target = target.under_lease_of(&source.bucket);
     let target = if versioned {
         target
@@ -129,7 +128,7 @@ pub async fn site(
         record: record.clone(),
         versioned,
         destination: source.destination.clone(),
-        history: History::open(source.bucket.clone(), source.job.clone()).await,
+        history,
         rules: CopyRules {
             multipart_threshold: config.copies.multipart_threshold,
             website_redirects: config.copies.website_redirects,
@@ -138,6 +137,23 @@ pub async fn site(
         at_once: config.max_concurrency,
         parts_at_once: config.max_concurrency,
     })
+}
+
+/// Opens the target. Whether it keeps versions.
+async fn target(
+    record: &TargetRecord,
+    config: &Config,
+    connections: &RunConnections<'_>,
+) -> Result<(Bucket, bool), StartError> {
+    let name = BucketName::new(&record.bucket)
+        .map_err(|error| StartError::request(&format!("bucket {} {error}", record.bucket)))?;
+    let is_source = name == config.source.bucket;
+    let owner = config.source_owner.as_ref().filter(|_| is_source);
+    let target = connections.bucket(&name, owner).await;
+    let target = target.map_err(|error| StartError::destination(&error))?;
+    let versioning = target.versioning().await;
+    let versioning = versioning.map_err(|error| StartError::destination(&error))?;
+    Ok((target, versioning == Versioning::Enabled))
 }
 
 /// What a request asks for, of what is configured.

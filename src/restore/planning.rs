@@ -3,7 +3,7 @@
 //! A range is a few segments of the snapshot, and what the target lists between their first and last keys.
 //! Named keys need one segment each and a look at the target instead of its listing.
 
-use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, future, stream};
 
 use super::choose::{Choice, Why, choose};
 use super::figures::Figures;
@@ -21,6 +21,10 @@ use crate::verify::HeadPair;
 
 /// Looks at a range's objects at once.
 const LOOKS_AT_ONCE: usize = 32;
+
+/// Keys of a range that the run does not have and that are looked for in other runs: each of these is a read, and
+/// a file may name thousands.
+const MOST_SEARCHED: usize = 20;
 
 /// Why nothing more can be planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,14 +153,8 @@ impl RangeWork {
         Ok(pending)
     }
 
-    /// The rows of named keys, and looks at the target.
-    async fn named(
-        self,
-        wanted: &[Key],
-        site: &Site,
-        wishes: &Wishes,
-        plan: &mut RangePlan,
-    ) -> Result<Vec<Pending>, Obstacle> {
+    /// The rows of named keys that the point has.
+    async fn rows_of(&self, wanted: &[Key], site: &Site) -> Result<Vec<SegmentRow>, Obstacle> {
         let mut found: Vec<SegmentRow> = Vec::new();
         let mut pages = site.history.rows_of(self.segments.clone());
         while let Some(page) = pages.try_next().await.map_err(Obstacle::Snapshot)? {
@@ -166,10 +164,26 @@ impl RangeWork {
             };
             found.extend(page.into_iter().filter(is_wanted));
         }
-        drop(pages);
+        Ok(found)
+    }
+
+    /// The rows of named keys, and looks at the target.
+    async fn named(
+        self,
+        wanted: &[Key],
+        site: &Site,
+        wishes: &Wishes,
+        plan: &mut RangePlan,
+    ) -> Result<Vec<Pending>, Obstacle> {
         let looks = wanted.iter().cloned().map(|key| look(key, site));
-        let looks: Vec<_> = stream::iter(looks).buffered(LOOKS_AT_ONCE).collect().await;
-        let mut pending = Vec::new();
+        let looks = stream::iter(looks).buffered(LOOKS_AT_ONCE);
+        let (found, looks) = future::join(
+            self.rows_of(wanted, site).boxed(),
+            looks.collect::<Vec<_>>().boxed(),
+        )
+        .await;
+        let found = found?;
+        let (mut pending, mut missing) = (Vec::new(), 0);
         for (key, there) in looks {
             if !wishes.filter.admits(&key) {
                 continue;
@@ -178,7 +192,12 @@ impl RangeWork {
             let row = at.ok().and_then(|at| found.get(at));
             match (row, there) {
                 (None, _) => {
-                    let problem = versions::not_in_run(&key, site).await;
+                    missing += 1;
+                    let problem = if missing > MOST_SEARCHED {
+                        versions::missing(&key)
+                    } else {
+                        versions::not_in_run(&key, site).await
+                    };
                     pending.push(Pending::Problem(key.clone(), problem));
                 }
                 (Some(_), Err(error)) => {

@@ -1,6 +1,7 @@
 //! The restores of a job: where they lie, which there are, and which of them have something left.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,24 @@ pub struct Shelf {
     pub job: Job,
     /// The KMS key that state is encrypted with.
     pub kms_key: Option<String>,
+    known: KnownOpen,
+}
+
+/// The list of what is open as it was read or written last, and what has to hold for it to be written over.
+/// A restore reads it when it begins, and need not read it again to add itself.
+#[derive(Clone, Debug, Default)]
+struct KnownOpen(Arc<Mutex<Option<(Open, Condition)>>>);
+
+impl KnownOpen {
+    fn take(&self) -> Option<(Open, Condition)> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.take()
+    }
+
+    fn set(&self, open: Open, condition: Condition) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some((open, condition));
+    }
 }
 
 /// Why the list of what has something left cannot be read or written.
@@ -53,6 +72,16 @@ struct Open {
 }
 
 impl Shelf {
+    /// The restores of a job.
+    pub fn new(bucket: Bucket, job: Job, kms_key: Option<String>) -> Self {
+        Self {
+            bucket,
+            job,
+            kms_key,
+            known: KnownOpen::default(),
+        }
+    }
+
     /// A key below the restores of the job.
     pub fn key(&self, part: &str) -> Key {
         self.job.key(&format!("restores/{part}"))
@@ -68,13 +97,25 @@ impl Shelf {
     /// # Errors
     /// Why S3 refused, or that a later version of the program wrote the list.
     pub async fn open(&self) -> Result<(Vec<RestoreId>, Timestamp), OpenError> {
+        let (open, condition, at) = self.read_open().await?;
+        let ids = open.restores.iter();
+        let ids = ids.filter_map(|id| RestoreId::parse(id)).collect();
+        self.known.set(open, condition);
+        Ok((ids, at))
+    }
+
+    async fn read_open(&self) -> Result<(Open, Condition, Timestamp), OpenError> {
         let key = self.key("open.json");
         let reading = self.bucket.read_state(&key).await;
         let reading = reading.map_err(OpenError::S3)?;
-        let open = reading.state.map(|state| parse_open(&key, &state.body));
-        let ids = open.transpose()?.unwrap_or_default().restores;
-        let ids = ids.iter().filter_map(|id| RestoreId::parse(id)).collect();
-        Ok((ids, reading.at))
+        let (open, condition) = match reading.state {
+            None => (Open::default(), Condition::Create),
+            Some(state) => {
+                let open = parse_open(&key, &state.body)?;
+                (open, Condition::Replace(state.etag))
+            }
+        };
+        Ok((open, condition, reading.at))
     }
 
     /// All restores of the job, the last one first.
@@ -106,19 +147,23 @@ impl Shelf {
         let key = self.key("open.json");
         let mut round = 1;
         loop {
-            let reading = self.bucket.read_state(&key).await;
-            let (mut open, condition) = match reading.map_err(OpenError::S3)?.state {
-                None => (Open::default(), Condition::Create),
-                Some(state) => {
-                    let open = parse_open(&key, &state.body)?;
-                    (open, Condition::Replace(state.etag))
-                }
+            let known = self.known.take();
+            let is_old = known.is_some();
+            let (mut open, condition) = if let Some(known) = known {
+                known
+            } else {
+                let (open, condition, _) = self.read_open().await?;
+                (open, condition)
             };
             let changed = if is_open {
                 open.restores.insert(id.as_str().to_owned())
             } else {
                 open.restores.remove(id.as_str())
             };
+            if !changed && is_old {
+                // Somebody else may have changed it since.
+                continue;
+            }
             if !changed {
                 return Ok(());
             }
@@ -129,7 +174,11 @@ impl Shelf {
                     self.bucket.back_off(round).await;
                     round += 1;
                 }
-                written => return written.map(drop).map_err(OpenError::S3),
+                written => {
+                    let etag = written.map_err(OpenError::S3)?;
+                    self.known.set(open, Condition::Replace(etag));
+                    return Ok(());
+                }
             }
         }
     }

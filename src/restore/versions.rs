@@ -60,6 +60,16 @@ pub fn unknown(error: &S3Error, version: &VersionId) -> Problem {
     }
 }
 
+/// The problem of a key that the run does not have, without a look at others.
+pub fn missing(key: &Key) -> Problem {
+    Problem {
+        code: "NotInRun".to_owned(),
+        message: format!("the run has no object {key}"),
+        advice: "`s3-backup ls RUN` lists the keys of a run, `s3-backup history KEY` the versions of a key"
+            .to_owned(),
+    }
+}
+
 /// The problem of a key that the run does not have: it names the runs that have it.
 pub async fn not_in_run(key: &Key, site: &Site) -> Problem {
     let mut runs = Vec::new();
@@ -84,9 +94,8 @@ pub async fn not_in_run(key: &Key, site: &Site) -> Problem {
         format!("these runs have it: {}", runs.join(", "))
     };
     Problem {
-        code: "NotInRun".to_owned(),
-        message: format!("the run has no object {key}"),
         advice,
+        ..missing(key)
     }
 }
 

@@ -73,11 +73,7 @@ impl Backup {
 
     /// Where the restores of the job lie.
     pub fn shelf(&self) -> Shelf {
-        Shelf {
-            bucket: self.bucket.clone(),
-            job: self.job.clone(),
-            kms_key: None,
-        }
+        Shelf::new(self.bucket.clone(), self.job.clone(), None)
     }
 
     /// The key of the backup of a file.
