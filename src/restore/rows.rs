@@ -121,9 +121,14 @@ impl Seen {
 
     /// Whether it is the object, by all that is known.
     pub fn is(&self, object: &Object) -> bool {
-        self.etag == object.etag.as_str()
-            && self.size == object.size
-            && self.modified.as_seconds() == object.last_modified.as_seconds()
+        self.is_same(&Self::of(object))
+    }
+
+    /// Whether both are one object. State keeps dates in whole seconds, as S3 does; other stores list fractions.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.etag == other.etag
+            && self.size == other.size
+            && self.modified.as_seconds() == other.modified.as_seconds()
     }
 }
 
@@ -290,6 +295,19 @@ mod tests {
             unpack::<PlanRow>(&pack::<PlanRow>(&[]).unwrap()),
             Ok(vec![])
         );
+    }
+
+    #[test]
+    fn an_object_is_the_same_whatever_fraction_of_a_second_a_listing_tells() {
+        let seen = row().copy.unwrap().seen;
+        let at = |millis: i64| Seen {
+            modified: Timestamp::from_millis(1_795_226_400_000 + millis),
+            ..seen.clone()
+        };
+
+        assert!(at(0).is_same(&at(999)));
+        assert!(!at(0).is_same(&at(1_000)));
+        assert!(!at(0).is_same(&Seen { size: 8, ..at(0) }));
     }
 
     #[test]

@@ -189,7 +189,7 @@ async fn of_versions(done: &DoneRow, site: &Site) -> Result<Back, S3Error> {
     };
     let found = below.iter().find_map(|version| {
         let (seen, class) = seen(version)?;
-        (seen == *before).then_some((version, seen, class))
+        seen.is_same(before).then_some((version, seen, class))
     });
     Ok(match found {
         None => Back::Gone,
