@@ -13,6 +13,7 @@ mod failures;
 mod global;
 mod history;
 mod job;
+mod keys_file;
 mod line;
 mod ls;
 mod output;

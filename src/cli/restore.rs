@@ -1,19 +1,19 @@
 //! `s3-backup restore`: arguments in, the payload of the same words out, and a question before it writes in
 //! place.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Write as _};
+use std::io::{self, IsTerminal, Write as _};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::buckets::listed;
+use super::keys_file::{self, KEYS_OF_BATCH, NamedKeys, SortedKeys};
 use super::output::Output;
 use super::terminal::{self, printable};
 use super::{Exit, Prepared, given, read_price_table, restored, show};
 use crate::config::{DESTINATION_BUCKET, MAX_CONCURRENCY, SOURCE_BUCKET};
 use crate::handler::HandlerError;
-use crate::model::Key;
+use crate::model::count;
 use crate::report::Summary;
 use crate::request;
 
@@ -31,9 +31,6 @@ Without --to it restores into the source, as new versions on top, and asks befor
 --destination name the job, as for `runs`; of several destinations the first one is read.
 
 Exit codes: 0 complete, 1 could not run, 2 wrong usage, 3 incomplete, held, or waiting for archives";
-
-/// Keys that a file may name.
-const MOST_KEYS: usize = 100_000;
 
 /// Its arguments.
 #[derive(Debug, Args)]
@@ -140,8 +137,8 @@ enum Unasked {
 
 /// Restores.
 pub async fn restore(arguments: &Arguments) -> Exit {
-    let mut payload = match arguments.payload() {
-        Ok(payload) => payload,
+    let (keys, more) = match arguments.keys() {
+        Ok(keys) => keys,
         Err(Unasked::Nothing) => {
             return show::result("nothing to restore", "nothing to restore", Exit::Complete);
         }
@@ -151,6 +148,12 @@ pub async fn restore(arguments: &Arguments) -> Exit {
         }
     };
     let asks = arguments.asks();
+    if let Some(keys) = more {
+        return match Box::pin(arguments.restore_batches(keys)).await {
+            Ok(exit) | Err(exit) => exit,
+        };
+    }
+    let mut payload = arguments.payload(keys);
     if asks {
         payload.insert("hold".to_owned(), Value::Bool(true));
     }
@@ -164,19 +167,7 @@ pub async fn restore(arguments: &Arguments) -> Exit {
         );
         return Exit::Usage;
     }
-    let mut vars = given([
-        (&SOURCE_BUCKET, &arguments.source),
-        (&MAX_CONCURRENCY, &arguments.max_concurrency),
-    ]);
-    vars.extend(listed(&DESTINATION_BUCKET, &arguments.destination));
-    match read_price_table(arguments.prices.as_deref()) {
-        Ok(table) => vars.extend(table),
-        Err(problem) => {
-            show::error(&problem);
-            return Exit::Usage;
-        }
-    }
-    let prepared = match Prepared::new(vars).await {
+    let prepared = match arguments.prepared().await {
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
@@ -224,17 +215,103 @@ impl Arguments {
         prepared.run(&request, Output::json(self.json)).await
     }
 
-    /// The request in the words of the payload.
-    fn payload(&self) -> Result<Map<String, Value>, Unasked> {
-        let mut payload = Map::new();
-        payload.insert("operation".to_owned(), "restore".into());
+    /// The keys that are named, or those of a file that one restore does not take.
+    fn keys(&self) -> Result<(Vec<String>, Option<SortedKeys>), Unasked> {
         let mut keys = self.keys.clone();
-        if let Some(file) = &self.keys_from {
-            keys.extend(read_keys(file).map_err(Unasked::Wrong)?);
-            if keys.is_empty() {
-                return Err(Unasked::Nothing);
+        let Some(file) = &self.keys_from else {
+            return Ok((keys, None));
+        };
+        match keys_file::read(file).map_err(Unasked::Wrong)? {
+            NamedKeys::Few(named) => keys.extend(named),
+            NamedKeys::Many(_) if !keys.is_empty() => {
+                return Err(Unasked::Wrong(format!(
+                    "{file} names more keys than one restore takes: give the others in the file, too"
+                )));
+            }
+            NamedKeys::Many(sorted) => {
+                self.can_be_cut(file, sorted.count)?;
+                return Ok((keys, Some(sorted)));
             }
         }
+        if keys.is_empty() {
+            return Err(Unasked::Nothing);
+        }
+        Ok((keys, None))
+    }
+
+    /// Whether a file of so many keys can be restored batch by batch.
+    fn can_be_cut(&self, file: &str, keys: u64) -> Result<(), Unasked> {
+        let (keys, batch) = (count(keys), count(KEYS_OF_BATCH as u64));
+        let begin =
+            format!("{file} names {keys} keys, which are restored {batch} at a time at most");
+        if self.asks() {
+            return Err(Unasked::Wrong(format!(
+                "{begin}, and nobody is asked for each time: give --yes, or look with --dry-run"
+            )));
+        }
+        if self.max_cost.is_some() {
+            return Err(Unasked::Wrong(format!(
+                "{begin}, and --max-cost is for one restore: look with --dry-run, and leave it out"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Restores the keys of a file, one batch after the other, all as they were at the same point.
+    async fn restore_batches(&self, mut keys: SortedKeys) -> Result<Exit, Exit> {
+        let output = Output::json(self.json);
+        let prepared = self.prepared().await?;
+        let mut payload = self.payload(Vec::new());
+        let mut worst = Exit::Complete;
+        loop {
+            let batch = keys.batch().map_err(|problem| {
+                show::error(&problem);
+                Exit::CouldNotRun
+            })?;
+            if batch.is_empty() {
+                return Ok(worst);
+            }
+            payload.insert("keys".to_owned(), batch.into());
+            let request = request::parse(&Value::Object(payload.clone()));
+            let request = request.map_err(|error| super::refuse(&HandlerError::Request(error)))?;
+            let summary = prepared.answer(&request, output).await?;
+            let exit = super::finish(&summary, output);
+            if summary.cursor().is_some() {
+                return Ok(exit);
+            }
+            if exit != Exit::Complete {
+                worst = exit;
+            }
+            // A backup may end between two batches.
+            let point = summary
+                .restored()
+                .and_then(|restored| restored.point.clone());
+            if let Some(run) = point.and_then(|point| point.run) {
+                payload.remove("at");
+                payload.insert("run".to_owned(), run.into());
+            }
+        }
+    }
+
+    /// The job, as the arguments and the environment name it.
+    async fn prepared(&self) -> Result<Prepared, Exit> {
+        let mut vars = given([
+            (&SOURCE_BUCKET, &self.source),
+            (&MAX_CONCURRENCY, &self.max_concurrency),
+        ]);
+        vars.extend(listed(&DESTINATION_BUCKET, &self.destination));
+        let table = read_price_table(self.prices.as_deref()).map_err(|problem| {
+            show::error(&problem);
+            Exit::Usage
+        })?;
+        vars.extend(table);
+        Prepared::new(vars).await
+    }
+
+    /// The request in the words of the payload.
+    fn payload(&self, keys: Vec<String>) -> Map<String, Value> {
+        let mut payload = Map::new();
+        payload.insert("operation".to_owned(), "restore".into());
         if !keys.is_empty() {
             payload.insert("keys".to_owned(), keys.into());
         }
@@ -282,7 +359,7 @@ impl Arguments {
             .max_cost
             .map(|cost| ("max_cost".to_owned(), cost.into()));
         payload.extend(cost);
-        Ok(payload)
+        payload
     }
 }
 
@@ -314,61 +391,4 @@ fn confirmed(question: &str) -> bool {
     }
     let mut answer = String::new();
     io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
-}
-
-/// The keys of a file, one a line.
-fn read_keys(file: &str) -> Result<Vec<String>, String> {
-    let lines: Box<dyn BufRead> = if file == "-" {
-        Box::new(BufReader::new(io::stdin()))
-    } else {
-        let opened = File::open(file);
-        let opened = opened.map_err(|error| format!("cannot read the keys of {file}: {error}"))?;
-        Box::new(BufReader::new(opened))
-    };
-    let mut keys = Vec::new();
-    for (number, line) in lines.lines().enumerate() {
-        let number = number + 1;
-        let line = line.map_err(|error| format!("cannot read line {number} of {file}: {error}"))?;
-        let line = line.strip_suffix('\r').unwrap_or(&line);
-        if line.is_empty() {
-            continue;
-        }
-        if line.len() > Key::MOST_BYTES {
-            return Err(format!(
-                "line {number} of {file} has {} bytes, and a key has {} at most",
-                line.len(),
-                Key::MOST_BYTES
-            ));
-        }
-        keys.push(line.to_owned());
-        if keys.len() > MOST_KEYS {
-            return Err(format!(
-                "{file} names more than {MOST_KEYS} keys: restore a prefix or use globs, or cut the file"
-            ));
-        }
-    }
-    Ok(keys)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_that_is_no_key_is_named_by_its_number() {
-        let file = std::env::temp_dir().join("s3-backup-keys-of-a-test");
-        let name = file.to_str().unwrap();
-        std::fs::write(&file, format!("a\n\nb c\r\n{}\n", "x".repeat(1025))).unwrap();
-
-        let refused = read_keys(name).unwrap_err();
-        std::fs::write(&file, "a\n\nb c\r\n").unwrap();
-        let read = read_keys(name);
-        std::fs::remove_file(&file).unwrap();
-
-        assert_eq!(
-            refused,
-            format!("line 4 of {name} has 1025 bytes, and a key has 1024 at most")
-        );
-        assert_eq!(read, Ok(vec!["a".to_owned(), "b c".to_owned()]));
-    }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::world;
 use crate::cli::{run, text};
-use crate::world::{BACKUP, PRIMARY, World};
+use crate::world::{BACKUP, PRIMARY, World, count};
 
 const JOB: [&str; 4] = ["--source", PRIMARY, "--destination", BACKUP];
 
@@ -117,6 +117,50 @@ async fn keys_come_from_a_file_with_the_numbers_of_lines_that_are_none() {
     assert_eq!(bad.status.code(), Some(2), "{bad:?}");
     assert!(text(&bad.stderr).contains("line 2 of "), "{bad:?}");
     assert_eq!(json(&good.stdout)["objects_restored"], 2, "{good:?}");
+}
+
+#[tokio::test]
+async fn more_keys_than_one_restore_takes_are_restored_batch_by_batch_from_one_run() {
+    let world = world();
+    // Two batches, by the bytes of their keys.
+    let keys: Vec<String> = (0..4_300)
+        .map(|number| format!("{number:04} {}", "k".repeat(1_000)))
+        .collect();
+    for key in &keys {
+        world.put(key, "x");
+    }
+    world.backup().await;
+    for key in [&keys[3], &keys[4_299]] {
+        world.sim.delete(PRIMARY, key);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    let mut lines = keys.clone();
+    lines.reverse();
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let named = ["restore", "--keys-from", file.to_str().unwrap()];
+
+    let unasked = run(&world, &with(&[&named[..], &["--run", "latest"]].concat()));
+    let more = ["--run", "latest", "--yes", "--json"];
+    let done = run(&world, &with(&[&named[..], &more].concat()));
+
+    assert_eq!(unasked.status.code(), Some(2), "{unasked:?}");
+    let stderr = text(&unasked.stderr);
+    assert!(
+        stderr.contains("names 4,300 keys, which are restored 100,000 at a time at most"),
+        "{stderr}"
+    );
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let results = serde_json::Deserializer::from_slice(&done.stdout).into_iter::<Value>();
+    let results: Vec<Value> = results.collect::<Result<_, _>>().unwrap();
+    assert_eq!(results.len(), 2);
+    let of = |name: &str| -> Vec<u64> {
+        let numbers = results.iter().map(|result| count(result, name));
+        numbers.collect()
+    };
+    assert_eq!(of("objects_found").iter().sum::<u64>(), 4_300);
+    assert_eq!(of("objects_restored"), [1, 1]);
+    assert_eq!(world.keys(PRIMARY), keys);
 }
 
 #[tokio::test]
