@@ -6,7 +6,7 @@ use s3_backup::handler::HandlerError;
 use serde_json::{Value, json};
 
 use super::{asking, id, refusal, restore, versions, world};
-use crate::world::{BACKUP, PRIMARY, World};
+use crate::world::{BACKUP, PRIMARY, World, count};
 
 async fn backed_up() -> World {
     let world = world();
@@ -55,6 +55,11 @@ async fn requests_that_say_too_little_or_too_much_are_refused() {
             json!({"all": true, "at": "yesterday"}),
             "RequestError",
             "field \"at\" is \"yesterday\"; allowed: a time like",
+        ),
+        (
+            json!({"all": true, "at": "06-17-2016"}),
+            "RequestError",
+            "field \"at\" is \"06-17-2016\"; allowed: a time like",
         ),
         (
             json!({"all": true, "run": "latest", "to": "s3://backup/x"}),
@@ -110,6 +115,62 @@ async fn requests_that_say_too_little_or_too_much_are_refused() {
         assert!(message.starts_with(begin), "{fields}: {message}");
     }
     assert_eq!(versions(&world, PRIMARY), live);
+}
+
+#[tokio::test]
+async fn an_id_that_two_runs_begin_with_names_both_and_an_unknown_one_the_nearest() {
+    let world = backed_up().await;
+    world.backup().await;
+    let told = restore(
+        &world,
+        json!({"all": true, "run": "latest", "dry_run": true}),
+    )
+    .await;
+    let run = told["restore"]["point"]["run"].as_str().unwrap();
+
+    let both = refusal(&world, json!({"all": true, "run": &run[..4]})).await;
+    let unknown = refusal(&world, json!({"all": true, "run": "2001-01-01"})).await;
+
+    let begin = format!("run {} could be ", &run[..4]);
+    assert!(both.starts_with(&begin) && both.contains(run), "{both}");
+    assert!(both.matches(&run[..10]).count() >= 2, "{both}");
+    assert!(unknown.contains("; the nearest is "), "{unknown}");
+}
+
+#[tokio::test]
+async fn a_version_of_a_marker_and_an_unknown_one_are_named_and_nothing_is_copied() {
+    let world = backed_up().await;
+    world.sim.delete(BACKUP, "a");
+    let marker = world.sim.versions(BACKUP, "a").into_iter();
+    let marker = marker.filter(|version| version.is_delete_marker);
+    let marker = marker.last().unwrap().version_id;
+    let live = versions(&world, PRIMARY);
+
+    for version in [marker.as_str(), "nothing-like-it"] {
+        let result = restore(&world, json!({"keys": ["a"], "version_id": version})).await;
+
+        assert_eq!(result["failures"][0]["key"], "a", "{result}");
+        assert_eq!(result["failures"][0]["code"], "NoSuchVersion", "{result}");
+        assert_eq!(count(&result, "errors"), 1, "{result}");
+    }
+    assert_eq!(versions(&world, PRIMARY), live);
+}
+
+#[tokio::test]
+async fn a_target_of_another_owner_or_that_cannot_be_read_is_refused() {
+    let world = backed_up().await;
+    let live = versions(&world, PRIMARY);
+    let world = world.with("BACKUP_SOURCE_OWNER", "999999999999");
+    let (kind, message) = error(&world, json!({"all": true, "run": "latest"})).await;
+    assert_eq!(kind, "DestinationError", "{message}");
+    assert!(message.contains("primary"), "{message}");
+
+    let world = backed_up().await;
+    world.sim.deny_below("s3:ListBucket", PRIMARY, "");
+    let (kind, message) = error(&world, json!({"all": true, "run": "latest"})).await;
+    assert_eq!(kind, "DestinationError", "{message}");
+    assert!(message.contains("s3:ListBucket"), "{message}");
+    assert_eq!(versions(&world, PRIMARY).len(), live.len());
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ use super::{asking, id, restore, state, versions, world};
 use crate::world::{BACKUP, PRIMARY, World, count};
 
 const KEYS: usize = 12;
+/// So many of their backups are archived, where a test says so.
+const ARCHIVED: u64 = 5;
 
 async fn damaged() -> (World, super::State) {
     let world = world();
@@ -32,16 +34,35 @@ async fn damaged() -> (World, super::State) {
 
 /// The only restore that was begun.
 fn begun(world: &World) -> Option<String> {
-    let keys = world.sim.keys(BACKUP);
-    let key = keys.iter().find(|key| key.ends_with("/progress.json"))?;
-    let mut parts = key.rsplit('/').skip(1);
-    parts.next().map(str::to_owned)
+    begun_beside(world, "")
+}
+
+/// The only restore that was begun beside another one.
+fn begun_beside(world: &World, other: &str) -> Option<String> {
+    let mut ids = all_begun(world);
+    ids.retain(|id| id != other);
+    ids.pop()
+}
+
+/// All restores that were begun.
+pub(super) fn all_begun(world: &World) -> Vec<String> {
+    let keys = world.sim.keys(BACKUP).into_iter();
+    let ids = keys.filter_map(|key| {
+        let (folder, _) = key.rsplit_once("/progress.json")?;
+        Some(folder.rsplit('/').next()?.to_owned())
+    });
+    ids.collect()
 }
 
 /// Begins a restore and drops it once a call was made that many times.
 async fn kill_at(world: &World, fault: Fault) -> bool {
+    kill(world, json!({"all": true, "run": "latest"}), fault).await
+}
+
+/// Asks for something and drops it once a call was made that many times. Whether it came to that.
+pub(super) async fn kill(world: &World, fields: Value, fault: Fault) -> bool {
     let strikes = world.sim.fault(fault, Effect::Stall);
-    let request = request::parse(&asking(json!({"all": true, "run": "latest"}))).unwrap();
+    let request = request::parse(&asking(fields)).unwrap();
     let handler = world.handler();
     world.sim.clock().advance(Duration::from_secs(2));
     let killed = {
@@ -111,6 +132,121 @@ async fn a_kill_at_each_copy_leaves_what_continues_to_the_end() {
         let made = versions(&world, PRIMARY).len() - live.len();
         assert_eq!(made, KEYS, "kill {nth}: something was copied twice");
     }
+}
+
+/// The damaged world, of whose backups some are archived.
+async fn damaged_and_archived() -> (World, super::State) {
+    let (world, before) = damaged().await;
+    for number in 0..ARCHIVED {
+        let key = format!("key {number:02}");
+        world.sim.set_storage_class(BACKUP, &key, "GLACIER");
+    }
+    (world, before)
+}
+
+#[tokio::test]
+async fn a_kill_at_each_write_of_state_asks_for_no_archive_twice() {
+    let mut kills = 0;
+    for nth in 1.. {
+        let (world, before) = damaged_and_archived().await;
+        let live = versions(&world, PRIMARY);
+        world.sim.ledger().clear();
+        let puts = Fault::on(Verb::PutObject).bucket(BACKUP).nth(nth);
+        if !kill_at(&world, puts).await {
+            break;
+        }
+        kills += 1;
+
+        let waiting = go_on(&world).await;
+
+        assert_eq!(waiting["status"], "waiting", "kill {nth}: {waiting}");
+        world.sim.clock().advance(Duration::from_hours(6));
+        let done = restore(&world, json!({"continue": id(&waiting)})).await;
+        assert_eq!(done["status"], "complete", "kill {nth}: {done}");
+        assert_eq!(state(&world, PRIMARY), before, "kill {nth}");
+        let asked = world.sim.ledger().count(Verb::RestoreObject);
+        assert_eq!(asked, ARCHIVED, "kill {nth}: one was asked for twice");
+        let made = versions(&world, PRIMARY).len() - live.len();
+        assert_eq!(made, KEYS, "kill {nth}: something was copied twice");
+    }
+    assert!(kills >= 6, "{kills}");
+}
+
+#[tokio::test]
+async fn a_kill_at_each_write_of_state_after_the_wait_leaves_what_continues_to_the_end() {
+    let mut kills = 0;
+    for nth in 1.. {
+        let (world, before) = damaged_and_archived().await;
+        let live = versions(&world, PRIMARY);
+        let waiting = restore(&world, json!({"all": true, "run": "latest"})).await;
+        world.sim.clock().advance(Duration::from_hours(6));
+        let puts = Fault::on(Verb::PutObject).bucket(BACKUP).nth(nth);
+        if !kill(&world, json!({"continue": id(&waiting)}), puts).await {
+            break;
+        }
+        kills += 1;
+
+        let done = restore(&world, json!({"continue": id(&waiting)})).await;
+
+        assert_eq!(done["status"], "complete", "kill {nth}: {done}");
+        assert_eq!(state(&world, PRIMARY), before, "kill {nth}");
+        let made = versions(&world, PRIMARY).len() - live.len();
+        assert_eq!(made, KEYS, "kill {nth}: something was copied twice");
+    }
+    assert!(kills >= 4, "{kills}");
+}
+
+#[tokio::test]
+async fn a_kill_at_each_write_of_state_of_an_undo_leaves_what_continues_to_the_end() {
+    let mut kills = 0;
+    for nth in 1.. {
+        let (world, _) = damaged().await;
+        let before = state(&world, PRIMARY);
+        let done = restore(&world, json!({"all": true, "run": "latest"})).await;
+        let live = versions(&world, PRIMARY);
+        let undo = json!({"undo": id(&done)});
+        let puts = Fault::on(Verb::PutObject).bucket(BACKUP).nth(nth);
+        if !kill(&world, undo.clone(), puts).await {
+            break;
+        }
+        kills += 1;
+
+        let undone = match begun_beside(&world, id(&done).as_str().unwrap()) {
+            Some(id) => restore(&world, json!({"continue": id})).await,
+            None => restore(&world, undo).await,
+        };
+
+        assert_eq!(undone["status"], "complete", "kill {nth}: {undone}");
+        assert_eq!(state(&world, PRIMARY), before, "kill {nth}: {undone}");
+        let made = versions(&world, PRIMARY).len() - live.len();
+        assert_eq!(made, KEYS, "kill {nth}: something was brought back twice");
+    }
+    assert!(kills >= 6, "{kills}");
+}
+
+#[tokio::test]
+async fn a_kill_between_the_parts_of_a_plan_leaves_what_is_planned_to_the_end() {
+    let world = world();
+    // Three parts of a plan.
+    let keys = 20_001;
+    for number in 0..keys {
+        world.put(&format!("key {number:05}"), "x");
+    }
+    world.backup().await;
+    for key in world.keys(PRIMARY) {
+        world.sim.delete(PRIMARY, &key);
+    }
+    let hold = json!({"all": true, "run": "latest", "hold": true});
+    // The lease, two parts, the request, the progress and what is open come before the third part.
+    let third = Fault::on(Verb::PutObject).bucket(BACKUP).nth(7);
+    assert!(kill(&world, hold, third).await);
+
+    let id = begun(&world).unwrap();
+    let planned = restore(&world, json!({"continue": id})).await;
+
+    assert_eq!(planned["status"], "held", "{planned}");
+    assert_eq!(count(&planned, "objects_found"), keys, "{planned}");
+    assert_eq!(planned["restore"]["confirm"], json!(id), "{planned}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod drill;
 mod faults;
 mod fidelity;
 mod formats;
+mod histories;
 mod in_place;
 mod kills;
 mod points;
