@@ -66,7 +66,9 @@ def measure(case: Case, simulator: Simulator, command: list[str], env: dict[str,
 
 
 def ours(case: Case) -> Result:
-    command = [PROGRAM, "run", "--json", "--source", "primary", "--destination", "backup"]
+    job = ["--json", "--source", "primary", "--destination", "backup"]
+    night = [PROGRAM, "run", *job]
+    command = [PROGRAM, "restore", *case.restore, "--yes", *job] if case.restore else night
     with Simulator(case.simulator()) as simulator:
         env = {
             "PATH": os.environ["PATH"],
@@ -77,8 +79,8 @@ def ours(case: Case) -> Result:
             "AWS_CONFIG_FILE": "/dev/null",
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         }
-        for _ in range(case.nights - 1):
-            before = process.run(command, env, case.seconds)
+        for _ in range(case.nights if case.restore else case.nights - 1):
+            before = process.run(night, env, case.seconds)
             if before.code != 0:
                 raise NotMeasured(f"a run before {case.name} ended with {before.code}: {cases.last_line(before.err)}")
             simulator.forget()

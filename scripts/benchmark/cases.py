@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from process import Run
 from simulator import LATENCY_MS, Report
@@ -58,10 +58,11 @@ class Result:
         if problem := self.problem():
             return problem
         told = json.loads(self.run.out)
+        written = "objects_restored" if self.case.restore else "objects_copied"
         expected = {
             "status": "complete",
-            "objects_found": self.report.objects,
-            "objects_copied": self.case.to_copy,
+            "objects_found": self.case.to_find or self.report.objects,
+            written: self.case.to_copy,
             "errors": 0,
         }
         wrong = [f"{name} is {told[name]}, expected {value}" for name, value in expected.items() if told[name] != value]
@@ -96,7 +97,7 @@ def wall(most: float) -> Target:
 
 @dataclass(frozen=True)
 class Case:
-    """A situation of the two buckets, and what is expected of a run in it."""
+    """A situation of the buckets, and what is expected of a run in it, or of a restore after one."""
 
     name: str
     title: str
@@ -112,6 +113,10 @@ class Case:
     huge: bool = False
     # How many runs of ours; the last one is measured. What an earlier one leaves in the backup, others would not use.
     nights: int = 1
+    # What is restored after these runs, as arguments; then that is measured.
+    restore: list[str] = field(default_factory=list)
+    # Objects that are looked at, if those are not all.
+    to_find: int = 0
 
     def simulator(self) -> list[str]:
         return ["--populate", str(self.objects), *self.arguments]
@@ -143,6 +148,22 @@ def faults_limit(result: Result) -> tuple[str, float]:
 
 def per_copy(result: Result) -> float:
     return result.run.cpu * 1000 / max(result.copied, 1)
+
+
+def cpu_of(most: float) -> Target:
+    return at_most("client CPU", most, "s", lambda result: result.run.cpu)
+
+
+def one_listing_limit(result: Result) -> tuple[str, float]:
+    """Of the target alone; the backup is known by its snapshot."""
+    pages, at_once = -(-result.case.objects // KEYS_PER_PAGE), max(result.report.at_once.get("ListObjectsV2", 0), 1)
+    return f"{pages:,} x {LIST_S * 1000:.0f} ms / {at_once} at once", pages * LIST_S / at_once
+
+
+def versions_limit(result: Result) -> tuple[str, float]:
+    pages = -(-3 * result.case.objects // KEYS_PER_PAGE)
+    at_once = max(result.report.at_once.get("ListObjectVersions", 0), 1)
+    return f"{pages:,} x {LIST_S * 1000:.0f} ms / {at_once} at once", pages * LIST_S / at_once
 
 
 def listing_targets(objects: int) -> list[Target]:
@@ -205,6 +226,43 @@ def listing_cases(scale: int) -> list[Case]:
     ]
 
 
+# A bucket beside the two, which keeps versions and is empty.
+EMPTY = ["--versioned", "backup,target"]
+
+
+def restore_cases(scale: int) -> list[Case]:
+    many, some, few, keys = 20_000 // scale, 5_000 // scale, 1_000 // scale, 1_000_000 // scale
+    # The run before copies them: what it finds in the backup has no version ids in its snapshot.
+    backed_up = [*EMPTY, "--compare", "primary,target"]
+    everything = ["--all", "--run", "latest", "--to", "s3://target"]
+    faults = [part for fault in ("500:0.2", "reset:0.05", "200:0.2") for part in ("--fault", f"copy:{fault}")]
+    key = f"object-{keys // 2:012}"
+    memory = at_most("peak memory", 64, "MiB", lambda result: result.run.peak_mib)
+    cpu = at_most("client CPU per object", 0.15, "ms", per_copy)
+    once = at_most("requests per object beyond listings", 1, "", lambda result: result.requests_per_copy)
+    refused = at_most("refused", 5, "%", lambda result: 100 * result.refused / max(result.copies, 1))
+    pages = at_most("listing requests", int(keys / KEYS_PER_PAGE * 1.04), "", lambda result: result.pages)
+    version_pages = at_most("version listing requests", int(3 * keys / KEYS_PER_PAGE * 1.02), "",
+                            lambda result: result.report.count("ListObjectVersions"))
+    all_requests = at_most("requests", 12, "", lambda result: result.report.count())
+    return [
+        Case("restore-copy", f"restore of {many:,} objects into an empty bucket", many, backed_up, many,
+             [wall(4), cpu, memory, once], copy_limit(many), restore=everything),
+        Case("restore-equal", f"restore in place of {keys:,} keys that are as they were", keys, ["--unchanged"], 0,
+             [wall(10), cpu_of(4), memory, pages], one_listing_limit, nights=1, restore=["--all", "--run", "latest"]),
+        Case("restore-one", f"restore of one of {keys:,} keys", keys, ["--changed", "1", *EMPTY, "--compare", "target,target"],
+             1, [wall(0.6), cpu_of(0.03), at_most("peak memory", 24, "MiB", lambda result: result.run.peak_mib),
+                 all_requests], copy_limit(1), restore=[key, "--run", "latest", "--to", "s3://target"], to_find=1),
+        Case("restore-versions", f"restore of a moment by the versions, {keys:,} keys of 3, as they were", keys,
+             ["--unchanged", "--versions", "3"], 0, [wall(20), cpu_of(15), memory, version_pages], versions_limit,
+             nights=0, restore=["--all", "--at", "2026-06-01T00:00Z", "--versions"]),
+        Case("restore-throttled", f"restore of {some:,}, 200 writes/s", some, [*backed_up, "--write-limit", "200"], some,
+             [wall(28), refused], rate_limit(some, 200), restore=everything),
+        Case("restore-faulty", f"restore of {few:,}; 20 % 500, 5 % resets, 20 % errors within a 200", few,
+             [*backed_up, *faults], few, [wall(15)], faults_limit, restore=everything),
+    ]
+
+
 def all_cases(scale: int) -> list[Case]:
     """Every case, with a part of its objects if it is only to be tried out."""
-    return [*copy_cases(scale), *listing_cases(scale)]
+    return [*copy_cases(scale), *listing_cases(scale), *restore_cases(scale)]

@@ -83,6 +83,16 @@ def test_a_result_that_does_not_tell_the_truth_is_a_problem() -> None:
     assert result("copy", COPIED, run).own_problem() == "objects_copied is 19999, expected 20000"
 
 
+def test_a_restore_is_judged_by_what_it_has_restored() -> None:
+    counts = told(objects_restored=20_000, objects_copied=0)
+    run = Run(0, False, wall=3.0, cpu=1.6, peak_mib=30.0, out=counts, err="")
+    one = Run(0, False, wall=0.4, cpu=0.02, peak_mib=20.0, out=told(objects_found=1, objects_restored=1), err="")
+
+    assert result("restore-copy", COPIED, run).own_problem() is None
+    assert result("restore-copy", COPIED, run, missing=1).own_problem() == "1 missing and 0 wrong of 20,000"
+    assert result("restore-one", COPIED, one, objects=0).own_problem() is None
+
+
 def test_a_failure_is_told_in_its_own_words() -> None:
     run = Run(1, False, wall=3.0, cpu=1.6, peak_mib=30.0, out="", err="first\nlast | line\n")
 

@@ -32,6 +32,8 @@ usage: s3-sim [options]
   --fault VERB:WHAT:SHARE  a share of the calls of list, head or copy goes
                          wrong: 500, 503, reset, or 200 with an error inside;
                          may be repeated
+  --compare A,B          the buckets that a report compares (default: the first
+                         unversioned one and the first versioned one)
   --report               ends when its input ends, and tells then, as JSON, what
                          it was asked and how the buckets differ; takes orders
                          from its input until then: `report` tells it at once,

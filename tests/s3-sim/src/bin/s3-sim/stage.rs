@@ -27,6 +27,8 @@ pub(crate) struct Buckets {
     versioned: Vec<String>,
     /// Those of them that encrypt with a KMS key by default.
     kms: Vec<String>,
+    /// The two that are compared, if they are not the first ones.
+    compared: Vec<String>,
     population: Population,
     unchanged: bool,
     /// So many of a hundred objects were rewritten since, and as many are new.
@@ -53,6 +55,7 @@ impl Stage {
                 "--port" => builder = builder.port(number(&option, &value()?)?),
                 "--buckets" => buckets.plain = names(&value()?),
                 "--versioned" => buckets.versioned = names(&value()?),
+                "--compare" => buckets.compared = names(&value()?),
                 "--kms" => buckets.kms = names(&value()?),
                 "--clock" => {
                     let days: u32 = number(&option, &value()?)?;
@@ -87,6 +90,7 @@ impl Default for Buckets {
             plain: vec!["primary".to_owned()],
             versioned: vec!["backup".to_owned()],
             kms: Vec::new(),
+            compared: Vec::new(),
             population: Population::new(Shape::Flat, 0),
             unchanged: false,
             changed: 0,
@@ -115,9 +119,13 @@ impl Buckets {
         }
     }
 
-    /// How the first versioned bucket differs from the first unversioned one.
+    /// How the first versioned bucket differs from the first unversioned one, or how the two do that were
+    /// named for it.
     pub(crate) fn compare(&self, sim: &Backdoor) -> Difference {
-        sim.compare(&self.plain[0], &self.versioned[0])
+        match self.compared.as_slice() {
+            [first, second] => sim.compare(first, second),
+            _ => sim.compare(&self.plain[0], &self.versioned[0]),
+        }
     }
 
     /// Rewrites an object of the source after its backup was made, and adds one behind it.
@@ -219,6 +227,23 @@ mod tests {
             };
             assert_eq!(stage.buckets.compare(&sim), expected, "{more:?}");
         }
+    }
+
+    #[test]
+    fn two_buckets_are_compared_that_are_named_for_it() {
+        let arguments = [
+            "--populate",
+            "10",
+            "--unchanged",
+            "--versioned",
+            "backup,target",
+        ];
+        let stage = stage(&[&arguments[..], &["--compare", "primary,target"]].concat()).unwrap();
+        let sim = stage.builder.start();
+
+        stage.buckets.set(&sim);
+
+        assert_eq!(stage.buckets.compare(&sim).missing, 10);
     }
 
     #[test]
