@@ -4,6 +4,9 @@ usage: expect.py summary FILE NAME=VALUE...     the fields of a result
        expect.py same SOURCE BACKUP             two listings: keys, sizes, ETags
        expect.py versions FILE KEY COUNT        the versions of one key
        expect.py first FILE                     prints the first key of a listing
+       expect.py last FILE                      prints the last one
+       expect.py message FILE                   prints what a result says
+       expect.py restored FILE                  prints the id of a restore
 """
 
 import json
@@ -55,5 +58,23 @@ def first(name: str) -> str:
     return min(objects(name))
 
 
-commands = {"summary": summary, "same": same, "versions": versions, "first": first}
+def last(name: str) -> str:
+    return max(objects(name))
+
+
+def message(name: str) -> str:
+    result = read(name)
+    if "errorType" in result:
+        sys.exit(f"error: the function failed with {result['errorType']}: {result['errorMessage']}")
+    return result["message"]
+
+
+def restored(name: str) -> str:
+    return read(name)["restore"]["id"]
+
+
+commands = {
+    "summary": summary, "same": same, "versions": versions, "first": first, "last": last, "message": message,
+    "restored": restored,
+}
 print(commands[sys.argv[1]](*sys.argv[2:]))
