@@ -45,6 +45,10 @@ impl Session<'_> {
             };
             until.clone_from(&plan.until);
             self.absorb(plan, &mut rows);
+            if until.is_none() {
+                // The last range. A call that stops now has planned all the same.
+                break true;
+            }
             if writes && rows.len() >= ROWS_OF_PART {
                 self.store_part(&mut rows, until.clone()).await?;
             } else if !writes {
@@ -129,7 +133,8 @@ impl Session<'_> {
         self.held.progress.planned_to = until;
         self.first_part = (number == 0).then(|| mem::take(rows));
         rows.clear();
-        if number > 0 {
+        // Behind the last range there is nothing to go on from: the next stage is saved instead.
+        if number > 0 && self.held.progress.planned_to.is_some() {
             self.save().await?;
         }
         Ok(())
