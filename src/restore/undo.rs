@@ -60,6 +60,14 @@ pub async fn find(shelf: &Shelf, id: &RestoreId) -> Result<Undone, StartError> {
     };
     let other = Store::of(shelf, &by);
     let (request, progress) = (other.request().await, other.progress().await);
+    if [request.as_ref().err(), progress.as_ref().err()]
+        .into_iter()
+        .flatten()
+        .any(|error| matches!(error, StateError::Unknown { .. }))
+    {
+        // It was killed before it could write down that it has begun.
+        return Ok(undone);
+    }
     let (request, held) = (request.map_err(refused)?, progress.map_err(refused)?);
     // One that was cancelled may have left something.
     if held.progress.stage == Stage::Cancelled {
