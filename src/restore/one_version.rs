@@ -22,10 +22,10 @@ pub async fn plan(key: &Key, version: &VersionId, site: &Site, wishes: &Wishes) 
     let seen = site.backup.inspect(object).await;
     let there = site.target.head(&site.target_key(key)).await;
     let pending = match (seen, there) {
-        (Err(error), _) => Some(Pending::Problem(
-            key.clone(),
-            versions::unknown(&error, version),
-        )),
+        (Err(error), _) => {
+            let problem = versions::unknown(&error, &backup_key, version, site).await;
+            Some(Pending::Problem(key.clone(), problem))
+        }
         (Ok(_), Err(error)) => Some(Pending::Problem(key.clone(), Problem::of(&error))),
         (Ok(seen), Ok(there)) => {
             let object = seen.properties.object;

@@ -48,15 +48,33 @@ pub async fn of_row(row: &Row, site: &Site) -> Result<VersionId, Problem> {
         })
 }
 
-/// The problem of a version that cannot be looked at.
-pub fn unknown(error: &S3Error, version: &VersionId) -> Problem {
-    match error.cause {
-        Cause::Missing => Problem {
-            code: "NoSuchVersion".to_owned(),
-            message: format!("the backup has no version {} of this key", version.as_str()),
-            advice: "`s3-backup history KEY` lists the versions of a key".to_owned(),
-        },
-        _ => Problem::of(error),
+/// The problem of a version that cannot be looked at. S3 refuses a look at a delete marker without a word: a listing
+/// tells.
+pub async fn unknown(error: &S3Error, key: &Key, version: &VersionId, site: &Site) -> Problem {
+    if error.cause == Cause::Missing {
+        return no_version(format!(
+            "the backup has no version {} of this key",
+            version.as_str()
+        ));
+    }
+    let versions = site.backup.versions_of(key).await.unwrap_or_default();
+    let is_marker = versions
+        .iter()
+        .any(|row| row.id == *version && matches!(row.kind, VersionKind::Marker));
+    if is_marker {
+        let version = version.as_str();
+        return no_version(format!(
+            "version {version} of this key is a delete marker: the object was gone then"
+        ));
+    }
+    Problem::of(error)
+}
+
+fn no_version(message: String) -> Problem {
+    Problem {
+        code: "NoSuchVersion".to_owned(),
+        message,
+        advice: "`s3-backup history KEY` lists the versions of a key".to_owned(),
     }
 }
 
