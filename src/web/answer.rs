@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::handler::HandlerError;
+use crate::restore::StateError;
 use crate::run::StartError;
 use crate::s3::{Cause, S3Error};
 use crate::snapshot::SnapshotError;
@@ -115,6 +116,15 @@ impl From<S3Error> for Refusal {
                 "this file is in cold storage and cannot be read at once; put it back instead",
             ),
             _ => Self::failed(&format!("{error}; {}", error.advice())),
+        }
+    }
+}
+
+impl From<StateError> for Refusal {
+    fn from(error: StateError) -> Self {
+        match error {
+            StateError::Unknown { .. } => Self::not_found("there is no such restore"),
+            error => Self::failed(&error.to_string()),
         }
     }
 }

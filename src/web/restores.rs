@@ -20,7 +20,7 @@ use super::planned::{self, PlanReply};
 use super::touched::Touched;
 use crate::model::Timestamp;
 use crate::request::RestoreId;
-use crate::restore::{Progress, RestoreRow, Stage, StateError, Store};
+use crate::restore::{Progress, RestoreRow, Stage, Store};
 
 /// How long a plan can be confirmed.
 const CONFIRMED_WITHIN: Duration = Duration::from_hours(24);
@@ -127,7 +127,7 @@ async fn ask_for_plan(
     if reply.can_confirm {
         let store = Store::of(&app.backup.shelf(), &id(&reply.id)?);
         let touched = Touched::read(app, &store).await?;
-        let held = store.progress().await.map_err(state)?;
+        let held = store.progress().await?;
         reply.needs_admin = above(app, caller, &touched, &held.progress);
         reply.can_confirm = reply.needs_admin.is_none();
     }
@@ -152,7 +152,7 @@ pub async fn confirm(
     let store = Store::of(&app.backup.shelf(), &id);
     let touched = Touched::read(&app, &store).await?;
     touched.decide(&caller)?;
-    let held = store.progress().await.map_err(state)?;
+    let held = store.progress().await?;
     let progress = &held.progress;
     let begun = app.restorer.live(&id).is_some_and(|live| !live.ended);
     if progress.stage != Stage::Held || begun {
@@ -196,7 +196,7 @@ pub async fn progress(
     let id = id(&asked.id)?;
     let store = Store::of(&app.backup.shelf(), &id);
     Touched::read(&app, &store).await?.look_at(&caller)?;
-    let mut row = RestoreRow::read(&store).await.map_err(state)?;
+    let mut row = RestoreRow::read(&store).await?;
     let live = app.restorer.live(&id);
     if live.as_ref().is_some_and(|live| !live.ended) && row.stage == Stage::Held.name() {
         row.stage = Stage::Running.name();
@@ -312,12 +312,4 @@ impl PlanAsked {
 
 fn id(text: &str) -> Result<RestoreId, Refusal> {
     RestoreId::parse(text).ok_or_else(|| Refusal::field("id", RestoreId::ALLOWED))
-}
-
-/// Why the state of a restore cannot be read.
-pub fn state(error: StateError) -> Refusal {
-    match error {
-        StateError::Unknown { .. } => Refusal::not_found("there is no such restore"),
-        error => Refusal::failed(&error.to_string()),
-    }
 }

@@ -3,7 +3,6 @@
 use super::access::{Caller, Role};
 use super::answer::Refusal;
 use super::app::App;
-use super::restores::state;
 use crate::request::{Person, RestoreId};
 use crate::restore::{RequestRecord, Store};
 
@@ -26,7 +25,7 @@ impl Touched {
     /// # Errors
     /// That there is no such restore, or why it cannot be read.
     pub async fn read(app: &App, store: &Store) -> Result<Self, Refusal> {
-        let record = store.request().await.map_err(state)?;
+        let record = store.request().await?;
         let (target, owner) = (record.target.clone(), Person::of(&record.request));
         let mut paths = paths(&first(app, record).await?);
         if !target.in_place {
@@ -86,7 +85,7 @@ async fn first(app: &App, mut record: RequestRecord) -> Result<RequestRecord, Re
             break;
         };
         let store = Store::of(&app.backup.shelf(), &id);
-        record = store.request().await.map_err(state)?;
+        record = store.request().await?;
     }
     Ok(record)
 }
