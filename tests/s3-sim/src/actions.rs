@@ -19,6 +19,11 @@ pub(crate) fn needed(store: &Store, call: &Call) -> Vec<Action> {
         Verb::GetBucketLocation => on_bucket("s3:GetBucketLocation"),
         Verb::GetBucketVersioning => on_bucket("s3:GetBucketVersioning"),
         Verb::PutBucketVersioning => on_bucket("s3:PutBucketVersioning"),
+        Verb::GetBucketEncryption => on_bucket("s3:GetEncryptionConfiguration"),
+        Verb::GetBucketLifecycleConfiguration => on_bucket("s3:GetLifecycleConfiguration"),
+        Verb::GetObjectLockConfiguration => on_bucket("s3:GetBucketObjectLockConfiguration"),
+        Verb::GetPublicAccessBlock => on_bucket("s3:GetBucketPublicAccessBlock"),
+        Verb::GetBucketReplication => on_bucket("s3:GetReplicationConfiguration"),
         Verb::ListObjectVersions => on_bucket("s3:ListBucketVersions"),
         Verb::ListMultipartUploads => on_bucket("s3:ListBucketMultipartUploads"),
         Verb::ListParts => on_bucket("s3:ListMultipartUploadParts"),
@@ -35,12 +40,20 @@ pub(crate) fn needed(store: &Store, call: &Call) -> Vec<Action> {
             "s3:PutObjectTagging",
             "s3:PutObjectVersionTagging",
         )],
-        Verb::DeleteObject => vec![versioned(call, "s3:DeleteObject", "s3:DeleteObjectVersion")],
+        Verb::DeleteObject => deleting(call),
         Verb::PutObject | Verb::CreateMultipartUpload => writing(store, call),
         Verb::CopyObject | Verb::UploadPartCopy => copying(store, call),
         Verb::UploadPart | Verb::CompleteMultipartUpload => uploading(store, call),
         Verb::Unknown => Vec::new(),
     }
+}
+
+fn deleting(call: &Call) -> Vec<Action> {
+    let mut actions = vec![versioned(call, "s3:DeleteObject", "s3:DeleteObjectVersion")];
+    if call.header("x-amz-bypass-governance-retention") == Some("true") {
+        actions.push(action("s3:BypassGovernanceRetention", &call.bucket));
+    }
+    actions
 }
 
 fn action(name: &'static str, resource: &str) -> Action {

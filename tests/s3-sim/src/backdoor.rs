@@ -10,7 +10,7 @@ use crate::digest;
 use crate::faults::{Effect, Fault, Strikes};
 use crate::ledger::Ledger;
 use crate::object::{ChecksumKind, ObjectView, Put, PutChecksum, UploadView};
-use crate::policy::Grant;
+use crate::policy::{Grant, KeyState};
 use crate::stamp::Stamp;
 use crate::store::{self, Store};
 use crate::version::{Checksum, ETag, Properties, Restore, Stored, VersionId};
@@ -237,6 +237,11 @@ impl Backdoor {
     /// Refuses an IAM action to everyone on the keys of a bucket that begin so.
     pub fn deny_below(&self, action: &str, bucket: &str, prefix: &str) {
         self.account.policy().deny_below(action, bucket, prefix);
+    }
+
+    /// Makes a KMS key unusable to everybody, or usable again.
+    pub fn set_key(&self, arn: &str, state: Option<KeyState>) {
+        self.account.policy().set_key(arn, state);
     }
 
     /// Refuses an access key everything but these actions.

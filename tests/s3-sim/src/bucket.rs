@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The versioning state of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +22,40 @@ pub enum Versioning {
     Enabled,
     /// Writes replace the `null` version and leave the others.
     Suspended,
+}
+
+/// How a locked version is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LockMode {
+    /// Whoever may bypass it can shorten it.
+    Governance,
+    /// Nobody can.
+    Compliance,
+}
+
+impl LockMode {
+    /// As S3 spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            LockMode::Governance => "GOVERNANCE",
+            LockMode::Compliance => "COMPLIANCE",
+        }
+    }
+}
+
+/// Object Lock of a bucket: each version that is written is kept for so many days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectLock {
+    /// How.
+    pub mode: LockMode,
+    /// For how long.
+    pub days: u32,
+}
+
+impl ObjectLock {
+    fn time(self) -> Duration {
+        Duration::from_secs(u64::from(self.days) * 86_400)
+    }
 }
 
 /// What a server makes of conditions on what a write replaces.
@@ -48,6 +83,17 @@ pub struct BucketOptions {
     pub owner: String,
     /// What encrypts objects that name no encryption.
     pub default_encryption: Encryption,
+    /// Whether objects under a KMS key share a key of the bucket.
+    pub bucket_key: bool,
+    /// Whether all four ways of public access are blocked, as in each bucket since April 2023. Otherwise there is no
+    /// such setting.
+    pub blocks_public_access: bool,
+    /// The rules of the lifecycle, as XML: `<Rule>...</Rule>`. They are told and not carried out.
+    pub lifecycle: Option<String>,
+    /// The rules of replication, as XML: they are told and not carried out.
+    pub replication: Option<String>,
+    /// Object Lock, and how long it keeps what says nothing of it.
+    pub lock: Option<ObjectLock>,
     /// Keys that exist without being stored.
     pub population: Option<Population>,
     /// Whether HEAD and GET tell how many tags an object has. AWS does; some other servers do not.
@@ -76,6 +122,11 @@ impl Default for BucketOptions {
             versioning: Versioning::Off,
             owner: "111122223333".to_owned(),
             default_encryption: Encryption::SseS3,
+            bucket_key: true,
+            blocks_public_access: true,
+            lifecycle: None,
+            replication: None,
+            lock: None,
             population: None,
             tells_tag_counts: true,
             tells_copy_versions: true,
@@ -224,6 +275,21 @@ impl Bucket {
             }
         }
         id
+    }
+
+    /// Whether Object Lock keeps a version. Markers are never locked. The default retention begins when a version is
+    /// made, whatever made it.
+    pub(crate) fn is_locked(&self, key: &str, id: VersionId, now: Stamp, bypasses: bool) -> bool {
+        let Some(lock) = self.options.lock else {
+            return false;
+        };
+        if bypasses && lock.mode == LockMode::Governance {
+            return false;
+        }
+        let Found::Object(version) = self.find(key, Some(id)) else {
+            return false;
+        };
+        now < version.modified.plus(lock.time())
     }
 
     /// Removes one version for good.

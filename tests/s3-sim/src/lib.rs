@@ -64,7 +64,7 @@ mod xml;
 mod tests;
 
 pub use backdoor::Backdoor;
-pub use bucket::{BucketOptions, TargetConditions, Versioning};
+pub use bucket::{BucketOptions, LockMode, ObjectLock, TargetConditions, Versioning};
 pub use clock::Clock;
 pub use compare::Difference;
 pub use content::Content;
@@ -74,7 +74,7 @@ pub use ledger::{Action, Detail, Entry, Ledger};
 pub use object::{
     ChecksumKind, ChecksumView, Encryption, ObjectView, Put, SystemHeaders, UploadView,
 };
-pub use policy::Grant;
+pub use policy::{Grant, KeyState};
 pub use population::{Population, Shape};
 pub use sim::{Sim, SimBuilder};
 pub use verb::{Class, Verb};

@@ -1,6 +1,7 @@
 //! The checksums that come with a body: each is checked, and the body refused
 //! if one does not fit.
 
+use crate::bucket::Bucket;
 use crate::call::Call;
 use crate::content::Content;
 use crate::digest::{self, Algorithm};
@@ -27,6 +28,21 @@ pub(crate) fn verified(call: &Call, content: &Content) -> Result<Option<Algorith
         }
     }
     Ok(used)
+}
+
+/// A body for a bucket with Object Lock must come with a sum of it.
+pub(crate) fn wanted_by_lock(
+    call: &Call,
+    bucket: &Bucket,
+    used: Option<Algorithm>,
+) -> Result<(), Refusal> {
+    if bucket.options.lock.is_none() || used.is_some() || call.header("content-md5").is_some() {
+        return Ok(());
+    }
+    Err(Refusal::invalid_request(
+        "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with \
+         Object Lock parameters",
+    ))
 }
 
 pub(crate) fn mismatch(algorithm: Algorithm) -> Refusal {

@@ -51,8 +51,19 @@ impl From<&str> for Grant {
     }
 }
 
+/// What has become of a KMS key that no longer works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyState {
+    /// Switched off, until somebody enables it.
+    Disabled,
+    /// To be deleted, which can be cancelled.
+    PendingDeletion,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Policy {
+    /// KMS keys that do not work, by ARN.
+    keys: BTreeMap<String, KeyState>,
     denied: Vec<Grant>,
     /// Action, bucket, beginning of keys.
     denied_below: Vec<(String, String, String)>,
@@ -63,6 +74,14 @@ pub(crate) struct Policy {
 impl Policy {
     pub(crate) fn deny(&mut self, grant: Grant) {
         self.denied.push(grant);
+    }
+
+    /// Changes a KMS key; none makes it work.
+    pub(crate) fn set_key(&mut self, arn: &str, state: Option<KeyState>) {
+        match state {
+            Some(state) => self.keys.insert(arn.to_owned(), state),
+            None => self.keys.remove(arn),
+        };
     }
 
     pub(crate) fn allow_only(&mut self, access_key: &str, grants: Vec<Grant>) {
@@ -108,6 +127,9 @@ impl Policy {
                 );
                 return Err(Refusal::new(403, "AccessDenied", message));
             }
+            if let Some(state) = self.keys.get(&action.resource) {
+                return Err(unusable(&action.resource, *state));
+            }
         }
         Ok(())
     }
@@ -125,6 +147,15 @@ impl Policy {
             action.name
         ))
     }
+}
+
+/// What KMS says through S3.
+fn unusable(arn: &str, state: KeyState) -> Refusal {
+    let (code, why) = match state {
+        KeyState::Disabled => ("KMS.DisabledException", "is disabled."),
+        KeyState::PendingDeletion => ("KMS.KMSInvalidStateException", "is pending deletion."),
+    };
+    Refusal::new(400, code, format!("{arn} {why}"))
 }
 
 /// The ARN that AWS would name.

@@ -12,6 +12,11 @@ pub enum Verb {
     GetBucketLocation,
     GetBucketVersioning,
     PutBucketVersioning,
+    GetBucketEncryption,
+    GetBucketLifecycleConfiguration,
+    GetObjectLockConfiguration,
+    GetPublicAccessBlock,
+    GetBucketReplication,
     ListObjectsV2,
     ListObjectVersions,
     ListMultipartUploads,
@@ -49,12 +54,17 @@ pub enum Class {
 
 impl Verb {
     /// Every simulated verb.
-    pub const ALL: [Verb; 23] = [
+    pub const ALL: [Verb; 28] = [
         Verb::CreateBucket,
         Verb::HeadBucket,
         Verb::GetBucketLocation,
         Verb::GetBucketVersioning,
         Verb::PutBucketVersioning,
+        Verb::GetBucketEncryption,
+        Verb::GetBucketLifecycleConfiguration,
+        Verb::GetObjectLockConfiguration,
+        Verb::GetPublicAccessBlock,
+        Verb::GetBucketReplication,
         Verb::ListObjectsV2,
         Verb::ListObjectVersions,
         Verb::ListMultipartUploads,
@@ -84,6 +94,11 @@ impl Verb {
             Verb::HeadBucket
             | Verb::GetBucketLocation
             | Verb::GetBucketVersioning
+            | Verb::GetBucketEncryption
+            | Verb::GetBucketLifecycleConfiguration
+            | Verb::GetObjectLockConfiguration
+            | Verb::GetPublicAccessBlock
+            | Verb::GetBucketReplication
             | Verb::HeadObject
             | Verb::GetObject
             | Verb::GetObjectAttributes
@@ -109,6 +124,11 @@ impl Verb {
         match self {
             Verb::GetBucketLocation
             | Verb::GetBucketVersioning
+            | Verb::GetBucketEncryption
+            | Verb::GetBucketLifecycleConfiguration
+            | Verb::GetObjectLockConfiguration
+            | Verb::GetPublicAccessBlock
+            | Verb::GetBucketReplication
             | Verb::ListObjectsV2
             | Verb::ListObjectVersions
             | Verb::ListMultipartUploads
@@ -148,6 +168,11 @@ impl Verb {
             "PUT" if query.has("versioning") => Verb::PutBucketVersioning,
             "PUT" if query.is_bare() => Verb::CreateBucket,
             "GET" if query.has("versioning") => Verb::GetBucketVersioning,
+            "GET" if query.has("encryption") => Verb::GetBucketEncryption,
+            "GET" if query.has("lifecycle") => Verb::GetBucketLifecycleConfiguration,
+            "GET" if query.has("object-lock") => Verb::GetObjectLockConfiguration,
+            "GET" if query.has("publicAccessBlock") => Verb::GetPublicAccessBlock,
+            "GET" if query.has("replication") => Verb::GetBucketReplication,
             "GET" if query.has("location") => Verb::GetBucketLocation,
             "GET" if query.has("versions") => Verb::ListObjectVersions,
             "GET" if query.has("uploads") => Verb::ListMultipartUploads,

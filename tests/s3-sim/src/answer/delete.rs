@@ -28,8 +28,19 @@ pub(super) fn delete_object(scene: &mut Scene<'_>) -> Result<Reply, Refusal> {
     }
 }
 
-/// Erasing what is not there succeeds too.
+/// Erasing what is not there succeeds too. A locked version stays, but for whoever may bypass governance.
 fn erase(scene: &mut Scene<'_>, id: VersionId) -> Result<Reply, Refusal> {
+    let bypasses = scene.call.header("x-amz-bypass-governance-retention") == Some("true");
+    if scene
+        .bucket()?
+        .is_locked(&scene.call.key, id, scene.now, bypasses)
+    {
+        return Err(Refusal::new(
+            403,
+            "AccessDenied",
+            "Access Denied because object protected by object lock.",
+        ));
+    }
     let bucket = scene.store.bucket_mut(&scene.call.bucket)?;
     let erased = bucket.erase(&scene.call.key, id);
     let was_marker = erased.is_some_and(|version| version.stored.is_none());

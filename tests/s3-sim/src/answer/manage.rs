@@ -64,6 +64,13 @@ pub(super) fn put_bucket_versioning(scene: &mut Scene<'_>) -> Result<Reply, Refu
         Some(_) | None => return Err(Refusal::malformed_xml()),
     };
     let bucket = scene.store.bucket_mut(&scene.call.bucket)?;
+    if bucket.options.lock.is_some() && versioning == Versioning::Suspended {
+        return Err(Refusal::new(
+            409,
+            "InvalidBucketState",
+            "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
+        ));
+    }
     bucket.options.versioning = versioning;
     Ok(Reply::empty(200))
 }

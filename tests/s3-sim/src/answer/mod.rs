@@ -10,6 +10,7 @@ mod parts;
 mod put;
 mod read;
 mod restore;
+mod settings;
 mod source;
 mod tagging;
 mod upload;
@@ -42,6 +43,11 @@ pub(crate) fn answer(scene: &mut Scene<'_>) -> Result<Reply, Refusal> {
         Verb::GetBucketLocation => manage::get_bucket_location(scene),
         Verb::GetBucketVersioning => manage::get_bucket_versioning(scene),
         Verb::PutBucketVersioning => manage::put_bucket_versioning(scene),
+        Verb::GetBucketEncryption => settings::encryption(scene),
+        Verb::GetBucketLifecycleConfiguration => settings::lifecycle(scene),
+        Verb::GetObjectLockConfiguration => settings::object_lock(scene),
+        Verb::GetPublicAccessBlock => settings::public_access_block(scene),
+        Verb::GetBucketReplication => settings::replication(scene),
         Verb::ListObjectsV2 => list::list_objects(scene),
         Verb::ListObjectVersions => versions::list_object_versions(scene),
         Verb::ListMultipartUploads => parts::list_multipart_uploads(scene),

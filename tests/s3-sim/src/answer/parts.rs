@@ -29,6 +29,7 @@ pub(super) fn upload_part(scene: &mut Scene<'_>) -> Result<Reply, Refusal> {
         return Err(Refusal::new(400, "EntityTooLarge", message));
     }
     let algorithm = payload::verified(call, &content)?;
+    payload::wanted_by_lock(call, scene.bucket()?, algorithm)?;
     let sum = algorithm.map(|algorithm| (algorithm, algorithm.full_object(&content)));
     let part = keep(scene, number, content)?;
     let mut reply = Reply::empty(200).with("etag", part.etag.quoted());

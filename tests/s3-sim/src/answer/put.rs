@@ -25,6 +25,7 @@ pub(super) fn put_object(scene: &mut Scene<'_>) -> Result<Reply, Refusal> {
         return Err(Refusal::new(400, "EntityTooLarge", message));
     }
     let algorithm = payload::verified(call, &content)?;
+    payload::wanted_by_lock(call, bucket, algorithm)?;
     let mut stored = scene.store.whole(content, Arc::new(own));
     if let Some(algorithm) = algorithm {
         stored.checksum = Some(Checksum::full(algorithm));
