@@ -21,6 +21,7 @@
 //! | [`snapshot`] | rows of what is in the backup | segments and an index to store; and back |
 //! | [`s3`] | | the only room that knows the AWS SDK |
 //! | [`failure`] | | what went wrong with one object or bucket, for people |
+//! | [`checks`] | the settings of a backup bucket | what is wrong with them, and the cure |
 //! | [`history`] | a job | its last snapshot, row by row, and those before it |
 //! | [`list`] | a bucket and a prefix | its objects, in order, page by page |
 //! | [`diff`] | two ordered listings | an `Action` for each key, with the reason |
@@ -62,6 +63,8 @@ pub mod snapshot;
 pub mod s3;
 
 pub mod failure;
+
+pub mod checks;
 
 pub mod history;
 

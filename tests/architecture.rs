@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The corridor, left to right. `src/lib.rs` is its map.
-const ROOMS: [&str; 27] = [
+const ROOMS: [&str; 28] = [
     "model",
     "request",
     "config",
@@ -15,6 +15,7 @@ const ROOMS: [&str; 27] = [
     "snapshot",
     "s3",
     "failure",
+    "checks",
     "history",
     "list",
     "diff",
@@ -37,9 +38,9 @@ const ROOMS: [&str; 27] = [
 ];
 
 /// Rooms and files that know no SDK, no clock, no environment and no runtime.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "model", "request", "config", "filter", "plan", "failure", "diff", "forecast", "outcome",
-    "report", "resume", "snapshot",
+    "report", "resume", "snapshot", "checks",
 ];
 
 /// What a pure room must not name.

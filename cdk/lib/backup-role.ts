@@ -61,6 +61,7 @@ export class BackupRole extends Construct {
             allow('ListSource', permissions.SOURCE_BUCKET_ACTIONS, props.sourceArn),
             allow('ReadSource', permissions.SOURCE_OBJECT_ACTIONS, sourceObjects),
             allow('ListBackup', permissions.DESTINATION_BUCKET_ACTIONS, props.destinationArn),
+            allow('LookAtBackup', permissions.DESTINATION_SETTING_ACTIONS, props.destinationArn),
             allow('AddToBackup', permissions.DESTINATION_OBJECT_ACTIONS, destinationObjects),
             allow('WriteLog', permissions.LOG_ACTIONS, props.logGroup.logGroupArn),
             allow('TellOfRuns', permissions.TOPIC_ACTIONS, props.topic.topicArn),

@@ -22,6 +22,15 @@ export const DESTINATION_BUCKET_ACTIONS = [
   's3:GetBucketVersioning', // GetBucketVersioning: nothing is copied into a bucket that does not keep versions.
 ] as const;
 
+/** Actions on the backup bucket with which a run warns of settings that would take backups away. */
+export const DESTINATION_SETTING_ACTIONS = [
+  's3:GetEncryptionConfiguration', // GetBucketEncryption.
+  's3:GetLifecycleConfiguration', // GetBucketLifecycleConfiguration.
+  's3:GetBucketObjectLockConfiguration', // GetObjectLockConfiguration.
+  's3:GetBucketPublicAccessBlock', // GetPublicAccessBlock.
+  's3:GetReplicationConfiguration', // GetBucketReplication.
+] as const;
+
 /** Actions on the objects of the backup bucket. */
 export const DESTINATION_OBJECT_ACTIONS = [
   's3:GetObject', // HeadObject after a call whose answer was lost; GetObject and PutObject of the program's own objects.
@@ -43,6 +52,14 @@ export const MARKING_ACTIONS = [
 export const DESTINATION_KEY_ACTIONS = [
   'kms:GenerateDataKey', // CopyObject and PutObject encrypt with it.
   'kms:Decrypt', // Multi-part copies and reads of what was written.
+] as const;
+
+/** Actions of the account on the key that the stack makes: all but to encrypt, decrypt and grant. */
+export const KEY_ADMINISTRATION_ACTIONS = [
+  'kms:CancelKeyDeletion', 'kms:CreateAlias', 'kms:DeleteAlias', 'kms:DescribeKey', 'kms:DisableKey', 'kms:DisableKeyRotation', 'kms:EnableKey',
+  'kms:EnableKeyRotation', 'kms:GetKeyPolicy', 'kms:GetKeyRotationStatus', 'kms:ListAliases', 'kms:ListGrants', 'kms:ListKeyPolicies',
+  'kms:ListKeyRotations', 'kms:ListResourceTags', 'kms:PutKeyPolicy', 'kms:RevokeGrant', 'kms:RotateKeyOnDemand', 'kms:ScheduleKeyDeletion',
+  'kms:TagResource', 'kms:UntagResource', 'kms:UpdateAlias', 'kms:UpdateKeyDescription',
 ] as const;
 
 /** Actions on the keys that encrypted the backups before, if there are any. */

@@ -7,6 +7,7 @@ mod buckets;
 mod changes;
 mod completion;
 mod diff;
+mod doctor;
 mod drill;
 mod environment;
 mod failures;
@@ -144,6 +145,9 @@ enum Command {
     /// Tell how old the last complete run is, what is under way, and what to do next
     #[command(after_help = status::EXAMPLES)]
     Status(status::Arguments),
+    /// Look at the settings of the backup buckets, and tell what to cure
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Arguments),
     /// Give back the lease of a run that is gone
     #[command(after_help = unlock::EXAMPLES)]
     Unlock(unlock::Arguments),
@@ -251,6 +255,7 @@ pub async fn main() -> Exit {
         Command::Serve(arguments) => serve::serve(&arguments).await,
         Command::History(arguments) => history::list(&arguments).await,
         Command::Status(arguments) => status::tell(&arguments).await,
+        Command::Doctor(arguments) => doctor::tell(&arguments).await,
         Command::Unlock(arguments) => unlock::unlock(&arguments).await,
         Command::Completion(arguments) => completion::print(&arguments),
         Command::Man(arguments) => completion::write_man_pages(&arguments),

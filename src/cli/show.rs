@@ -257,6 +257,11 @@ pub fn summary(summary: &Summary) -> String {
             let _ = writeln!(text, "warning: {}", printable(&warning.message));
         }
     }
+    for warning in summary.bucket_warnings() {
+        let (bucket, message) = (&warning.bucket, &warning.message);
+        let line = format!("bucket {bucket}: {message}; {}", warning.advice);
+        let _ = writeln!(text, "warning: {}", printable(&line));
+    }
     let (failures, hidden) = failures::lines(summary.failure_words());
     text.push_str(&failures);
     let hidden = hidden + summary.failures_omitted();

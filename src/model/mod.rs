@@ -1,5 +1,6 @@
 //! The words that every room shares. No I/O here, and no imports of ours.
 
+mod bucket_settings;
 mod cursor;
 mod deadline;
 mod glob;
@@ -23,6 +24,9 @@ mod time;
 mod verdict;
 mod version;
 
+pub use bucket_settings::{
+    BucketSettings, DefaultEncryption, DefaultRetention, LifecycleRule, Setting,
+};
 pub use cursor::{
     CURSOR_FORMAT, Cursor, CursorRanges, CursorReference, CursorRestore, DestinationCounts,
     Marking, RANGES_FORMAT, Range, RecordLink, StateLink, VerifyRequestEcho,

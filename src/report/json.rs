@@ -10,8 +10,8 @@ use super::request_counts::RequestCounts;
 use super::restored::{Restored, RestoredCounts};
 use super::verified::{VerifiedBlock, VerifiedCounts};
 use super::{
-    ContinuedRun, Deletions, EventCounts, HeldChanges, MOST_LIST_BYTES, OverBudget, PlanPart,
-    Report, Sides, SnapshotNote, Totals, Warning,
+    BucketWarning, ContinuedRun, Deletions, EventCounts, HeldChanges, MOST_LIST_BYTES, OverBudget,
+    PlanPart, Report, Sides, SnapshotNote, Totals, Warning,
 };
 use crate::failure::Failure;
 use crate::model::{BucketName, Cursor, Timestamp, bytes, objects, printable_json, usd};
@@ -52,6 +52,8 @@ pub struct Summary {
     pub(super) failures: Vec<FailureRow>,
     pub(super) failures_omitted: u64,
     pub(super) warnings: Vec<Warning>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bucket_warnings: Vec<BucketWarning>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) verified: Option<VerifiedBlock>,
     requests: RequestCounts,
@@ -144,6 +146,7 @@ impl Report {
             failures: self.failures.kept.iter().map(FailureRow::new).collect(),
             failures_omitted: self.failures.omitted,
             warnings: self.warnings.as_slice().to_vec(),
+            bucket_warnings: self.bucket_warnings.clone(),
             verified: self
                 .check
                 .map(|check| VerifiedBlock::new(check, totals.verified, &self.findings)),
@@ -247,6 +250,11 @@ impl Summary {
     /// What somebody should look at although it is no error.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+
+    /// What is wrong with the settings of the backup buckets.
+    pub fn bucket_warnings(&self) -> &[BucketWarning] {
+        &self.bucket_warnings
     }
 
     /// Failures that were counted and not kept.

@@ -4,6 +4,7 @@
 //! A listing that breaks off counts as one found and one error: the part that nobody saw.
 
 mod backed_up;
+mod bucket_warning;
 mod changes_note;
 mod continued;
 mod deletions;
@@ -28,6 +29,7 @@ mod verified;
 mod warning;
 
 pub use backed_up::{BackedUpObject, BackupVersion, RunNames};
+pub use bucket_warning::BucketWarning;
 pub use changes_note::ChangesNote;
 pub use continued::ContinuedRun;
 pub use deletions::Deletions;
@@ -87,6 +89,7 @@ pub struct Report {
     snapshots: Vec<Option<SnapshotNote>>,
     failures: Failures,
     warnings: Warnings,
+    bucket_warnings: Vec<BucketWarning>,
     findings: Findings,
     /// The destinations that could not be used.
     unusable: Vec<BucketName>,
@@ -189,6 +192,7 @@ impl Report {
             snapshots: vec![None; plan.destinations.len()],
             failures: Failures::default(),
             warnings: Warnings::default(),
+            bucket_warnings: Vec::new(),
             findings: Findings::default(),
             unusable: Vec::new(),
             stop: None,
@@ -328,6 +332,15 @@ impl Report {
     pub fn warning(mut self, warning: Warning) -> Self {
         self.warnings.add(warning);
         self
+    }
+
+    /// The report with what is wrong with the settings of the backup buckets.
+    #[must_use]
+    pub fn with_bucket_warnings(self, bucket_warnings: Vec<BucketWarning>) -> Self {
+        Self {
+            bucket_warnings,
+            ..self
+        }
     }
 
     /// The report of a run that marks deletions, with what it tells of them.

@@ -158,6 +158,7 @@ impl Report {
             snapshots: vec![None],
             failures: super::Failures::default(),
             warnings: super::Warnings::default(),
+            bucket_warnings: Vec::new(),
             findings: super::Findings::default(),
             unusable: Vec::new(),
             stop: None,

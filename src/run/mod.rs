@@ -4,6 +4,7 @@
 //! destination, with one bound on what is in flight. Nothing is collected. Only what stops a run from
 //! starting is an error; the rest is in the report. [`answer_events`] is the same step for the keys that events name.
 
+mod bucket_check;
 mod comparison;
 mod continuation;
 mod destination;
@@ -18,7 +19,7 @@ mod unusual;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, future};
 
 pub use events::{EventBuckets, EventsResult, answer as answer_events};
 pub use opening::StartError;
@@ -111,9 +112,12 @@ pub async fn run(
         .first()
         .map(|run| run.destination.clone());
     let register_warnings = destinations.register_warnings();
+    let usable = destinations.usable.clone();
+    let look = bucket_check::look(plan, &usable);
     let work = Box::pin(async {
         destinations.probe(plan).await;
-        work(plan, &source, destinations, watch).await
+        let work = work(plan, &source, destinations, watch);
+        future::join(work, look).await
     });
     // Whatever happens in it, the lease does not keep the next run out.
     let ended = AssertUnwindSafe(leases.keep(work)).catch_unwind().await;
@@ -121,8 +125,10 @@ pub async fn run(
     let ended = ended.unwrap_or_else(|panic| resume_unwind(panic));
     let was_interrupted = connections.limit().is_interrupted();
     let warnings = server.map(|server| opening::server_warnings(plan, &server));
+    let (ended, bucket_warnings) = ended;
     ended.map(|ended| {
         let report = ended.report.interrupted(was_interrupted);
+        let report = report.with_bucket_warnings(bucket_warnings);
         let ended = RunResult {
             report: warnings
                 .into_iter()

@@ -12,6 +12,11 @@ impl Operation {
             Self::ListObjectVersions => "s3:ListBucketVersions",
             Self::RestoreObject => "s3:RestoreObject",
             Self::GetBucketVersioning => "s3:GetBucketVersioning",
+            Self::GetBucketEncryption => "s3:GetEncryptionConfiguration",
+            Self::GetBucketLifecycleConfiguration => "s3:GetLifecycleConfiguration",
+            Self::GetObjectLockConfiguration => "s3:GetBucketObjectLockConfiguration",
+            Self::GetPublicAccessBlock => "s3:GetBucketPublicAccessBlock",
+            Self::GetBucketReplication => "s3:GetReplicationConfiguration",
             Self::HeadObject => {
                 "s3:GetObject and s3:ListBucket, and kms:Decrypt on its KMS key, if any,"
             }

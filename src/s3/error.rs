@@ -24,6 +24,16 @@ pub enum Operation {
     HeadBucket,
     /// Whether a bucket keeps versions.
     GetBucketVersioning,
+    /// What encrypts what is written to a bucket.
+    GetBucketEncryption,
+    /// The rules by which objects change class or expire.
+    GetBucketLifecycleConfiguration,
+    /// How long each version is kept, whoever deletes it.
+    GetObjectLockConfiguration,
+    /// Whether a bucket can be made public.
+    GetPublicAccessBlock,
+    /// Where S3 replicates a bucket to.
+    GetBucketReplication,
     /// What an object is now.
     HeadObject,
     /// The tags of an object.
@@ -56,6 +66,11 @@ impl Operation {
             Self::ListObjectVersions => "ListObjectVersions",
             Self::HeadBucket => "HeadBucket",
             Self::GetBucketVersioning => "GetBucketVersioning",
+            Self::GetBucketEncryption => "GetBucketEncryption",
+            Self::GetBucketLifecycleConfiguration => "GetBucketLifecycleConfiguration",
+            Self::GetObjectLockConfiguration => "GetObjectLockConfiguration",
+            Self::GetPublicAccessBlock => "GetPublicAccessBlock",
+            Self::GetBucketReplication => "GetBucketReplication",
             Self::HeadObject => "HeadObject",
             Self::GetObjectTagging => "GetObjectTagging",
             Self::CopyObject => "CopyObject",
@@ -76,6 +91,11 @@ impl Operation {
             Self::ListObjectVersions => "list the versions in",
             Self::HeadBucket => "reach",
             Self::GetBucketVersioning => "read the versioning of",
+            Self::GetBucketEncryption => "read the encryption of",
+            Self::GetBucketLifecycleConfiguration => "read the lifecycle of",
+            Self::GetObjectLockConfiguration => "read the object lock of",
+            Self::GetPublicAccessBlock => "read the public access block of",
+            Self::GetBucketReplication => "read the replication of",
             Self::HeadObject => "look at",
             Self::GetObjectTagging => "read the tags of",
             Self::CopyObject => "copy",

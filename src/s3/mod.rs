@@ -4,6 +4,7 @@
 mod advice;
 mod blank_key;
 mod bucket;
+mod bucket_settings;
 mod client;
 mod concurrency;
 mod condition;

@@ -394,7 +394,7 @@ fn a_sample_that_there_is_not_is_wrong_usage() {
 #[test]
 fn the_help_is_the_one_in_the_golden_files() {
     let world = World::new();
-    let cases: [(&[&str], &str); 15] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["--help"], include_str!("../golden/help.txt")),
         (
             &["verify", "--help"],
@@ -408,6 +408,10 @@ fn the_help_is_the_one_in_the_golden_files() {
         (
             &["history", "--help"],
             include_str!("../golden/help-history.txt"),
+        ),
+        (
+            &["doctor", "--help"],
+            include_str!("../golden/help-doctor.txt"),
         ),
         (
             &["drill", "--help"],

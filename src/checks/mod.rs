@@ -1,0 +1,364 @@
+//! What is wrong with a backup bucket although a run can write to it: settings in, checks with their cures out.
+//!
+//! A run warns of what it finds, and `s3-backup doctor` prints all of it.
+
+mod lifecycle;
+
+use serde::Serialize;
+
+use crate::model::{BucketName, BucketSettings, DefaultEncryption, DefaultRetention, Setting};
+
+/// Below it the program keeps its own objects in a backup bucket.
+const STATE: &str = ".s3-backup/";
+
+/// What a check has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckResult {
+    /// It is as it should be.
+    Ok,
+    /// Somebody should look at it.
+    Warning,
+    /// Nobody may look at it, or S3 does not tell.
+    Unknown,
+}
+
+/// A check of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// The setting that was looked at.
+    pub setting: &'static str,
+    /// What it has found.
+    pub result: CheckResult,
+    /// The word that scripts know a warning by. Words are added, never renamed.
+    pub code: Option<&'static str>,
+    /// What was seen.
+    pub message: String,
+    /// What to do about it; none if it is as it should be.
+    pub cure: Option<String>,
+}
+
+impl Check {
+    fn ok(setting: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            setting,
+            result: CheckResult::Ok,
+            code: None,
+            message: message.into(),
+            cure: None,
+        }
+    }
+
+    fn warning(
+        setting: &'static str,
+        code: &'static str,
+        message: impl Into<String>,
+        cure: impl Into<String>,
+    ) -> Self {
+        Self {
+            setting,
+            result: CheckResult::Warning,
+            code: Some(code),
+            message: message.into(),
+            cure: Some(cure.into()),
+        }
+    }
+}
+
+/// The settings of a backup bucket, looked at one by one. Backups lie below `prefix` in it, and come from `source`.
+pub fn examine(settings: &BucketSettings, source: &BucketName, prefix: &str) -> Vec<Check> {
+    let mut checks = vec![
+        of(&settings.versioning, "versioning", versioning),
+        of(&settings.encryption, "encryption", encryption),
+        of(&settings.public_access_blocked, "public access", public),
+    ];
+    let rules = match &settings.lifecycle {
+        Setting::Set(rules) => rules.as_slice(),
+        Setting::Unset | Setting::Unsupported | Setting::Unknown(_) => &[],
+    };
+    match unseen(&settings.lifecycle, "lifecycle") {
+        Some(check) => checks.push(check),
+        None => checks.extend(lifecycle::examine(rules, prefix)),
+    }
+    let expiry = lifecycle::soonest_expiry(rules, prefix);
+    checks.push(of(&settings.lock, "object lock", |lock| {
+        lock_of(lock, expiry)
+    }));
+    checks.push(of(&settings.replicates_to, "replication", |buckets| {
+        replication(buckets, source)
+    }));
+    checks
+}
+
+/// A check of one setting, if it can be seen.
+fn of<T>(
+    setting: &Setting<T>,
+    name: &'static str,
+    check: impl FnOnce(Option<&T>) -> Check,
+) -> Check {
+    unseen(setting, name).unwrap_or_else(|| match setting {
+        Setting::Set(value) => check(Some(value)),
+        Setting::Unset | Setting::Unsupported | Setting::Unknown(_) => check(None),
+    })
+}
+
+/// What is said of a setting that cannot be seen; none if it can.
+fn unseen<T>(setting: &Setting<T>, name: &'static str) -> Option<Check> {
+    match setting {
+        Setting::Set(_) | Setting::Unset => None,
+        Setting::Unsupported => Some(Check::ok(name, "the server has no such setting")),
+        Setting::Unknown(problem) => Some(Check {
+            setting: name,
+            result: CheckResult::Unknown,
+            code: None,
+            message: "left out: S3 does not tell".to_owned(),
+            cure: Some(problem.clone()),
+        }),
+    }
+}
+
+fn versioning(enabled: Option<&bool>) -> Check {
+    match enabled {
+        Some(true) => Check::ok("versioning", "enabled"),
+        Some(false) | None => Check::warning(
+            "versioning",
+            "not_versioned",
+            "not enabled, so a copy would destroy what it replaces",
+            "enable versioning with s3api put-bucket-versioning",
+        ),
+    }
+}
+
+fn encryption(default: Option<&DefaultEncryption>) -> Check {
+    let Some(DefaultEncryption {
+        algorithm,
+        kms_key,
+        bucket_key,
+    }) = default
+    else {
+        return Check::warning(
+            "encryption",
+            "not_encrypted",
+            "the bucket has no default encryption",
+            "set one with s3api put-bucket-encryption, or name a key in BACKUP_KMS_KEY_ID",
+        );
+    };
+    if algorithm == "aws:kms" && !bucket_key {
+        return Check::warning(
+            "encryption",
+            "bucket_key_off",
+            "aws:kms without a bucket key: each copy is a request to KMS, which costs as much as half a copy",
+            "set BucketKeyEnabled to true with s3api put-bucket-encryption; what was copied stays as it is",
+        );
+    }
+    let under = kms_key.as_ref().map(|key| format!(" under {key}"));
+    Check::ok("encryption", algorithm.clone() + &under.unwrap_or_default())
+}
+
+fn public(blocked: Option<&bool>) -> Check {
+    match blocked {
+        Some(true) => Check::ok("public access", "blocked in all four ways"),
+        Some(false) | None => Check::warning(
+            "public access",
+            "public_access",
+            "not blocked in all four ways, so an ACL or a policy can make backups public",
+            "block it with s3api put-public-access-block, all four settings true",
+        ),
+    }
+}
+
+/// Without a lock all is well too: it is a choice.
+fn lock_of(lock: Option<&DefaultRetention>, expiry: Option<u32>) -> Check {
+    let setting = "object lock";
+    let Some(DefaultRetention { mode, days }) = lock else {
+        return Check::ok(
+            setting,
+            "off: who may delete versions can delete backups at once",
+        );
+    };
+    let Some(mode) = mode else {
+        return Check::ok(setting, "on, without a default: copies are not locked");
+    };
+    let mode = mode.to_lowercase();
+    match expiry.filter(|expiry| expiry < days) {
+        None => Check::ok(setting, format!("{mode}, {days} days")),
+        Some(expiry) => Check::warning(
+            setting,
+            "lock_outlives_expiry",
+            format!(
+                "{mode}, {days} days, but a lifecycle rule expires replaced versions after {expiry} days: \
+                 S3 keeps and bills them until the lock ends"
+            ),
+            format!("let replaced versions expire after {days} days or more"),
+        ),
+    }
+}
+
+fn replication(buckets: Option<&Vec<String>>, source: &BucketName) -> Check {
+    let setting = "replication";
+    match buckets {
+        None => Check::ok(setting, "off"),
+        Some(buckets) if buckets.iter().any(|bucket| bucket == source.as_str()) => Check::warning(
+            setting,
+            "replicates_to_source",
+            format!("a rule replicates the backups into {source}, which is backed up"),
+            format!("remove the rule to {source} with s3api put-bucket-replication"),
+        ),
+        Some(buckets) if buckets.is_empty() => Check::ok(setting, "off"),
+        Some(buckets) => Check::ok(setting, format!("to {}", buckets.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::LifecycleRule;
+
+    fn settings() -> BucketSettings {
+        BucketSettings {
+            versioning: Setting::Set(true),
+            encryption: Setting::Set(DefaultEncryption {
+                algorithm: "AES256".to_owned(),
+                kms_key: None,
+                bucket_key: false,
+            }),
+            lifecycle: Setting::Unset,
+            lock: Setting::Unset,
+            public_access_blocked: Setting::Set(true),
+            replicates_to: Setting::Unset,
+        }
+    }
+
+    fn codes(settings: &BucketSettings) -> Vec<&'static str> {
+        let source = BucketName::new("primary").unwrap();
+        let checks = examine(settings, &source, "");
+        checks.iter().filter_map(|check| check.code).collect()
+    }
+
+    fn with_rule(rule: LifecycleRule) -> BucketSettings {
+        BucketSettings {
+            lifecycle: Setting::Set(vec![rule]),
+            ..settings()
+        }
+    }
+
+    #[test]
+    fn a_bucket_as_s3_makes_it_is_as_it_should_be() {
+        assert!(codes(&settings()).is_empty());
+    }
+
+    #[test]
+    fn each_setting_has_its_word() {
+        let kms = |bucket_key| DefaultEncryption {
+            algorithm: "aws:kms".to_owned(),
+            kms_key: None,
+            bucket_key,
+        };
+        let cases = [
+            (
+                BucketSettings {
+                    versioning: Setting::Unset,
+                    ..settings()
+                },
+                "not_versioned",
+            ),
+            (
+                BucketSettings {
+                    encryption: Setting::Unset,
+                    ..settings()
+                },
+                "not_encrypted",
+            ),
+            (
+                BucketSettings {
+                    encryption: Setting::Set(kms(false)),
+                    ..settings()
+                },
+                "bucket_key_off",
+            ),
+            (
+                BucketSettings {
+                    public_access_blocked: Setting::Unset,
+                    ..settings()
+                },
+                "public_access",
+            ),
+            (
+                BucketSettings {
+                    replicates_to: Setting::Set(vec!["primary".to_owned()]),
+                    ..settings()
+                },
+                "replicates_to_source",
+            ),
+        ];
+
+        for (settings, code) in cases {
+            assert_eq!(codes(&settings), [code]);
+        }
+    }
+
+    #[test]
+    fn a_rule_that_expires_or_archives_what_is_current_is_told_by_what_it_hits() {
+        let expires = |prefix: &str| LifecycleRule {
+            prefix: prefix.to_owned(),
+            expires_current: true,
+            ..LifecycleRule::default()
+        };
+        let archives = |prefix: &str| LifecycleRule {
+            prefix: prefix.to_owned(),
+            archives_current: Some("GLACIER".to_owned()),
+            ..LifecycleRule::default()
+        };
+
+        assert_eq!(
+            codes(&with_rule(expires(""))),
+            ["lifecycle_expires_backups", "lifecycle_expires_state"]
+        );
+        assert_eq!(
+            codes(&with_rule(expires("data/"))),
+            ["lifecycle_expires_backups"]
+        );
+        assert_eq!(
+            codes(&with_rule(expires(".s3-backup/x/"))),
+            ["lifecycle_expires_state"]
+        );
+        assert_eq!(
+            codes(&with_rule(archives(""))),
+            ["lifecycle_archives_state"]
+        );
+        assert!(codes(&with_rule(archives("data/"))).is_empty());
+        let tagged = LifecycleRule {
+            wants_tags: true,
+            ..archives("")
+        };
+        assert!(codes(&with_rule(tagged)).is_empty());
+    }
+
+    #[test]
+    fn a_lock_that_outlives_the_expiry_is_told() {
+        let locked = |days| BucketSettings {
+            lock: Setting::Set(DefaultRetention {
+                mode: Some("GOVERNANCE".to_owned()),
+                days,
+            }),
+            ..with_rule(LifecycleRule {
+                noncurrent_days: Some(30),
+                ..LifecycleRule::default()
+            })
+        };
+
+        assert!(codes(&locked(30)).is_empty());
+        assert_eq!(codes(&locked(31)), ["lock_outlives_expiry"]);
+    }
+
+    #[test]
+    fn what_nobody_may_see_is_no_warning() {
+        let blind = BucketSettings {
+            lifecycle: Setting::Unknown("denied".to_owned()),
+            public_access_blocked: Setting::Unsupported,
+            ..settings()
+        };
+
+        assert!(codes(&blind).is_empty());
+    }
+}
