@@ -6,9 +6,16 @@ locals {
     for name, value in {
       SourceBucket          = var.source_bucket
       BackupBucket          = var.backup_bucket
+      ExistingBackupBucket  = var.existing_backup_bucket
       SourceKmsKeyArn       = var.source_kms_key_arn
       KmsKeyArn             = var.kms_key_arn
       FormerKmsKeyArns      = join(",", var.former_kms_key_arns)
+      ObjectLock            = var.object_lock
+      ObjectLockDays        = var.object_lock_days
+      ObjectLockConfirm     = var.object_lock_confirm == null ? null : var.object_lock_confirm ? "yes" : "no"
+      ProtectBackups        = var.protect_backups == null ? null : var.protect_backups ? "yes" : "no"
+      BreakGlassRoleArn     = var.break_glass_role_arn
+      CreateKmsKey          = var.create_kms_key == null ? null : var.create_kms_key ? "yes" : "no"
       SourcePrefix          = var.source_prefix
       DestinationPrefix     = var.destination_prefix
       Include               = join(",", var.include)

@@ -33,6 +33,12 @@ variable "backup_bucket" {
   default     = null
 }
 
+variable "existing_backup_bucket" {
+  description = "Existing versioned bucket for the backups, of another source or a deleted stack. Nothing about it is changed."
+  type        = string
+  default     = null
+}
+
 variable "source_kms_key_arn" {
   description = "ARN of the KMS key that encrypts the bucket to back up, if there is one."
   type        = string
@@ -45,10 +51,46 @@ variable "kms_key_arn" {
   default     = null
 }
 
+variable "create_kms_key" {
+  description = "Make a KMS key that encrypts the backups, in the place of KmsKeyArn. It stays when the stack is deleted."
+  type        = bool
+  default     = null
+}
+
 variable "former_kms_key_arns" {
   description = "ARNs of the KMS keys that encrypted the backups before, comma separated, without blanks."
   type        = list(string)
   default     = []
+}
+
+variable "object_lock" {
+  description = "Keep each version for ObjectLockDays, whoever deletes it. Only when the stack is made: it cannot be changed later."
+  type        = string
+  default     = null
+}
+
+variable "object_lock_days" {
+  description = "Days for which a version is locked; not more than replaced versions are kept by the lifecycle."
+  type        = number
+  default     = null
+}
+
+variable "object_lock_confirm" {
+  description = "\"yes\" is demanded for compliance: nobody can take such a lock back, and what is locked is paid for until it ends."
+  type        = bool
+  default     = null
+}
+
+variable "protect_backups" {
+  description = "Deny deletions of versions and changes of lifecycle, versioning and policy to everybody but BreakGlassRoleArn."
+  type        = bool
+  default     = null
+}
+
+variable "break_glass_role_arn" {
+  description = "ARN of the role that ProtectBackups does not bind, and that later changes of the backup bucket need."
+  type        = string
+  default     = null
 }
 
 variable "source_prefix" {

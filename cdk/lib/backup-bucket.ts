@@ -5,6 +5,7 @@ import type { Construct } from 'constructs';
 import type { AccessLogBucket } from './access-log-bucket.ts';
 import { backupLifecycle } from './lifecycle.ts';
 import { PrivateBucket } from './private-bucket.ts';
+import { lock, type ObjectLock, protect, type Protection } from './protection.ts';
 import type { Setting } from './setting.ts';
 
 export interface BackupBucketProps {
@@ -18,6 +19,16 @@ export interface BackupBucketProps {
    * @default - keys that Amazon S3 manages
    */
   readonly kmsKeyArn?: Setting;
+  /**
+   * How long each version is kept, whoever deletes it.
+   * @default - versions are not locked
+   */
+  readonly objectLock?: ObjectLock;
+  /**
+   * Who may take backups away at all.
+   * @default - whoever the account lets
+   */
+  readonly protection?: Protection;
   /** Where requests to the bucket are logged. */
   readonly accessLogs: AccessLogBucket;
 }
@@ -25,7 +36,14 @@ export interface BackupBucketProps {
 export class BackupBucket extends PrivateBucket {
   constructor(scope: Construct, id: string, props: BackupBucketProps) {
     super(scope, id, { ...props, versioned: true, accessLogs: props.accessLogs.loggingFor('backup') });
-    (this.node.defaultChild as s3.CfnBucket).lifecycleConfiguration = backupLifecycle();
+    const bucket = this.node.defaultChild as s3.CfnBucket;
+    bucket.lifecycleConfiguration = backupLifecycle();
+    if (props.objectLock !== undefined) {
+      lock(bucket, props.objectLock);
+    }
+    if (props.protection !== undefined) {
+      protect(this.policy?.node.defaultChild as s3.CfnBucketPolicy, this.bucketArn, props.protection);
+    }
     Validations.of(this).acknowledge({
       id: 'CloudFormation-Validate::W9003',
       reason: 'The CDK wants the object size of a rule as a number, CloudFormation turns it into the text it wants.',

@@ -3,7 +3,10 @@ import type { CfnParameterProps } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { BackupProps } from './backup.ts';
 import { packagedCode } from './package.ts';
+import { EXISTING_CHANGES_NOTHING } from './backup-place.ts';
+import { TWO_KEYS } from './backup-key.ts';
 import { objection, PARAMETERS } from './parameters.ts';
+import { COMPLIANCE_UNCONFIRMED, DEFAULT_LOCK_DAYS, NO_BREAK_GLASS_ROLE, type ObjectLock, type Protection } from './protection.ts';
 import type { WebSettings } from './web.ts';
 
 /** Looks up one value of the context. */
@@ -19,6 +22,7 @@ export function backupProps(context: Context): BackupProps {
     code: packagedCode(text(context, 'code')),
     sourceBucketName: text(context, 'sourceBucket'),
     backupBucketName: text(context, 'backupBucket'),
+    existingBackupBucketName: existingBackupBucket(context),
     schedule: text(context, 'schedule'),
     memorySize: number(context, 'memorySize'),
     architecture: choice(context, 'architecture', ARCHITECTURES),
@@ -34,7 +38,10 @@ export function backupProps(context: Context): BackupProps {
     timeZone: text(context, 'timeZone'),
     sourceKmsKeyArn: text(context, 'sourceKmsKeyArn'),
     kmsKeyArn: text(context, 'kmsKeyArn'),
+    createKmsKey: createKmsKey(context),
     formerKmsKeyArns: text(context, 'formerKmsKeyArns'),
+    objectLock: objectLock(context),
+    protection: protection(context),
     markDeletions: choice(context, 'deletions', { keep: false, mark: true }),
     restore: choice(context, 'restore', { yes: true, no: false }),
     restoreMarks: choice(context, 'restoreMarks', { yes: true, no: false }),
@@ -81,6 +88,43 @@ function webSettings(context: Context): WebSettings {
     maxBytes: text(context, 'webMaxBytes'),
     maxCost: text(context, 'webMaxCost'),
   };
+}
+
+function existingBackupBucket(context: Context): string | undefined {
+  const name = text(context, 'existingBackupBucket');
+  const changes = ['backupBucket', 'objectLock', 'protectBackups', 'createKmsKey'].filter((other) => !['', 'no'].includes(String(context(other) ?? '')));
+  if (name !== undefined && changes.length > 0) {
+    throw new Error(`-c existingBackupBucket=${name} -c ${changes[0]}: ${EXISTING_CHANGES_NOTHING}`);
+  }
+  return name;
+}
+
+function createKmsKey(context: Context): boolean | undefined {
+  const isWanted = choice(context, 'createKmsKey', { yes: true, no: false });
+  if (isWanted === true && text(context, 'kmsKeyArn') !== undefined) {
+    throw new Error(`-c createKmsKey=yes: ${TWO_KEYS}`);
+  }
+  return isWanted;
+}
+
+/** Each name is looked up, so that it is known. */
+function objectLock(context: Context): ObjectLock | undefined {
+  const mode = choice(context, 'objectLock', { no: 'no', governance: 'governance', compliance: 'compliance' } as const) ?? 'no';
+  const days = number(context, 'objectLockDays') ?? DEFAULT_LOCK_DAYS;
+  const isConfirmed = choice(context, 'objectLockConfirm', { yes: true, no: false }) ?? false;
+  if (mode === 'compliance' && !isConfirmed) {
+    throw new Error(`-c objectLock=compliance: ${COMPLIANCE_UNCONFIRMED}`);
+  }
+  return mode === 'no' ? undefined : { exists: true, isCompliance: mode === 'compliance', days };
+}
+
+function protection(context: Context): Protection | undefined {
+  const isWanted = choice(context, 'protectBackups', { yes: true, no: false }) ?? false;
+  const breakGlassRoleArn = text(context, 'breakGlassRoleArn');
+  if (isWanted && breakGlassRoleArn === undefined) {
+    throw new Error(`-c protectBackups=yes: ${NO_BREAK_GLASS_ROLE}`);
+  }
+  return isWanted ? { exists: true, breakGlassRoleArn: breakGlassRoleArn ?? '' } : undefined;
 }
 
 /** Names that are the CDK's own. */

@@ -1,5 +1,6 @@
 /** The parameters of the portable template, grouped as the console shows them. An empty default means: may be left out. */
 import type { CfnParameterProps } from 'aws-cdk-lib';
+import { DEFAULT_LOCK_DAYS, mostLockDays } from './protection.ts';
 import { DEFAULT_SCHEDULE } from './schedule.ts';
 import { DEFAULT_MAX_HOURS } from './watch.ts';
 
@@ -56,14 +57,43 @@ const BUCKETS = {
   BackupBucket: optional('Name of the new bucket for the backups. Empty: generated.', {
     allowedPattern: NEW_BUCKET_NAME_OR_EMPTY,
   }),
+  ExistingBackupBucket: optional('Existing versioned bucket for the backups, of another source or a deleted stack. Nothing about it is changed.', {
+    allowedPattern: EXISTING_BUCKET_NAME_OR_EMPTY,
+  }),
   SourceKmsKeyArn: optional('ARN of the KMS key that encrypts the bucket to back up, if there is one.', {
     allowedPattern: KEY_ARN_OR_EMPTY,
   }),
   KmsKeyArn: optional('ARN of the KMS key that encrypts the backups. Empty: keys that Amazon S3 manages.', {
     allowedPattern: KEY_ARN_OR_EMPTY,
   }),
+  CreateKmsKey: {
+    type: 'String', default: 'no', allowedValues: ['no', 'yes'],
+    description: 'Make a KMS key that encrypts the backups, in the place of KmsKeyArn. It stays when the stack is deleted.',
+  },
   FormerKmsKeyArns: optional('ARNs of the KMS keys that encrypted the backups before, comma separated, without blanks.', {
     allowedPattern: KEY_ARNS_OR_EMPTY,
+  }),
+};
+
+const PROTECTION = {
+  ObjectLock: {
+    type: 'String', default: 'no', allowedValues: ['no', 'governance', 'compliance'],
+    description: 'Keep each version for ObjectLockDays, whoever deletes it. Only when the stack is made: it cannot be changed later.',
+  },
+  ObjectLockDays: {
+    type: 'Number', default: DEFAULT_LOCK_DAYS, minValue: 1, maxValue: mostLockDays(),
+    description: 'Days for which a version is locked; not more than replaced versions are kept by the lifecycle.',
+  },
+  ObjectLockConfirm: {
+    type: 'String', default: 'no', allowedValues: ['no', 'yes'],
+    description: '"yes" is demanded for compliance: nobody can take such a lock back, and what is locked is paid for until it ends.',
+  },
+  ProtectBackups: {
+    type: 'String', default: 'no', allowedValues: ['no', 'yes'],
+    description: 'Deny deletions of versions and changes of lifecycle, versioning and policy to everybody but BreakGlassRoleArn.',
+  },
+  BreakGlassRoleArn: optional('ARN of the role that ProtectBackups does not bind, and that later changes of the backup bucket need.', {
+    allowedPattern: '^$|^arn:[a-z-]+:iam::[0-9]{12}:role/.+$', constraintDescription: 'an ARN such as arn:aws:iam::111122223333:role/break-glass, or empty',
   }),
 };
 
@@ -215,6 +245,7 @@ const TESTING = {
 export const GROUPS = [
   { label: 'Package', parameters: CODE },
   { label: 'Buckets and keys', parameters: BUCKETS },
+  { label: 'Locks', parameters: PROTECTION },
   { label: 'What is backed up, and how', parameters: OPTIONS },
   { label: 'How the function runs', parameters: RUNNING },
   { label: 'Events', parameters: EVENTS },
@@ -224,7 +255,7 @@ export const GROUPS = [
   { label: 'Testing', parameters: TESTING },
 ];
 
-export const PARAMETERS = { ...CODE, ...BUCKETS, ...OPTIONS, ...RUNNING, ...EVENTS, ...RESTORING, ...WEB, ...WATCHING, ...TESTING } satisfies
+export const PARAMETERS = { ...CODE, ...BUCKETS, ...PROTECTION, ...OPTIONS, ...RUNNING, ...EVENTS, ...RESTORING, ...WEB, ...WATCHING, ...TESTING } satisfies
   Record<string, CfnParameterProps>;
 
 export type ParameterName = keyof typeof PARAMETERS;

@@ -5,6 +5,9 @@ import type { Construct } from 'constructs';
 import { Backup } from './backup.ts';
 import { DESCRIPTION } from './backup-stack.ts';
 import { GROUPS, label, type ParameterName, PARAMETERS } from './parameters.ts';
+import { EXISTING_CHANGES_NOTHING } from './backup-place.ts';
+import { TWO_KEYS } from './backup-key.ts';
+import { COMPLIANCE_UNCONFIRMED, NO_BREAK_GLASS_ROLE } from './protection.ts';
 import { type DeployTimeValue, orAbsent } from './setting.ts';
 
 export class PortableStack extends Stack {
@@ -21,8 +24,9 @@ export class PortableStack extends Stack {
     ) as Record<ParameterName, CfnParameter>;
     this.templateOptions.metadata = { 'AWS::CloudFormation::Interface': consoleLayout() };
     this.addBackup(this.parameters);
-    this.addRules(this.parameters);
+    this.addWebRules(this.parameters);
     this.pinPackage(this.optional('CodeVersion'));
+    this.addBucketRules(this.parameters);
     Validations.of(this).acknowledge({
       id: 'CloudFormation-Validate::W1001',
       reason: 'The output names the new primary bucket only under the condition that creates it.',
@@ -46,6 +50,16 @@ export class PortableStack extends Stack {
       logRetentionDays: parameters.LogRetentionDays.valueAsNumber,
       sourceBucketName: this.optional('SourceBucket'),
       backupBucketName: this.optional('BackupBucket'),
+      existingBackupBucketName: this.optional('ExistingBackupBucket'),
+      objectLock: {
+        exists: this.when('ObjectLockIsGiven', Fn.conditionNot(Fn.conditionEquals(parameters.ObjectLock, 'no'))),
+        isCompliance: this.when('ObjectLockIsCompliance', Fn.conditionEquals(parameters.ObjectLock, 'compliance')),
+        days: parameters.ObjectLockDays.valueAsNumber,
+      },
+      protection: {
+        exists: this.when('ProtectBackupsIsYes', Fn.conditionEquals(parameters.ProtectBackups, 'yes')),
+        breakGlassRoleArn: parameters.BreakGlassRoleArn.valueAsString,
+      },
       notificationEmail: this.optional('NotificationEmail'),
       notify: this.optional('Notify'),
       heartbeatUrl: this.optional('HeartbeatUrl'),
@@ -55,6 +69,7 @@ export class PortableStack extends Stack {
       timeZone: this.optional('TimeZone'),
       sourceKmsKeyArn: this.optional('SourceKmsKeyArn'),
       kmsKeyArn: this.optional('KmsKeyArn'),
+      createKmsKey: this.when('CreateKmsKeyIsYes', Fn.conditionEquals(parameters.CreateKmsKey, 'yes')),
       formerKmsKeyArns: this.optional('FormerKmsKeyArns'),
       markDeletions: this.when('DeletionsIsMark', Fn.conditionEquals(parameters.Deletions, 'mark')),
       restore: this.when('RestoreIsYes', Fn.conditionEquals(parameters.Restore, 'yes')),
@@ -95,7 +110,7 @@ export class PortableStack extends Stack {
   }
 
   /** What does not go together is refused before anything is made. */
-  private addRules({ Restore, Web, WebIssuer, WebClientId }: Record<ParameterName, CfnParameter>): void {
+  private addWebRules({ Restore, Web, WebIssuer, WebClientId }: Record<ParameterName, CfnParameter>): void {
     const given = (parameter: CfnParameter) => Fn.conditionNot(Fn.conditionEquals(parameter, ''));
     new CfnRule(this, 'WebNeedsRestore', {
       ruleCondition: Fn.conditionNot(Fn.conditionEquals(Web, 'no')),
@@ -107,6 +122,28 @@ export class PortableStack extends Stack {
         { assert: given(WebIssuer), assertDescription: 'Web=oidc needs WebIssuer.' },
         { assert: given(WebClientId), assertDescription: 'Web=oidc needs WebClientId.' },
       ],
+    });
+  }
+
+  /** What CloudFormation refuses before it makes anything. */
+  private addBucketRules({ BackupBucket, ExistingBackupBucket, CreateKmsKey, KmsKeyArn, ObjectLock, ObjectLockConfirm, ProtectBackups, BreakGlassRoleArn }: Record<ParameterName, CfnParameter>): void {
+    new CfnRule(this, 'ExistingBucketStaysAsItIs', {
+      ruleCondition: Fn.conditionNot(Fn.conditionEquals(ExistingBackupBucket, '')),
+      assertions: [[BackupBucket, ''], [ObjectLock, 'no'], [ProtectBackups, 'no'], [CreateKmsKey, 'no']].map(([parameter, value]) => (
+        { assert: Fn.conditionEquals(parameter, value), assertDescription: EXISTING_CHANGES_NOTHING }
+      )),
+    });
+    new CfnRule(this, 'OneKey', {
+      ruleCondition: Fn.conditionEquals(CreateKmsKey, 'yes'),
+      assertions: [{ assert: Fn.conditionEquals(KmsKeyArn, ''), assertDescription: TWO_KEYS }],
+    });
+    new CfnRule(this, 'ComplianceIsConfirmed', {
+      ruleCondition: Fn.conditionEquals(ObjectLock, 'compliance'),
+      assertions: [{ assert: Fn.conditionEquals(ObjectLockConfirm, 'yes'), assertDescription: COMPLIANCE_UNCONFIRMED }],
+    });
+    new CfnRule(this, 'ProtectionHasARole', {
+      ruleCondition: Fn.conditionEquals(ProtectBackups, 'yes'),
+      assertions: [{ assert: Fn.conditionNot(Fn.conditionEquals(BreakGlassRoleArn, '')), assertDescription: NO_BREAK_GLASS_ROLE }],
     });
   }
 

@@ -4,7 +4,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
-import type { BackupBucket } from './backup-bucket.ts';
+import type { BackupPlace } from './backup-place.ts';
 import type { Choice } from './choice.ts';
 import { JOB_NAME } from './metrics.ts';
 import { type BackupOptions, optionVariables, present } from './options.ts';
@@ -85,7 +85,7 @@ export interface FunctionSettings {
 
 export interface ProgramProps extends FunctionSettings {
   readonly source: PrimaryBucket;
-  readonly destination: BackupBucket;
+  readonly destination: BackupPlace;
   /** Gets the error of an asynchronous invocation that failed. */
   readonly topic: ITopic;
 }

@@ -19,6 +19,13 @@ function only(type: string): any {
   return found;
 }
 
+/** The name of the only resource of a type. */
+function idOf(type: string): string {
+  const found = Object.entries<any>(template.Resources).filter(([, { Type }]) => Type === type);
+  assert.equal(found.length, 1);
+  return found[0]![0];
+}
+
 /** What stands for a parameter that may be left out. */
 function ifGiven(parameter: string): any {
   return { 'Fn::If': [`${parameter}IsGiven`, { Ref: parameter }, { Ref: 'AWS::NoValue' }] };
@@ -107,7 +114,13 @@ test('a variable is absent when its parameter is empty', () => {
 
   assert.deepEqual(options, {
     AWS_ENDPOINT_URL: ifGiven('AwsEndpointUrl'),
-    BACKUP_KMS_KEY_ID: ifGiven('KmsKeyArn'),
+    BACKUP_KMS_KEY_ID: {
+      'Fn::If': [
+        'BackupKeyIsGiven',
+        { 'Fn::If': ['CreateKmsKeyIsYes', { 'Fn::GetAtt': [idOf('AWS::KMS::Key'), 'Arn'] }, { Ref: 'KmsKeyArn' }] },
+        { Ref: 'AWS::NoValue' },
+      ],
+    },
     BACKUP_SOURCE_PREFIX: ifGiven('SourcePrefix'),
     BACKUP_DESTINATION_PREFIX: ifGiven('DestinationPrefix'),
     BACKUP_INCLUDE: ifGiven('Include'),
@@ -138,7 +151,7 @@ test('permission to use a key exists only with the key, and to place a marker on
     .filter(([id, { Type, Condition }]) => Type === 'AWS::IAM::Policy' && !id.startsWith('BackupWatch') && !Condition?.startsWith('Restore') && !/^(Events|Web)/.test(Condition));
 
   assert.deepEqual(policies.map(([, { Condition }]) => Condition).sort(), [
-    'DeletionsIsMark', 'FormerKmsKeyArnsIsGiven', 'KmsKeyArnIsGiven', 'OperationsKmsKeyArnIsGiven', 'SourceKmsKeyArnIsGiven',
+    'BackupKeyIsGiven', 'DeletionsIsMark', 'FormerKmsKeyArnsIsGiven', 'OperationsKmsKeyArnIsGiven', 'SourceKmsKeyArnIsGiven',
   ]);
 });
 
@@ -146,7 +159,7 @@ test('the address of a local AWS does not weaken a policy', () => {
   const unconditional = Object.values<any>(template.Resources)
     .filter(({ Type, Condition }) => Type === 'AWS::S3::BucketPolicy' && Condition === undefined);
 
-  assert.equal(unconditional.length, 2);
+  assert.equal(unconditional.length, 1);
   assert.equal(text.split('AwsEndpointUrlIsGiven').length - 1, 8, 'its definition, the variable of each function, and where people sign in');
 });
 

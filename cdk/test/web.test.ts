@@ -100,7 +100,7 @@ test('who did what is kept for a year', () => {
 
 test('the portable template refuses a page without what it needs', () => {
   const { Rules: rules } = JSON.parse(portableTemplate());
-  const needs = Object.fromEntries(Object.entries<any>(rules)
+  const needs = Object.fromEntries(Object.entries<any>(rules).filter(([name]) => name.startsWith('Web'))
     .map(([name, { Assertions }]) => [name, Assertions.map(({ AssertDescription }: any) => AssertDescription)]));
 
   assert.deepEqual(needs, {
