@@ -589,6 +589,25 @@ async fn a_confirmation_that_cannot_be_read_or_used_up_confirms_nothing() {
 }
 
 #[tokio::test]
+async fn a_confirmation_has_to_be_good_in_every_destination() {
+    let world = World::new()
+        .with_bucket("second")
+        .with("DESTINATION_BUCKET", "backup,second")
+        .with("BACKUP_DELETIONS", "mark");
+    let world = backed_up_in(world, 200, 2).await;
+    delete(&world, 150);
+    let held = world.backup().await;
+    world.sim.put("second", &held_json(), "{");
+
+    let result = world.run(confirming(&held)).await;
+
+    assert_eq!(result["status"], "held");
+    let why = result["deletions"]["held"].as_str().unwrap();
+    assert!(why.contains("bucket second is damaged"), "{why}");
+    assert_eq!((marked(&result), markers(&world)), (0, 0));
+}
+
+#[tokio::test]
 async fn an_empty_source_never_deletes_and_cannot_be_confirmed() {
     let world = marking(3).await.with("BACKUP_MAX_DELETIONS", "1000");
     delete(&world, 3);
@@ -799,6 +818,38 @@ async fn a_bucket_that_stopped_keeping_versions_is_not_marked() {
     assert_eq!((marked(&result), markers(&world)), (0, 0));
     assert_eq!(result["failures"][0]["code"], "NotVersioned");
     assert_adds_up(&result);
+}
+
+#[tokio::test]
+async fn a_bucket_that_does_not_tell_whether_it_keeps_versions_is_not_marked() {
+    let world = marking(3).await;
+    delete(&world, 1);
+    let question = Fault::on(Verb::GetBucketVersioning).nth(2);
+    world.sim.fault(question, denied());
+
+    let result = world.backup().await;
+
+    assert_eq!((marked(&result), markers(&world)), (0, 0));
+    assert_eq!(count(&result, "errors"), 1, "{result}");
+    assert_eq!(result["failures"][0]["key"], key(0));
+    assert_eq!(result["failures"][0]["operation"], "GetBucketVersioning");
+}
+
+#[tokio::test]
+async fn a_bucket_is_asked_again_before_a_marker_that_was_refused_is_repeated() {
+    let world = marking(3).await;
+    delete(&world, 1);
+    let first = || Fault::on(Verb::DeleteObject).nth(1);
+    let suspend = Effect::before(|sim| sim.set_versioning(BACKUP, Versioning::Suspended));
+    world.sim.fault(first(), suspend);
+    let refused = Effect::status(412, "PreconditionFailed", "another one");
+    world.sim.fault(first(), refused);
+
+    let result = world.backup().await;
+
+    assert_eq!((marked(&result), markers(&world)), (0, 1));
+    assert_eq!(result["failures"][0]["code"], "NotVersioned");
+    assert!(world.keys(BACKUP).contains(&key(0)));
 }
 
 /// Backs these up into the second bucket alone, and deletes them from the source.
