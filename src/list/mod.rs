@@ -2,6 +2,9 @@
 //!
 //! The join that follows rests on the order, so a listing that goes backwards is an error here.
 
+mod alphabet;
+#[cfg(test)]
+mod listing_model;
 mod order;
 mod pages;
 mod shard_listing;

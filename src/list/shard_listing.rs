@@ -196,7 +196,7 @@ impl Sides {
     fn watch_backup(&self, shards: Shards, shard: usize) -> impl FnMut(&Page) -> ReadMore + use<> {
         let placement = self.placement.clone();
         move |page| {
-            shards.backup_listed();
+            shards.backup_listed(shard, !page.objects.is_empty());
             let last = page.objects.last();
             let last = last.and_then(|last| placement.source_key(last.key.clone()));
             read_more(&shards, shard, last.as_ref())

@@ -10,22 +10,31 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::split_point::{Alphabet, KeySample};
+use super::alphabet::Alphabet;
+use super::split_point::KeySample;
 use crate::model::{Key, KeyRange, Start};
 use crate::s3::Page;
 
-/// Shards that are listed at the same time, at most. Two listings of 60 ms a page each are what one
+/// Shards that are listed or tried at the same time, at most. Two listings of 60 ms a page each are what one
 /// vCPU can parse at this number.
 pub const MOST_AT_ONCE: usize = 12;
+/// Guesses that are tried at the same time, at most: of all shards, and of one.
+const MOST_PROBES: usize = 6;
+const MOST_PROBES_OF_A_SHARD: usize = 3;
 /// Pages that must be left in a shard for a cut to be worth it.
 const WORTH_A_CUT: f64 = 8.0;
-/// A guess that finds nothing costs a request; a cut costs up to two more, for both sides of the shard
-/// before it read a page that reaches beyond its end. All of them together are bounded by the pages
-/// listed so far: one in eight, so that a small bucket stays as cheap as two listings; then 24 and one
-/// in 128, which is below two in a hundred from a million objects on.
-const PAGES_FOR_A_REQUEST: u64 = 8;
-const FREE_REQUESTS: u64 = 24;
-const PAGES_FOR_A_REQUEST_LATER: u64 = 128;
+/// Requests beyond one chain of pages on each side that guesses and cuts may have cost, by the pages listed so
+/// far: none at first, so that a small bucket stays two listings; then 40 and one in 8, so that the first
+/// folder does not take what later ones need; and never more than 54 and one in 20. The ten that are left of
+/// the 64 that are promised are for shards whose ends cost more than was expected.
+const PAGES_BEFORE_A_GUESS: u64 = 2;
+const REQUESTS_AT_FIRST: u64 = 40;
+const PAGES_FOR_A_REQUEST_AT_FIRST: u64 = 8;
+const REQUESTS: u64 = 54;
+const PAGES_FOR_A_REQUEST: u64 = 20;
+/// What the end of a shard that is not over is expected to cost: on each side the part of its last page
+/// that lies beyond it, half a page, and half a page more in case it is worse.
+const OPEN_CUT: f64 = 1.5;
 
 /// The shards of one destination. Its clones share them.
 #[derive(Clone, Debug)]
@@ -41,8 +50,10 @@ struct ShardTable {
     alphabet: Alphabet,
     /// Pages listed so far, on both sides.
     pages: u64,
-    /// Requests that guesses and cuts may have cost so far.
-    spent: u64,
+    /// Requests that guesses and cuts have cost so far.
+    spent: f64,
+    /// Guesses that are being tried.
+    probed: Vec<Key>,
 }
 
 #[derive(Debug)]
@@ -52,23 +63,27 @@ struct Shard {
     passed: Option<Key>,
     state: ShardState,
     seen: Option<KeySample>,
+    /// Pages of the source that were listed for it.
+    pages: u64,
+    /// Their keys.
+    listed: u64,
+    /// Those of them that belong to it and were handed on.
+    rows: u64,
+    /// A page of the backup had keys.
+    has_backups: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ShardState {
     Waiting,
     Listed,
-    /// Listed, and a guess at where to cut it is being tried.
-    Probed,
     Over,
 }
 
 /// A guess at where to cut a shard.
 #[derive(Clone, Debug)]
 pub struct SplitCandidate {
-    /// The shard's number.
-    pub shard: usize,
-    /// Where to cut: after this key.
+    /// After this key.
     pub at: Key,
 }
 
@@ -97,7 +112,6 @@ impl Shards {
     pub fn new(ranges: Vec<KeyRange>) -> Self {
         let all: Vec<Shard> = ranges.into_iter().map(Shard::new).collect();
         let shards = ShardTable {
-            spent: 2 * all.len().saturating_sub(1) as u64,
             all,
             ..ShardTable::default()
         };
@@ -134,16 +148,18 @@ impl Shards {
         Some(waiting)
     }
 
-    /// Shards that are listed or probed.
+    /// Shards that are listed, and guesses that are being tried.
     pub(super) fn at_once(&self) -> usize {
         let shards = self.lock();
-        let probes = shards.count(ShardState::Probed);
-        shards.count(ShardState::Listed) + 2 * probes
+        shards.count_listed() + shards.probed.len()
     }
 
-    /// A page of the backup was listed.
-    pub(super) fn backup_listed(&self) {
-        self.lock().pages += 1;
+    /// A page of the backup was listed in a shard.
+    pub(super) fn backup_listed(&self, shard: usize, has_keys: bool) {
+        let mut shards = self.lock();
+        shards.pages += 1;
+        shards.all[shard].has_backups |= has_keys;
+        drop(shards);
         self.news.notify_one();
     }
 
@@ -151,6 +167,8 @@ impl Shards {
     pub(super) fn source_listed(&self, shard: usize, page: &Page) {
         let mut shards = self.lock();
         shards.pages += 1;
+        shards.all[shard].pages += 1;
+        shards.all[shard].listed += page.objects.len() as u64;
         match page.objects.as_slice() {
             [first, .., last] if page.next.is_some() => {
                 shards
@@ -178,13 +196,17 @@ impl Shards {
         if let Some(last) = last {
             shard.passed = Some(Key::new(last));
         }
+        shard.rows += within as u64;
         let all = within < rows.len() || reached;
         ClippedRows { rows: within, all }
     }
 
     /// Nobody lists the shard any more.
     pub(super) fn over(&self, shard: usize) {
-        self.lock().all[shard].state = ShardState::Over;
+        let mut shards = self.lock();
+        shards.all[shard].state = ShardState::Over;
+        shards.spent += shards.all[shard].wasted();
+        drop(shards);
         self.news.notify_one();
     }
 
@@ -194,43 +216,37 @@ impl Shards {
         if !shards.may_cut() {
             return None;
         }
-        let alphabet = &shards.alphabet;
-        let worth = |(number, shard): (usize, &Shard)| {
-            let seen = shard
-                .seen
-                .as_ref()
-                .filter(|_| shard.state == ShardState::Listed)?;
-            let left = seen.left(alphabet).unwrap_or(f64::INFINITY);
-            let at = (left >= WORTH_A_CUT).then(|| seen.cut(alphabet))??;
-            Some((left, SplitCandidate { shard: number, at }))
-        };
-        let candidates = shards.all.iter().enumerate().filter_map(worth);
-        let (_, guess) = candidates.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
-        shards.all[guess.shard].state = ShardState::Probed;
-        shards.spent += 1;
-        Some(guess)
+        let candidates = shards
+            .all
+            .iter()
+            .filter_map(|shard| shards.candidate(shard));
+        let (_, at) = candidates.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+        shards.probed.push(at.clone());
+        shards.spent += 1.0;
+        Some(SplitCandidate { at })
     }
 
-    /// A guess was tried. Cuts the shard there, and hands out what lies behind; none if nothing does,
-    /// or if the shard's section has come by.
+    /// A guess was tried. Cuts the shard that it lies in, and hands out what lies behind; none if nothing does,
+    /// or if the shard's listing has come by.
     pub(super) fn cut(&self, guess: &SplitCandidate, behind: &ProbeResult) -> Option<usize> {
         let mut shards = self.lock();
+        shards.probed.retain(|at| *at != guess.at);
         let number = shards.all.len();
-        let shard = &mut shards.all[guess.shard];
-        if shard.state != ShardState::Probed {
-            return None;
-        }
-        shard.state = ShardState::Listed;
+        let mut listed = shards.all.iter_mut().filter(|shard| shard.is_listed());
+        let shard = listed.find(|shard| shard.keys.admits(&guess.at))?;
         let made = match behind {
             ProbeResult::Key(key) if shard.keys.admits(key) => shard.cut(&guess.at, key)?,
             ProbeResult::Key(_) | ProbeResult::Nothing => {
-                shard.nothing_above(&guess.at);
+                if let Some(seen) = &mut shard.seen {
+                    seen.nothing_above(&guess.at);
+                }
                 return None;
             }
             ProbeResult::Unknown => return None,
         };
         shards.all.push(made);
-        shards.spent += 1;
+        // The page that was tried is the first one of the shard.
+        shards.spent -= 1.0;
         Some(number)
     }
 
@@ -240,14 +256,40 @@ impl Shards {
 }
 
 impl ShardTable {
-    fn count(&self, state: ShardState) -> usize {
-        self.all.iter().filter(|shard| shard.state == state).count()
+    fn count_listed(&self) -> usize {
+        self.all.iter().filter(|shard| shard.is_listed()).count()
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "requests are few")]
     fn may_cut(&self) -> bool {
-        let later = FREE_REQUESTS + self.pages / PAGES_FOR_A_REQUEST_LATER;
-        let allowed = (self.pages / PAGES_FOR_A_REQUEST).min(later);
-        self.spent + 2 <= allowed
+        let at_first = REQUESTS_AT_FIRST + self.pages / PAGES_FOR_A_REQUEST_AT_FIRST;
+        let later = REQUESTS + self.pages / PAGES_FOR_A_REQUEST;
+        let allowed = self.pages.saturating_sub(PAGES_BEFORE_A_GUESS);
+        let allowed = allowed.min(at_first).min(later);
+        let open = self.all.iter().filter(|shard| !shard.is_over()).count();
+        let open = open.saturating_sub(1);
+        self.spent + OPEN_CUT * open as f64 + 1.0 <= allowed as f64
+    }
+
+    /// Where to cut a shard, and how much would be gained.
+    fn candidate(&self, shard: &Shard) -> Option<(f64, Key)> {
+        if !shard.is_listed() || self.probed.len() >= MOST_PROBES {
+            return None;
+        }
+        let seen = shard.seen.as_ref()?;
+        let probed = self.probed.iter();
+        let own: Vec<&Key> = probed
+            .filter(|at| **at > seen.last && shard.keys.admits(at))
+            .collect();
+        if own.len() >= MOST_PROBES_OF_A_SHARD {
+            return None;
+        }
+        // Each guess that is being tried may halve it.
+        let left = seen.left(&self.alphabet) / f64::from(1_u32 << own.len());
+        if left < WORTH_A_CUT {
+            return None;
+        }
+        Some((left, seen.cut(&self.alphabet, &own)?))
     }
 }
 
@@ -258,26 +300,40 @@ impl Shard {
             passed: None,
             state: ShardState::Waiting,
             seen: None,
+            pages: 0,
+            listed: 0,
+            rows: 0,
+            has_backups: false,
         }
+    }
+
+    fn is_listed(&self) -> bool {
+        self.state == ShardState::Listed
+    }
+
+    fn is_over(&self) -> bool {
+        self.state == ShardState::Over
+    }
+
+    /// Pages that were listed behind the end of the shard, on both sides. An empty backup is a page for each
+    /// shard.
+    #[expect(clippy::cast_precision_loss, reason = "pages of a shard")]
+    fn wasted(&self) -> f64 {
+        if self.keys.until.is_none() || self.listed == 0 {
+            return 0.0;
+        }
+        let beyond = 1.0 - self.rows as f64 / self.listed as f64;
+        let source = (self.pages as f64 * beyond).max(0.0);
+        let backup = if self.has_backups { source } else { 1.0 };
+        source + backup
     }
 
     fn see(&mut self, first: &Key, last: &Key) {
         let upper = self.keys.until.clone();
-        let seen = self.seen.get_or_insert_with(|| KeySample {
-            first: first.clone(),
-            last: last.clone(),
-            upper,
-            varies: None,
-            pages: 0,
-        });
-        seen.last = last.clone();
-        seen.pages += 1;
-    }
-
-    fn nothing_above(&mut self, key: &Key) {
-        if let Some(seen) = &mut self.seen {
-            seen.upper = Some(key.clone());
-        }
+        let seen = self
+            .seen
+            .get_or_insert_with(|| KeySample::new(first, upper));
+        seen.page(first, last);
     }
 
     /// Ends this shard with a key and makes what is behind it another one; none if its section has
@@ -295,140 +351,5 @@ impl Shard {
             seen: self.seen.as_mut().map(|seen| seen.cut_off(at, behind)),
             ..Shard::new(other)
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{ETag, Object, StorageClass, Timestamp};
-    use crate::s3::PageStart;
-
-    /// A million keys of one kind.
-    const KEYS: usize = 1_000_000;
-    /// Pages that one side of them has.
-    const PAGES: u64 = 1_000;
-
-    fn object(key: &str) -> Object {
-        Object {
-            key: Key::new(key),
-            size: 0,
-            etag: ETag::new("e"),
-            last_modified: Timestamp::from_millis(0),
-            storage_class: StorageClass::new(None),
-        }
-    }
-
-    /// Lists keys as sections do, in rounds: each section reads one page of both sides in a round, and a
-    /// probe takes one too. Gives the rounds and the requests.
-    fn listed(keys: &[String]) -> (u64, u64) {
-        let shards = Shards::new(vec![KeyRange::all()]);
-        let after = |key: Option<&Key>| {
-            key.map_or(0, |key| {
-                keys.partition_point(|other| other.as_str() <= key.as_str())
-            })
-        };
-        // Where each section goes on.
-        let mut shard_listings: Vec<(usize, usize)> = vec![(shards.take_waiting().unwrap(), 0)];
-        let mut probes: Vec<SplitCandidate> = Vec::new();
-        let (mut rounds, mut requests, mut seen) = (0, 0, 0);
-        while !shard_listings.is_empty() {
-            rounds += 1;
-            for guess in std::mem::take(&mut probes) {
-                requests += 1;
-                let sequence = after(Some(&guess.at));
-                let behind = keys.get(sequence).map_or(ProbeResult::Nothing, |key| {
-                    ProbeResult::Key(Key::new(key.as_str()))
-                });
-                if let Some(shard) = shards.cut(&guess, &behind) {
-                    // The probe was the first page of the source.
-                    requests -= 1;
-                    shard_listings.push((shard, sequence));
-                }
-            }
-            shard_listings.retain_mut(|(shard, sequence)| {
-                requests += 2;
-                let end = keys.len().min(*sequence + 1_000);
-                let until = shards.range(*shard).until;
-                let next = (end < keys.len()).then(|| PageStart::Token(String::new()));
-                let objects = keys[*sequence..end].iter().map(|key| object(key)).collect();
-                let page = Page { objects, next };
-                shards.backup_listed();
-                shards.source_listed(*shard, &page);
-                let rows: Vec<Key> = keys[*sequence..end]
-                    .iter()
-                    .map(|key| Key::new(key.as_str()))
-                    .collect();
-                let passed = shards.pass(*shard, &rows, Key::as_str);
-                seen += passed.rows;
-                *sequence = end;
-                let over = passed.all
-                    || end == keys.len()
-                    || until.is_some_and(|until| Key::new(keys[end - 1].as_str()) >= until);
-                if over {
-                    shards.over(*shard);
-                }
-                !over
-            });
-            while shards.at_once() < MOST_AT_ONCE {
-                let Some(guess) = shards.guess() else {
-                    break;
-                };
-                probes.push(guess);
-            }
-        }
-        assert_eq!(seen, keys.len());
-        (rounds, requests)
-    }
-
-    fn assert_quick_and_cheap(kind: &str, keys: &[String]) {
-        assert!(keys.is_sorted());
-        let (rounds, requests) = listed(keys);
-        assert!(rounds <= PAGES / 7, "{kind}: {rounds} rounds");
-        assert!(
-            requests <= 2 * PAGES * 102 / 100,
-            "{kind}: {requests} requests"
-        );
-    }
-
-    #[test]
-    fn counted_keys_are_listed_side_by_side() {
-        let keys = (0..KEYS).map(|n| format!("object-{n:012}"));
-
-        assert_quick_and_cheap("counted", &keys.collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn deep_folders_are_listed_side_by_side() {
-        let keys = (0..KEYS).map(|n| {
-            format!(
-                "{:02}/{:02}/{:02}/{:02}.dat",
-                n / 1_000_000,
-                n / 10_000 % 100,
-                n / 100 % 100,
-                n % 100
-            )
-        });
-
-        assert_quick_and_cheap("deep", &keys.collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn skewed_keys_are_listed_side_by_side() {
-        let hot = (0..KEYS / 10 * 9).map(|n| format!("hot/{n:012}"));
-        let cold = (0..KEYS / 10).map(|n| format!("p{:03}/{:012}", n / 100, n % 100));
-
-        assert_quick_and_cheap("skewed", &hot.chain(cold).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn hashes_are_listed_side_by_side() {
-        let mut random = fastrand::Rng::with_seed(7);
-        let mut keys: Vec<String> = (0..KEYS)
-            .map(|_| format!("{:032x}", random.u128(..)))
-            .collect();
-        keys.sort();
-
-        assert_quick_and_cheap("hashes", &keys);
     }
 }

@@ -1,123 +1,198 @@
-//! Where to cut a range of keys in two of which nobody knows what is in it: pure arithmetic.
+//! Where a range of keys that is being listed may be cut in two.
 //!
-//! S3 lists forwards only, and nothing tells how many keys lie between two points. What is known is
-//! what was listed so far: how the keys look, and at which character they have begun to differ. From
-//! that a cut is guessed, and one page tries it: keys behind it, and the range is cut there; none, and
-//! the next guess is better. A bad guess costs a request and never a key.
+//! The keys may look as they like: nothing is known of them but those that were listed. From these a key
+//! is guessed, and one page tries it: if keys lie behind it, the range is cut there; if none do, the range
+//! is known to end before it. A bad guess costs a request and never a key.
 //!
-//! Two kinds of guesses are made. As long as it is unknown which characters differ at all (is it
-//! `object-000...` to the end, or `object-7...` too?), the length of what all keys begin with is sought
-//! by halving. Once that is known, the keys are read as fractions in the characters seen, and the
-//! middle of what is left is taken.
+//! What is left of a range begins with `known` characters of the last key that was listed:
+//!
+//! ```text
+//!   last      logs/2019/01/07/host-3/9f3a...      the last page lies within logs/2019/01/07/host-3/
+//!   guesses   logs0  .  logs/2019/01/07/host-30   first and last folder: what follows each of them?
+//! ```
+//!
+//! 1. *Beyond a block.* The keys of the last page agree in more than `known` characters. Nobody knows yet at
+//!    which of these places other keys differ. What begins like the last key, up to a place, is a block, and
+//!    a guess just beyond it tells whether anything follows. Separators, above all slashes, are the likely
+//!    places: the first one finds the large branches of a tree, the last one the end of a giant folder.
+//!    Without separators places are tried from the left.
+//! 2. *Beyond the alphabet.* Keys differ at the place `known`, and no character is known that could follow
+//!    there. A guess behind all known ones finds those that are not known.
+//! 3. *The middle.* Otherwise keys are read as fractions in the characters seen, and the middle of what is
+//!    left is taken.
 
+use std::ops::Range;
+
+use super::alphabet::{Alphabet, MOST_DIGITS, chars, common, number};
 use crate::model::Key;
 
 /// The knowledge of a range that is being listed.
 #[derive(Clone, Debug)]
 pub struct KeySample {
-    /// The first key that was listed.
-    pub first: Key,
-    /// The last one so far.
+    /// The first key of the last page.
+    page_start: Key,
+    /// The last key so far.
     pub last: Key,
     /// Nothing of the range lies above it, as far as is known.
-    pub upper: Option<Key>,
+    upper: Option<Key>,
     /// Keys are known to differ at this character or before it.
-    pub varies: Option<usize>,
+    varies: Option<usize>,
     /// Pages listed so far.
-    pub pages: u64,
+    pages: u64,
+    /// The first keys of some of them, with the pages listed before.
+    marks: Vec<(Key, u64)>,
 }
 
-/// Characters of a fraction: more would be lost in the arithmetic.
-const MOST_DIGITS: usize = 12;
-/// Characters that are remembered for a place.
-const MOST_SYMBOLS: usize = 128;
+/// First keys of pages that are remembered.
+const MOST_MARKS: usize = 12;
+/// Pages of which nothing is known, as long as nothing was listed.
+const UNKNOWN_PAGES: f64 = 8.0;
+/// Characters by which a guess beyond an alphabet of thousands of them goes further than what was seen.
+const STRIDE: u32 = 4;
+/// Code points without a character, in a row, at most: the surrogates.
+const SURROGATES: usize = 0x800;
 
-/// Keys of a page from which characters are learned: enough for each digit to be seen at some place,
-/// and odd, so that counted keys do not all end alike.
-const SAMPLES: usize = 37;
+/// How the next key is guessed.
+#[derive(Clone, Copy, Debug)]
+enum Guess {
+    /// Beyond what begins like the last key, up to one of the places from the first on and before the second.
+    BeyondBlock(usize, usize),
+    /// Beyond the known characters.
+    BeyondAlphabet,
+    /// In the middle of what is left.
+    Middle,
+}
 
 impl KeySample {
-    /// A key between the last one and the end, with about as many keys before it as behind; none if
-    /// there is no room.
-    pub fn cut(&self, alphabet: &Alphabet) -> Option<Key> {
-        let (last, upper) = (chars(&self.last), self.upper.as_ref().map(chars));
-        let room = self.room(&last, upper.as_deref());
-        let guess = match room.varies {
-            Some(varies) if room.known < varies => {
-                beyond_block(&last, usize::midpoint(room.known, varies))
+    /// Nothing was listed, and the range ends here.
+    pub fn new(first: &Key, upper: Option<Key>) -> Self {
+        Self {
+            page_start: first.clone(),
+            last: first.clone(),
+            upper,
+            varies: None,
+            pages: 0,
+            marks: Vec::new(),
+        }
+    }
+
+    /// A page was listed, with these keys at both ends.
+    pub fn page(&mut self, first: &Key, last: &Key) {
+        self.marks.push((first.clone(), self.pages));
+        if self.marks.len() > MOST_MARKS {
+            // The latest stay, and every second of the others.
+            let mut number = 0;
+            self.marks.retain(|_| {
+                number += 1;
+                number % 2 == 1 || number >= MOST_MARKS
+            });
+        }
+        self.page_start = first.clone();
+        self.last = last.clone();
+        self.pages += 1;
+    }
+
+    /// A key between the last one and the end; none if there is no room. `tried` are the guesses for this range
+    /// that are still being tried.
+    pub fn cut(&self, alphabet: &Alphabet, tried: &[&Key]) -> Option<Key> {
+        let nearest = tried.iter().copied().min();
+        let upper = match (nearest, &self.upper) {
+            (Some(nearest), Some(upper)) => Some(nearest.min(upper)),
+            (nearest, upper) => nearest.or(upper.as_ref()),
+        };
+        let last = chars(&self.last);
+        let end = upper.map(chars);
+        let gap = Gap::new(&last, end.as_deref());
+        let is_last = upper.is_none();
+        let guess = match self.next_guess(&last, gap, is_last, alphabet) {
+            Guess::BeyondBlock(from, to) => {
+                beyond_block(&last, place(&last, from..to, tried.is_empty()))
             }
-            Some(_) | None => middle(&last, room, alphabet),
+            Guess::BeyondAlphabet => beyond_alphabet(&last, gap, alphabet),
+            Guess::Middle => middle(&last, gap, alphabet),
         }?;
         let guess = Key::new(guess.into_iter().collect::<String>());
         let fits = guess > self.last
-            && self.upper.as_ref().is_none_or(|upper| guess < *upper)
+            && upper.is_none_or(|upper| guess < *upper)
             && guess.as_str().len() <= Key::MOST_BYTES;
         fits.then_some(guess)
     }
 
-    /// How many pages are left, if keys lie as densely as those that were listed; none if nothing
-    /// speaks for any number.
-    pub fn left(&self, alphabet: &Alphabet) -> Option<f64> {
-        let (first, last) = (chars(&self.first), chars(&self.last));
+    fn next_guess(&self, last: &[char], gap: Gap<'_>, is_last: bool, alphabet: &Alphabet) -> Guess {
+        let known = gap.known;
+        let Some(&own) = last.get(known) else {
+            return Guess::Middle;
+        };
+        let agree = common(&chars(&self.page_start), last);
+        let end = gap.end();
+        let has_sibling = alphabet.has_between(known, own, end);
+        let is_open = gap.upper.is_none() && (!has_sibling || is_last);
+        let differ = self.varies.map_or(agree, |varies| agree.min(varies));
+        if known < differ {
+            return Guess::BeyondBlock(known, differ);
+        }
+        let has_unseen = !own.is_ascii() && end.is_some_and(|end| code_between(own, end).is_some());
+        if is_open || (has_unseen && !has_sibling) {
+            return Guess::BeyondAlphabet;
+        }
+        let is_spent = self.varies != Some(known) || !has_sibling;
+        if known < agree && is_spent {
+            return Guess::BeyondBlock(known, agree);
+        }
+        Guess::Middle
+    }
+
+    /// How many pages are left, as far as can be told: as many as were listed, if nothing speaks for another
+    /// number.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub fn left(&self, alphabet: &Alphabet) -> f64 {
+        let last = chars(&self.last);
         let upper = self.upper.as_ref().map(chars);
-        let room = self.room(&last, upper.as_deref());
-        if room.varies.is_none_or(|varies| room.known < varies) {
-            return None;
+        let gap = Gap::new(&last, upper.as_deref());
+        let guess = self.next_guess(&last, gap, self.upper.is_none(), alphabet);
+        if let Guess::BeyondBlock(from, to) = guess {
+            let block = place(&last, from..to, true) + 1;
+            let pages = self.since(&last, block).map_or(1, |(_, pages)| pages);
+            return 2.0 * pages as f64 + UNKNOWN_PAGES;
         }
-        let from = alphabet.fraction(&first, room.known);
-        let to = alphabet.fraction(&last, room.known);
-        let end = room
+        let Some((first, pages)) = self.since(&last, gap.known) else {
+            return 2.0;
+        };
+        let from = alphabet.fraction(&first, gap.known);
+        let to = alphabet.fraction(&last, gap.known);
+        let end = gap
             .upper
-            .map_or(1.0, |upper| alphabet.fraction(upper, room.known));
-        // What was listed may begin before the block that is left: then its share of it is unknown.
-        let same_block = first.get(..room.known) == last.get(..room.known);
-        if !same_block || to <= from {
-            return None;
+            .map_or(1.0, |upper| alphabet.fraction(upper, gap.known));
+        let unknown = 2.0 * pages as f64;
+        if to <= from {
+            return unknown;
         }
-        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        Some(self.pages as f64 * (end - to).max(0.0) / (to - from))
+        let left = pages as f64 * (end - to).max(0.0) / (to - from);
+        match guess {
+            Guess::BeyondAlphabet => left.max(unknown),
+            Guess::BeyondBlock(..) | Guess::Middle => left,
+        }
+    }
+
+    /// The first remembered key that begins like the last one, up to a place, and the pages listed since.
+    fn since(&self, last: &[char], place: usize) -> Option<(Vec<char>, u64)> {
+        let marks = self.marks.iter();
+        let mut marks = marks.map(|(key, before)| (chars(key), self.pages - before));
+        marks.find(|(key, _)| common(key, last) >= place)
+    }
+
+    /// Nothing of the range lies behind this key.
+    pub fn nothing_above(&mut self, key: &Key) {
+        self.upper = Some(key.clone());
+        self.varies = None;
     }
 
     /// Cuts off what lies behind `at`, where `behind` is the first key, and says what is known of it.
     pub fn cut_off(&mut self, at: &Key, behind: &Key) -> KeySample {
-        let last = chars(&self.last);
-        let sequence = common(&last, &chars(at));
-        let next = common(&last, &chars(behind));
-        // Keys go on at the very character at which the guess was made: so they do on both sides.
-        let (before, after) = if sequence == next {
-            (Some(sequence + 1), Some(sequence))
-        } else {
-            (self.varies, None)
-        };
-        let other = KeySample {
-            first: behind.clone(),
-            last: behind.clone(),
-            upper: self.upper.replace(at.clone()),
-            varies: after,
-            pages: 0,
-        };
-        self.varies = before;
-        other
-    }
-
-    fn room<'a>(&self, last: &[char], upper: Option<&'a [char]>) -> Gap<'a> {
-        let differ = common(&chars(&self.first), last);
-        let listed = (self.pages > 0).then_some(differ);
-        let varies = match (listed, self.varies) {
-            (Some(listed), Some(varies)) => Some(listed.min(varies)),
-            (listed, varies) => listed.or(varies),
-        };
-        let mut known = upper.map_or(0, |upper| common(last, upper));
-        let mut upper = upper;
-        // All that begins like the last key, up to this character, and nothing beyond.
-        if upper.is_some_and(|upper| beyond_block(last, known).as_deref() == Some(upper)) {
-            known += 1;
-            upper = None;
-        }
-        Gap {
-            known,
-            varies,
-            upper,
+        let upper = self.upper.replace(at.clone());
+        KeySample {
+            varies: Some(common(&chars(&self.last), &chars(behind))),
+            ..KeySample::new(behind, upper)
         }
     }
 }
@@ -126,117 +201,76 @@ impl KeySample {
 #[derive(Clone, Copy)]
 struct Gap<'a> {
     known: usize,
-    varies: Option<usize>,
     upper: Option<&'a [char]>,
 }
 
-/// The characters that keys are made of, as far as they were seen: at each place, and at all places at
-/// which keys differ.
-#[derive(Clone, Debug, Default)]
-pub struct Alphabet {
-    sequences: Vec<Vec<char>>,
-    anywhere: Vec<char>,
-}
-
-impl Alphabet {
-    /// Takes note of the keys of a page.
-    pub fn learn<'a>(&mut self, keys: impl ExactSizeIterator<Item = &'a Key>) {
-        let step = (keys.len() / SAMPLES).max(1);
-        let mut samples = keys.step_by(step).map(chars);
-        let Some(first) = samples.next() else {
-            return;
-        };
-        self.note(&first);
-        for sample in samples {
-            self.note(&sample);
-            for symbol in &sample[common(&first, &sample)..] {
-                note(&mut self.anywhere, *symbol);
-            }
+impl<'a> Gap<'a> {
+    fn new(last: &[char], upper: Option<&'a [char]>) -> Self {
+        let known = upper.map_or(0, |upper| common(last, upper));
+        // All that begins like the last key, up to this character, and nothing beyond.
+        if upper.is_some_and(|upper| beyond_block(last, known).as_deref() == Some(upper)) {
+            let known = known + 1;
+            return Self { known, upper: None };
         }
+        Self { known, upper }
     }
 
-    /// Takes note of the characters of one key.
-    pub fn note(&mut self, key: &[char]) {
-        if self.sequences.len() < key.len() {
-            self.sequences.resize(key.len(), Vec::new());
-        }
-        for (sequence, symbol) in self.sequences.iter_mut().zip(key) {
-            note(sequence, *symbol);
-        }
-    }
-
-    /// What may stand at a place: what was seen there, if that is more than one, and others of the same
-    /// kind; else anything.
-    fn at(&self, sequence: usize) -> Vec<char> {
-        match self.sequences.get(sequence) {
-            Some(seen) if seen.len() > 1 => {
-                let like = |symbol: &&char| seen.iter().any(|seen| kind(*seen) == kind(**symbol));
-                let mut alphabet: Vec<char> = self.anywhere.iter().filter(like).copied().collect();
-                for symbol in seen {
-                    note(&mut alphabet, *symbol);
-                }
-                alphabet
-            }
-            Some(_) | None => self.anywhere.clone(),
-        }
-    }
-
-    /// Whether only one character was ever seen at a place.
-    fn constant(&self, sequence: usize) -> Option<char> {
-        match self.sequences.get(sequence)?.as_slice() {
-            [only] => Some(*only),
-            _ => None,
-        }
-    }
-
-    /// What follows the first `known` characters of a text, as a fraction between 0 and 1 in the order
-    /// of keys. Keys differ at that place, whatever was seen.
-    fn fraction(&self, text: &[char], known: usize) -> f64 {
-        let mut unit = 1.0;
-        let mut sum = 0.0;
-        let mut digits = 0;
-        for (sequence, symbol) in text.iter().enumerate().skip(known) {
-            if sequence > known && self.constant(sequence) == Some(*symbol) {
-                continue;
-            }
-            let alphabet = self.at(sequence);
-            unit /= number(alphabet.len().max(1));
-            sum += unit * number(alphabet.partition_point(|known| known < symbol));
-            digits += 1;
-            if digits == MOST_DIGITS {
-                break;
-            }
-        }
-        sum
+    /// The character at the place `known` with which nothing of the range begins any more.
+    fn end(&self) -> Option<char> {
+        self.upper.and_then(|upper| upper.get(self.known)).copied()
     }
 }
 
-fn note(alphabet: &mut Vec<char>, symbol: char) {
-    if let Err(sequence) = alphabet.binary_search(&symbol)
-        && alphabet.len() < MOST_SYMBOLS
-    {
-        alphabet.insert(sequence, symbol);
-    }
+/// Up to which of these places a block is taken: the first separator or the last one. Where there are slashes,
+/// other separators are rather parts of names.
+fn place(last: &[char], places: Range<usize>, first: bool) -> usize {
+    let third = places.start + places.len() / 3;
+    let is_slash = |at: &usize| last.get(*at) == Some(&'/');
+    let is_separator = |at: &usize| last.get(*at).is_some_and(|s| !s.is_alphanumeric());
+    let has_slash = places.clone().any(|at| is_slash(&at));
+    let mut separators = places.filter(|at| is_slash(at) || (!has_slash && is_separator(at)));
+    let separator = if first {
+        separators.next()
+    } else {
+        separators.next_back()
+    };
+    separator.unwrap_or(third)
 }
 
-/// Digits, small and capital letters, and the rest.
-fn kind(symbol: char) -> u8 {
-    match symbol {
-        '0'..='9' => 0,
-        'a'..='z' => 1,
-        'A'..='Z' => 2,
-        _ => 3,
-    }
+/// A text that begins with a character that is not known, behind those that are. Of alphabets of thousands
+/// of characters few were seen, so that a guess goes far, and then halves the way.
+fn beyond_alphabet(last: &[char], gap: Gap<'_>, alphabet: &Alphabet) -> Option<Vec<char>> {
+    let own = *last.get(gap.known)?;
+    let seen = alphabet.at(gap.known);
+    let most = seen.last().copied().unwrap_or(own).max(own);
+    let symbol = match gap.end() {
+        Some(end) => code_between(own, end)?,
+        None if own.is_ascii() => after(most)?,
+        None => {
+            let lowest = seen.iter().copied().find(|symbol| !symbol.is_ascii());
+            let lowest = lowest.unwrap_or(own).min(own);
+            let far = u32::from(most) + STRIDE * (u32::from(most) - u32::from(lowest)) + 1;
+            (far..)
+                .take(SURROGATES + 1)
+                .find_map(char::from_u32)
+                .or_else(|| after(most))?
+        }
+    };
+    let mut text = last.get(..gap.known)?.to_vec();
+    text.push(symbol);
+    Some(text)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "characters are few")]
-fn number(of: usize) -> f64 {
-    of as f64
+/// A character halfway between two; none if they are neighbours.
+fn code_between(own: char, end: char) -> Option<char> {
+    let middle = u32::midpoint(u32::from(own), u32::from(end));
+    let symbol = (middle..u32::from(end)).find_map(char::from_u32)?;
+    (symbol > own).then_some(symbol)
 }
 
 /// The shortest text in the middle between the last key and the end.
-fn middle(last: &[char], room: Gap<'_>, alphabet: &Alphabet) -> Option<Vec<char>> {
-    let Gap { known, upper, .. } = room;
+fn middle(last: &[char], gap: Gap<'_>, alphabet: &Alphabet) -> Option<Vec<char>> {
+    let Gap { known, upper } = gap;
     let end = upper.map_or(1.0, |upper| alphabet.fraction(upper, known));
     let mut left = f64::midpoint(alphabet.fraction(last, known), end);
     let mut guess = last.get(..known)?.to_vec();
@@ -278,12 +312,4 @@ fn beyond_block(key: &[char], sequence: usize) -> Option<Vec<char>> {
 /// The character after this one; surrogates are none.
 fn after(symbol: char) -> Option<char> {
     (symbol..=char::MAX).nth(1)
-}
-
-fn chars(key: &Key) -> Vec<char> {
-    key.as_str().chars().collect()
-}
-
-fn common(left: &[char], right: &[char]) -> usize {
-    left.iter().zip(right).take_while(|(l, r)| l == r).count()
 }

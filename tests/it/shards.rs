@@ -135,7 +135,10 @@ async fn cuts_cost_little() {
 
     // The backup is empty: only the source has pages, 2,000 of them.
     let listed = count(&result["requests"], "list");
-    assert!((2_001..=2_001 + 60).contains(&listed), "{listed} pages");
+    assert!(
+        (2_001..=2_001 + 2_000 / 20 + 64).contains(&listed),
+        "{listed} pages"
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,139 @@
+//! The characters that keys are made of, learned from the pages that were listed. They turn a key into a
+//! fraction, so that the middle between two keys can be named.
+
+use crate::model::Key;
+
+/// Characters of a fraction: more would be lost in the arithmetic.
+pub const MOST_DIGITS: usize = 12;
+/// Characters that are remembered for a place.
+const MOST_SYMBOLS: usize = 128;
+
+/// Keys of a page from which characters are learned: enough for each digit to be seen at some place,
+/// and odd, so that counted keys do not all end alike.
+const SAMPLES: usize = 37;
+
+/// The characters that keys are made of, as far as they were seen: at each place, and at all places at
+/// which keys differ.
+#[derive(Clone, Debug, Default)]
+pub struct Alphabet {
+    sequences: Vec<Vec<char>>,
+    anywhere: Vec<char>,
+}
+
+impl Alphabet {
+    /// Takes note of the keys of a page.
+    pub fn learn<'a>(&mut self, keys: impl ExactSizeIterator<Item = &'a Key>) {
+        let step = (keys.len() / SAMPLES).max(1);
+        let mut samples = keys.step_by(step).map(chars);
+        let Some(first) = samples.next() else {
+            return;
+        };
+        self.note(&first);
+        for sample in samples {
+            self.note(&sample);
+            for symbol in &sample[common(&first, &sample)..] {
+                note(&mut self.anywhere, *symbol);
+            }
+        }
+    }
+
+    /// Takes note of the characters of one key.
+    fn note(&mut self, key: &[char]) {
+        if self.sequences.len() < key.len() {
+            self.sequences.resize(key.len(), Vec::new());
+        }
+        for (sequence, symbol) in self.sequences.iter_mut().zip(key) {
+            note(sequence, *symbol);
+        }
+    }
+
+    /// Whether a character that may stand at a place lies between two, the second of which may be missing.
+    pub fn has_between(&self, sequence: usize, own: char, end: Option<char>) -> bool {
+        let mut symbols = self.at(sequence).into_iter();
+        symbols.any(|symbol| symbol > own && end.is_none_or(|end| symbol < end))
+    }
+
+    /// What may stand at a place: what was seen there, if that is more than one, and others of the same
+    /// kind; else anything.
+    pub fn at(&self, sequence: usize) -> Vec<char> {
+        match self.sequences.get(sequence) {
+            Some(seen) if seen.len() > 1 => {
+                let like = |symbol: &&char| seen.iter().any(|seen| kind(*seen) == kind(**symbol));
+                let mut alphabet: Vec<char> = self.anywhere.iter().filter(like).copied().collect();
+                for symbol in seen {
+                    note(&mut alphabet, *symbol);
+                }
+                alphabet
+            }
+            Some(_) | None => self.anywhere.clone(),
+        }
+    }
+
+    /// Whether only one character was ever seen at a place.
+    pub fn constant(&self, sequence: usize) -> Option<char> {
+        match self.sequences.get(sequence)?.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        }
+    }
+
+    /// What follows the first `known` characters of a text, as a fraction between 0 and 1 in the order
+    /// of keys. Keys differ at that place, whatever was seen.
+    pub fn fraction(&self, text: &[char], known: usize) -> f64 {
+        let mut unit = 1.0;
+        let mut sum = 0.0;
+        let mut digits = 0;
+        for (sequence, symbol) in text.iter().enumerate().skip(known) {
+            if sequence > known && self.constant(sequence) == Some(*symbol) {
+                continue;
+            }
+            let alphabet = self.at(sequence);
+            unit /= number(alphabet.len().max(1));
+            sum += unit * number(alphabet.partition_point(|known| known < symbol));
+            digits += 1;
+            if digits == MOST_DIGITS {
+                break;
+            }
+        }
+        sum
+    }
+}
+
+/// A full alphabet keeps every second character, so that what is left still spans the same room.
+fn note(alphabet: &mut Vec<char>, symbol: char) {
+    if let Err(sequence) = alphabet.binary_search(&symbol) {
+        alphabet.insert(sequence, symbol);
+        if alphabet.len() > MOST_SYMBOLS {
+            let mut number = 0;
+            alphabet.retain(|_| {
+                number += 1;
+                number % 2 == 1
+            });
+        }
+    }
+}
+
+/// Digits, small and capital letters, and the rest.
+fn kind(symbol: char) -> u8 {
+    match symbol {
+        '0'..='9' => 0,
+        'a'..='z' => 1,
+        'A'..='Z' => 2,
+        _ => 3,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "characters are few")]
+pub fn number(of: usize) -> f64 {
+    of as f64
+}
+
+/// The characters of a key.
+pub fn chars(key: &Key) -> Vec<char> {
+    key.as_str().chars().collect()
+}
+
+/// How many characters two texts have in common at their beginning.
+pub fn common(left: &[char], right: &[char]) -> usize {
+    left.iter().zip(right).take_while(|(l, r)| l == r).count()
+}
