@@ -50,8 +50,10 @@ def flag(name: str) -> bool:
 def chosen() -> tuple[list[Case], set[str]]:
     """The cases that were asked for, and which of those that are no runs."""
     known = cases.all_cases(SMALL if flag("SMALL") else 1)
-    names = [case.name for case in known] + [COLD_START, EVENTS]
+    names = [case.name for case in known] + [cases.SHAPES, COLD_START, EVENTS]
     asked = os.environ.get("CASES", "").split()
+    if cases.SHAPES in asked:
+        asked += [case.name for case in known if case.name.startswith(f"{cases.SHAPES}-")]
     unknown = [name for name in asked if name not in names]
     if unknown:
         raise Mistake(f"CASES = {' '.join(unknown)} is not allowed; allowed: {', '.join(names)}")

@@ -7,6 +7,12 @@ from dataclasses import dataclass, field
 from process import Run
 from simulator import LATENCY_MS, Report
 
+# The name of all cases of keys of many forms, and those forms, which the simulator knows.
+SHAPES = "shapes"
+FORMS = (
+    "dates", "uuids", "long-prefix", "giant-in-the-middle", "giant-at-the-end", "giants-beside-each-other",
+    "nested-giants", "tenants", "tables", "kanji", "albums", "mixture",
+)
 # Copies in flight by default, at most.
 IN_FLIGHT = 256
 KEYS_PER_PAGE = 1000
@@ -166,12 +172,12 @@ def versions_limit(result: Result) -> tuple[str, float]:
     return f"{pages:,} x {LIST_S * 1000:.0f} ms / {at_once} at once", pages * LIST_S / at_once
 
 
-def listing_targets(objects: int) -> list[Target]:
-    most_pages = int(2 * objects / KEYS_PER_PAGE * 1.02)
+def listing_targets(objects: int, most_seconds: float = 10) -> list[Target]:
+    most_pages = int(2 * objects / KEYS_PER_PAGE * 1.05) + 64
     return [
         at_most("client CPU", 4, "s", lambda result: result.run.cpu),
         at_most("peak memory", 64, "MiB", lambda result: result.run.peak_mib),
-        wall(10),
+        wall(most_seconds),
         at_most("listing requests", most_pages, "", lambda result: result.pages),
     ]
 
@@ -263,6 +269,17 @@ def restore_cases(scale: int) -> list[Case]:
     ]
 
 
+def shape_cases(scale: int) -> list[Case]:
+    """The first night of keys of many forms: nothing is known of where they lie. 24 pages at once are the measure."""
+    keys = 1_000_000 // scale
+    most_seconds = 1.7 * 2 * keys / KEYS_PER_PAGE * LIST_S / 24
+    return [
+        Case(f"{SHAPES}-{shape}", f"unchanged, {keys:,} keys, {shape}", keys, ["--shape", shape, "--unchanged"], 0,
+             listing_targets(keys, most_seconds), listing_limit)
+        for shape in FORMS
+    ]
+
+
 def all_cases(scale: int) -> list[Case]:
     """Every case, with a part of its objects if it is only to be tried out."""
-    return [*copy_cases(scale), *listing_cases(scale), *restore_cases(scale)]
+    return [*copy_cases(scale), *listing_cases(scale), *shape_cases(scale), *restore_cases(scale)]

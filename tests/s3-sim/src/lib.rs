@@ -48,6 +48,7 @@ mod properties;
 mod query;
 mod reply;
 mod serve;
+mod shapes;
 mod sim;
 mod spelling;
 mod spoil;
@@ -76,5 +77,6 @@ pub use object::{
 };
 pub use policy::{Grant, KeyState};
 pub use population::{Population, Shape};
+pub use shapes::Form;
 pub use sim::{Sim, SimBuilder};
 pub use verb::{Class, Verb};

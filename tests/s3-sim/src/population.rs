@@ -5,6 +5,7 @@
 use crate::content::Content;
 use crate::digest::{self, Algorithm};
 use crate::object::{Encryption, SystemHeaders};
+use crate::shapes::Form;
 use crate::stamp::Stamp;
 use crate::version::{Chain, Checksum, ETag, Properties, Stored, Version, VersionId};
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ pub enum Shape {
     Deep,
     /// Nine of ten below `hot/`, the rest spread over a thousand prefixes.
     Skewed,
+    /// Folders of many sizes.
+    Folders(&'static Form),
 }
 
 /// A key space that is generated on demand. Two populations that are equal hold
@@ -63,6 +66,7 @@ impl Population {
     pub fn key(&self, index: u64) -> String {
         let mut key = String::with_capacity(24);
         match self.shape {
+            Shape::Folders(form) => return form.key(index, self.count),
             Shape::Flat => {
                 key.push_str("object-");
                 push_digits(&mut key, index, 12);

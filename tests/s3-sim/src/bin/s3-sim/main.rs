@@ -22,7 +22,8 @@ usage: s3-sim [options]
   --unchanged            and the same ones in the first versioned bucket
   --changed PERCENT      since then so many were rewritten, every other one in
                          its old size, and as many are new
-  --shape SHAPE          flat (default), deep or skewed
+  --shape SHAPE          flat (default), deep, skewed, or a form of folders; one
+                         that does not exist is answered with all names
   --versions N           versions of each key in the versioned bucket (default: 1),
                          a day apart
   --size BYTES           size of each generated object (default: 1000)

@@ -2,8 +2,8 @@
 
 use crate::fault;
 use s3_sim::{
-    Backdoor, BucketOptions, Class, Content, Difference, Effect, Encryption, Fault, Population,
-    Put, Shape, Sim, SimBuilder,
+    Backdoor, BucketOptions, Class, Content, Difference, Effect, Encryption, Fault, Form,
+    Population, Put, Shape, Sim, SimBuilder,
 };
 use std::time::Duration;
 
@@ -183,7 +183,11 @@ fn shape(value: &str) -> Result<Shape, String> {
         "flat" => Ok(Shape::Flat),
         "deep" => Ok(Shape::Deep),
         "skewed" => Ok(Shape::Skewed),
-        _ => Err(format!("--shape is flat, deep or skewed, not {value}")),
+        _ => Form::named(value).map(Shape::Folders).ok_or_else(|| {
+            let names: Vec<&str> = Form::names().collect();
+            let names = names.join(", ");
+            format!("--shape is flat, deep, skewed, {names}, not {value}")
+        }),
     }
 }
 
@@ -287,7 +291,7 @@ mod tests {
         for (arguments, told) in [
             (["--changed", "101"], "at most 100"),
             (["--populate", "many"], "a number"),
-            (["--shape", "round"], "flat, deep or skewed"),
+            (["--shape", "round"], "flat, deep, skewed, dates"),
         ] {
             let mistake = stage(&arguments).err().unwrap();
             assert!(mistake.contains(told), "{mistake}");
