@@ -3,11 +3,12 @@
 
 use crate::actions;
 use crate::answer::{self, Scene};
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, BucketOptions};
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::digest;
 use crate::faults::Faults;
+use crate::iam::Iam;
 use crate::ledger::{Action, Ledger, Writing};
 use crate::pace::Pace;
 use crate::policy::Policy;
@@ -31,6 +32,7 @@ pub(crate) struct Account {
     pub checks_clocks: AtomicBool,
     store: Mutex<Store>,
     policy: Mutex<Policy>,
+    iam: Mutex<Iam>,
     requests: AtomicU64,
 }
 
@@ -45,6 +47,7 @@ impl Account {
             checks_clocks: AtomicBool::new(false),
             store: Mutex::default(),
             policy: Mutex::default(),
+            iam: Mutex::default(),
             requests: AtomicU64::new(1),
         }
     }
@@ -59,6 +62,10 @@ impl Account {
 
     pub(crate) fn policy(&self) -> MutexGuard<'_, Policy> {
         self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn iam(&self) -> MutexGuard<'_, Iam> {
+        self.iam.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A fresh `x-amz-request-id` and `x-amz-id-2`.
@@ -101,19 +108,35 @@ impl Account {
         if !matches!(call.verb, Verb::CreateBucket | Verb::Unknown) {
             let options = &store.bucket(&call.bucket)?.options;
             check_region(call, &options.region)?;
+            if !options.region_is_enabled {
+                let message = "The AWS Access Key Id you provided does not exist in our records.";
+                return Err(Refusal::new(403, "InvalidAccessKeyId", message));
+            }
             check_owner(call, "x-amz-expected-bucket-owner", &options.owner)?;
+            self.check_payer(call, options)?;
             if options.wants_length {
                 check_length(call)?;
             }
         }
         if matches!(call.verb, Verb::CopyObject | Verb::UploadPartCopy) {
             let source = call.copy_source()?;
-            let owner = &store.bucket(&source.bucket)?.options.owner;
-            check_owner(call, "x-amz-source-expected-bucket-owner", owner)?;
+            let options = &store.bucket(&source.bucket)?.options;
+            check_owner(call, "x-amz-source-expected-bucket-owner", &options.owner)?;
+            self.check_payer(call, options)?;
         }
         let actions = actions::needed(store, call);
         self.policy().check(call, &actions)?;
+        self.iam().check(store, call, &actions)?;
         Ok(actions)
+    }
+
+    /// Only the owner of a bucket whose requesters pay may call without saying so.
+    fn check_payer(&self, call: &Call, options: &BucketOptions) -> Result<(), Refusal> {
+        let is_told = call.header("x-amz-request-payer") == Some("requester");
+        if options.requester_pays && !is_told && self.iam().account_of(call) != options.owner {
+            return Err(Refusal::access_denied());
+        }
+        Ok(())
     }
 
     fn admits(&self, call: &Call, name: &'static str, bucket: &str) -> bool {

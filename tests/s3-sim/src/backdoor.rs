@@ -14,6 +14,7 @@ use crate::policy::{Grant, KeyState};
 use crate::stamp::Stamp;
 use crate::store::{self, Store};
 use crate::version::{Checksum, ETag, Properties, Restore, Stored, VersionId};
+use serde_json::Value;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -248,6 +249,21 @@ impl Backdoor {
     pub fn allow_only(&self, access_key: &str, grants: impl IntoIterator<Item = Grant>) {
         let grants = grants.into_iter().collect();
         self.account.policy().allow_only(access_key, grants);
+    }
+
+    /// Makes an access key that of a role, with the policy that it has. What is not allowed to it is refused.
+    pub fn set_role(&self, access_key: &str, arn: &str, policy: Value) {
+        self.account.iam().set_role(access_key, arn, policy);
+    }
+
+    /// Gives a bucket its policy.
+    pub fn set_bucket_policy(&self, bucket: &str, policy: Value) {
+        self.account.iam().set_bucket_policy(bucket, policy);
+    }
+
+    /// Gives a KMS key its policy. Without one, the account of the key decides who uses it.
+    pub fn set_key_policy(&self, arn: &str, policy: Value) {
+        self.account.iam().set_key_policy(arn, policy);
     }
 
     /// Allows everything to everyone again.

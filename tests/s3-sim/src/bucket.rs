@@ -1,6 +1,7 @@
 //! A bucket: its settings, its keys in byte order with all their versions, its
 //! open uploads. The rules of versioning live here and nowhere else.
 
+use crate::iam::HOME;
 use crate::object::Encryption;
 use crate::population::Population;
 use crate::stamp::Stamp;
@@ -77,10 +78,14 @@ pub enum TargetConditions {
 pub struct BucketOptions {
     /// Where it lives: requests signed for another region are refused.
     pub region: String,
+    /// Whether the account of the callers has enabled that region: otherwise it knows no access key of theirs.
+    pub region_is_enabled: bool,
     /// Its versioning state.
     pub versioning: Versioning,
     /// The account that owns it.
     pub owner: String,
+    /// Whether callers of other accounts must say that they pay for a request.
+    pub requester_pays: bool,
     /// What encrypts objects that name no encryption.
     pub default_encryption: Encryption,
     /// Whether objects under a KMS key share a key of the bucket.
@@ -119,8 +124,10 @@ impl Default for BucketOptions {
     fn default() -> Self {
         BucketOptions {
             region: "us-east-1".to_owned(),
+            region_is_enabled: true,
             versioning: Versioning::Off,
-            owner: "111122223333".to_owned(),
+            owner: HOME.to_owned(),
+            requester_pays: false,
             default_encryption: Encryption::SseS3,
             bucket_key: true,
             blocks_public_access: true,

@@ -37,6 +37,7 @@ mod conditions;
 mod content;
 mod digest;
 mod faults;
+mod iam;
 mod ledger;
 mod object;
 mod outgoing;

@@ -122,6 +122,15 @@ pub(crate) fn encryption(call: &Call, options: &BucketOptions) -> Result<Encrypt
     }
 }
 
+/// What a request says to get an encryption.
+pub(crate) fn encryption_name(encryption: &Encryption) -> &'static str {
+    match encryption {
+        Encryption::SseS3 | Encryption::SseC => "AES256",
+        Encryption::Kms { .. } => "aws:kms",
+        Encryption::Dsse { .. } => "aws:kms:dsse",
+    }
+}
+
 /// The tags of `x-amz-tagging`.
 pub(crate) fn tags(call: &Call) -> Result<Tags, Refusal> {
     let header = call.header("x-amz-tagging").unwrap_or("");
