@@ -67,7 +67,7 @@ pub async fn places(settings: Vec<(String, String)>) -> Result<Vec<JobDestinatio
     let mut places = Vec::new();
     for to in config.destinations {
         let name = to.location.bucket;
-        let found = connections.bucket(&name, to.owner.as_ref()).await;
+        let found = connections.bucket(&name, &to.access).await;
         let bucket = found.map_err(|error| refuse(&StartError::destination(&error).into()))?;
         let job = Job::new(&config.source, &to.placement);
         places.push(JobDestination {

@@ -43,7 +43,7 @@ pub async fn list(arguments: &Arguments) -> Exit {
 impl Arguments {
     async fn list(&self) -> Result<Exit, Exit> {
         let place = self.place().await?;
-        let restores = Shelf::new(place.bucket.clone(), place.job.clone(), None);
+        let restores = Shelf::new(place.bucket.clone(), place.job.clone());
         let ids = match &self.id {
             Some(text) => vec![id(text)?],
             None => restores.ids().await.map_err(|error| {

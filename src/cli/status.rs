@@ -134,7 +134,7 @@ impl Arguments {
         let lease = lease.map_err(|error| refuse_destination(&error))?;
         let held = held_run(&place.bucket, &place.job).await;
         let held = held.map_err(|error| refuse_destination(&error))?;
-        let restores = Shelf::new(place.bucket.clone(), place.job.clone(), None);
+        let restores = Shelf::new(place.bucket.clone(), place.job.clone());
         let open = restores.open().await.map_err(|error| {
             show::refusal("DestinationError", &error.to_string());
             Exit::CouldNotRun
@@ -177,7 +177,6 @@ pub fn lease_of(place: &JobDestination) -> LeaseObject {
     LeaseObject {
         bucket: place.bucket.clone(),
         key: place.job.key("lease.json"),
-        kms_key: None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! its variable, set later. An unknown `BACKUP_*` variable is a mistake too, for a typo must not
 //! mean "the default". Nothing here reads the environment: the variables come in as values.
 
+mod access;
 mod events;
 mod notify;
 mod prices;
@@ -12,6 +13,7 @@ mod shared;
 mod unusual;
 mod variable;
 
+pub use access::{Access, AccountId, Encryption, Sse};
 pub use events::EventRules;
 pub use notify::{HeartbeatUrl, Notify, NotifySettings, TopicArn};
 pub use prices::{ClassPrices, Prices, Retrieval};
@@ -23,11 +25,9 @@ pub use variable::{
     MAX_DELETIONS_PERCENT, MODE, PRICES, SNS_TOPIC_ARN, SOURCE_BUCKET, Variable, flags,
 };
 
-use reader::Reader;
-use variable::SOURCE_OWNER;
-
 use crate::model::{Glob, Location, Object, Placement, StorageClass, Tags};
 use crate::request::{Deletions, Mode};
+use reader::Reader;
 
 const MIB: u64 = 1024 * 1024;
 /// Bytes above which an object is copied in parts, unless it is set: 1 GiB.
@@ -52,8 +52,8 @@ pub struct Config {
     pub max_cost_usd: Option<f64>,
     /// What the copies are like.
     pub copies: CopyRules,
-    /// The account that must own the source bucket.
-    pub source_owner: Option<AccountId>,
+    /// How the source is reached.
+    pub source_access: Access,
     /// Copies in flight, at most.
     pub max_concurrency: usize,
     /// What it costs.
@@ -71,8 +71,8 @@ pub struct Destination {
     pub location: Location,
     /// Where each key goes.
     pub placement: Placement,
-    /// The account that must own the bucket.
-    pub owner: Option<AccountId>,
+    /// How it is reached.
+    pub access: Access,
 }
 
 /// Which keys are backed up.
@@ -118,8 +118,6 @@ pub struct CopyRules {
     pub include_tags: Tags,
     /// The class they are written to.
     pub storage_class: ClassRule,
-    /// The KMS key they are encrypted with; without one, the bucket's default encryption.
-    pub kms_key: Option<String>,
     /// Objects of more bytes are copied in parts.
     pub multipart_threshold: u64,
     /// Whose website redirect is looked up, for S3 does not copy it.
@@ -131,7 +129,6 @@ impl Default for CopyRules {
         Self {
             include_tags: Tags::default(),
             storage_class: ClassRule::default(),
-            kms_key: None,
             multipart_threshold: DEFAULT_THRESHOLD,
             website_redirects: Redirects::default(),
         }
@@ -201,25 +198,6 @@ impl Default for ClassRule {
     }
 }
 
-/// The twelve digits of an AWS account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccountId(String);
-
-impl AccountId {
-    /// The account id's text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn parse(text: &str) -> Result<Self, String> {
-        if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("is not an account id: 12 digits".to_owned())
-        }
-    }
-}
-
 impl Config {
     /// The name of the job in metrics.
     pub fn job_name(&self) -> String {
@@ -254,7 +232,8 @@ impl Config {
         reader.refuse_unknown();
         reader.refuse_unclean();
         let source = reader.source();
-        let destinations = reader.destinations(source.as_ref());
+        let mut destinations = reader.destinations(source.as_ref());
+        reader.destination_access(&mut destinations);
         let selection = Selection {
             include: reader.globs(&INCLUDE),
             exclude: reader.globs(&EXCLUDE),
@@ -267,7 +246,7 @@ impl Config {
         let unusual = reader.unusual();
         let max_cost_usd = reader.max_cost_usd();
         let copies = reader.copy_rules();
-        let source_owner = reader.read(&SOURCE_OWNER, AccountId::parse);
+        let source_access = reader.source_access();
         let max_concurrency = reader.max_concurrency();
         let prices = reader.prices();
         let notify = reader.notify();
@@ -282,7 +261,7 @@ impl Config {
                 unusual,
                 max_cost_usd,
                 copies,
-                source_owner,
+                source_access,
                 max_concurrency,
                 prices,
                 notify,

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::variable::{
-    DESTINATION_BUCKET, DESTINATION_PREFIX, EXPECTED_OWNER, INCLUDE_TAGS, KMS_KEY_ID,
-    MAX_CONCURRENCY, MAX_DELETIONS, MAX_DELETIONS_PERCENT, MEMORY, MULTIPART_THRESHOLD, OURS,
-    PRICES, SOURCE_BUCKET, SOURCE_PREFIX, STORAGE_CLASS, Variable, WEBSITE_REDIRECTS,
+    DESTINATION_BUCKET, DESTINATION_PREFIX, INCLUDE_TAGS, MAX_CONCURRENCY, MAX_DELETIONS,
+    MAX_DELETIONS_PERCENT, MEMORY, MULTIPART_THRESHOLD, OURS, PRICES, SOURCE_BUCKET, SOURCE_PREFIX,
+    STORAGE_CLASS, Variable, WEBSITE_REDIRECTS,
 };
 use super::{
-    AccountId, ClassRule, CopyRules, DEFAULT_THRESHOLD, Destination, MIB, MaxDeletions, Prices,
+    Access, ClassRule, CopyRules, DEFAULT_THRESHOLD, Destination, MIB, MaxDeletions, Prices,
     Redirects, prices, shared,
 };
 use crate::model::{Glob, Key, Location, Placement, Prefix, StorageClass, Tags, is_similar};
@@ -35,6 +35,13 @@ pub struct Mistake {
     variable: String,
     value: Option<String>,
     problem: String,
+}
+
+impl Mistake {
+    /// Whether it is one of that variable.
+    pub(super) fn is_of(&self, variable: &Variable) -> bool {
+        self.variable == variable.shown()
+    }
 }
 
 impl fmt::Display for Mistake {
@@ -136,10 +143,7 @@ impl Reader {
         value: Option<&str>,
         problem: impl Into<String>,
     ) {
-        let variable = match variable.flag {
-            Some(flag) => format!("{} ({flag})", variable.name),
-            None => variable.name.to_owned(),
-        };
+        let variable = variable.shown();
         // The first mistake of a variable is enough: what follows from it is none of its own.
         if self.mistakes.iter().any(|known| known.variable == variable) {
             return;
@@ -236,7 +240,6 @@ impl Reader {
     }
 
     pub(super) fn destinations(&mut self, source: Option<&Location>) -> Vec<Destination> {
-        let owner = self.read(&EXPECTED_OWNER, AccountId::parse);
         let prefix = self.destination_prefix(source);
         let Some(text) = self.value(&DESTINATION_BUCKET) else {
             let problem = "is not set: name the versioned bucket that keeps the backup";
@@ -274,7 +277,7 @@ impl Reader {
             destinations.push(Destination {
                 placement: Placement::below(location.prefix.clone()),
                 location,
-                owner: owner.clone(),
+                access: Access::default(),
             });
         }
         destinations
@@ -331,7 +334,6 @@ impl Reader {
         CopyRules {
             include_tags: self.read(&INCLUDE_TAGS, parse_tags).unwrap_or_default(),
             storage_class: self.storage_class(),
-            kms_key: self.read(&KMS_KEY_ID, parse_kms_key),
             multipart_threshold: self
                 .read(&MULTIPART_THRESHOLD, parse_threshold)
                 .unwrap_or(DEFAULT_THRESHOLD),
@@ -386,14 +388,6 @@ impl Reader {
         self.read(&MAX_CONCURRENCY, parse)
             .unwrap_or_else(|| DEFAULT_IN_FLIGHT.min(fits))
     }
-}
-
-/// An id, an ARN or an alias. S3 tells what else is wrong with it.
-fn parse_kms_key(text: &str) -> Result<String, String> {
-    if text.contains(char::is_whitespace) {
-        return Err("is not allowed; allowed: the id, ARN or alias of a KMS key".to_owned());
-    }
-    Ok(text.to_owned())
 }
 
 /// `name=value` pairs, separated by commas.

@@ -10,6 +10,14 @@ pub struct Variable {
 }
 
 impl Variable {
+    /// Its name, with its flag.
+    pub(super) fn shown(&self) -> String {
+        match self.flag {
+            Some(flag) => format!("{} ({flag})", self.name),
+            None => self.name.to_owned(),
+        }
+    }
+
     /// Whether its value is compared with keys, which may have any character.
     pub(super) fn holds_keys(&self) -> bool {
         [&SOURCE_PREFIX, &DESTINATION_PREFIX, &INCLUDE, &EXCLUDE].contains(&self)
@@ -51,11 +59,13 @@ pub(super) const SOURCE_PREFIX: Variable = variable("BACKUP_SOURCE_PREFIX");
 pub(super) const DESTINATION_PREFIX: Variable = variable("BACKUP_DESTINATION_PREFIX");
 pub(super) const STORAGE_CLASS: Variable = variable("BACKUP_STORAGE_CLASS");
 pub(super) const KMS_KEY_ID: Variable = variable("BACKUP_KMS_KEY_ID");
+pub(super) const SSE: Variable = variable("BACKUP_SSE");
 pub(super) const INCLUDE_TAGS: Variable = variable("BACKUP_INCLUDE_TAGS");
 pub(super) const MULTIPART_THRESHOLD: Variable = variable("BACKUP_MULTIPART_THRESHOLD");
 pub(super) const WEBSITE_REDIRECTS: Variable = variable("BACKUP_WEBSITE_REDIRECTS");
 pub(super) const EXPECTED_OWNER: Variable = variable("BACKUP_EXPECTED_OWNER");
 pub(super) const SOURCE_OWNER: Variable = variable("BACKUP_SOURCE_OWNER");
+pub(super) const REQUEST_PAYER: Variable = variable("BACKUP_REQUEST_PAYER");
 /// The topic that is told of each run.
 pub const SNS_TOPIC_ARN: Variable = variable("BACKUP_SNS_TOPIC_ARN");
 /// Which runs it is told of.
@@ -90,7 +100,7 @@ pub fn flags() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// Those whose names are ours, all of which are known.
-pub(super) const OURS: [&Variable; 28] = [
+pub(super) const OURS: [&Variable; 30] = [
     &SOURCE_PREFIX,
     &DESTINATION_PREFIX,
     &INCLUDE,
@@ -102,12 +112,14 @@ pub(super) const OURS: [&Variable; 28] = [
     &MAX_DELETIONS_PERCENT,
     &STORAGE_CLASS,
     &KMS_KEY_ID,
+    &SSE,
     &MULTIPART_THRESHOLD,
     &WEBSITE_REDIRECTS,
     &MAX_CONCURRENCY,
     &PRICES,
     &EXPECTED_OWNER,
     &SOURCE_OWNER,
+    &REQUEST_PAYER,
     &SNS_TOPIC_ARN,
     &NOTIFY,
     &CONTINUATION,

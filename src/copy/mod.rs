@@ -140,7 +140,6 @@ impl Copier {
 
     /// Where and how a copy is written.
     fn target<'a>(
-        &'a self,
         item: &'a Item,
         website_redirect: Option<&'a str>,
         condition: &'a Condition,
@@ -148,7 +147,6 @@ impl Copier {
         Target {
             key: &item.target,
             class: &item.class,
-            kms_key: self.rules.kms_key.as_deref(),
             website_redirect,
             condition,
         }

@@ -52,7 +52,7 @@ impl Copier {
         let tags = self.source.tags(item.source()).await?;
         let redirect = properties.website_redirect.as_deref();
         // It is the completion that writes, and is bound to what lies there.
-        let target = self.target(item, redirect, &Condition::Always);
+        let target = Self::target(item, redirect, &Condition::Always);
         let upload = self
             .destination
             .begin_upload(properties, &tags, target)

@@ -25,7 +25,7 @@ impl Copier {
         redirect: Option<&str>,
     ) -> Result<CopyReply, S3Error> {
         let condition = Condition::of(over);
-        let target = self.target(item, redirect, &condition);
+        let target = Self::target(item, redirect, &condition);
         self.destination.copy(self.copy_source(item), target).await
     }
 

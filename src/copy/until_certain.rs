@@ -108,7 +108,10 @@ impl Copier {
                 self.look_at_both(listed, seen, error).await
             }
             // Without credentials the run stops; the object is left to the next one, as at the deadline.
-            Cause::Credentials if self.source.credentials_are_refused() => {
+            Cause::Credentials
+                if self.source.credentials_are_refused()
+                    || self.destination.credentials_are_refused() =>
+            {
                 Round::Done(Outcome::Interrupted.into())
             }
             // A copy in parts has looked for itself, and given up what it had begun.

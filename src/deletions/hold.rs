@@ -13,8 +13,6 @@ pub struct StateFile {
     pub bucket: Bucket,
     /// Its key.
     pub key: Key,
-    /// The KMS key that it is encrypted with, as the copies are.
-    pub kms_key: Option<String>,
     /// What is held: `deletions` or `changes`.
     pub what: &'static str,
 }
@@ -113,7 +111,6 @@ impl StateFile {
         let contents = PutBody {
             body: &body,
             content_type: "application/json",
-            kms_key: self.kms_key.as_deref(),
         };
         let written = self.bucket.write_state(&self.key, contents, condition);
         written.await.map(|_| ())

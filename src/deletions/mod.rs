@@ -144,7 +144,6 @@ fn places(plan: &Plan, destinations: &[Bucket], held: HeldKind) -> Vec<StateFile
             bucket: bucket.clone(),
             key: planned.job.key(held.file),
             what: held.what,
-            kms_key: plan.scope.copies.kms_key.clone(),
         })
         .collect()
 }

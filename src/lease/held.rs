@@ -45,8 +45,6 @@ pub struct LeaseObject {
     pub bucket: Bucket,
     /// Its key.
     pub key: Key,
-    /// The KMS key that it is encrypted with, as the copies are.
-    pub kms_key: Option<String>,
 }
 
 /// A lease that a run has.
@@ -183,7 +181,6 @@ impl LeaseObject {
         let contents = PutBody {
             body: &body,
             content_type: "application/json",
-            kms_key: self.kms_key.as_deref(),
         };
         let written = self
             .bucket

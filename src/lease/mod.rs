@@ -49,7 +49,6 @@ impl Leases {
         let object = LeaseObject {
             bucket: bucket.clone(),
             key: planned.job.key("lease.json"),
-            kms_key: plan.scope.copies.kms_key.clone(),
         };
         let lease = object.take(&plan.run).await?;
         self.0.push((number, lease));

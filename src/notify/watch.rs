@@ -82,7 +82,7 @@ impl JobAge {
         now: Timestamp,
     ) -> Result<Self, String> {
         let name = &destination.location.bucket;
-        let bucket = connections.bucket(name, destination.owner.as_ref()).await;
+        let bucket = connections.bucket(name, &destination.access).await;
         let bucket = bucket.map_err(|error| format!("{error}; {}", error.advice()))?;
         let job = Job::new(&config.source, &destination.placement);
         let history = History::open(bucket.in_phase(Phase::Cursor), job.clone()).await;
@@ -95,7 +95,7 @@ impl JobAge {
         let complete = history.last().and_then(|(index, _)| index.last_complete());
         let since = |then: Timestamp| now.since(then).as_secs_f64() / 3_600.0;
         let open = if is_restored_from {
-            let shelf = Shelf::new(bucket.in_phase(Phase::Cursor), job, None);
+            let shelf = Shelf::new(bucket.in_phase(Phase::Cursor), job);
             let (open, _) = shelf.open().await.map_err(|error| error.to_string())?;
             Some(open)
         } else {

@@ -2,7 +2,7 @@
 //!
 //! The time and the run's suffix come in as values; right of here nothing asks for them again.
 
-use crate::config::{AccountId, Config, CopyRules, Destination, MaxDeletions, Prices, Unusual};
+use crate::config::{Access, Config, CopyRules, Destination, MaxDeletions, Prices, Unusual};
 use crate::filter::Filter;
 use crate::model::{
     Deadline, Job, Key, KeyCounts, KeyRange, Location, Prefix, RecordLink, SampleShare, StateLink,
@@ -22,8 +22,8 @@ pub struct Plan {
     pub run: Run,
     /// The bucket and prefix that are backed up.
     pub source: Location,
-    /// The account that must own the source bucket.
-    pub source_owner: Option<AccountId>,
+    /// How the source is reached.
+    pub source_access: Access,
     /// Where to, and which keys.
     pub destinations: Vec<DestinationPlan>,
     /// Which of it, and how the copies are to be.
@@ -309,7 +309,7 @@ pub fn make(
         run,
         is_whole: source == config.source,
         source,
-        source_owner: config.source_owner.clone(),
+        source_access: config.source_access.clone(),
         destinations: destinations
             .map(|to| DestinationPlan::whole(&config.source, to))
             .collect(),

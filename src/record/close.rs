@@ -228,7 +228,6 @@ impl StateStore {
         let contents = PutBody {
             body,
             content_type: JSON,
-            kms_key: self.kms_key.as_deref(),
         };
         let key = self.job.key(part);
         let written = self.bucket.write_state(&key, contents, condition).await;

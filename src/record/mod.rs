@@ -42,8 +42,6 @@ pub struct StateStore {
     pub bucket: Bucket,
     /// Whose state it is.
     pub job: Job,
-    /// The KMS key that it is encrypted with, as the copies are.
-    pub kms_key: Option<String>,
 }
 
 impl StateStore {
@@ -51,7 +49,6 @@ impl StateStore {
         let contents = PutBody {
             body: &body,
             content_type: PARQUET,
-            kms_key: self.kms_key.as_deref(),
         };
         // It is named by its content: whoever wrote it before wrote the same.
         self.bucket

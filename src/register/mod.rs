@@ -128,28 +128,18 @@ impl Register {
     ///
     /// # Errors
     /// Why it is not registered.
-    pub async fn add(
-        self,
-        bucket: &Bucket,
-        job: &Job,
-        kms_key: Option<&str>,
-    ) -> Result<(), NotRegistered> {
+    pub async fn add(self, bucket: &Bucket, job: &Job) -> Result<(), NotRegistered> {
         if self.jobs.has(job) {
             return Ok(());
         }
-        let added = timeout(TIME_LIMIT, self.write(bucket, job, kms_key)).await;
+        let added = timeout(TIME_LIMIT, self.write(bucket, job)).await;
         added.unwrap_or_else(|_| {
             let advice = "the next run registers the job";
             Err(problem(bucket, "was not written in time", advice).into())
         })
     }
 
-    async fn write(
-        mut self,
-        bucket: &Bucket,
-        job: &Job,
-        kms_key: Option<&str>,
-    ) -> Result<(), NotRegistered> {
+    async fn write(mut self, bucket: &Bucket, job: &Job) -> Result<(), NotRegistered> {
         let mut round = 1;
         loop {
             if let Some(overlap) = self.overlap(bucket, job) {
@@ -168,7 +158,6 @@ impl Register {
             let body = PutBody {
                 body: &body,
                 content_type: "application/json",
-                kms_key,
             };
             let condition = self.etag.map_or(Condition::Create, Condition::Replace);
             match bucket.write_state(&key(), body, &condition).await {

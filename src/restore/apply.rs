@@ -172,7 +172,7 @@ impl Work<'_> {
             target: key.clone(),
             class: StorageClass::new(None),
         };
-        let copier = self.site.copier_aside(self.manner.kms_key.clone());
+        let copier = self.site.copier_aside();
         match copier.copy_item(&item, None).await {
             Ok(_) => Ok(key),
             Err(error) if error.cause == Cause::ChangedMeanwhile || error.cause.leaves_doubt() => {
@@ -343,8 +343,7 @@ impl Work<'_> {
 
     /// The row of an error: something went wrong with it, or the call has to stop.
     fn stopped_by(self, error: S3Error) -> Step {
-        let refused =
-            error.cause == Cause::Credentials && self.site.target.credentials_are_refused();
+        let refused = error.cause == Cause::Credentials && self.site.credentials_are_refused();
         match error.cause {
             Cause::OutOfTime | Cause::Stopped => Step::GivenUp,
             _ if refused => Step::GivenUp,

@@ -13,8 +13,6 @@ pub struct Manner {
     pub keeps_replaced: bool,
     /// Whether existing keys are left alone.
     pub only_missing: bool,
-    /// The KMS key of the program's own objects.
-    pub kms_key: Option<String>,
     /// This moment, by S3's clock.
     pub now: Timestamp,
 }

@@ -272,7 +272,6 @@ impl Call<'_> {
         let object = LeaseObject {
             bucket: self.source.bucket.clone(),
             key: key.clone(),
-            kms_key: self.source.shelf.kms_key.clone(),
         };
         leases
             .take_object(object, &self.run)

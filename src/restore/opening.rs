@@ -6,7 +6,7 @@ use super::choose::Policy;
 use super::shelf::Shelf;
 use super::site::{Site, Wishes};
 use super::state::{PointRecord, TargetRecord};
-use crate::config::{ClassRule, Config, CopyRules, Destination};
+use crate::config::{Access, ClassRule, Config, CopyRules, Destination};
 use crate::filter::Filter;
 use crate::history::History;
 use crate::model::{BucketName, Job, Location, Phase, Prefix, Timestamp};
@@ -39,14 +39,10 @@ pub async fn source(
         return Err(StartError::request("no backup bucket is configured"));
     };
     let name = &destination.location.bucket;
-    let bucket = connections.bucket(name, destination.owner.as_ref()).await;
+    let bucket = connections.bucket(name, &destination.access).await;
     let bucket = bucket.map_err(|error| StartError::source(&error))?;
     let job = Job::new(&config.source, &destination.placement);
-    let shelf = Shelf::new(
-        bucket.in_phase(Phase::Cursor),
-        job.clone(),
-        config.copies.kms_key.clone(),
-    );
+    let shelf = Shelf::new(bucket.in_phase(Phase::Cursor), job.clone());
     Ok(Source {
         bucket,
         destination,
@@ -148,8 +144,12 @@ async fn target(
     let name = BucketName::new(&record.bucket)
         .map_err(|error| StartError::request(&format!("bucket {} {error}", record.bucket)))?;
     let is_source = name == config.source.bucket;
-    let owner = config.source_owner.as_ref().filter(|_| is_source);
-    let target = connections.bucket(&name, owner).await;
+    let access = if is_source {
+        &config.source_access
+    } else {
+        &Access::default()
+    };
+    let target = connections.bucket(&name, access).await;
     let target = target.map_err(|error| StartError::destination(&error))?;
     let versioning = target.versioning().await;
     let versioning = versioning.map_err(|error| StartError::destination(&error))?;

@@ -378,7 +378,6 @@ impl<'a> Session<'a> {
             days: self.days(),
             keeps_replaced: start.is_none_or(|start| start.keeps_replaced),
             only_missing: start.is_some_and(|start| start.only_missing),
-            kms_key: self.call.source.shelf.kms_key.clone(),
             now: self.call.now,
         }
     }

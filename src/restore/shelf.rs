@@ -24,8 +24,6 @@ pub struct Shelf {
     pub bucket: Bucket,
     /// Whose restores.
     pub job: Job,
-    /// The KMS key that state is encrypted with.
-    pub kms_key: Option<String>,
     known: KnownOpen,
 }
 
@@ -73,11 +71,10 @@ struct Open {
 
 impl Shelf {
     /// The restores of a job.
-    pub fn new(bucket: Bucket, job: Job, kms_key: Option<String>) -> Self {
+    pub fn new(bucket: Bucket, job: Job) -> Self {
         Self {
             bucket,
             job,
-            kms_key,
             known: KnownOpen::default(),
         }
     }
@@ -190,11 +187,7 @@ impl Shelf {
         content_type: &str,
         condition: &Condition,
     ) -> Result<ETag, S3Error> {
-        let contents = PutBody {
-            body,
-            content_type,
-            kms_key: self.kms_key.as_deref(),
-        };
+        let contents = PutBody { body, content_type };
         let written = self.bucket.write_state(key, contents, condition).await?;
         Ok(written.etag)
     }

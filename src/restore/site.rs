@@ -54,6 +54,11 @@ pub struct Wishes {
 }
 
 impl Site {
+    /// Whether S3 has refused the credentials for one of the sides, and those that were asked for then.
+    pub fn credentials_are_refused(&self) -> bool {
+        self.target.credentials_are_refused() || self.backup.credentials_are_refused()
+    }
+
     /// Where keys of the source go in the target.
     pub fn to(&self) -> Placement {
         Placement::below(Prefix::new(self.record.prefix.as_str()))
@@ -79,10 +84,8 @@ impl Site {
     }
 
     /// What copies from the target into the state of the restore.
-    pub fn copier_aside(&self, kms_key: Option<String>) -> Copier {
-        let mut copier = self.copier_between(self.target.clone(), self.backup.clone());
-        copier.rules.kms_key = kms_key;
-        copier
+    pub fn copier_aside(&self) -> Copier {
+        self.copier_between(self.target.clone(), self.backup.clone())
     }
 
     fn copier_between(&self, source: Bucket, destination: Bucket) -> Copier {

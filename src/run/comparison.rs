@@ -53,7 +53,6 @@ impl Comparison {
                 let store = StateStore {
                     bucket: destination.in_phase(Phase::Record),
                     job,
-                    kms_key: plan.scope.copies.kms_key.clone(),
                 };
                 (SnapshotRecorder::default(), store)
             }),

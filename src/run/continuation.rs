@@ -35,7 +35,6 @@ pub(super) struct Use {
     key: Key,
     successor: Successor,
     etag: ETag,
-    kms_key: Option<String>,
 }
 
 /// Reads the states that a plan goes on with, and says that they are used.
@@ -135,9 +134,8 @@ async fn use_state(
     let (planned, bucket) = (&run.planned, &run.destination);
     let key = Successor::key(&planned.job, run_id);
     let successor = Successor::begin(&plan.run.id, plan.run.started);
-    let kms_key = plan.scope.copies.kms_key.clone();
     let written = match serialised(bucket, &key, successor.to_json()) {
-        Ok(body) => write(bucket, &key, &body, kms_key.as_deref(), condition).await,
+        Ok(body) => write(bucket, &key, &body, condition).await,
         Err(error) => Err(error),
     };
     match written {
@@ -146,7 +144,6 @@ async fn use_state(
             key,
             successor,
             etag,
-            kms_key,
         }),
         Err(error) if error.cause == Cause::ChangedMeanwhile => Err(StartError::AlreadyRunning {
             problem: format!(
@@ -392,9 +389,8 @@ async fn leave(
         let now = SystemTime::now().into();
         let state = RunState::of(plan, planned, left, now).beside(elsewhere.clone());
         let key = RunState::key(&planned.job, &plan.run.id);
-        let kms_key = plan.scope.copies.kms_key.as_deref();
         let body = serialised(bucket, &key, state.to_json())?;
-        write(bucket, &key, &body, kms_key, &Condition::Create).await?;
+        write(bucket, &key, &body, &Condition::Create).await?;
         links.push(state.link(&key, &body));
         named.get_or_insert(state);
     }
@@ -419,9 +415,8 @@ impl Use {
 
     async fn rewrite(self, successor: &Successor) {
         let condition = Condition::Replace(self.etag);
-        let kms_key = self.kms_key.as_deref();
         let written = match serialised(&self.bucket, &self.key, successor.to_json()) {
-            Ok(body) => write(&self.bucket, &self.key, &body, kms_key, &condition).await,
+            Ok(body) => write(&self.bucket, &self.key, &body, &condition).await,
             Err(error) => Err(error),
         };
         if let Err(error) = written {
@@ -445,13 +440,11 @@ async fn write(
     bucket: &Bucket,
     key: &Key,
     body: &[u8],
-    kms_key: Option<&str>,
     condition: &Condition,
 ) -> Result<ETag, S3Error> {
     let contents = PutBody {
         body,
         content_type: "application/json",
-        kms_key,
     };
     let bucket = bucket.in_phase(Phase::Cursor);
     let written = bucket.write_state(key, contents, condition).await;

@@ -158,8 +158,7 @@ async fn registered(
     if !plan.task.writes() {
         return Ok(());
     }
-    let kms_key = plan.scope.copies.kms_key.as_deref();
-    register.add(bucket, &planned.job, kms_key).await
+    register.add(bucket, &planned.job).await
 }
 
 impl<T> Destinations<T> {

@@ -62,20 +62,16 @@ impl RunResult {
     }
 }
 
-/// The report of a run that was stopped because S3 refused its credentials: one error for what nobody saw of
-/// each destination that has something left.
-fn without_credentials(plan: &Plan, report: Report, rest: Option<&Remainder>) -> Report {
-    let destinations = plan.destinations.iter().enumerate();
-    let left = destinations.filter(|(number, _)| {
-        let own = rest.and_then(|rest| rest.destinations.get(*number));
-        own.is_some_and(|own| !own.ranges().is_empty())
-    });
-    left.fold(report, |report, (number, planned)| {
-        let outcome =
-            Outcome::ListingFailed(refused_credentials(&planned.destination.location.bucket));
-        log_outcome(&outcome);
-        report.with(number, outcome)
-    })
+/// The report of a run that was stopped in a destination because S3 refused its credentials: one error for what
+/// nobody saw of it, if something is left.
+fn without_credentials(run: &DestinationRun, report: Report, rest: Option<&Remainder>) -> Report {
+    let own = rest.and_then(|rest| rest.destinations.get(run.number));
+    if own.is_none_or(|own| own.ranges().is_empty()) {
+        return report;
+    }
+    let outcome = Outcome::ListingFailed(refused_credentials(run.destination.name()));
+    log_outcome(&outcome);
+    report.with(run.number, outcome)
 }
 
 fn refused_credentials(bucket: &BucketName) -> Failure {
@@ -189,8 +185,11 @@ async fn work(
         }
     };
     let (mut report, rest) = end;
-    if source.credentials_are_refused() {
-        report = without_credentials(&plan, report, rest.as_ref());
+    let refused = |run: &&DestinationRun| {
+        source.credentials_are_refused() || run.destination.credentials_are_refused()
+    };
+    for run in runs.iter().filter(refused) {
+        report = without_credentials(run, report, rest.as_ref());
     }
     let ended = continuation::close(&plan, &runs, uses, (report, rest)).await;
     Ok(Box::pin(nothing::warn(&plan, source, ended)).await)

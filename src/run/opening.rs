@@ -71,7 +71,7 @@ pub(super) async fn open_source(
         return Err(StartError::Source { problem });
     }
     connections
-        .bucket(name, plan.source_owner.as_ref())
+        .bucket(name, &plan.source_access)
         .await
         .map_err(|error| StartError::source(&error))
 }
@@ -129,7 +129,7 @@ async fn find_destination(
         );
         return Err(unsafe_destination(name, "DirectoryBucket", problem, advice));
     }
-    Ok(connections.bucket(name, destination.owner.as_ref()).await?)
+    Ok(connections.bucket(name, &destination.access).await?)
 }
 
 /// What is wrong with a bucket that does not keep versions.

@@ -157,8 +157,8 @@ impl S3Error {
                     .to_owned();
             }
             _ if message.contains("requester pays") || message.contains("requester-pays") => {
-                return "the bucket is requester-pays, which is not supported: use credentials of the \
-                        account that owns it"
+                return "the bucket is requester-pays: set BACKUP_REQUEST_PAYER=requester to pay for requests \
+                        and transfer, or use credentials of the account that owns it"
                     .to_owned();
             }
             _ => {}
@@ -200,13 +200,13 @@ impl S3Error {
             | Operation::HeadBucket
             | Operation::HeadObject
             | Operation::GetObject => {
-                "; a requester-pays bucket of another account is not supported"
+                "; a requester-pays bucket of another account wants BACKUP_REQUEST_PAYER=requester"
             }
             Operation::CopyObject
             | Operation::UploadPartCopy
             | Operation::CreateMultipartUpload
             | Operation::PutObject => {
-                "; a bucket policy that demands an encryption header may want BACKUP_KMS_KEY_ID"
+                "; a bucket policy that demands an encryption header may want BACKUP_SSE or BACKUP_KMS_KEY_ID"
             }
             _ => "",
         };
@@ -353,7 +353,7 @@ impl<'a> PolicyDenial<'a> {
 /// A bucket policy that denies writes often denies those without an encryption header only.
 fn it_may_demand_encryption(message: &str, action: &str) -> &'static str {
     if message.contains("resource-based policy") && action.starts_with("s3:Put") {
-        "; if it demands an encryption header, set BACKUP_KMS_KEY_ID"
+        "; if it demands an encryption header, set BACKUP_SSE or BACKUP_KMS_KEY_ID"
     } else {
         ""
     }

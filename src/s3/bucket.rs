@@ -1,6 +1,7 @@
 //! A bucket that was found: its name, its region, who must own it, and the clients to reach it by.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::config::http::HttpResponse;
@@ -17,7 +18,7 @@ use super::fence::{Fence, Stop};
 use super::reason::{self, Reason};
 use super::retry::{Sweeps, Waits};
 use super::time_limit::TimeLimit;
-use crate::config::AccountId;
+use crate::config::Access;
 use crate::model::{BucketName, Phase};
 
 /// A bucket is asked for at home, where it is, and once more when a refusal has passed.
@@ -28,6 +29,7 @@ const MOST_ASKED: u32 = 3;
 pub struct Bucket {
     pub(super) name: BucketName,
     pub(super) owner: Option<String>,
+    pub(super) access: Arc<Access>,
     pub(super) clients: Clients,
     pub(super) patience: super::CallLimits,
     pub(super) paces: ConcurrencyLimits,
@@ -67,13 +69,9 @@ impl RunConnections<'_> {
     /// Finds a bucket and the region it is in. All calls to it are on the run's budgets and within its time.
     ///
     /// # Errors
-    /// When it does not exist, may not be listed, or is not `owner`'s.
-    pub async fn bucket(
-        &self,
-        name: &BucketName,
-        owner: Option<&AccountId>,
-    ) -> Result<Bucket, S3Error> {
-        let found = self.connections.bucket(name, owner);
+    /// When it does not exist, may not be listed, or is another account's than it must be.
+    pub async fn bucket(&self, name: &BucketName, access: &Access) -> Result<Bucket, S3Error> {
+        let found = self.connections.bucket(name, access);
         let found = self.limit.bound(found).await;
         let bucket = found.unwrap_or_else(|| Err(out_of_time(Operation::HeadBucket, name)))?;
         Ok(Bucket {
@@ -88,22 +86,18 @@ impl Connections {
     /// Finds a bucket and the region it is in.
     ///
     /// # Errors
-    /// When it does not exist, may not be listed, or is not `owner`'s.
-    pub async fn bucket(
-        &self,
-        name: &BucketName,
-        owner: Option<&AccountId>,
-    ) -> Result<Bucket, S3Error> {
-        let owner = owner.map(|owner| owner.as_str().to_owned());
-        let region = self.region_of(name, owner.as_deref()).await?;
+    /// When it does not exist, may not be listed, or is another account's than it must be.
+    pub async fn bucket(&self, name: &BucketName, access: &Access) -> Result<Bucket, S3Error> {
+        let region = self.region_of(name, access).await?;
         Ok(Bucket {
             name: name.clone(),
-            owner,
-            clients: self.clients(&region),
+            owner: owner_of(access),
+            access: Arc::new(access.clone()),
+            clients: self.clients(&region, access.requester_pays),
             patience: self.patience(),
             paces: self.paces(1),
             limit: TimeLimit::none(),
-            credentials: self.credentials(),
+            credentials: self.credentials(&region),
             fence: self.fence(),
             server: self.server(),
             sweeps: Sweeps::default(),
@@ -114,16 +108,16 @@ impl Connections {
 
     /// Asks the home region. S3 names the region of a bucket that is elsewhere, by a redirect or a
     /// refusal, and is asked there once more, for neither says whether the bucket may be used.
-    async fn region_of(&self, name: &BucketName, owner: Option<&str>) -> Result<String, S3Error> {
+    async fn region_of(&self, name: &BucketName, access: &Access) -> Result<String, S3Error> {
         let mut region = self.home();
         let mut asked_why = false;
         for _ in 0..MOST_ASKED {
-            let clients = self.clients(&region);
+            let clients = self.clients(&region, access.requester_pays);
             let sent = clients
                 .repeatable
                 .head_bucket()
                 .bucket(name.as_str())
-                .set_expected_bucket_owner(owner.map(str::to_owned))
+                .set_expected_bucket_owner(owner_of(access))
                 .send()
                 .await;
             let Err(error) = sent else {
@@ -142,7 +136,7 @@ impl Connections {
                 && !asked_why
             {
                 asked_why = true;
-                match reason::of_bucket(&clients, name, owner).await {
+                match reason::of_bucket(&clients, name, owner_of(access)).await {
                     Reason::Gone => continue,
                     Reason::Told(told) => found = told,
                     Reason::Unknown => {}
@@ -258,12 +252,13 @@ impl Bucket {
     /// without the lease or versions, and without credentials that S3 takes.
     pub fn stopped(&self, source: &Self) -> impl Future<Output = ()> + Send + use<> {
         let (limit, fence) = (self.limit.clone(), self.fence.clone());
-        let refused = source.credentials_refused();
+        let (there, here) = (source.credentials_refused(), self.credentials_refused());
         async move {
             tokio::select! {
                 () = limit.stopped() => {}
                 () = fence.closed() => {}
-                () = refused => {}
+                () = there => {}
+                () = here => {}
             }
         }
     }
@@ -327,6 +322,11 @@ impl Bucket {
             None => Versioning::Off,
         })
     }
+}
+
+/// The account that each request says must own the bucket.
+fn owner_of(access: &Access) -> Option<String> {
+    access.owner.as_ref().map(|owner| owner.as_str().to_owned())
 }
 
 pub(super) fn out_of_time(operation: Operation, bucket: &BucketName) -> S3Error {

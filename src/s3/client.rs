@@ -18,12 +18,12 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::concurrency::ConcurrencyLimits;
 use super::condition::Server;
-use super::credentials::RenewedCredentials;
+use super::credentials::{AllCredentials, RenewedCredentials};
 use super::descriptors::DescriptorBudget;
 use super::door::Network;
 use super::endpoint::{self, Endpoint};
 use super::fence::{Fence, ServerClock};
-use super::headers::{EmptyLength, TextHeaders};
+use super::headers::{EmptyLength, RequesterPays, TextHeaders};
 use super::interceptors::{RejectTruncated, RequestCounter, Requests};
 use super::outside::Outside;
 #[cfg(feature = "cli")]
@@ -97,14 +97,15 @@ pub struct Connections {
     patience: CallLimits,
     counter: RequestCounter,
     network: Network,
-    credentials: RenewedCredentials,
+    credentials: AllCredentials,
     endpoint: Endpoint,
     budget: DescriptorBudget,
     clock: ServerClock,
     server: Server,
     /// For what is read in bulk. Made when it is first needed, for it takes a millisecond.
     bulk: OnceLock<SharedHttpClient>,
-    by_region: Mutex<BTreeMap<String, Clients>>,
+    /// By region, and by whether their requests say that the caller pays.
+    by_region: Mutex<BTreeMap<(String, bool), Clients>>,
     interruption: Interruption,
 }
 
@@ -201,7 +202,7 @@ impl Connections {
             patience,
             counter: RequestCounter::default(),
             network: Network::default(),
-            credentials: RenewedCredentials::default(),
+            credentials: AllCredentials::default(),
             budget: DescriptorBudget::UNBOUNDED,
             clock: ServerClock::default(),
             server: Server::default(),
@@ -253,8 +254,8 @@ impl Connections {
         self.credentials.hope();
     }
 
-    pub(super) fn credentials(&self) -> RenewedCredentials {
-        self.credentials.clone()
+    pub(super) fn credentials(&self, region: &str) -> RenewedCredentials {
+        self.credentials.of(region)
     }
 
     /// A fence for one more bucket.
@@ -282,7 +283,7 @@ impl Connections {
         region.unwrap_or("us-east-1").to_owned()
     }
 
-    pub(super) fn clients(&self, region: &str) -> Clients {
+    pub(super) fn clients(&self, region: &str, requester_pays: bool) -> Clients {
         let mut by_region = self
             .by_region
             .lock()
@@ -291,13 +292,18 @@ impl Connections {
             let contact = RegionContact::default();
             let config = |in_doubt| {
                 let contact = contact.clone();
-                let credentials = self.credentials.clone();
+                let credentials = self.credentials.of(region);
                 let send_again = SendAgain {
                     in_doubt,
                     contact,
                     credentials,
                 };
-                self.config(region, send_again)
+                let config = self.config(region, send_again);
+                if requester_pays {
+                    config.interceptor(RequesterPays)
+                } else {
+                    config
+                }
             };
             let bulk = self.bulk.get_or_init(|| self.network.client()).clone();
             Clients {
@@ -312,7 +318,7 @@ impl Connections {
             }
         };
         by_region
-            .entry(region.to_owned())
+            .entry((region.to_owned(), requester_pays))
             .or_insert_with(build)
             .clone()
     }
@@ -329,8 +335,8 @@ impl Connections {
             .retry_config(self.patience.retries(self.patience.attempts))
             .retry_partition(bucket_without_bottom)
             .interceptor(send_again.contact.clone())
-            .identity_cache(self.credentials.clone())
-            .interceptor(self.credentials.clone())
+            .identity_cache(send_again.credentials.clone())
+            .interceptor(send_again.credentials.clone())
             .retry_classifier(send_again)
             .timeout_config(self.patience.timeouts())
             .interceptor(EmptyLength)

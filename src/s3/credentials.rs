@@ -3,7 +3,10 @@
 //! A session expires, a key is withdrawn. What provides the credentials may have new ones, so it is asked
 //! again, once; the SDK alone would send the old ones until their own date of expiry. If S3 refuses those
 //! too, each further request is hopeless: nothing is sent again, and runs hear of it and stop.
+//!
+//! Each region decides by itself: one that the account has not enabled refuses credentials that all others take.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,13 +24,20 @@ use tokio::sync::watch;
 
 use super::send_again::refuses_credentials;
 
-/// The credentials of all clients. Its clones share them.
+/// The credentials of all clients, and what becomes of them in each region.
+#[derive(Debug)]
+pub(super) struct AllCredentials {
+    cached: Arc<Mutex<CachedIdentity>>,
+    by_region: Mutex<BTreeMap<String, RenewedCredentials>>,
+}
+
+/// The credentials of the clients of a region. Its clones share them.
 #[derive(Clone, Debug)]
-pub(super) struct RenewedCredentials(Arc<SmallObject>);
+pub(super) struct RenewedCredentials(Arc<InRegion>);
 
 #[derive(Debug)]
-struct SmallObject {
-    cached: Mutex<CachedIdentity>,
+struct InRegion {
+    cached: Arc<Mutex<CachedIdentity>>,
     /// Whether S3 has yet to take those that were asked for last, after it had refused others.
     is_on_trial: AtomicBool,
     is_refused: watch::Sender<bool>,
@@ -47,16 +57,45 @@ impl Storable for Generation {
     type Storer = StoreReplace<Self>;
 }
 
-impl Default for RenewedCredentials {
+impl Default for AllCredentials {
     fn default() -> Self {
-        Self(Arc::new(SmallObject {
-            cached: Mutex::new(CachedIdentity {
-                generation: 0,
-                cache: IdentityCache::lazy().build(),
-            }),
-            is_on_trial: AtomicBool::new(false),
-            is_refused: watch::Sender::new(false),
-        }))
+        let cached = CachedIdentity {
+            generation: 0,
+            cache: IdentityCache::lazy().build(),
+        };
+        Self {
+            cached: Arc::new(Mutex::new(cached)),
+            by_region: Mutex::default(),
+        }
+    }
+}
+
+impl AllCredentials {
+    /// Those of a region.
+    pub fn of(&self, region: &str) -> RenewedCredentials {
+        let mut by_region = self.regions();
+        let begin = || {
+            RenewedCredentials(Arc::new(InRegion {
+                cached: Arc::clone(&self.cached),
+                is_on_trial: AtomicBool::new(false),
+                is_refused: watch::Sender::new(false),
+            }))
+        };
+        let own = by_region.entry(region.to_owned()).or_insert_with(begin);
+        own.clone()
+    }
+
+    /// Hopes again, at the beginning of a run.
+    pub fn hope(&self) {
+        for credentials in self.regions().values() {
+            credentials.hope();
+        }
+    }
+
+    fn regions(&self) -> MutexGuard<'_, BTreeMap<String, RenewedCredentials>> {
+        self.by_region
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,8 +122,7 @@ impl RenewedCredentials {
         }
     }
 
-    /// Hopes again, at the beginning of a run.
-    pub fn hope(&self) {
+    fn hope(&self) {
         if self.are_refused() {
             self.cached().renew();
             self.0.is_refused.send_replace(false);

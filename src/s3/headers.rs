@@ -1,5 +1,5 @@
-//! Two interceptors on every call: one names the length of an empty body, one refuses replies with a header
-//! that is not UTF-8.
+//! Interceptors that see headers: one names the length of an empty body, one refuses replies with a header that
+//! is not UTF-8, one says that the caller pays.
 //!
 //! The HTTP client sends no Content-Length where there is no body. S3 needs none. Ceph's gateway answers 411
 //! MissingContentLength to an UploadPartCopy without.
@@ -32,6 +32,28 @@ impl Intercept for EmptyLength {
         if matches!(request.method(), "PUT" | "POST") && request.body().bytes() == Some(&[]) {
             request.headers_mut().insert("content-length", "0");
         }
+        Ok(())
+    }
+}
+
+/// Says that the caller pays for the request. S3 wants it of every call to a bucket whose requesters pay, also of
+/// those whose SDK operation has no field for it, such as HeadBucket.
+#[derive(Debug)]
+pub(super) struct RequesterPays;
+
+impl Intercept for RequesterPays {
+    fn name(&self) -> &'static str {
+        "RequesterPays"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let headers = context.request_mut().headers_mut();
+        headers.insert("x-amz-request-payer", "requester");
         Ok(())
     }
 }

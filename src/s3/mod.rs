@@ -12,6 +12,7 @@ mod credentials;
 mod delete_marker;
 mod descriptors;
 mod door;
+mod encryption;
 mod endpoint;
 mod error;
 mod fence;

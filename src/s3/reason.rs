@@ -33,13 +33,17 @@ pub(super) fn is_untold<E: ProvideErrorMetadata>(error: &SdkError<E, HttpRespons
 }
 
 /// Why HeadBucket was refused, by a listing of one key: both need s3:ListBucket.
-pub(super) async fn of_bucket(clients: &Clients, name: &BucketName, owner: Option<&str>) -> Reason {
+pub(super) async fn of_bucket(
+    clients: &Clients,
+    name: &BucketName,
+    owner: Option<String>,
+) -> Reason {
     let sent = clients
         .repeatable
         .list_objects_v2()
         .bucket(name.as_str())
         .max_keys(1)
-        .set_expected_bucket_owner(owner.map(str::to_owned))
+        .set_expected_bucket_owner(owner)
         .send()
         .await;
     match sent {

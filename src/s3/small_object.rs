@@ -62,8 +62,6 @@ pub struct PutBody<'a> {
     pub body: &'a [u8],
     /// The type that other programs see.
     pub content_type: &'a str,
-    /// The KMS key to encrypt it with; without one, as the bucket does by default.
-    pub kms_key: Option<&'a str>,
 }
 
 impl Bucket {

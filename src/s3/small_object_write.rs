@@ -16,7 +16,7 @@ use super::bucket::Bucket;
 use super::condition::{Condition, ConditionSupport, is_refused};
 use super::error::{Cause, Operation, S3Error};
 use super::small_object::{PutBody, SmallObject};
-use super::write::{CopyReply, encryption};
+use super::write::CopyReply;
 use crate::model::{ETag, Key};
 
 /// Rounds of writing and looking.
@@ -146,7 +146,7 @@ impl Bucket {
         condition: &Condition,
     ) -> Result<CopyReply, S3Error> {
         let operation = Operation::PutObject;
-        let (algorithm, kms_key) = encryption(contents.kms_key);
+        let encryption = self.encryption_headers();
         let (none_match, if_match) = condition.headers();
         let call = self
             .clients
@@ -159,9 +159,9 @@ impl Bucket {
             .content_type(contents.content_type)
             // Not what a bucket or a proxy has for a default: it is read by every run.
             .storage_class(StorageClass::Standard)
-            .set_bucket_key_enabled(algorithm.is_some().then_some(true))
-            .set_server_side_encryption(algorithm)
-            .set_ssekms_key_id(kms_key)
+            .set_bucket_key_enabled(encryption.bucket_key)
+            .set_server_side_encryption(encryption.algorithm)
+            .set_ssekms_key_id(encryption.kms_key)
             .set_expected_bucket_owner(self.owner.clone())
             .body(ByteStream::from(contents.body.to_vec()));
         let reply = self

@@ -12,7 +12,7 @@ use super::blank_key;
 use super::bucket::{Bucket, out_of_time};
 use super::condition::{Condition, is_refused};
 use super::error::{Cause, Operation, S3Error};
-use super::write::{CopyReply, CopySource, Target, encryption};
+use super::write::{CopyReply, CopySource, Target};
 use crate::model::{Checksum, ChecksumAlgorithm, ETag, Key, Part, Phase, Properties, Tags};
 
 /// A multi-part copy that was begun and has to be completed or aborted.
@@ -38,7 +38,7 @@ impl Bucket {
     ) -> Result<Upload, S3Error> {
         let headers = properties.headers.clone();
         let about = &properties.object.key;
-        let (algorithm, kms_key) = encryption(target.kms_key);
+        let encryption = self.encryption_headers();
         let placed = target.key.clone();
         let expires = headers.expires;
         let operation = Operation::CreateMultipartUpload;
@@ -60,9 +60,9 @@ impl Bucket {
             .storage_class(SdkClass::from(target.class.as_str()))
             .checksum_algorithm(sdk_algorithm(properties.checksum.as_ref()))
             .checksum_type(ChecksumType::FullObject)
-            .set_bucket_key_enabled(algorithm.is_some().then_some(true))
-            .set_server_side_encryption(algorithm)
-            .set_ssekms_key_id(kms_key)
+            .set_bucket_key_enabled(encryption.bucket_key)
+            .set_server_side_encryption(encryption.algorithm)
+            .set_ssekms_key_id(encryption.kms_key)
             .set_expected_bucket_owner(self.owner.clone())
             .customize()
             .mutate_request(move |request| {
@@ -127,6 +127,7 @@ impl Bucket {
             .copy_source_if_match(object.etag.quoted())
             .set_expected_bucket_owner(self.owner.clone())
             .set_expected_source_bucket_owner(bucket.owner.clone())
+            .set_request_payer(bucket.payer())
             .customize()
             .mutate_request(move |request| blank_key::restore(request, &placed))
             .config_override(Config::builder().timeout_config(timeouts));

@@ -3,8 +3,7 @@
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, Config};
 use aws_sdk_s3::types::{
-    ChecksumType, MetadataDirective, ServerSideEncryption, StorageClass as SdkClass,
-    TaggingDirective,
+    ChecksumType, MetadataDirective, StorageClass as SdkClass, TaggingDirective,
 };
 
 use super::blank_key;
@@ -45,8 +44,6 @@ pub struct Target<'a> {
     pub key: &'a Key,
     /// Its storage class.
     pub class: &'a StorageClass,
-    /// The KMS key to encrypt it with; without one, as the bucket does by default.
-    pub kms_key: Option<&'a str>,
     /// Where a website redirects requests for it: the one header that S3 does not copy.
     pub website_redirect: Option<&'a str>,
     /// What must lie there for it to be written.
@@ -122,7 +119,7 @@ impl Bucket {
         let _place = self.paces.copies.place().await;
         self.admit_write(operation).await?;
         let (none_match, if_match) = target.condition.headers();
-        let (algorithm, kms_key) = encryption(target.kms_key);
+        let encryption = self.encryption_headers();
         let placed = target.key.clone();
         let mut call = self
             .clients
@@ -138,12 +135,12 @@ impl Bucket {
             .tagging_directive(TaggingDirective::Copy)
             .set_website_redirect_location(target.website_redirect.map(str::to_owned))
             .storage_class(SdkClass::from(target.class.as_str()))
-            // With a bucket key, KMS is not called (and billed) for each object.
-            .set_bucket_key_enabled(algorithm.is_some().then_some(true))
-            .set_server_side_encryption(algorithm)
-            .set_ssekms_key_id(kms_key)
+            .set_bucket_key_enabled(encryption.bucket_key)
+            .set_server_side_encryption(encryption.algorithm)
+            .set_ssekms_key_id(encryption.kms_key)
             .set_expected_bucket_owner(self.owner.clone())
             .set_expected_source_bucket_owner(bucket.owner.clone())
+            .set_request_payer(bucket.payer())
             .customize()
             .mutate_request(move |request| blank_key::restore(request, &placed));
         if let Some(settings) = self.settings_of_copy(object.size) {
@@ -228,10 +225,4 @@ pub(super) fn full_checksum(
         let value = value?.to_owned();
         Some(Checksum { algorithm, value })
     })
-}
-
-/// How a copy is encrypted: with a KMS key, or as the bucket does by default.
-pub(super) fn encryption(kms_key: Option<&str>) -> (Option<ServerSideEncryption>, Option<String>) {
-    let algorithm = kms_key.map(|_| ServerSideEncryption::AwsKms);
-    (algorithm, kms_key.map(str::to_owned))
 }

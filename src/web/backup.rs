@@ -55,11 +55,11 @@ impl Backup {
         let Some(to) = config.destinations.first() else {
             return Err(StartError::request("no backup bucket is configured"));
         };
-        let bucket = connections.bucket(&to.location.bucket, to.owner.as_ref());
+        let bucket = connections.bucket(&to.location.bucket, &to.access);
         let bucket = bucket
             .await
             .map_err(|error| StartError::destination(&error))?;
-        let source = connections.bucket(&config.source.bucket, config.source_owner.as_ref());
+        let source = connections.bucket(&config.source.bucket, &config.source_access);
         let source_bucket = source.await.map_err(|error| StartError::source(&error))?;
         Ok(Self {
             job: Job::new(&config.source, &to.placement),
@@ -73,7 +73,7 @@ impl Backup {
 
     /// Where the restores of the job lie.
     pub fn shelf(&self) -> Shelf {
-        Shelf::new(self.bucket.clone(), self.job.clone(), None)
+        Shelf::new(self.bucket.clone(), self.job.clone())
     }
 
     /// The key of the backup of a file.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use s3_sim::{BucketOptions, Effect, Fault, Verb, Versioning};
+use s3_sim::{BucketOptions, Effect, Fault, Grant, Verb, Versioning};
 use serde_json::{Value, json};
 
 use crate::lease;
@@ -328,4 +328,59 @@ async fn errors_at_the_second_alone_make_a_run_incomplete_and_totals_add_up() {
         (count(row, "objects_copied"), count(row, "errors"))
     });
     assert_eq!(each, [(3, 0), (1, 2)]);
+}
+
+/// A second destination as another account has it: bucket, region and key are its own.
+fn across_accounts() -> World {
+    let world = world()
+        .with(
+            "BACKUP_EXPECTED_OWNER",
+            "backup=111122223333,second=444455556666",
+        )
+        .with(
+            "BACKUP_KMS_KEY_ID",
+            "second=arn:aws:kms:eu-south-1:444455556666:key/k2",
+        );
+    world.sim.change_options(SECOND, |options| {
+        "444455556666".clone_into(&mut options.owner);
+        "eu-south-1".clone_into(&mut options.region);
+    });
+    world
+}
+
+#[tokio::test]
+async fn one_in_another_account_that_is_out_of_order_is_named_and_the_other_is_complete() {
+    let unversioned: fn(&World) = |world| world.sim.set_versioning(SECOND, Versioning::Off);
+    let foreign: fn(&World) = |world| {
+        world.sim.change_options(SECOND, |options| {
+            "999988887777".clone_into(&mut options.owner);
+        });
+    };
+    let disabled: fn(&World) = |world| {
+        let disable = |options: &mut BucketOptions| options.region_is_enabled = false;
+        world.sim.change_options(SECOND, disable);
+    };
+    let denied_key: fn(&World) = |world| world.sim.deny(Grant::from("kms:GenerateDataKey"));
+    let gone: fn(&World) = |world| world.sim.delete_bucket(SECOND);
+    let cases = [
+        ("unversioned", unversioned, "enable versioning"),
+        ("foreign", foreign, "owner"),
+        ("disabled region", disabled, ""),
+        ("denied key", denied_key, "kms:GenerateDataKey"),
+        ("gone", gone, "create the bucket second"),
+    ];
+    for (name, breaks, advice) in cases {
+        let world = across_accounts();
+        breaks(&world);
+
+        let result = world.backup().await;
+
+        let failure = assert_second_alone_failed(&result);
+        let told = failure["advice"].as_str().unwrap();
+        assert!(told.contains(advice), "{name}: {told}");
+        assert_eq!(result["destinations"][0]["objects_copied"], 3, "{name}");
+        assert_eq!(world.keys(BACKUP), world.keys(PRIMARY), "{name}");
+    }
+    let healthy = across_accounts();
+    assert_eq!(counts(&healthy.backup().await), [6, 6, 0, 0, 0, 0]);
 }

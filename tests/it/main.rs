@@ -1,5 +1,6 @@
 //! Wire-level tests in one binary: the real SDK, over HTTP, against a simulated S3.
 
+mod access;
 mod backup;
 mod cli;
 mod conditions;
@@ -12,8 +13,8 @@ mod cursors;
 mod deadline;
 mod deletions;
 mod destinations;
-mod event_buckets;
 mod doctor;
+mod event_buckets;
 mod event_holes;
 mod event_orders;
 mod events;

@@ -1,5 +1,6 @@
 //! The program's own objects are written by conditions that hold, and lost answers are looked for.
 
+use s3_backup::config::Access;
 use s3_backup::model::{BucketName, ETag, Key};
 use s3_backup::s3::{Bucket, Cause, Condition, CopyReply, PutBody, S3Error};
 use s3_sim::{Effect, Fault, Verb};
@@ -10,14 +11,17 @@ const KEY: &str = ".s3-backup/job/state.json";
 
 async fn bucket(world: &World) -> Bucket {
     let name = BucketName::new(BACKUP).unwrap();
-    world.connections().bucket(&name, None).await.unwrap()
+    world
+        .connections()
+        .bucket(&name, &Access::default())
+        .await
+        .unwrap()
 }
 
 async fn write(bucket: &Bucket, text: &str, condition: Condition) -> Result<CopyReply, S3Error> {
     let contents = PutBody {
         body: text.as_bytes(),
         content_type: "application/json",
-        kms_key: None,
     };
     bucket
         .write_state(&Key::new(KEY), contents, &condition)

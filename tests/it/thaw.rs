@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use s3_backup::config::Access;
 use s3_backup::model::{BucketName, Key, StorageClass, ThawState, Tier, VersionId};
 use s3_backup::s3::{Bucket, Cause, S3Error, ThawAnswer};
 use s3_sim::{Effect, Fault, Put, Verb};
@@ -27,7 +28,11 @@ impl Archived {
             .put_object(BACKUP, "a", Put::new("1").storage_class(class));
         world.sim.delete(BACKUP, "a");
         let name = BucketName::new(BACKUP).unwrap();
-        let bucket = world.connections().bucket(&name, None).await.unwrap();
+        let bucket = world
+            .connections()
+            .bucket(&name, &Access::default())
+            .await
+            .unwrap();
         Self {
             world,
             bucket,

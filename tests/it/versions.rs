@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use s3_backup::config::Access;
 use s3_backup::list::versions;
 use s3_backup::model::{
     BucketName, Key, KeyRange, Prefix, Start, ThawState, VersionKind, VersionRow,
@@ -19,7 +20,11 @@ const ODD_KEYS: [&str; 10] = [
 
 async fn backup(world: &World) -> Bucket {
     let name = BucketName::new(BACKUP).unwrap();
-    world.connections().bucket(&name, None).await.unwrap()
+    world
+        .connections()
+        .bucket(&name, &Access::default())
+        .await
+        .unwrap()
 }
 
 async fn listed(world: &World, prefix: &str, range: &KeyRange) -> Result<Vec<VersionRow>, S3Error> {
@@ -310,7 +315,7 @@ async fn pages_of_versions_are_fetched_ahead_and_counted_as_listings() {
     }
     let connections = world.connections();
     let name = BucketName::new(BACKUP).unwrap();
-    let bucket = connections.bucket(&name, None).await.unwrap();
+    let bucket = connections.bucket(&name, &Access::default()).await.unwrap();
 
     let mut pages = versions(bucket, Prefix::default(), &KeyRange::all());
     pages.next().await.unwrap().unwrap();
