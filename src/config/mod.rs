@@ -5,6 +5,7 @@
 //! mean "the default". Nothing here reads the environment: the variables come in as values.
 
 mod access;
+mod access_reader;
 mod events;
 mod notify;
 mod prices;
