@@ -25,12 +25,12 @@ const MOST_PROBES_OF_A_SHARD: usize = 3;
 const WORTH_A_CUT: f64 = 8.0;
 /// Requests beyond one chain of pages on each side that guesses and cuts may have cost, by the pages listed so
 /// far: none at first, so that a small bucket stays two listings; then 40 and one in 8, so that the first
-/// folder does not take what later ones need; and never more than 54 and one in 20. The ten that are left of
-/// the 64 that are promised are for shards whose ends cost more than was expected.
+/// folder does not take what later ones need; and never more than 40 and one in 20. The 24 that are left of
+/// the 64 that are promised are for shards whose ends cost more than was expected, and for pages read ahead.
 const PAGES_BEFORE_A_GUESS: u64 = 2;
 const REQUESTS_AT_FIRST: u64 = 40;
 const PAGES_FOR_A_REQUEST_AT_FIRST: u64 = 8;
-const REQUESTS: u64 = 54;
+const REQUESTS: u64 = 40;
 const PAGES_FOR_A_REQUEST: u64 = 20;
 /// What the end of a shard that is not over is expected to cost: on each side the part of its last page
 /// that lies beyond it, half a page, and half a page more in case it is worse.
