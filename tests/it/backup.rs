@@ -235,7 +235,8 @@ async fn listings_of_many_pages_are_joined() {
     assert_eq!(counts(&first), [100, 100, 0, 0, 0, 0]);
     assert_eq!(counts(&second), [100, 0, 100, 0, 0, 0]);
     let listed = count(&second["requests"], "list");
-    assert!((30..=32).contains(&listed), "{listed} pages of 30");
+    // 30 pages, and guesses where to cut the listing, of which a bucket of so few pages may cost 40.
+    assert!((30..=70).contains(&listed), "{listed} pages of 30");
 }
 
 #[tokio::test]

@@ -605,7 +605,8 @@ async fn a_plan_and_a_verification_hold_their_ranges_themselves_and_write_nothin
             .latency(Class::List, Duration::from_millis(10))
             .start();
         let world = World::around(sim);
-        for n in 0..600 {
+        // 1,200 pages, of which 24 are asked for at once: half a second, and the run has three eighths.
+        for n in 0..3_000 {
             world.put(&key(n), "1");
         }
         let stopped = within(&world, Duration::from_millis(500), &request).await;
@@ -614,7 +615,7 @@ async fn a_plan_and_a_verification_hold_their_ranges_themselves_and_write_nothin
         let results = to_the_end(&world, Duration::from_secs(20), going_on(&stopped)).await;
 
         let found = count(&stopped, "objects_found") + total(&results, "objects_found");
-        assert_eq!(found, 600, "{request}");
+        assert_eq!(found, 3_000, "{request}");
         assert_eq!(world.sim.ledger().count(Verb::PutObject), 0, "{request}");
     }
 }
