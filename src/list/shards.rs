@@ -24,12 +24,9 @@ const MOST_PROBES_OF_A_SHARD: usize = 3;
 /// Pages that must be left in a shard for a cut to be worth it.
 const WORTH_A_CUT: f64 = 8.0;
 /// Requests beyond one chain of pages on each side that guesses and cuts may have cost, by the pages listed so
-/// far: none at first, so that a small bucket stays two listings; then 40 and one in 8, so that the first
-/// folder does not take what later ones need; and never more than 40 and one in 20. The 24 that are left of
-/// the 64 that are promised are for shards whose ends cost more than was expected, and for pages read ahead.
+/// far: none at first, so that a small bucket stays two listings; then 40 and one in 20. The 24 that are left
+/// of the 64 that are promised are for shards whose ends cost more than was expected, and for pages read ahead.
 const PAGES_BEFORE_A_GUESS: u64 = 2;
-const REQUESTS_AT_FIRST: u64 = 40;
-const PAGES_FOR_A_REQUEST_AT_FIRST: u64 = 8;
 const REQUESTS: u64 = 40;
 const PAGES_FOR_A_REQUEST: u64 = 20;
 /// What the end of a shard that is not over is expected to cost: on each side the part of its last page
@@ -262,10 +259,8 @@ impl ShardTable {
 
     #[expect(clippy::cast_precision_loss, reason = "requests are few")]
     fn may_cut(&self) -> bool {
-        let at_first = REQUESTS_AT_FIRST + self.pages / PAGES_FOR_A_REQUEST_AT_FIRST;
-        let later = REQUESTS + self.pages / PAGES_FOR_A_REQUEST;
-        let allowed = self.pages.saturating_sub(PAGES_BEFORE_A_GUESS);
-        let allowed = allowed.min(at_first).min(later);
+        let most = REQUESTS + self.pages / PAGES_FOR_A_REQUEST;
+        let allowed = self.pages.saturating_sub(PAGES_BEFORE_A_GUESS).min(most);
         let open = self.all.iter().filter(|shard| !shard.is_over()).count();
         let open = open.saturating_sub(1);
         self.spent + OPEN_CUT * open as f64 + 1.0 <= allowed as f64
