@@ -24,9 +24,9 @@ const MOST_PROBES_OF_A_SHARD: usize = 3;
 /// Pages that must be left in a shard for a cut to be worth it.
 const WORTH_A_CUT: f64 = 8.0;
 /// Requests beyond one chain of pages on each side that guesses and cuts may have cost, by the pages listed so
-/// far: none at first, so that a small bucket stays two listings; then 40 and one in 20. The 24 that are left
+/// far: none at first, so that two pages on each side stay two listings; then 40 and one in 20. The 24 that are left
 /// of the 64 that are promised are for shards whose ends cost more than was expected, and for pages read ahead.
-const PAGES_BEFORE_A_GUESS: u64 = 2;
+const PAGES_BEFORE_A_GUESS: u64 = 4;
 const REQUESTS: u64 = 40;
 const PAGES_FOR_A_REQUEST: u64 = 20;
 /// What the end of a shard that is not over is expected to cost: on each side the part of its last page
