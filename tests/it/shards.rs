@@ -196,8 +196,8 @@ async fn a_listing_that_fails_breaks_off_its_own_piece_only() {
         let [found, copied, unchanged, _, _, errors] = counts(&result);
         if errors > 0 {
             assert_eq!((found, copied, errors), (unchanged + 1, 0, 1));
-            // By then at most 150 pages of ten keys had been seen.
-            assert!((2_500..5_000).contains(&unchanged), "{unchanged} seen");
+            // By then at most 150 pages of ten keys had been seen. The page that is denied may be one without keys.
+            assert!((2_500..=5_000).contains(&unchanged), "{unchanged} seen");
             assert_eq!(result["status"], "incomplete");
             return;
         }
