@@ -34,6 +34,8 @@ fn measured(world: &World) -> (Value, u64, Duration) {
         .env("AWS_REGION", "us-east-1")
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
+        // On one thread, as the function of the stack runs. Each more takes memory of its own.
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
