@@ -1,7 +1,7 @@
 //! A lifecycle that would take away what it should keep: current backups, or the program's own objects.
 
-use super::{Check, STATE};
-use crate::model::LifecycleRule;
+use super::Check;
+use crate::model::{LifecycleRule, STATE};
 
 const SETTING: &str = "lifecycle";
 

@@ -8,9 +8,6 @@ use serde::Serialize;
 
 use crate::model::{BucketName, BucketSettings, DefaultEncryption, DefaultRetention, Setting};
 
-/// Below it the program keeps its own objects in a backup bucket.
-const STATE: &str = ".s3-backup/";
-
 /// What a check has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

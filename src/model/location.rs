@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Key, Prefix};
 
 /// Below this prefix of the backup bucket the program keeps its own state, never objects.
-pub(super) const STATE: &str = ".s3-backup/";
+pub const STATE: &str = ".s3-backup/";
 
 /// The name of a bucket, checked for form only.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

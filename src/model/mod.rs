@@ -39,7 +39,7 @@ pub use key::{Key, ObjectRef, Prefix, VersionId};
 pub use key_counts::KeyCounts;
 pub use key_set::KeySet;
 pub use layout::{Layout, MOST_OBJECT_BYTES, SourceParts, whole_etag};
-pub use location::{BucketName, InvalidName, Location, Placement};
+pub use location::{BucketName, InvalidName, Location, Placement, STATE};
 pub use object::{ETag, Object, StorageClass};
 pub use part::Part;
 pub use people::{bytes, count, objects, usd};

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::answer::Refusal;
-use crate::model::{Key, Placement};
+use crate::model::{Key, Placement, STATE};
 
 /// What stands for itself in a value of RFC 5987, beside letters and digits.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
@@ -63,7 +63,7 @@ pub fn file(field: &str, text: &str, placement: &Placement) -> Result<Key, Refus
 
 /// Whether the path lies among the program's own state.
 pub fn is_hidden(path: &str, placement: &Placement) -> bool {
-    placement.is_reserved(&Key::new(path)) || path.starts_with(".s3-backup/")
+    placement.is_reserved(&Key::new(path)) || path.starts_with(STATE)
 }
 
 fn hidden(path: &str, placement: &Placement) -> Result<(), Refusal> {
