@@ -28,7 +28,6 @@ const MOST_ASKED: u32 = 3;
 #[derive(Clone, Debug)]
 pub struct Bucket {
     pub(super) name: BucketName,
-    pub(super) owner: Option<String>,
     pub(super) access: Arc<Access>,
     pub(super) clients: Clients,
     pub(super) patience: super::CallLimits,
@@ -91,7 +90,6 @@ impl Connections {
         let region = self.region_of(name, access).await?;
         Ok(Bucket {
             name: name.clone(),
-            owner: owner_of(access),
             access: Arc::new(access.clone()),
             clients: self.clients(&region, access.requester_pays),
             patience: self.patience(),
@@ -117,7 +115,7 @@ impl Connections {
                 .repeatable
                 .head_bucket()
                 .bucket(name.as_str())
-                .set_expected_bucket_owner(owner_of(access))
+                .set_expected_bucket_owner(access.expected_owner())
                 .send()
                 .await;
             let Err(error) = sent else {
@@ -136,7 +134,7 @@ impl Connections {
                 && !asked_why
             {
                 asked_why = true;
-                match reason::of_bucket(&clients, name, owner_of(access)).await {
+                match reason::of_bucket(&clients, name, access.expected_owner()).await {
                     Reason::Gone => continue,
                     Reason::Told(told) => found = told,
                     Reason::Unknown => {}
@@ -197,6 +195,11 @@ impl Bucket {
             in_sweep: true,
             ..self.clone()
         }
+    }
+
+    /// The account that each request says must own it.
+    pub(super) fn expected_owner(&self) -> Option<String> {
+        self.access.expected_owner()
     }
 
     /// When calls to it end.
@@ -312,7 +315,7 @@ impl Bucket {
             .repeatable
             .get_bucket_versioning()
             .bucket(self.name.as_str())
-            .set_expected_bucket_owner(self.owner.clone());
+            .set_expected_bucket_owner(self.expected_owner());
         let reply = self
             .send(Operation::GetBucketVersioning, call.send())
             .await?;
@@ -324,9 +327,11 @@ impl Bucket {
     }
 }
 
-/// The account that each request says must own the bucket.
-fn owner_of(access: &Access) -> Option<String> {
-    access.owner.as_ref().map(|owner| owner.as_str().to_owned())
+impl Access {
+    /// The account that each request says must own the bucket.
+    fn expected_owner(&self) -> Option<String> {
+        self.owner.as_ref().map(|owner| owner.as_str().to_owned())
+    }
 }
 
 pub(super) fn out_of_time(operation: Operation, bucket: &BucketName) -> S3Error {

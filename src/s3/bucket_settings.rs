@@ -45,7 +45,7 @@ impl Bucket {
         let call = self.clients.repeatable.get_bucket_encryption();
         let call = call
             .bucket(self.name.as_str())
-            .set_expected_bucket_owner(self.owner.clone());
+            .set_expected_bucket_owner(self.expected_owner());
         let reply = self
             .send(Operation::GetBucketEncryption, call.send())
             .await?;
@@ -58,7 +58,7 @@ impl Bucket {
         let call = self.clients.repeatable.get_bucket_lifecycle_configuration();
         let call = call
             .bucket(self.name.as_str())
-            .set_expected_bucket_owner(self.owner.clone());
+            .set_expected_bucket_owner(self.expected_owner());
         let reply = self
             .send(Operation::GetBucketLifecycleConfiguration, call.send())
             .await?;
@@ -71,7 +71,7 @@ impl Bucket {
         let call = self.clients.repeatable.get_object_lock_configuration();
         let call = call
             .bucket(self.name.as_str())
-            .set_expected_bucket_owner(self.owner.clone());
+            .set_expected_bucket_owner(self.expected_owner());
         let reply = self
             .send(Operation::GetObjectLockConfiguration, call.send())
             .await?;
@@ -88,7 +88,7 @@ impl Bucket {
         let call = self.clients.repeatable.get_public_access_block();
         let call = call
             .bucket(self.name.as_str())
-            .set_expected_bucket_owner(self.owner.clone());
+            .set_expected_bucket_owner(self.expected_owner());
         let reply = self
             .send(Operation::GetPublicAccessBlock, call.send())
             .await?;
@@ -99,7 +99,7 @@ impl Bucket {
         let call = self.clients.repeatable.get_bucket_replication();
         let call = call
             .bucket(self.name.as_str())
-            .set_expected_bucket_owner(self.owner.clone());
+            .set_expected_bucket_owner(self.expected_owner());
         let reply = self
             .send(Operation::GetBucketReplication, call.send())
             .await?;

@@ -181,7 +181,7 @@ impl Bucket {
             .key(target.as_str())
             .copy_source(own.copy_source(self.name.as_str(), None))
             .if_match(NO_ETAG)
-            .set_expected_bucket_owner(self.owner.clone());
+            .set_expected_bucket_owner(self.expected_owner());
         let copied = match self.send(Operation::CopyObject, call.send()).await {
             Ok(reply) => {
                 self.server.copies.learn(ConditionSupport::Ignores);
@@ -230,7 +230,7 @@ impl Bucket {
             .bucket(self.name.as_str())
             .key(target.as_str())
             .if_match(etag)
-            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_bucket_owner(self.expected_owner())
             .body(ByteStream::from_static(b"{}\n"));
         self.send(Operation::PutObject, call.send()).await.map(drop)
     }

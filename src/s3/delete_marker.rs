@@ -75,7 +75,7 @@ impl Bucket {
             .bucket(self.name.as_str())
             .key(blank_key::sendable(key))
             .set_if_match(if_match)
-            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_bucket_owner(self.expected_owner())
             .customize()
             .mutate_request(move |request| blank_key::restore(request, &placed));
         let reply = self

@@ -168,7 +168,7 @@ impl Bucket {
             .bucket(self.name.as_str())
             .key(blank_key::sendable(key))
             .set_version_id(version.map(|id| id.as_str().to_owned()))
-            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_bucket_owner(self.expected_owner())
             .customize()
             .mutate_request(move |request| blank_key::restore(request, &placed));
         let reply = self
@@ -228,7 +228,7 @@ impl Bucket {
             .bucket(self.name.as_str())
             .key(blank_key::sendable(key))
             .set_version_id(version.map(|id| id.as_str().to_owned()))
-            .set_expected_bucket_owner(self.owner.clone());
+            .set_expected_bucket_owner(self.expected_owner());
         ask(call)
             .customize()
             .mutate_request(move |request| blank_key::restore(request, &placed))

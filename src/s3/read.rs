@@ -90,7 +90,7 @@ impl Bucket {
             .set_continuation_token(token)
             // Else one control character in a key would make the whole page unreadable.
             .encoding_type(EncodingType::Url)
-            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_bucket_owner(self.expected_owner())
             .customize()
             .interceptor(reader.clone());
         self.send(Operation::ListObjectsV2, call.send()).await?;

@@ -65,7 +65,7 @@ impl Bucket {
             .key(blank_key::sendable(key))
             .set_version_id(version.map(|id| id.as_str().to_owned()))
             .range("bytes=0-0")
-            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_bucket_owner(self.expected_owner())
             .customize()
             .mutate_request(move |request| blank_key::restore(request, &placed))
             .send()

@@ -107,7 +107,7 @@ impl Bucket {
             .bucket(self.name.as_str())
             .prefix(key.as_str())
             .max_keys(1)
-            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_bucket_owner(self.expected_owner())
             .customize()
             .interceptor(date.clone());
         let reply = self
@@ -143,7 +143,7 @@ impl Bucket {
             .get_object()
             .bucket(self.name.as_str())
             .key(key.as_str())
-            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_bucket_owner(self.expected_owner())
             .customize()
             .interceptor(date.clone());
         let sent = self

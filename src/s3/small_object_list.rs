@@ -38,7 +38,7 @@ impl Bucket {
             .set_start_after(after.map(|key| key.as_str().to_owned()))
             .max_keys(i32::from(most))
             .encoding_type(EncodingType::Url)
-            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_bucket_owner(self.expected_owner())
             .customize()
             .interceptor(reader.clone())
             .interceptor(OwnState);

@@ -162,7 +162,7 @@ impl Bucket {
             .set_bucket_key_enabled(encryption.bucket_key)
             .set_server_side_encryption(encryption.algorithm)
             .set_ssekms_key_id(encryption.kms_key)
-            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_bucket_owner(self.expected_owner())
             .body(ByteStream::from(contents.body.to_vec()));
         let reply = self
             .send(operation, call.send())

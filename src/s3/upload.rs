@@ -63,7 +63,7 @@ impl Bucket {
             .set_bucket_key_enabled(encryption.bucket_key)
             .set_server_side_encryption(encryption.algorithm)
             .set_ssekms_key_id(encryption.kms_key)
-            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_bucket_owner(self.expected_owner())
             .customize()
             .mutate_request(move |request| {
                 blank_key::restore(request, &placed);
@@ -125,8 +125,8 @@ impl Bucket {
             .copy_source(source.header())
             .copy_source_range(part.range())
             .copy_source_if_match(object.etag.quoted())
-            .set_expected_bucket_owner(self.owner.clone())
-            .set_expected_source_bucket_owner(bucket.owner.clone())
+            .set_expected_bucket_owner(self.expected_owner())
+            .set_expected_source_bucket_owner(bucket.expected_owner())
             .set_request_payer(bucket.payer())
             .customize()
             .mutate_request(move |request| blank_key::restore(request, &placed))
@@ -202,7 +202,7 @@ impl Bucket {
             .set_checksum_crc32(crc32)
             .set_checksum_crc32_c(crc32_c)
             .set_checksum_crc64_nvme(crc64)
-            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_bucket_owner(self.expected_owner())
             .customize()
             .mutate_request(move |request| blank_key::restore(request, &placed))
             .config_override(Config::builder().timeout_config(timeouts));
@@ -235,7 +235,7 @@ impl Bucket {
             .bucket(self.name.as_str())
             .key(blank_key::sendable(&upload.key))
             .upload_id(&upload.id)
-            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_bucket_owner(self.expected_owner())
             .customize()
             .mutate_request(move |request| blank_key::restore(request, &placed));
         let sent = self

@@ -80,7 +80,7 @@ impl Bucket {
             .encoding_type(EncodingType::Url)
             // One page tells of a thousand archived versions what else took a HEAD each.
             .optional_object_attributes(OptionalObjectAttributes::RestoreStatus)
-            .set_expected_bucket_owner(self.owner.clone())
+            .set_expected_bucket_owner(self.expected_owner())
             .customize()
             .interceptor(reader.clone());
         self.send(operation, call.send()).await?;

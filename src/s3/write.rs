@@ -138,8 +138,8 @@ impl Bucket {
             .set_bucket_key_enabled(encryption.bucket_key)
             .set_server_side_encryption(encryption.algorithm)
             .set_ssekms_key_id(encryption.kms_key)
-            .set_expected_bucket_owner(self.owner.clone())
-            .set_expected_source_bucket_owner(bucket.owner.clone())
+            .set_expected_bucket_owner(self.expected_owner())
+            .set_expected_source_bucket_owner(bucket.expected_owner())
             .set_request_payer(bucket.payer())
             .customize()
             .mutate_request(move |request| blank_key::restore(request, &placed));
