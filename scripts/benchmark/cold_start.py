@@ -1,9 +1,6 @@
 """From exec to the first poll of the runtime: what comes before a first request, and the size of the package."""
 
-import os
-import signal
 import socket
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +8,6 @@ from statistics import median
 
 import process
 
-PROGRAM = Path("target/release/bootstrap")
 PACKAGE = Path("dist/bootstrap.zip")
 RUNS = 20
 SECONDS_TO_POLL = 30
@@ -72,32 +68,15 @@ def start() -> Start:
     with socket.create_server(("127.0.0.1", 0)) as api:
         api.settimeout(SECONDS_TO_POLL)
         host, port = api.getsockname()
-        env = {
-            "PATH": os.environ["PATH"],
-            "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}",
-            "AWS_LAMBDA_FUNCTION_NAME": "backup",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_LOG_FORMAT": "JSON",
-            "AWS_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "SOURCE_BUCKET": "primary",
-            "DESTINATION_BUCKET": "backup",
-        }
         began = time.monotonic()
-        with process.client_core():
-            function = subprocess.Popen(
-                [PROGRAM], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+        function = process.start_function(f"{host}:{port}", "backup")
         try:
             wait_for_poll(api)
             wall_s = time.monotonic() - began
             cpu_s = process.cpu_of(function.pid)
             peak_kib = process.peak_kib(function.pid)
         finally:
-            function.send_signal(signal.SIGKILL)
-            function.wait()
+            process.kill(function)
         return Start(cpu_s * 1000, wall_s * 1000, peak_kib / 1024)
 
 
@@ -105,10 +84,10 @@ def wait_for_poll(api: socket.socket) -> None:
     try:
         connection, _ = api.accept()
     except TimeoutError as error:
-        raise NeverPolled(f"{PROGRAM} did not poll within {SECONDS_TO_POLL} s") from error
+        raise NeverPolled(f"{process.FUNCTION} did not poll within {SECONDS_TO_POLL} s") from error
     with connection:
         connection.settimeout(SECONDS_TO_POLL)
         head = connection.recv(4096).decode(errors="replace")
         line = head.split("\r\n", 1)[0]
         if not (line.startswith("GET ") and "/invocation/next" in line):
-            raise NeverPolled(f"{PROGRAM} asked for {line!r} before its first event")
+            raise NeverPolled(f"{process.FUNCTION} asked for {line!r} before its first event")

@@ -5,24 +5,19 @@ messages, and what has come since the last second.
 """
 
 import json
-import os
 import queue
 import re
-import signal
-import subprocess
 import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import quote_plus, unquote
 
 import process
 from simulator import Report, Simulator
 
-PROGRAM = Path("target/release/bootstrap")
 UPLOADS, SECONDS = 10_000, 60
 # The settings of the stack: messages in a batch, invocations at once.
 BATCH, AT_ONCE = 50, 10
@@ -131,25 +126,8 @@ class Environment:
         self.api = ThreadingHTTPServer(("127.0.0.1", 0), self._replies())
         self.api.daemon_threads = True
         threading.Thread(target=self.api.serve_forever, daemon=True).start()
-        env = {
-            "PATH": os.environ["PATH"],
-            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self.api.server_address[1]}",
-            "AWS_LAMBDA_FUNCTION_NAME": "events",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_LOG_FORMAT": "JSON",
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "SOURCE_BUCKET": "primary",
-            "DESTINATION_BUCKET": "backup",
-            "_HANDLER": "events",
-        }
-        with process.client_core():
-            self.function = subprocess.Popen(
-                [PROGRAM], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+        api = f"127.0.0.1:{self.api.server_address[1]}"
+        self.function = process.start_function(api, "events", {"AWS_ENDPOINT_URL": endpoint, "_HANDLER": "events"})
 
     def work(self, inbox: queue.Queue) -> int:
         """Answers batches until there are no more; tells how many messages failed."""
@@ -167,8 +145,7 @@ class Environment:
         return process.peak_kib(self.function.pid) / 1024
 
     def end(self) -> None:
-        self.function.send_signal(signal.SIGKILL)
-        self.function.wait()
+        process.kill(self.function)
         self.api.shutdown()
         self.api.server_close()
 

@@ -15,7 +15,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+FUNCTION = Path("target/release/bootstrap")
 CORES = sorted(os.sched_getaffinity(0))
 # With two cores or more the simulator and this program are on the first, the measured program is on the last.
 SERVER_CORE, CLIENT_CORE = CORES[0], CORES[-1]
@@ -49,6 +51,33 @@ def client_core() -> Iterator[None]:
         yield
     finally:
         stay_on_server_core()
+
+
+def start_function(api: str, name: str, more: "dict[str, str] | None" = None) -> subprocess.Popen:
+    """A function as Lambda starts it: with a Runtime API at that address, and buckets of the simulator."""
+    env = {
+        "PATH": os.environ["PATH"],
+        "AWS_LAMBDA_RUNTIME_API": api,
+        "AWS_LAMBDA_FUNCTION_NAME": name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "SOURCE_BUCKET": "primary",
+        "DESTINATION_BUCKET": "backup",
+        **(more or {}),
+    }
+    with client_core():
+        return subprocess.Popen(
+            [FUNCTION], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+
+def kill(started: subprocess.Popen) -> None:
+    started.kill()
+    started.wait()
 
 
 def cpu_of(pid: int) -> float:
