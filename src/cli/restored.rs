@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::terminal::{bytes, count, objects, printable, usd};
-use crate::report::{AmountRow, Restored};
+use crate::report::{AmountRow, PointWords, Restored};
 
 /// The lines of a summary that only a restore has.
 pub fn lines(restored: &Restored) -> String {
@@ -23,14 +23,9 @@ pub fn before(restored: &Restored, due: u64) -> String {
         "Restore"
     };
     let mut text = format!("{verb} of {} into {}", objects(due), restored.target);
-    if let Some(point) = &restored.point {
-        if let (Some(run), Some(ended)) = (&point.run, point.ended_at) {
-            let _ = write!(text, ", as of run {run}, which ended at {ended}");
-        }
-        if let Some(cannot_know) = point.cannot_know {
-            let asked = &point.asked;
-            let _ = write!(text, ", as of the versions at {asked}; {cannot_know}");
-        }
+    let point = restored.point.as_ref();
+    if let Some(clause) = point.and_then(PointWords::clause) {
+        let _ = write!(text, ", {clause}");
     }
     format!("{}\n{}", printable(&text), plan(restored))
 }

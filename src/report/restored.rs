@@ -75,6 +75,19 @@ pub struct PointWords {
     pub cannot_know: Option<&'static str>,
 }
 
+impl PointWords {
+    /// As of when, in words: `as of run ID, which ended at TIME`; none where neither a run nor the versions say it.
+    pub fn clause(&self) -> Option<String> {
+        let run = self.run.as_ref().zip(self.ended_at);
+        let by_run = run.map(|(run, ended)| format!("as of run {run}, which ended at {ended}"));
+        let by_versions = self.cannot_know.map(|cannot_know| {
+            let asked = &self.asked;
+            format!("as of the versions at {asked}; {cannot_know}")
+        });
+        by_run.or(by_versions)
+    }
+}
+
 /// Objects that are written or left alone for one reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AmountRow {
@@ -235,19 +248,9 @@ impl Report {
         ];
         let mut text = counted(lead, totals.found, separator, first, &others);
         let _ = write!(text, "; into {}", restored.target);
-        if let Some(point) = &restored.point
-            && let (Some(run), Some(ended)) = (&point.run, point.ended_at)
-        {
-            let _ = write!(text, " as of run {run}, which ended at {ended}");
-        }
-        if let Some(point) = &restored.point
-            && let Some(cannot_know) = point.cannot_know
-        {
-            let _ = write!(
-                text,
-                " as of the versions at {}; {cannot_know}",
-                point.asked
-            );
+        let point = restored.point.as_ref();
+        if let Some(clause) = point.and_then(PointWords::clause) {
+            let _ = write!(text, " {clause}");
         }
         if let Some(held) = &restored.held {
             let _ = write!(text, "; {held}");
