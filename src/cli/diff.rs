@@ -3,7 +3,6 @@
 //! Only segments that are not the same in both snapshots are read, each once, and each change is told as
 //! it is found.
 
-use std::io;
 use std::pin::pin;
 
 use clap::Args;
@@ -119,7 +118,7 @@ impl ChangePrinter {
                 to.source, to.destination, from.run_id, to.run_id
             );
             let heading = terminal::printable(&heading) + "\n";
-            show::write(&show::fitted(&heading, io::stdout()))?;
+            show::write_text(&heading)?;
             Form::Text
         };
         let tally = ChangeCounts::default();

@@ -1,7 +1,6 @@
 //! `s3-backup runs`: the snapshots of a job, the last one first, up to where the chain is broken.
 
 use std::fmt::Write as _;
-use std::io;
 use std::num::NonZero;
 
 use clap::Args;
@@ -234,7 +233,7 @@ impl Arguments {
         if self.json {
             return Ok(());
         }
-        show::write(&show::fitted(&text(), io::stdout()))
+        show::write_text(&text())
     }
 }
 

@@ -158,6 +158,14 @@ pub fn result(text: &str, message: &str, exit: Exit) -> Exit {
     }
 }
 
+/// Writes a text for people, in lines that fit the terminal.
+///
+/// # Errors
+/// As those of [`write()`].
+pub fn write_text(text: &str) -> Result<(), Exit> {
+    write(&fitted(text, io::stdout()))
+}
+
 /// The same, unless only errors are wanted.
 ///
 /// # Errors
@@ -166,7 +174,7 @@ pub fn write_unless_quiet(text: &str) -> Result<(), Exit> {
     if Global::get().is_quiet() {
         return Ok(());
     }
-    write(text)
+    write_text(text)
 }
 
 /// Writes bytes to stdout as they are.

@@ -1,7 +1,6 @@
 //! `s3-backup status`: how old the last complete run is, what is under way, and what to do next.
 
 use std::fmt::Write as _;
-use std::io;
 use std::time::Duration;
 
 use clap::Args;
@@ -108,7 +107,7 @@ impl Arguments {
         for place in found {
             let status = self.look(&place).await?;
             if !self.json {
-                show::write_unless_quiet(&show::fitted(&text(&place, &status), io::stdout()))?;
+                show::write_unless_quiet(&text(&place, &status))?;
             }
             destinations.push(status);
         }
