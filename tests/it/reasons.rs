@@ -195,7 +195,7 @@ async fn a_wrong_clock_is_corrected_by_what_s3_says() {
 }
 
 /// A server that answers everything with this status and document, and never with a date. Gives its URL.
-fn server(status: &'static str, document: &'static str) -> String {
+pub fn server(status: &'static str, document: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {

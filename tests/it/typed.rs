@@ -2,17 +2,15 @@
 //! soon. The golden files are what a person sees; a change of one is a change of what people read.
 
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use s3_sim::{Effect, Fault, Sim};
 
 use crate::cli::text;
 use crate::connections::dead_port;
+use crate::reasons::server;
 use crate::world::World;
 
 /// The longest that a person waits: five seconds, and as many again because the machine runs other tests beside this
@@ -306,27 +304,4 @@ fn profiles(session: &mut Session) {
         let line = format!("{RUN} --profile {profile}");
         session.asks_with(what, &server.endpoint(), &line, &with, &[(path, "~")]);
     }
-}
-
-/// A server that answers everything with this status and document, and never with a date. Gives its URL.
-fn server(status: &'static str, document: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let mut request = [0; 8_192];
-            let read = stream.read(&mut request).unwrap_or(0);
-            let body = if request[..read].starts_with(b"HEAD ") {
-                ""
-            } else {
-                document
-            };
-            let length = document.len();
-            let reply = format!(
-                "HTTP/1.1 {status}\r\ncontent-type: application/xml\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-            );
-            drop(stream.write_all(reply.as_bytes()));
-        }
-    });
-    format!("http://{address}")
 }
