@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::state::{Kind, Store};
+use super::state::{Kind, RequestRecord, Store};
 use super::state_error::StateError;
 use crate::model::Timestamp;
 use crate::request::Person;
@@ -49,6 +49,14 @@ impl RestoreRow {
     /// That there is no such restore, or why it cannot be read.
     pub async fn read(store: &Store) -> Result<Self, StateError> {
         let request = store.request().await?;
+        Self::of(store, request).await
+    }
+
+    /// The same of a restore whose request was read before.
+    ///
+    /// # Errors
+    /// Why the rest of its state cannot be read.
+    pub async fn of(store: &Store, request: RequestRecord) -> Result<Self, StateError> {
         let progress = store.progress().await?.progress;
         let tally = progress.tally();
         Ok(Self {

@@ -20,7 +20,7 @@ use super::planned::{self, PlanReply};
 use super::touched::Touched;
 use crate::model::Timestamp;
 use crate::request::RestoreId;
-use crate::restore::{Progress, RestoreRow, Stage, Store};
+use crate::restore::{Progress, RestoreRow, Stage, StateError, Store};
 
 /// How long a plan can be confirmed.
 const CONFIRMED_WITHIN: Duration = Duration::from_hours(24);
@@ -195,8 +195,9 @@ pub async fn progress(
 ) -> Result<Reply<ProgressReply>, Refusal> {
     let id = id(&asked.id)?;
     let store = Store::of(&app.backup.shelf(), &id);
-    Touched::read(&app, &store).await?.look_at(&caller)?;
-    let mut row = RestoreRow::read(&store).await?;
+    let request = store.request().await?;
+    Touched::of(&app, &request).await?.look_at(&caller)?;
+    let mut row = RestoreRow::of(&store, request).await?;
     let live = app.restorer.live(&id);
     if live.as_ref().is_some_and(|live| !live.ended) && row.stage == Stage::Held.name() {
         row.stage = Stage::Running.name();
@@ -230,14 +231,15 @@ pub async fn activity(
 /// A restore, if the caller may see it.
 async fn row(app: &App, caller: &Caller, id: &RestoreId) -> Option<RestoreRow> {
     let store = Store::of(&app.backup.shelf(), id);
-    let row = RestoreRow::read(&store).await;
-    let row = row.inspect_err(|error| tracing::warn!(%id, %error, "a restore is not listed"));
+    let unlisted = |error: &StateError| tracing::warn!(%id, %error, "a restore is not listed");
+    let request = store.request().await.inspect_err(unlisted).ok()?;
     // Whoever sees all folders sees all restores, those among them whose request cannot be followed.
     if !caller.sees("") {
-        let touched = Touched::read(app, &store).await.ok()?;
+        let touched = Touched::of(app, &request).await.ok()?;
         touched.look_at(caller).ok()?;
     }
-    row.ok()
+    let row = RestoreRow::of(&store, request).await;
+    row.inspect_err(unlisted).ok()
 }
 
 impl PlanAsked {

@@ -26,15 +26,25 @@ impl Touched {
     /// That there is no such restore, or why it cannot be read.
     pub async fn read(app: &App, store: &Store) -> Result<Self, Refusal> {
         let record = store.request().await?;
-        let (target, owner) = (record.target.clone(), Person::of(&record.request));
-        let mut paths = paths(&first(app, record).await?);
+        Self::of(app, &record).await
+    }
+
+    /// The same of a restore whose request was read before.
+    ///
+    /// # Errors
+    /// Why what it takes back cannot be read.
+    pub async fn of(app: &App, record: &RequestRecord) -> Result<Self, Refusal> {
+        let first = first(app, record).await?;
+        let mut paths = paths(first.as_ref().unwrap_or(record));
+        let target = &record.target;
         if !target.in_place {
             let here = target.bucket == app.backup.source.bucket.as_str();
-            paths.push(if here { target.prefix } else { String::new() });
+            let prefix = target.prefix.as_str();
+            paths.push(if here { prefix } else { "" }.to_owned());
         }
         Ok(Self {
             paths,
-            owner,
+            owner: Person::of(&record.request),
             in_place: target.in_place,
         })
     }
@@ -78,16 +88,18 @@ impl Touched {
     }
 }
 
-/// The restore that one, or a row of undos, goes back to.
-async fn first(app: &App, mut record: RequestRecord) -> Result<RequestRecord, Refusal> {
+/// The restore that a row of undos goes back to; none if this one takes nothing back.
+async fn first(app: &App, record: &RequestRecord) -> Result<Option<RequestRecord>, Refusal> {
+    let mut first = None;
     for _ in 0..MOST_UNDOS {
-        let Some(id) = record.undoes.as_deref().and_then(RestoreId::parse) else {
+        let undoes = first.as_ref().unwrap_or(record).undoes.as_deref();
+        let Some(id) = undoes.and_then(RestoreId::parse) else {
             break;
         };
         let store = Store::of(&app.backup.shelf(), &id);
-        record = store.request().await?;
+        first = Some(store.request().await?);
     }
-    Ok(record)
+    Ok(first)
 }
 
 fn paths(record: &RequestRecord) -> Vec<String> {
