@@ -263,3 +263,36 @@ async fn a_register_that_cannot_be_used_is_named_and_left_and_nothing_is_marked(
         assert_eq!(left.content.as_bytes().unwrap(), body.as_bytes());
     }
 }
+
+#[tokio::test]
+async fn a_register_that_could_not_be_read_forbids_markers_to_the_end_of_the_run() {
+    let world = world()
+        .with("BACKUP_DELETIONS", "mark")
+        .with("BACKUP_MAX_CONCURRENCY", "4");
+    for n in 0..60 {
+        world.put(&format!("{n:02}"), "1");
+    }
+    world.backup().await;
+    world.sim.delete(PRIMARY, "00");
+    for n in 1..60 {
+        world.put(&format!("{n:02}"), "changed");
+    }
+    let denied = Effect::status(403, "AccessDenied", "Access Denied");
+    let reading = Fault::on(Verb::GetObject).key(REGISTER);
+    world.sim.fault(reading, denied);
+    let stopped = world.stopped_at(Verb::CopyObject, 10, &json!({})).await;
+    world.sim.clear_faults();
+    assert!(stopped["cursor"].is_object(), "{stopped}");
+
+    let ended = world
+        .run(json!({"operation": "continue", "cursor": stopped["cursor"]}))
+        .await;
+
+    assert_eq!(ended["cursor"], json!(null), "{ended}");
+    for result in [&stopped, &ended] {
+        assert_eq!(count(result, "objects_marked_deleted"), 0, "{result}");
+    }
+    assert!(world.keys(BACKUP).contains(&"00".to_owned()));
+    let next = world.backup().await;
+    assert_eq!(count(&next, "objects_marked_deleted"), 1, "{next}");
+}
