@@ -1,12 +1,12 @@
 //! A lifecycle that would take away what it should keep: current backups, or the program's own objects.
 
-use super::Check;
+use super::BucketCheck;
 use crate::model::{LifecycleRule, STATE};
 
 const SETTING: &str = "lifecycle";
 
 /// What the rules would do to backups below `prefix`, and to the program's own objects.
-pub(super) fn examine(rules: &[LifecycleRule], prefix: &str) -> Vec<Check> {
+pub(super) fn examine(rules: &[LifecycleRule], prefix: &str) -> Vec<BucketCheck> {
     // Rules below the state alone hit no backup, and nothing but the state has no prefix of its own.
     let is_state_only = |rule: &LifecycleRule| rule.prefix.starts_with(STATE);
     let expires_backups = rules
@@ -20,7 +20,7 @@ pub(super) fn examine(rules: &[LifecycleRule], prefix: &str) -> Vec<Check> {
     let archives_state = of_state().find(|rule| rule.archives_current.is_some());
     let mut checks = Vec::new();
     if let Some(rule) = expires_backups {
-        checks.push(Check::warning(
+        checks.push(BucketCheck::warning(
             SETTING,
             "lifecycle_expires_backups",
             format!(
@@ -31,7 +31,7 @@ pub(super) fn examine(rules: &[LifecycleRule], prefix: &str) -> Vec<Check> {
         ));
     }
     if let Some(rule) = expires_state {
-        checks.push(Check::warning(
+        checks.push(BucketCheck::warning(
             SETTING,
             "lifecycle_expires_state",
             format!(
@@ -43,7 +43,7 @@ pub(super) fn examine(rules: &[LifecycleRule], prefix: &str) -> Vec<Check> {
     }
     if let Some(rule) = archives_state {
         let class = rule.archives_current.as_deref().unwrap_or_default();
-        checks.push(Check::warning(
+        checks.push(BucketCheck::warning(
             SETTING,
             "lifecycle_archives_state",
             format!(
@@ -57,7 +57,7 @@ pub(super) fn examine(rules: &[LifecycleRule], prefix: &str) -> Vec<Check> {
         ));
     }
     if checks.is_empty() {
-        checks.push(Check::ok(SETTING, summary(rules, prefix)));
+        checks.push(BucketCheck::ok(SETTING, summary(rules, prefix)));
     }
     checks
 }

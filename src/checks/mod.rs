@@ -22,7 +22,7 @@ pub enum CheckResult {
 
 /// A check of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
+pub struct BucketCheck {
     /// The setting that was looked at.
     pub setting: &'static str,
     /// What it has found.
@@ -35,7 +35,7 @@ pub struct Check {
     pub cure: Option<String>,
 }
 
-impl Check {
+impl BucketCheck {
     fn ok(setting: &'static str, message: impl Into<String>) -> Self {
         Self {
             setting,
@@ -63,7 +63,7 @@ impl Check {
 }
 
 /// The settings of a backup bucket, looked at one by one. Backups lie below `prefix` in it, and come from `source`.
-pub fn examine(settings: &BucketSettings, source: &BucketName, prefix: &str) -> Vec<Check> {
+pub fn examine(settings: &BucketSettings, source: &BucketName, prefix: &str) -> Vec<BucketCheck> {
     let mut checks = vec![
         of(&settings.versioning, "versioning", versioning),
         of(&settings.encryption, "encryption", encryption),
@@ -91,8 +91,8 @@ pub fn examine(settings: &BucketSettings, source: &BucketName, prefix: &str) -> 
 fn of<T>(
     setting: &Setting<T>,
     name: &'static str,
-    check: impl FnOnce(Option<&T>) -> Check,
-) -> Check {
+    check: impl FnOnce(Option<&T>) -> BucketCheck,
+) -> BucketCheck {
     unseen(setting, name).unwrap_or_else(|| match setting {
         Setting::Set(value) => check(Some(value)),
         Setting::Unset | Setting::Unsupported | Setting::Unknown(_) => check(None),
@@ -100,11 +100,11 @@ fn of<T>(
 }
 
 /// What is said of a setting that cannot be seen; none if it can.
-fn unseen<T>(setting: &Setting<T>, name: &'static str) -> Option<Check> {
+fn unseen<T>(setting: &Setting<T>, name: &'static str) -> Option<BucketCheck> {
     match setting {
         Setting::Set(_) | Setting::Unset => None,
-        Setting::Unsupported => Some(Check::ok(name, "the server has no such setting")),
-        Setting::Unknown(problem) => Some(Check {
+        Setting::Unsupported => Some(BucketCheck::ok(name, "the server has no such setting")),
+        Setting::Unknown(problem) => Some(BucketCheck {
             setting: name,
             result: CheckResult::Unknown,
             code: None,
@@ -114,10 +114,10 @@ fn unseen<T>(setting: &Setting<T>, name: &'static str) -> Option<Check> {
     }
 }
 
-fn versioning(enabled: Option<&bool>) -> Check {
+fn versioning(enabled: Option<&bool>) -> BucketCheck {
     match enabled {
-        Some(true) => Check::ok("versioning", "enabled"),
-        Some(false) | None => Check::warning(
+        Some(true) => BucketCheck::ok("versioning", "enabled"),
+        Some(false) | None => BucketCheck::warning(
             "versioning",
             "not_versioned",
             "not enabled, so a copy would destroy what it replaces",
@@ -126,14 +126,14 @@ fn versioning(enabled: Option<&bool>) -> Check {
     }
 }
 
-fn encryption(default: Option<&DefaultEncryption>) -> Check {
+fn encryption(default: Option<&DefaultEncryption>) -> BucketCheck {
     let Some(DefaultEncryption {
         algorithm,
         kms_key,
         bucket_key,
     }) = default
     else {
-        return Check::warning(
+        return BucketCheck::warning(
             "encryption",
             "not_encrypted",
             "the bucket has no default encryption",
@@ -141,7 +141,7 @@ fn encryption(default: Option<&DefaultEncryption>) -> Check {
         );
     };
     if algorithm == "aws:kms" && !bucket_key {
-        return Check::warning(
+        return BucketCheck::warning(
             "encryption",
             "bucket_key_off",
             "aws:kms without a bucket key: each copy is a request to KMS, which costs as much as half a copy",
@@ -149,13 +149,13 @@ fn encryption(default: Option<&DefaultEncryption>) -> Check {
         );
     }
     let under = kms_key.as_ref().map(|key| format!(" under {key}"));
-    Check::ok("encryption", algorithm.clone() + &under.unwrap_or_default())
+    BucketCheck::ok("encryption", algorithm.clone() + &under.unwrap_or_default())
 }
 
-fn public(blocked: Option<&bool>) -> Check {
+fn public(blocked: Option<&bool>) -> BucketCheck {
     match blocked {
-        Some(true) => Check::ok("public access", "blocked in all four ways"),
-        Some(false) | None => Check::warning(
+        Some(true) => BucketCheck::ok("public access", "blocked in all four ways"),
+        Some(false) | None => BucketCheck::warning(
             "public access",
             "public_access",
             "not blocked in all four ways, so an ACL or a policy can make backups public",
@@ -165,21 +165,21 @@ fn public(blocked: Option<&bool>) -> Check {
 }
 
 /// Without a lock all is well too: it is a choice.
-fn lock_of(lock: Option<&DefaultRetention>, expiry: Option<u32>) -> Check {
+fn lock_of(lock: Option<&DefaultRetention>, expiry: Option<u32>) -> BucketCheck {
     let setting = "object lock";
     let Some(DefaultRetention { mode, days }) = lock else {
-        return Check::ok(
+        return BucketCheck::ok(
             setting,
             "off: who may delete versions can delete backups at once",
         );
     };
     let Some(mode) = mode else {
-        return Check::ok(setting, "on, without a default: copies are not locked");
+        return BucketCheck::ok(setting, "on, without a default: copies are not locked");
     };
     let mode = mode.to_lowercase();
     match expiry.filter(|expiry| expiry < days) {
-        None => Check::ok(setting, format!("{mode}, {days} days")),
-        Some(expiry) => Check::warning(
+        None => BucketCheck::ok(setting, format!("{mode}, {days} days")),
+        Some(expiry) => BucketCheck::warning(
             setting,
             "lock_outlives_expiry",
             format!(
@@ -191,18 +191,20 @@ fn lock_of(lock: Option<&DefaultRetention>, expiry: Option<u32>) -> Check {
     }
 }
 
-fn replication(buckets: Option<&Vec<String>>, source: &BucketName) -> Check {
+fn replication(buckets: Option<&Vec<String>>, source: &BucketName) -> BucketCheck {
     let setting = "replication";
     match buckets {
-        None => Check::ok(setting, "off"),
-        Some(buckets) if buckets.iter().any(|bucket| bucket == source.as_str()) => Check::warning(
-            setting,
-            "replicates_to_source",
-            format!("a rule replicates the backups into {source}, which is backed up"),
-            format!("remove the rule to {source} with s3api put-bucket-replication"),
-        ),
-        Some(buckets) if buckets.is_empty() => Check::ok(setting, "off"),
-        Some(buckets) => Check::ok(setting, format!("to {}", buckets.join(", "))),
+        None => BucketCheck::ok(setting, "off"),
+        Some(buckets) if buckets.iter().any(|bucket| bucket == source.as_str()) => {
+            BucketCheck::warning(
+                setting,
+                "replicates_to_source",
+                format!("a rule replicates the backups into {source}, which is backed up"),
+                format!("remove the rule to {source} with s3api put-bucket-replication"),
+            )
+        }
+        Some(buckets) if buckets.is_empty() => BucketCheck::ok(setting, "off"),
+        Some(buckets) => BucketCheck::ok(setting, format!("to {}", buckets.join(", "))),
     }
 }
 

@@ -9,7 +9,7 @@ use super::buckets::Buckets;
 use super::job::places;
 use super::terminal::printable;
 use super::{Exit, show};
-use crate::checks::{Check, CheckResult, examine};
+use crate::checks::{BucketCheck, CheckResult, examine};
 
 /// What stands below the help.
 pub const EXAMPLES: &str = "\
@@ -42,7 +42,7 @@ struct DoctorJson {
 #[derive(Debug, Serialize)]
 struct BucketJson {
     bucket: String,
-    checks: Vec<Check>,
+    checks: Vec<BucketCheck>,
 }
 
 /// Looks at the buckets, and tells.

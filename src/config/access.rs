@@ -3,7 +3,7 @@
 
 /// How a bucket is reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Access {
+pub struct BucketAccess {
     /// The account that must own the bucket; none if any may.
     pub owner: Option<AccountId>,
     /// Whether each request says that the caller pays for it.

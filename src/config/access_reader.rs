@@ -4,7 +4,7 @@ use super::reader::Reader;
 use super::variable::{
     DESTINATION_BUCKET, EXPECTED_OWNER, KMS_KEY_ID, REQUEST_PAYER, SOURCE_OWNER, SSE, Variable,
 };
-use super::{Access, AccountId, Destination, Encryption, Mistake, Sse};
+use super::{AccountId, BucketAccess, Destination, Encryption, Mistake, Sse};
 
 /// An id, an ARN or an alias. S3 tells what else is wrong with it.
 fn parse_kms_key(text: &str) -> Result<String, String> {
@@ -63,8 +63,8 @@ fn unnamed<'a, T>(destinations: &'a [Destination], values: &[Option<T>]) -> Opti
 
 impl Reader {
     /// How the source is reached.
-    pub(super) fn source_access(&mut self) -> Access {
-        Access {
+    pub(super) fn source_access(&mut self) -> BucketAccess {
+        BucketAccess {
             owner: self.read(&SOURCE_OWNER, AccountId::parse),
             requester_pays: self.read(&REQUEST_PAYER, parse_payer).unwrap_or_default(),
             encryption: Encryption::default(),

@@ -14,7 +14,7 @@ mod shared;
 mod unusual;
 mod variable;
 
-pub use access::{Access, AccountId, Encryption, Sse};
+pub use access::{AccountId, BucketAccess, Encryption, Sse};
 pub use events::EventRules;
 pub use notify::{HeartbeatUrl, Notify, NotifySettings, TopicArn};
 pub use prices::{ClassPrices, Prices, Retrieval};
@@ -54,7 +54,7 @@ pub struct Config {
     /// What the copies are like.
     pub copies: CopyRules,
     /// How the source is reached.
-    pub source_access: Access,
+    pub source_access: BucketAccess,
     /// Copies in flight, at most.
     pub max_concurrency: usize,
     /// What it costs.
@@ -73,7 +73,7 @@ pub struct Destination {
     /// Where each key goes.
     pub placement: Placement,
     /// How it is reached.
-    pub access: Access,
+    pub access: BucketAccess,
 }
 
 /// Which keys are backed up.

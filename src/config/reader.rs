@@ -9,7 +9,7 @@ use super::variable::{
     STORAGE_CLASS, Variable, WEBSITE_REDIRECTS,
 };
 use super::{
-    Access, ClassRule, CopyRules, DEFAULT_THRESHOLD, Destination, MIB, MaxDeletions, Prices,
+    BucketAccess, ClassRule, CopyRules, DEFAULT_THRESHOLD, Destination, MIB, MaxDeletions, Prices,
     Redirects, prices, shared,
 };
 use crate::model::{Glob, Key, Location, Placement, Prefix, StorageClass, Tags, is_similar};
@@ -277,7 +277,7 @@ impl Reader {
             destinations.push(Destination {
                 placement: Placement::below(location.prefix.clone()),
                 location,
-                access: Access::default(),
+                access: BucketAccess::default(),
             });
         }
         destinations

@@ -2,7 +2,7 @@
 //!
 //! The time and the run's suffix come in as values; right of here nothing asks for them again.
 
-use crate::config::{Access, Config, CopyRules, Destination, MaxDeletions, Prices, Unusual};
+use crate::config::{BucketAccess, Config, CopyRules, Destination, MaxDeletions, Prices, Unusual};
 use crate::filter::Filter;
 use crate::model::{
     Deadline, Job, Key, KeyCounts, KeyRange, Location, Prefix, RecordLink, SampleShare, StateLink,
@@ -23,7 +23,7 @@ pub struct Plan {
     /// The bucket and prefix that are backed up.
     pub source: Location,
     /// How the source is reached.
-    pub source_access: Access,
+    pub source_access: BucketAccess,
     /// Where to, and which keys.
     pub destinations: Vec<DestinationPlan>,
     /// Which of it, and how the copies are to be.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::checks::{Check, CheckResult};
+use crate::checks::{BucketCheck, CheckResult};
 use crate::model::BucketName;
 
 /// A warning about the settings of a backup bucket. It changes neither the status nor the exit code.
@@ -20,7 +20,7 @@ pub struct BucketWarning {
 
 impl BucketWarning {
     /// The warning of a check; none if all is well, or if nobody can tell.
-    pub fn of(bucket: &BucketName, check: Check) -> Option<Self> {
+    pub fn of(bucket: &BucketName, check: BucketCheck) -> Option<Self> {
         match check.result {
             CheckResult::Ok | CheckResult::Unknown => None,
             CheckResult::Warning => Some(Self {

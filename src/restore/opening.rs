@@ -6,7 +6,7 @@ use super::choose::Policy;
 use super::shelf::Shelf;
 use super::site::{Site, Wishes};
 use super::state::{PointRecord, TargetRecord};
-use crate::config::{Access, ClassRule, Config, CopyRules, Destination};
+use crate::config::{BucketAccess, ClassRule, Config, CopyRules, Destination};
 use crate::filter::Filter;
 use crate::history::History;
 use crate::model::{BucketName, Job, Location, Phase, Prefix, Timestamp};
@@ -147,7 +147,7 @@ async fn target(
     let access = if is_source {
         &config.source_access
     } else {
-        &Access::default()
+        &BucketAccess::default()
     };
     let target = connections.bucket(&name, access).await;
     let target = target.map_err(|error| StartError::destination(&error))?;

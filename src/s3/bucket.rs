@@ -18,7 +18,7 @@ use super::fence::{Fence, Stop};
 use super::reason::{self, Reason};
 use super::retry::{Sweeps, Waits};
 use super::time_limit::TimeLimit;
-use crate::config::Access;
+use crate::config::BucketAccess;
 use crate::model::{BucketName, Phase};
 
 /// A bucket is asked for at home, where it is, and once more when a refusal has passed.
@@ -28,7 +28,7 @@ const MOST_ASKED: u32 = 3;
 #[derive(Clone, Debug)]
 pub struct Bucket {
     pub(super) name: BucketName,
-    pub(super) access: Arc<Access>,
+    pub(super) access: Arc<BucketAccess>,
     pub(super) clients: Clients,
     pub(super) patience: super::CallLimits,
     pub(super) paces: ConcurrencyLimits,
@@ -69,7 +69,11 @@ impl RunConnections<'_> {
     ///
     /// # Errors
     /// When it does not exist, may not be listed, or is another account's than it must be.
-    pub async fn bucket(&self, name: &BucketName, access: &Access) -> Result<Bucket, S3Error> {
+    pub async fn bucket(
+        &self,
+        name: &BucketName,
+        access: &BucketAccess,
+    ) -> Result<Bucket, S3Error> {
         let found = self.connections.bucket(name, access);
         let found = self.limit.bound(found).await;
         let bucket = found.unwrap_or_else(|| Err(out_of_time(Operation::HeadBucket, name)))?;
@@ -86,7 +90,11 @@ impl Connections {
     ///
     /// # Errors
     /// When it does not exist, may not be listed, or is another account's than it must be.
-    pub async fn bucket(&self, name: &BucketName, access: &Access) -> Result<Bucket, S3Error> {
+    pub async fn bucket(
+        &self,
+        name: &BucketName,
+        access: &BucketAccess,
+    ) -> Result<Bucket, S3Error> {
         let region = self.region_of(name, access).await?;
         Ok(Bucket {
             name: name.clone(),
@@ -106,7 +114,7 @@ impl Connections {
 
     /// Asks the home region. S3 names the region of a bucket that is elsewhere, by a redirect or a
     /// refusal, and is asked there once more, for neither says whether the bucket may be used.
-    async fn region_of(&self, name: &BucketName, access: &Access) -> Result<String, S3Error> {
+    async fn region_of(&self, name: &BucketName, access: &BucketAccess) -> Result<String, S3Error> {
         let mut region = self.home();
         let mut asked_why = false;
         for _ in 0..MOST_ASKED {
@@ -327,7 +335,7 @@ impl Bucket {
     }
 }
 
-impl Access {
+impl BucketAccess {
     /// The account that each request says must own the bucket.
     fn expected_owner(&self) -> Option<String> {
         self.owner.as_ref().map(|owner| owner.as_str().to_owned())

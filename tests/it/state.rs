@@ -1,6 +1,6 @@
 //! The program's own objects are written by conditions that hold, and lost answers are looked for.
 
-use s3_backup::config::Access;
+use s3_backup::config::BucketAccess;
 use s3_backup::model::{BucketName, ETag, Key};
 use s3_backup::s3::{Bucket, Cause, Condition, CopyReply, PutBody, S3Error};
 use s3_sim::{Effect, Fault, Verb};
@@ -13,7 +13,7 @@ async fn bucket(world: &World) -> Bucket {
     let name = BucketName::new(BACKUP).unwrap();
     world
         .connections()
-        .bucket(&name, &Access::default())
+        .bucket(&name, &BucketAccess::default())
         .await
         .unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use s3_backup::config::Access;
+use s3_backup::config::BucketAccess;
 use s3_backup::model::{BucketName, Key, StorageClass, ThawState, Tier, VersionId};
 use s3_backup::s3::{Bucket, Cause, S3Error, ThawAnswer};
 use s3_sim::{Effect, Fault, Put, Verb};
@@ -30,7 +30,7 @@ impl Archived {
         let name = BucketName::new(BACKUP).unwrap();
         let bucket = world
             .connections()
-            .bucket(&name, &Access::default())
+            .bucket(&name, &BucketAccess::default())
             .await
             .unwrap();
         Self {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use s3_backup::config::Access;
+use s3_backup::config::BucketAccess;
 use s3_backup::list::versions;
 use s3_backup::model::{
     BucketName, Key, KeyRange, Prefix, Start, ThawState, VersionKind, VersionRow,
@@ -22,7 +22,7 @@ async fn backup(world: &World) -> Bucket {
     let name = BucketName::new(BACKUP).unwrap();
     world
         .connections()
-        .bucket(&name, &Access::default())
+        .bucket(&name, &BucketAccess::default())
         .await
         .unwrap()
 }
@@ -315,7 +315,10 @@ async fn pages_of_versions_are_fetched_ahead_and_counted_as_listings() {
     }
     let connections = world.connections();
     let name = BucketName::new(BACKUP).unwrap();
-    let bucket = connections.bucket(&name, &Access::default()).await.unwrap();
+    let bucket = connections
+        .bucket(&name, &BucketAccess::default())
+        .await
+        .unwrap();
 
     let mut pages = versions(bucket, Prefix::default(), &KeyRange::all());
     pages.next().await.unwrap().unwrap();
