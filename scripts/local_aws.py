@@ -22,7 +22,7 @@ SECONDS_TO_START = 60
 SECONDS_TO_STOP = 10
 # Another program may take the free port before the server does.
 ATTEMPTS = 3
-SERVER = "ministack.app:app"
+SERVER = "local_aws_app:app"
 
 
 class NotStarted(Exception):
@@ -96,6 +96,7 @@ def spawn(folder: Path, port: int) -> subprocess.Popen:
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
         "HOME": str(folder),
+        "PYTHONPATH": str(Path(__file__).resolve().parent),
         "TMPDIR": str(folder / "tmp"),
         "AUTH": "true",
         "LAMBDA_EXECUTOR": "local",
