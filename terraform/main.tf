@@ -44,6 +44,7 @@ locals {
       Restore               = var.restore == null ? null : var.restore ? "yes" : "no"
       RestoreMarks          = var.restore_marks == null ? null : var.restore_marks ? "yes" : "no"
       DrillSchedule         = var.drill_schedule
+      MaxDaysWithoutDrill   = var.max_days_without_drill
       Web                   = var.web
       WebIssuer             = var.web_issuer
       WebClientId           = var.web_client_id

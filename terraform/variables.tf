@@ -261,6 +261,12 @@ variable "drill_schedule" {
   default     = null
 }
 
+variable "max_days_without_drill" {
+  description = "Days without a drill that passed after which an alarm goes off. Only with DrillSchedule."
+  type        = number
+  default     = null
+}
+
 variable "web" {
   description = "Make a page where people get files back, with a user pool or with a sign-in of your own. Only with Restore."
   type        = string

@@ -9,7 +9,7 @@ import { type BackupPlace, backupPlace } from './backup-place.ts';
 import { both, type Choice, decidedLater, not, onlyIf } from './choice.ts';
 import { Continuation } from './continuation.ts';
 import { Dashboard } from './dashboard.ts';
-import { Drill } from './drill.ts';
+import { DEFAULT_MAX_DAYS, Drill } from './drill.ts';
 import { Events } from './events.ts';
 import { FailureAlarm } from './failure-alarm.ts';
 import { PrimaryBucket } from './primary-bucket.ts';
@@ -87,6 +87,11 @@ export interface BackupProps extends FunctionSettings {
    */
   readonly drillSchedule?: Setting;
   /**
+   * Days without a drill that passed after which an alarm goes off. Only with `drillSchedule`.
+   * @default 8
+   */
+  readonly maxDaysWithoutDrill?: number;
+  /**
    * Whether there is a page where people get files back. Only with `restore`.
    * @default false
    */
@@ -139,10 +144,11 @@ export class Backup extends Construct {
     const failed = new FailureAlarm(this, 'Failed', { function: backup.function, what: 'backup' });
     const runs = new RunAlarms(this, 'Runs');
     const watch = new Watch(this, 'Watch', { ...props, source, destination, topic });
-    this.dashboard(props);
     const continuation = this.start(backup, props);
     const restored = this.restores(props, source, destination, topic);
-    const answered = this.events(props, source, destination, topic);
+    const answering = this.events(props, source, destination, topic);
+    this.dashboard(props, answering);
+    const answered = answering?.alarms ?? [];
     topic.announce(failed, ...runs.alarms, ...watch.alarms, ...(continuation?.alarms ?? []), ...restored, ...answered);
 
     this.output('SourceBucketName', 'The bucket that is backed up.', source.bucketName);
@@ -183,17 +189,17 @@ export class Backup extends Construct {
     return continuation;
   }
 
-  /** The function that answers events, and what brings them to it; returns its alarms. */
-  private events(props: BackupProps, source: PrimaryBucket, destination: BackupPlace, topic: ProblemTopic): Alarm[] {
+  /** The function that answers events, and what brings them to it, if there can be events. */
+  private events(props: BackupProps, source: PrimaryBucket, destination: BackupPlace, topic: ProblemTopic): Events | undefined {
     const { events = false } = props;
     if (events === false) {
-      return [];
+      return undefined;
     }
     const answering = new Events(this, 'Events', { ...props, events, source, destination, topic });
     const condition = decidedLater(events);
     this.output('EventsFunctionName', 'The function that answers events.', answering.function.functionName, condition);
     this.output('EventsDeadLettersUrl', 'The queue of events that could not be answered.', answering.deadLetters.queueUrl, condition);
-    return answering.alarms;
+    return answering;
   }
 
   /** The function that restores, and what goes on with it; returns its alarms. */
@@ -204,8 +210,8 @@ export class Backup extends Construct {
     }
     const restorer = new Restore(this, 'Restore', { ...props, restore, restoreMarks, source, destination, topic });
     this.output('RestoreFunctionName', 'The function that restores.', restorer.function.functionName, decidedLater(restore));
-    this.drills(props, restorer, destination);
-    const alarms = [...restorer.alarms, ...this.page(props, restorer, source, destination, topic)];
+    const drills = this.drills(props, restorer, destination);
+    const alarms = [...restorer.alarms, ...drills, ...this.page(props, restorer, source, destination, topic)];
     if (continuation === false) {
       return alarms;
     }
@@ -241,23 +247,26 @@ export class Backup extends Construct {
     return page.alarms;
   }
 
-  /** What rehearses a restore. Its errors are those of restores. */
-  private drills({ restore = false, drillSchedule: schedule }: BackupProps, { function: starts, role }: Restore, destination: BackupPlace): void {
+  /** What rehearses a restore; returns its alarms. */
+  private drills(props: BackupProps, { function: starts, role }: Restore, destination: BackupPlace): Alarm[] {
+    const { restore = false, drillSchedule: schedule, maxDaysWithoutDrill } = props;
     if (schedule === undefined) {
-      return;
+      return [];
     }
     const exists = both(restore, conditionOf(schedule) ?? true, this, 'RestoreAndDrills');
     const drill = new Drill(this, 'RestoreDrill', {
-      function: starts, role, backupArn: destination.bucketArn, schedule: valueOf(schedule), exists,
+      function: starts, role, backupArn: destination.bucketArn, schedule: valueOf(schedule), exists, maxDaysWithoutDrill,
     });
     const { bucketName } = drill.scratch;
     this.output('ScratchBucketName', 'The bucket in which restores are rehearsed.', bucketName, decidedLater(exists));
+    return drill.alarms;
   }
 
-  private dashboard(props: BackupProps): void {
-    const { dashboard = true, maxHoursWithoutBackup = DEFAULT_MAX_HOURS } = props;
+  private dashboard(props: BackupProps, answering: Events | undefined): void {
+    const { dashboard = true, maxHoursWithoutBackup = DEFAULT_MAX_HOURS, maxDaysWithoutDrill = DEFAULT_MAX_DAYS } = props;
     if (dashboard !== false) {
-      onlyIf(dashboard, new Dashboard(this, 'Dashboard', { maxHoursWithoutBackup }));
+      const eventsQueueName = answering?.queueNameOr('none');
+      onlyIf(dashboard, new Dashboard(this, 'Dashboard', { maxHoursWithoutBackup, maxDaysWithoutDrill, eventsQueueName }));
     }
   }
 

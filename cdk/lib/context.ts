@@ -33,6 +33,7 @@ export function backupProps(context: Context): BackupProps {
     notify: text(context, 'notify'),
     heartbeatUrl: text(context, 'heartbeatUrl'),
     maxHoursWithoutBackup: number(context, 'maxHoursWithoutBackup'),
+    maxDaysWithoutDrill: number(context, 'maxDaysWithoutDrill'),
     dashboard: choice(context, 'dashboard', { yes: true, no: false }),
     operationsKmsKeyArn: text(context, 'operationsKmsKeyArn'),
     timeZone: text(context, 'timeZone'),

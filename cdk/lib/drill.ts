@@ -7,13 +7,18 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { type Choice, onlyIf } from './choice.ts';
 import { wildcardIn } from './findings.ts';
+import { counted, seen } from './metrics.ts';
 import * as permissions from './permissions.ts';
 import { PrivateBucket } from './private-bucket.ts';
+import { ProblemAlarm } from './problem-alarm.ts';
 
 /** A start that had to wait for longer is dropped: the next one comes. */
 const WAITS = Duration.hours(1);
 /** How long the objects of a drill are kept, and how long what hides them. */
 const KEPT = Duration.days(1);
+
+/** A week, and a day for a drill that waits for an archive. */
+export const DEFAULT_MAX_DAYS = 8;
 
 export interface DrillProps {
   /** The function that restores. */
@@ -26,10 +31,16 @@ export interface DrillProps {
   readonly schedule: string;
   /** Whether there are drills. */
   readonly exists: Choice;
+  /**
+   * Days without a drill that passed after which somebody is told.
+   * @default DEFAULT_MAX_DAYS
+   */
+  readonly maxDaysWithoutDrill?: number;
 }
 
 export class Drill extends Construct {
   readonly scratch: PrivateBucket;
+  readonly alarms: ProblemAlarm[];
 
   constructor(scope: Construct, id: string, props: DrillProps) {
     super(scope, id);
@@ -46,6 +57,19 @@ export class Drill extends Construct {
         event: events.RuleTargetInput.fromObject({ operation: 'drill', to: `s3://${this.scratch.bucketName}/` }),
       })],
     });
+    this.alarms = [
+      new ProblemAlarm(this, 'Failed', {
+        what: 'What a drill restored is not what was backed up.', section: 'drill-failed', metric: counted('DrillFailed'),
+      }),
+      new ProblemAlarm(this, 'None', {
+        what: 'No drill passed for too long.',
+        section: 'no-drill',
+        metric: seen('DaysSinceDrill'),
+        above: props.maxDaysWithoutDrill ?? DEFAULT_MAX_DAYS,
+        periods: 2,
+        orNothing: true,
+      }),
+    ];
     Validations.of(this.scratch).acknowledge({
       id: 'AwsSolutions-S1', reason: 'It holds copies of a drill for a day; the backup bucket logs who reads the originals.',
     });

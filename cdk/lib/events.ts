@@ -5,7 +5,7 @@ import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { type Choice, onlyIf } from './choice.ts';
+import { type Choice, decidedLater, onlyIf } from './choice.ts';
 import { EventsRole } from './events-role.ts';
 import { FailureAlarm } from './failure-alarm.ts';
 import { counted } from './metrics.ts';
@@ -23,6 +23,8 @@ const BATCHING_WINDOW = Duration.seconds(1);
 /** A receive that Lambda throttles would count as one of the five. Reserved concurrency throttles; this does not. */
 const MAX_CONCURRENCY = 10;
 const MAX_RECEIVES = 5;
+/** Five receives, six minutes apart, and then it is a dead letter: one that is older waits because nobody works. */
+const LATE = Duration.hours(1);
 const RETENTION = Duration.days(14);
 
 /** What moves nothing in a listing is told by events only: tags. */
@@ -39,13 +41,16 @@ export class Events extends Construct {
   readonly function: lambda.Function;
   readonly deadLetters: sqs.Queue;
   readonly alarms: (ProblemAlarm | FailureAlarm)[];
+  private readonly queue: sqs.Queue;
+  private readonly exists: Choice;
 
   constructor(scope: Construct, id: string, props: EventsProps) {
     super(scope, id);
+    this.exists = props.events;
     this.deadLetters = new sqs.Queue(this, 'DeadLetters', {
       encryption: sqs.QueueEncryption.SQS_MANAGED, enforceSSL: true, retentionPeriod: RETENTION,
     });
-    const queue = new sqs.Queue(this, 'Queue', {
+    const queue = this.queue = new sqs.Queue(this, 'Queue', {
       encryption: sqs.QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       retentionPeriod: RETENTION,
@@ -69,11 +74,24 @@ export class Events extends Construct {
         section: 'dead-letters',
         metric: this.deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' }),
       }),
+      new ProblemAlarm(this, 'Late', {
+        what: 'Events wait in their queue, and nobody answers them.',
+        section: 'events-late',
+        metric: queue.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum' }),
+        above: LATE.toSeconds(),
+      }),
       new ProblemAlarm(this, 'Refused', {
         what: 'Events of a bucket that is not the source were refused.', section: 'events-refused', metric: counted('EventsRefused'),
       }),
     ];
     this.onlyIf(props.events);
+  }
+
+  /** The name of the queue, or this text where a deployment decides that there is none. */
+  queueNameOr(none: string): string {
+    const condition = decidedLater(this.exists);
+    const { queueName } = this.queue;
+    return condition === undefined ? queueName : Fn.conditionIf(condition.logicalId, queueName, none).toString();
   }
 
   private program(props: EventsProps, queue: sqs.Queue): lambda.Function {

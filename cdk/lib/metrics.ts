@@ -9,8 +9,9 @@ export const JOB_NAME = Aws.STACK_NAME;
 
 /** Each metric that an alarm or the dashboard reads. */
 export type MetricName =
-  | 'BytesCopied' | 'ChangedPercent' | 'Copied' | 'CostUsd' | 'Duration' | 'Errors' | 'EventsRefused' | 'Found' | 'Held'
-  | 'HoursSinceComplete' | 'OutOfTime' | 'RestoreErrors' | 'RestoreOpenHours' | 'Restored' | 'SecondsLeft'
+  | 'BytesCopied' | 'ChangedPercent' | 'Copied' | 'CostUsd' | 'DaysSinceDrill' | 'DrillFailed' | 'Duration' | 'Errors'
+  | 'EventErrors' | 'EventsCopied' | 'EventsDeferred' | 'EventsReceived' | 'EventsRefused' | 'Found' | 'Held'
+  | 'HoursSinceComplete' | 'MissedByEvents' | 'OutOfTime' | 'RestoreErrors' | 'RestoreOpenHours' | 'Restored' | 'SecondsLeft'
   | 'UnusualChange' | 'Wrong';
 
 /** What happened, counted over five minutes. */

@@ -3,6 +3,7 @@ import type { CfnParameterProps } from 'aws-cdk-lib';
 import { DEFAULT_LOCK_DAYS, mostLockDays } from './protection.ts';
 import { DEFAULT_SCHEDULE } from './schedule.ts';
 import { DEFAULT_MAX_HOURS } from './watch.ts';
+import { DEFAULT_MAX_DAYS } from './drill.ts';
 
 const NEW_BUCKET_NAME_OR_EMPTY = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
 /** Buckets of us-east-1 older than 2018 have upper case, underscores and up to 255 characters. */
@@ -183,6 +184,10 @@ const RESTORING = {
   DrillSchedule: optional('When a restore is rehearsed in a scratch bucket, for example rate(7 days). Only with Restore. Empty: never.', {
     allowedPattern: '^$|^(cron|rate)\\(.+\\)$', constraintDescription: 'such as cron(0 2 * * ? *) or rate(7 days), or empty',
   }),
+  MaxDaysWithoutDrill: {
+    type: 'Number', default: DEFAULT_MAX_DAYS, minValue: 1, maxValue: 400,
+    description: 'Days without a drill that passed after which an alarm goes off. Only with DrillSchedule.',
+  },
 };
 
 const WEB = {

@@ -75,6 +75,7 @@ export class PortableStack extends Stack {
       restore: this.when('RestoreIsYes', Fn.conditionEquals(parameters.Restore, 'yes')),
       restoreMarks: this.when('RestoreMarksIsYes', Fn.conditionEquals(parameters.RestoreMarks, 'yes')),
       drillSchedule: this.optional('DrillSchedule'),
+      maxDaysWithoutDrill: parameters.MaxDaysWithoutDrill.valueAsNumber,
       web: this.when('WebIsWanted', Fn.conditionNot(Fn.conditionEquals(parameters.Web, 'no'))),
       webSettings: {
         cognito: this.when('WebIsCognito', Fn.conditionEquals(parameters.Web, 'cognito')),

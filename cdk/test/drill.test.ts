@@ -58,3 +58,16 @@ test('in the portable template all of it exists only if it is asked for', () => 
     .map(({ Condition }) => Condition);
   assert.deepEqual(conditions, ['RestoreAndDrills']);
 });
+
+test('a drill that failed is an alarm, and so are eight days without one that passed', () => {
+  const of = (resources: object) => ofDrill(resources).map(([, resource]) => resource)
+    .filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm').map(({ Properties }) => Properties);
+  const alarms = of(backupTemplate({ restore: true, drillSchedule: 'rate(7 days)' }).toJSON().Resources);
+  const portable = of(JSON.parse(portableTemplate()).Resources);
+
+  assert.deepEqual(alarms.map(({ MetricName, Threshold, EvaluationPeriods, TreatMissingData }) =>
+    [MetricName, Threshold, EvaluationPeriods, TreatMissingData]).sort(), [
+    ['DaysSinceDrill', 8, 2, 'breaching'], ['DrillFailed', 0, 1, 'notBreaching'],
+  ]);
+  assert.deepEqual(portable.find(({ MetricName }) => MetricName === 'DaysSinceDrill').Threshold, { Ref: 'MaxDaysWithoutDrill' });
+});

@@ -93,11 +93,14 @@ test('the role adds copies, and can neither delete nor write what the runs keep'
   assert.deepEqual(keyed.filter((action) => action.startsWith('kms:')), ['kms:Decrypt', 'kms:Decrypt', 'kms:GenerateDataKey']);
 });
 
-test('dead letters, refused events and a function that fails are alarms', () => {
+test('dead letters, events that wait, refused events and a function that fails are alarms', () => {
   const alarms = own(backupTemplate({ events: true }), 'AWS::CloudWatch::Alarm').map(({ Properties }) => Properties);
 
-  assert.deepEqual(alarms.map(({ MetricName }) => MetricName).sort(), ['ApproximateNumberOfMessagesVisible', 'Errors', 'EventsRefused']);
-  assert.ok(alarms.every(({ AlarmActions, Threshold }) => AlarmActions.length === 1 && Threshold === 0));
+  assert.deepEqual(alarms.map(({ MetricName, Threshold }) => [MetricName, Threshold]).sort(), [
+    // Five receives, six minutes apart, are over by then.
+    ['ApproximateAgeOfOldestMessage', 3600], ['ApproximateNumberOfMessagesVisible', 0], ['Errors', 0], ['EventsRefused', 0],
+  ]);
+  assert.ok(alarms.every(({ AlarmActions }) => AlarmActions.length === 1));
 });
 
 test('a new source tells EventBridge, an existing one is left as it is', () => {

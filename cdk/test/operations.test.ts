@@ -71,14 +71,16 @@ describe('dashboard', () => {
     const found: any = Object.values<any>(from.Resources).find(({ Type }) => Type === 'AWS::CloudWatch::Dashboard');
     const parts = found.Properties.DashboardBody['Fn::Join'][1];
     // A number stands without quotes.
-    return JSON.parse(parts.map((part: any) => part.Ref ? (part.Ref.startsWith('AWS::') ? part.Ref : 26) : part).join(''));
+    const text = (part: any) => part.Ref ? (part.Ref.startsWith('AWS::') ? part.Ref : 26) : part['Fn::If'] || part['Fn::GetAtt'] ? 'a-name' : part;
+    return JSON.parse(parts.map(text).join(''));
   };
 
   test('is JSON, with metrics that the program writes', () => {
     for (const from of [template, portable]) {
       const { widgets } = body(from);
-      assert.ok(widgets.length >= 8);
-      for (const { properties } of widgets) {
+      const own = widgets.filter(({ properties }: any) => properties.metrics[0][0] === 'S3Backup');
+      assert.ok(own.length >= 10);
+      for (const { properties } of own) {
         const [[namespace, , dimension, job], ...others] = properties.metrics;
         assert.deepEqual([namespace, dimension, job], ['S3Backup', 'Job', 'AWS::StackName']);
         assert.ok(others.every(([dot]: string[]) => dot === '.'));
@@ -87,6 +89,16 @@ describe('dashboard', () => {
         }
       }
     }
+  });
+
+  test('shows how long events wait where there can be events, and nothing of a queue where there are none', () => {
+    const lag = (from: any) => body(from).widgets.filter(({ properties }: any) => properties.metrics[0][0] === 'AWS/SQS');
+
+    for (const from of [portable, backupTemplate({ events: true }).toJSON()]) {
+      const [{ properties: { metrics: [[, name, dimension]] } }] = lag(from);
+      assert.deepEqual([name, dimension], ['ApproximateAgeOfOldestMessage', 'QueueName']);
+    }
+    assert.deepEqual(lag(template), []);
   });
 
   test('shows a month, and its widgets do not lie on each other', () => {

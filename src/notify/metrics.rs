@@ -62,6 +62,10 @@ pub enum Metric {
     RestoreErrors,
     /// Archived versions that a restore waits for.
     RestoreWaiting,
+    /// 1 if a drill found what is not as it was, 0 if it passed.
+    DrillFailed,
+    /// Days since the last drill that passed.
+    DaysSinceDrill,
     /// Hours since the end of the last complete run; 8,760 if there was none.
     HoursSinceComplete,
     /// Hours since the beginning of the oldest restore that has something left; 0 without one.
@@ -82,7 +86,7 @@ pub enum Metric {
 
 impl Metric {
     /// All there are.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::Found,
         Self::Copied,
         Self::Unchanged,
@@ -102,6 +106,8 @@ impl Metric {
         Self::Restored,
         Self::RestoreErrors,
         Self::RestoreWaiting,
+        Self::DrillFailed,
+        Self::DaysSinceDrill,
         Self::HoursSinceComplete,
         Self::RestoreOpenHours,
         Self::EventsReceived,
@@ -134,6 +140,8 @@ impl Metric {
             Self::Restored => "Restored",
             Self::RestoreErrors => "RestoreErrors",
             Self::RestoreWaiting => "RestoreWaiting",
+            Self::DrillFailed => "DrillFailed",
+            Self::DaysSinceDrill => "DaysSinceDrill",
             Self::HoursSinceComplete => "HoursSinceComplete",
             Self::RestoreOpenHours => "RestoreOpenHours",
             Self::EventsReceived => "EventsReceived",
@@ -145,13 +153,16 @@ impl Metric {
         }
     }
 
-    /// Its unit in CloudWatch, which knows no dollars and no hours.
+    /// Its unit in CloudWatch, which knows no dollars, no hours and no days.
     fn unit(self) -> &'static str {
         match self {
             Self::BytesCopied => "Bytes",
             Self::Duration | Self::SecondsLeft => "Seconds",
             Self::ChangedPercent => "Percent",
-            Self::CostUsd | Self::HoursSinceComplete | Self::RestoreOpenHours => "None",
+            Self::CostUsd
+            | Self::HoursSinceComplete
+            | Self::RestoreOpenHours
+            | Self::DaysSinceDrill => "None",
             Self::Found
             | Self::Copied
             | Self::Unchanged
@@ -166,6 +177,7 @@ impl Metric {
             | Self::Restored
             | Self::RestoreErrors
             | Self::RestoreWaiting
+            | Self::DrillFailed
             | Self::EventsReceived
             | Self::EventsCopied
             | Self::EventsDeferred
@@ -186,6 +198,18 @@ pub struct TimeLeft {
     pub seconds: Option<f64>,
     /// Whether what is left is continued without anybody's doing.
     pub is_continued: bool,
+}
+
+/// What the watch has seen of a job in one destination.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ages {
+    /// Hours since the last complete run; [`HOURS_OF_NEVER`] without one.
+    pub hours_since_complete: f64,
+    /// Hours since the beginning of the oldest restore that has something left; none of a destination that nothing is
+    /// restored from.
+    pub restore_open_hours: Option<f64>,
+    /// Days since the last drill that passed; none if none ever has.
+    pub days_since_drill: Option<f64>,
 }
 
 /// The lines of a result: one with `[Job]` and `[Job, Destination]`; of several destinations one with `[Job]`, and
@@ -223,23 +247,22 @@ pub fn lines(job: &str, summary: &Summary, time: TimeLeft) -> Vec<String> {
     lines
 }
 
-/// The line of the watch: hours since the last complete run of a job in one destination, and since the beginning
-/// of the oldest restore from it that has something left; none of a destination that nothing is restored from.
-pub fn watch_line(
-    job: &str,
-    destination: &str,
-    since_complete: f64,
-    restore_open: Option<f64>,
-    now: Timestamp,
-) -> String {
-    let mut values = vec![(Metric::HoursSinceComplete, since_complete)];
-    values.extend(restore_open.map(|hours| (Metric::RestoreOpenHours, hours)));
+/// The line of the watch about a job in one destination.
+pub fn watch_line(job: &str, destination: &str, ages: Ages, now: Timestamp) -> String {
+    let mut values = vec![(Metric::HoursSinceComplete, ages.hours_since_complete)];
+    values.extend(
+        ages.restore_open_hours
+            .map(|hours| (Metric::RestoreOpenHours, hours)),
+    );
+    values.extend(
+        ages.days_since_drill
+            .map(|days| (Metric::DaysSinceDrill, days)),
+    );
     written(Map::new(), job, Some(destination), true, &values, now)
 }
 
 fn of_run(summary: &Summary, time: TimeLeft) -> Values {
     let status = summary.status();
-    let one_if = |holds: bool| if holds { 1.0 } else { 0.0 };
     let mut values = counted(&summary.figures());
     values.extend([
         (Metric::Duration, summary.duration_seconds()),
@@ -279,11 +302,16 @@ fn of_events(counts: &EventCounts) -> Values {
 fn of_restore(summary: &Summary) -> Values {
     let figures = summary.figures();
     let waiting = summary.restored().map_or(0, |restored| restored.waiting);
-    vec![
+    let drilled = summary
+        .restored()
+        .and_then(|restored| restored.drill.as_ref());
+    let mut values = vec![
         (Metric::Restored, number(figures.copied)),
         (Metric::RestoreErrors, number(figures.errors)),
         (Metric::RestoreWaiting, number(waiting)),
-    ]
+    ];
+    values.extend(drilled.map(|drilled| (Metric::DrillFailed, one_if(!drilled.passed))));
+    values
 }
 
 fn counted(figures: &Figures) -> Values {
@@ -296,6 +324,10 @@ fn counted(figures: &Figures) -> Values {
         (Metric::MarkedDeleted, number(figures.marked)),
         (Metric::BytesCopied, number(figures.bytes_copied)),
     ]
+}
+
+fn one_if(holds: bool) -> f64 {
+    if holds { 1.0 } else { 0.0 }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "CloudWatch keeps doubles")]
@@ -505,17 +537,16 @@ mod tests {
     fn never_is_a_number_and_any_name_is_a_dimension() {
         let now = Timestamp::from_millis(ENDED);
 
-        let line = watch_line(
-            "s3://primary/\u{fc}\n/",
-            "backup",
-            HOURS_OF_NEVER,
-            Some(0.0),
-            now,
-        );
+        let ages = Ages {
+            hours_since_complete: HOURS_OF_NEVER,
+            restore_open_hours: Some(0.0),
+            days_since_drill: Some(1.5),
+        };
+        let line = watch_line("s3://primary/\u{fc}\n/", "backup", ages, now);
 
         let (sets, names) = checked(&line);
         assert_eq!(sets.len(), 2);
-        let expected = ["HoursSinceComplete", "RestoreOpenHours"];
+        let expected = ["DaysSinceDrill", "HoursSinceComplete", "RestoreOpenHours"];
         assert_eq!(names, expected.map(str::to_owned).into());
         let root: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(root["Job"], "s3://primary/??/");

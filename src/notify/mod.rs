@@ -14,7 +14,7 @@ use futures::future;
 
 pub use message::{Message, is_problem};
 pub use metrics::{
-    DESTINATION, HOURS_OF_NEVER, JOB, Metric, NAMESPACE, TimeLeft, lines, watch_line,
+    Ages, DESTINATION, HOURS_OF_NEVER, JOB, Metric, NAMESPACE, TimeLeft, lines, watch_line,
 };
 
 pub use watch::{WatchError, WatchResult, watch};

@@ -5,12 +5,12 @@ use std::io;
 
 use serde::Serialize;
 
-use super::metrics::{HOURS_OF_NEVER, watch_line};
+use super::metrics::{Ages, HOURS_OF_NEVER, watch_line};
 use crate::config::{Config, Destination};
 use crate::history::History;
 use crate::model::{BucketName, Deadline, Job, Phase, Timestamp};
 use crate::request::RestoreId;
-use crate::restore::Shelf;
+use crate::restore::{self, Shelf};
 use crate::s3::{Connections, RunConnections};
 use crate::snapshot::SnapshotError;
 
@@ -45,11 +45,14 @@ pub struct JobAge {
     pub open_restores: usize,
     /// The hours since the oldest of them began; none of a bucket that nothing is restored from.
     pub restore_open_hours: Option<f64>,
-    /// The problem of the record of the last run.
+    /// Days since the last drill that passed; none if none ever has.
+    pub days_since_drill: Option<f64>,
+    /// The problem of the record of the last run, or of the note of the last drill.
     pub problem: Option<String>,
 }
 
-/// Looks at each backup bucket: the name of the last snapshot, its index, and the list of open restores.
+/// Looks at each backup bucket: the name of the last snapshot, its index, the list of open restores, and the note of
+/// the last drill.
 ///
 /// # Errors
 /// When a bucket cannot be read.
@@ -94,13 +97,19 @@ impl JobAge {
         }
         let complete = history.last().and_then(|(index, _)| index.last_complete());
         let since = |then: Timestamp| now.since(then).as_secs_f64() / 3_600.0;
-        let open = if is_restored_from {
-            let shelf = Shelf::new(bucket.in_phase(Phase::Cursor), job);
-            let (open, _) = shelf.open().await.map_err(|error| error.to_string())?;
-            Some(open)
-        } else {
-            None
-        };
+        let (mut open, mut drilled) = (None, Ok(None));
+        if is_restored_from {
+            let bucket = bucket.in_phase(Phase::Cursor);
+            let last = restore::last_passed(&bucket, &job).await;
+            drilled = last.map_err(|error| format!("{error}; {}", error.advice()))?;
+            let (ids, _) = Shelf::new(bucket, job)
+                .open()
+                .await
+                .map_err(|error| error.to_string())?;
+            open = Some(ids);
+        }
+        let problem = problem.map(|problem| problem.to_string());
+        let problem = problem.or_else(|| drilled.as_ref().err().cloned());
         let begun = |open: &Vec<RestoreId>| open.iter().filter_map(begun_at).min();
         Ok(Self {
             job: config.job_name(),
@@ -111,7 +120,8 @@ impl JobAge {
             run_id: complete.map(|run| run.run_id),
             open_restores: open.as_ref().map_or(0, Vec::len),
             restore_open_hours: open.map(|open| begun(&open).map_or(0.0, since)),
-            problem: problem.map(|problem| problem.to_string()),
+            days_since_drill: drilled.ok().flatten().map(|then| since(then) / 24.0),
+            problem,
         })
     }
 }
@@ -130,13 +140,12 @@ impl WatchResult {
     /// When the log cannot be written.
     pub fn write_metrics(&self, now: Timestamp, log: &mut impl io::Write) -> io::Result<()> {
         self.jobs.iter().try_for_each(|age| {
-            let line = watch_line(
-                &age.job,
-                &age.destination,
-                age.hours_since_complete,
-                age.restore_open_hours,
-                now,
-            );
+            let ages = Ages {
+                hours_since_complete: age.hours_since_complete,
+                restore_open_hours: age.restore_open_hours,
+                days_since_drill: age.days_since_drill,
+            };
+            let line = watch_line(&age.job, &age.destination, ages, now);
             writeln!(log, "{line}")
         })
     }

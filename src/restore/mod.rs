@@ -44,7 +44,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use futures::FutureExt;
 
 pub use choose::Why;
-pub use drill::{DRILL_FORMAT, DrillFile, DrillRecord, DrilledObject};
+pub use drill::{DRILL_FORMAT, DrillFile, DrillRecord, DrilledObject, last_passed};
 pub use listed::RestoreRow;
 pub use rows::{Became, DoneRow, PlanRow};
 pub use shelf::{OpenError, Shelf};

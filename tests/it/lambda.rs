@@ -20,13 +20,13 @@ const TIME: Duration = Duration::from_secs(2);
 const BOUND: Duration = Duration::from_secs(30);
 
 /// What the function posted: the path of the Runtime API, and the body.
-struct Posted {
+pub struct Posted {
     path: String,
     body: Value,
 }
 
 /// A function in an environment of its own, stopped when dropped.
-struct Function {
+pub struct Function {
     process: Child,
     posted: mpsc::Receiver<Posted>,
 }
@@ -34,10 +34,20 @@ struct Function {
 impl Function {
     /// Starts the function, which is sent these payloads one after the other.
     fn start(world: &World, vars: &[(&str, &str)], payloads: Vec<String>) -> Self {
+        Self::with_time(world, vars, payloads, TIME)
+    }
+
+    /// The same with so much time for each payload.
+    pub fn with_time(
+        world: &World,
+        vars: &[(&str, &str)],
+        payloads: Vec<String>,
+        time: Duration,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let api = listener.local_addr().unwrap().to_string();
         let (send, posted) = mpsc::channel();
-        thread::spawn(move || serve(&listener, payloads, &send));
+        thread::spawn(move || serve(&listener, payloads, &send, time));
         let process = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", api)
@@ -70,13 +80,13 @@ impl Function {
     }
 
     /// The lines that it has logged, after which it is no more.
-    fn log(self) -> Vec<Value> {
+    pub fn log(self) -> Vec<Value> {
         let text = self.text_log();
         let parsed = text.lines().map(serde_json::from_str);
         parsed.collect::<Result<_, _>>().unwrap()
     }
 
-    fn response(&self) -> Value {
+    pub fn response(&self) -> Value {
         let posted = self.posted();
         assert!(
             posted.path.ends_with("/response"),
@@ -193,7 +203,12 @@ fn the_handler_web_answers_the_gateway_and_needs_no_bucket_for_the_page_itself()
 }
 
 /// Hands out the payloads and takes what is posted; after the last one, polls wait.
-fn serve(listener: &TcpListener, payloads: Vec<String>, send: &mpsc::Sender<Posted>) {
+fn serve(
+    listener: &TcpListener,
+    payloads: Vec<String>,
+    send: &mpsc::Sender<Posted>,
+    time: Duration,
+) {
     let mut payloads = payloads.into_iter();
     for stream in listener.incoming() {
         let mut reader = BufReader::new(stream.unwrap());
@@ -203,9 +218,9 @@ fn serve(listener: &TcpListener, payloads: Vec<String>, send: &mpsc::Sender<Post
                     thread::sleep(BOUND);
                     return;
                 };
-                answer(reader.get_mut(), "200 OK", &payload);
+                answer(reader.get_mut(), "200 OK", &payload, time);
             } else {
-                answer(reader.get_mut(), "202 Accepted", "{}");
+                answer(reader.get_mut(), "202 Accepted", "{}", time);
                 let body = serde_json::from_slice(&body).unwrap();
                 let _ = send.send(Posted { path, body });
             }
@@ -254,9 +269,9 @@ fn chunks(reader: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
     }
 }
 
-fn answer(stream: &mut TcpStream, status: &str, body: &str) {
+fn answer(stream: &mut TcpStream, status: &str, body: &str, time: Duration) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let deadline = (now + TIME).as_millis();
+    let deadline = (now + time).as_millis();
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
          lambda-runtime-aws-request-id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n\

@@ -438,7 +438,7 @@ async fn the_watch_knows_how_old_the_last_complete_run_is() {
 }
 
 #[tokio::test]
-async fn the_watch_takes_three_reads_and_writes_nothing() {
+async fn the_watch_takes_four_reads_and_writes_nothing() {
     let world = World::new();
     world.put("a", "1");
     world.backup().await;
@@ -450,6 +450,7 @@ async fn the_watch_takes_three_reads_and_writes_nothing() {
     let verbs: Vec<Verb> = calls.iter().map(|call| call.verb).collect();
     let reads = [
         Verb::HeadBucket,
+        Verb::GetObject,
         Verb::GetObject,
         Verb::GetObject,
         Verb::GetObject,

@@ -11,6 +11,7 @@ mod sample;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value, json};
 
+use record::PassedDrill;
 pub use record::{DRILL_FORMAT, DrillFile, DrillRecord, DrilledObject};
 
 use super::asked::Asked;
@@ -19,16 +20,18 @@ use super::shelf::JSON;
 use super::{Call, opening};
 use crate::failure::Failure;
 use crate::history::History;
-use crate::model::{ETag, Key, Location, Prefix};
+use crate::model::{ETag, Job, Key, Location, Prefix, Timestamp};
 use crate::report::Report;
 use crate::request::{DrillRequest, Extra, Manner, Point, StartRestore, What};
 use crate::run::{RunResult, StartError};
-use crate::s3::{Cause, Condition, Operation};
+use crate::s3::{Bucket, Cause, Condition, Operation, S3Error};
 use crate::snapshot::Index;
 use sample::{Draw, Sample};
 
 /// Markers that are placed side by side.
 const MARKS_AT_ONCE: usize = 32;
+/// The note of the last drill that passed, below the drills of a job.
+const PASSED: &str = "drills/passed.json";
 /// The most bytes of the file of a drill: ten thousand objects with keys of 1,024 control characters.
 const MOST_BYTES: u64 = 128 << 20;
 
@@ -74,6 +77,24 @@ impl Call<'_> {
             ),
         })
     }
+}
+
+/// When the last drill that passed was compared; none if none has, or what is wrong with the note of it.
+///
+/// # Errors
+/// Why S3 refused.
+pub async fn last_passed(
+    bucket: &Bucket,
+    job: &Job,
+) -> Result<Result<Option<Timestamp>, String>, S3Error> {
+    let key = job.key(PASSED);
+    let Some(state) = bucket.read_state(&key).await?.state else {
+        return Ok(Ok(None));
+    };
+    let passed = record::parse_passed(&state.body);
+    Ok(passed
+        .map(|passed| Some(passed.compared_at))
+        .map_err(|problem| format!("{key} {problem}")))
 }
 
 /// Draws the sample from all rows of a snapshot.
@@ -149,6 +170,9 @@ impl Session<'_> {
         } else {
             return Ok(false);
         };
+        if file.passed {
+            self.note_passed(&file).await?;
+        }
         self.tell_findings(&file);
         self.drilled = Some(file.told(&key));
         self.hide(scratch).await
@@ -199,6 +223,17 @@ impl Session<'_> {
             .put(key, &body, JSON, &Condition::Create);
         put.await.map_err(|error| StartError::source(&error))?;
         Ok(Some((file, scratch)))
+    }
+
+    /// Notes the drill as the last one that passed, so that the watch knows how old that is.
+    async fn note_passed(&self, passed: &DrillFile) -> Result<(), StartError> {
+        let source = &self.call.source;
+        let key = source.job.key(PASSED);
+        let body = serde_json::to_vec(&PassedDrill::of(passed))
+            .map_err(|error| StartError::request(&format!("{key}: {error}")))?;
+        let put = source.shelf.put(&key, &body, JSON, &Condition::Always);
+        put.await.map_err(|error| StartError::source(&error))?;
+        Ok(())
     }
 
     /// What the drill has written, by its own lines.

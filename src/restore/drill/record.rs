@@ -1,5 +1,6 @@
 //! What a drill leaves in the backup bucket, and what it tells: which objects came back as they were.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::super::state::RequestRecord;
@@ -10,6 +11,8 @@ use crate::request::DrillSample;
 
 /// The format of a drill that this version writes, and the last one that it reads.
 pub const DRILL_FORMAT: u64 = 1;
+/// The format of the note of the last drill that passed that this version writes, and the last one that it reads.
+pub const PASSED_FORMAT: u64 = 1;
 /// Findings that a result has.
 const MOST_FINDINGS: usize = 100;
 
@@ -91,17 +94,37 @@ pub struct DrilledObject {
     pub why: String,
 }
 
+/// The last drill that passed: what the watch reads in the place of a file with each object of a sample.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PassedDrill {
+    /// [`PASSED_FORMAT`].
+    pub format: u64,
+    /// The restore that it was.
+    pub id: String,
+    /// When its objects were compared.
+    pub compared_at: Timestamp,
+}
+
 /// Reads the file of a drill.
 pub(super) fn parse(body: &[u8]) -> Result<DrillFile, String> {
+    parse_up_to(DRILL_FORMAT, body)
+}
+
+/// Reads the note of the last drill that passed.
+pub(super) fn parse_passed(body: &[u8]) -> Result<PassedDrill, String> {
+    parse_up_to(PASSED_FORMAT, body)
+}
+
+fn parse_up_to<T: DeserializeOwned>(known: u64, body: &[u8]) -> Result<T, String> {
     #[derive(Deserialize)]
     struct Head {
         format: u64,
     }
     let damaged = |error: serde_json::Error| format!("is damaged: {error}");
     let Head { format } = serde_json::from_slice(body).map_err(damaged)?;
-    if format > DRILL_FORMAT {
+    if format > known {
         return Err(format!(
-            "has format {format}; this version reads up to {DRILL_FORMAT}: use the version that wrote it"
+            "has format {format}; this version reads up to {known}: use the version that wrote it"
         ));
     }
     serde_json::from_slice(body).map_err(damaged)
@@ -111,6 +134,16 @@ impl DrilledObject {
     /// Whether it is not as it should be, or nobody could look.
     pub(super) fn is_wrong(&self) -> bool {
         !matches!(self.verdict.as_str(), "equal" | "cannot_tell")
+    }
+}
+
+impl PassedDrill {
+    pub fn of(file: &DrillFile) -> Self {
+        Self {
+            format: PASSED_FORMAT,
+            id: file.id.clone(),
+            compared_at: file.compared_at,
+        }
     }
 }
 
@@ -190,6 +223,19 @@ mod tests {
 
         assert_eq!(written, FORMAT_1.trim_end());
         assert!(!file.passed);
+    }
+
+    const PASSED_1: &str = include_str!("../../../tests/golden/drill-passed-1.json");
+
+    #[test]
+    fn a_note_of_format_1_is_read_and_written_as_it_was() {
+        let note = parse_passed(PASSED_1.as_bytes()).unwrap();
+
+        assert_eq!(serde_json::to_string(&note).unwrap(), PASSED_1.trim_end());
+        assert_eq!(
+            parse_passed(br#"{"format":2,"passed_at":3}"#).unwrap_err(),
+            "has format 2; this version reads up to 1: use the version that wrote it"
+        );
     }
 
     #[test]

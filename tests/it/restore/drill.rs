@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lambda_runtime::{Context, LambdaEvent};
 use s3_sim::{Effect, Fault, Put, Verb};
 use serde_json::{Value, json};
 
@@ -256,4 +257,50 @@ async fn a_drill_that_was_killed_while_it_hid_what_it_restored_goes_on_with_that
     assert_eq!(done["status"], "complete", "{done}");
     assert_eq!(done["restore"]["drill"]["equal"], 12, "{done}");
     assert!(world.sim.keys(SCRATCH).is_empty());
+}
+
+/// What the watch says of the drills of a world.
+async fn days_since_drill(world: &World) -> (Value, Value) {
+    let event = LambdaEvent::new(json!({}), Context::default());
+    let watched = Box::pin(world.handler().handle_watch(event)).await.unwrap();
+    let job = serde_json::to_value(&watched).unwrap()["jobs"][0].clone();
+    (job["days_since_drill"].clone(), job["problem"].clone())
+}
+
+#[tokio::test]
+async fn the_watch_knows_how_old_the_last_drill_is_that_passed() {
+    let world = backed_up(8).await;
+    let never = days_since_drill(&world).await;
+
+    drill(&world, json!({"sample": 8})).await;
+    let passed = days_since_drill(&world).await;
+    let note = world.sim.keys(BACKUP).into_iter();
+    let note = note.filter(|key| key.ends_with("/drills/passed.json"));
+    let note = note.collect::<Vec<_>>().remove(0);
+    let written = world.sim.current(BACKUP, &note).unwrap();
+    meddle(&world, |sim, key| {
+        sim.put(SCRATCH, key, "body 00X");
+    });
+    let failed = drill(&world, json!({"sample": 8})).await;
+
+    assert_eq!(never, (Value::Null, Value::Null));
+    assert!(passed.0.as_f64().unwrap() < 0.1, "{passed:?}");
+    assert_eq!(failed["restore"]["drill"]["passed"], false);
+    let after = world.sim.current(BACKUP, &note).unwrap();
+    assert_eq!(
+        after.version_id, written.version_id,
+        "a drill that failed is no proof"
+    );
+    for (damaged, problem) in [
+        (
+            r#"{"format":2}"#,
+            "passed.json has format 2; this version reads up to 1",
+        ),
+        ("{", "passed.json is damaged"),
+    ] {
+        world.sim.put(BACKUP, &note, damaged);
+        let (days, told) = days_since_drill(&world).await;
+        assert_eq!(days, Value::Null);
+        assert!(told.as_str().unwrap().contains(problem), "{told}");
+    }
 }
