@@ -29,16 +29,18 @@ pub struct EventsRequest {
 pub struct EventMessage {
     /// The id that SQS gave it; none where no queue is between.
     pub id: Option<String>,
-    /// Its events, or what is wrong with it.
-    pub events: Result<Vec<ObjectEvent>, String>,
+    /// Those of its events that could be read.
+    pub events: Vec<ObjectEvent>,
+    /// What is wrong with the others, or with all of it.
+    pub problem: Option<String>,
 }
 
 /// What an event says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectEvent {
-    /// The bucket.
+    /// The bucket; empty if an event that nobody answers does not name one.
     pub bucket: String,
-    /// The key.
+    /// The key; empty likewise.
     pub key: Key,
     /// The key, read as a form spells it, if that is another one. No page of AWS says that EventBridge does not
     /// spell keys so, and some stores do.
@@ -71,97 +73,140 @@ pub(super) fn parse(fields: &Map<String, Value>) -> Option<Result<EventsRequest,
         if let Some(records) = records.and_then(Value::as_array)
             && records.iter().any(|record| origin(record) == "aws:sqs")
         {
-            let messages = records.iter().map(of_queue).collect();
+            let messages: Result<_, String> = records.iter().map(of_queue).collect();
             return Ok(EventsRequest {
                 from_queue: true,
-                messages,
+                messages: messages?,
             });
         }
-        let events = open(fields, 0)?;
-        Ok(EventsRequest {
-            from_queue: false,
-            messages: vec![EventMessage {
-                id: None,
-                events: Ok(events),
-            }],
-        })
+        let mut message = EventMessage::of(None);
+        message.open(fields, 0);
+        match message.problem {
+            // With nothing to answer the invocation fails, and Lambda repeats it.
+            Some(problem) if message.events.is_empty() => Err(problem),
+            _ => Ok(EventsRequest {
+                from_queue: false,
+                messages: vec![message],
+            }),
+        }
     })
 }
 
-fn of_queue(record: &Value) -> EventMessage {
-    let id = record["messageId"].as_str().map(str::to_owned);
-    let body = record["body"].as_str();
-    let events = body.ok_or_else(|| "it has no body".to_owned());
-    EventMessage {
-        id,
-        events: events.and_then(|body| open_text(body, 1)),
+/// A message of a queue. One without an id could not be told to have failed, so nothing of its batch is answered.
+fn of_queue(record: &Value) -> Result<EventMessage, String> {
+    let id = record["messageId"].as_str().filter(|id| !id.is_empty());
+    let id = id.ok_or("a record of SQS has no messageId")?;
+    let mut message = EventMessage::of(Some(id.to_owned()));
+    match record["body"].as_str() {
+        Some(body) => message.open_text(body, 1),
+        None => message.note("it has no body".to_owned()),
     }
+    Ok(message)
 }
 
-fn open_text(text: &str, depth: u32) -> Result<Vec<ObjectEvent>, String> {
-    match serde_json::from_str(text) {
-        Ok(Value::Object(fields)) => open(&fields, depth),
-        Ok(_) => Err(format!("{} is no event", shown(text))),
-        Err(error) => Err(format!("{} is no JSON: {error}", shown(text))),
+impl EventMessage {
+    fn of(id: Option<String>) -> Self {
+        Self {
+            id,
+            events: Vec::new(),
+            problem: None,
+        }
     }
-}
 
-/// The events of a wrapping, whichever it is.
-fn open(fields: &Map<String, Value>, depth: u32) -> Result<Vec<ObjectEvent>, String> {
-    if depth > MOST_WRAPPINGS {
-        return Err(format!("it has more than {MOST_WRAPPINGS} wrappings"));
+    /// The first problem is enough to look for.
+    fn note(&mut self, problem: String) {
+        self.problem.get_or_insert(problem);
     }
-    if is_test(fields) {
-        return Ok(Vec::new());
-    }
-    if is_event_bridge(fields) {
-        return of_event_bridge(fields).map(|event| vec![event]);
-    }
-    // The envelope of SNS, as a queue gets it.
-    if let Some(message) = fields.get("Message") {
-        let message = message.as_str().ok_or("its Message is no text")?;
-        return open_text(message, depth + 1);
-    }
-    let records = fields.get("Records").and_then(Value::as_array);
-    match records.ok_or("it is no event of S3: it has no Records")? {
-        records if records.is_empty() => Err("its Records are empty".to_owned()),
-        records => {
-            let events = records.iter().map(|record| of_record(record, depth));
-            let events: Result<Vec<_>, String> = events.collect();
-            Ok(events?.into_iter().flatten().collect())
-        }
-    }
-}
 
-fn of_record(record: &Value, depth: u32) -> Result<Vec<ObjectEvent>, String> {
-    match origin(record) {
-        "aws:sns" => {
-            let message = record["Sns"]["Message"].as_str();
-            open_text(message.ok_or("a record of SNS has no Message")?, depth + 1)
+    fn add(&mut self, event: Result<ObjectEvent, String>) {
+        match event {
+            Ok(event) => self.events.push(event),
+            Err(problem) => self.note(problem),
         }
-        "aws:sqs" => {
-            let body = record["body"].as_str();
-            open_text(body.ok_or("a record of SQS has no body")?, depth + 1)
+    }
+
+    fn open_text(&mut self, text: &str, depth: u32) {
+        match serde_json::from_str(text) {
+            Ok(Value::Object(fields)) => self.open(&fields, depth),
+            Ok(_) => self.note(format!("{} is no event", shown(text))),
+            Err(error) => self.note(format!("{} is no JSON: {error}", shown(text))),
         }
-        _ => of_notification(record).map(|event| vec![event]),
+    }
+
+    /// Takes the events out of a wrapping, whichever it is.
+    fn open(&mut self, fields: &Map<String, Value>, depth: u32) {
+        if depth > MOST_WRAPPINGS {
+            return self.note(format!("it has more than {MOST_WRAPPINGS} wrappings"));
+        }
+        if is_test(fields) {
+            return;
+        }
+        if is_event_bridge(fields) {
+            return self.add(of_event_bridge(fields));
+        }
+        // The envelope of SNS, as a queue gets it.
+        if let Some(message) = fields.get("Message") {
+            return match message.as_str() {
+                Some(message) => self.open_text(message, depth + 1),
+                None => self.note("its Message is no text".to_owned()),
+            };
+        }
+        match fields.get("Records").and_then(Value::as_array) {
+            None => self.note("it is no event of S3: it has no Records".to_owned()),
+            Some(records) if records.is_empty() => self.note("its Records are empty".to_owned()),
+            Some(records) => records
+                .iter()
+                .for_each(|record| self.open_record(record, depth)),
+        }
+    }
+
+    fn open_record(&mut self, record: &Value, depth: u32) {
+        let (inner, missing) = match origin(record) {
+            "aws:sns" => (&record["Sns"]["Message"], "a record of SNS has no Message"),
+            "aws:sqs" => (&record["body"], "a record of SQS has no body"),
+            _ => return self.add(of_notification(record)),
+        };
+        match inner.as_str() {
+            Some(text) => self.open_text(text, depth + 1),
+            None => self.note(missing.to_owned()),
+        }
     }
 }
 
 /// A record of S3's own notifications.
 fn of_notification(record: &Value) -> Result<ObjectEvent, String> {
-    let text = |value: &Value, name: &str| {
-        let text = value.as_str().filter(|text| !text.is_empty());
-        text.map(str::to_owned)
-            .ok_or_else(|| format!("a record has no {name}"))
-    };
     let s3 = &record["s3"];
-    let spelled = text(&s3["object"]["key"], "s3.object.key")?;
+    let name = text(&record["eventName"]);
+    let change = name.map(change_of_notification);
+    let bucket = text(&s3["bucket"]["name"]);
+    let spelled = text(&s3["object"]["key"]);
+    if change == Some(ObjectChange::Other) && (bucket.is_none() || spelled.is_none()) {
+        return Ok(ObjectEvent::unanswered(bucket));
+    }
+    let missing = |name: &str| format!("a record has no {name}");
+    let spelled = spelled.ok_or_else(|| missing("s3.object.key"))?;
     Ok(ObjectEvent {
-        bucket: text(&s3["bucket"]["name"], "s3.bucket.name")?,
-        key: key(&form_decoded(&spelled)?)?,
+        bucket: bucket.ok_or_else(|| missing("s3.bucket.name"))?.to_owned(),
+        key: key(&form_decoded(spelled)?)?,
         other_key: None,
-        change: change_of_notification(&text(&record["eventName"], "eventName")?),
+        change: change.ok_or_else(|| missing("eventName"))?,
     })
+}
+
+fn text(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| !text.is_empty())
+}
+
+impl ObjectEvent {
+    /// An event that nobody answers, of something that is no object.
+    fn unanswered(bucket: Option<&str>) -> Self {
+        Self {
+            bucket: bucket.unwrap_or_default().to_owned(),
+            key: Key::new(""),
+            other_key: None,
+            change: ObjectChange::Other,
+        }
+    }
 }
 
 fn change_of_notification(name: &str) -> ObjectChange {
@@ -176,24 +221,28 @@ fn change_of_notification(name: &str) -> ObjectChange {
 
 fn of_event_bridge(fields: &Map<String, Value>) -> Result<ObjectEvent, String> {
     let detail = fields.get("detail").unwrap_or(&Value::Null);
-    let text = |value: &Value, name: &str| {
-        let text = value.as_str().filter(|text| !text.is_empty());
-        text.map(str::to_owned)
-            .ok_or_else(|| format!("an event has no {name}"))
+    let change = match fields.get("detail-type").and_then(Value::as_str) {
+        Some("Object Created") => ObjectChange::Content,
+        Some("Object Tags Added" | "Object Tags Deleted") => ObjectChange::Tags,
+        Some("Object ACL Updated") => ObjectChange::Acl,
+        Some(_) | None => ObjectChange::Other,
     };
-    let as_it_is = text(&detail["object"]["key"], "detail.object.key")?;
-    let other = form_decoded(&as_it_is).and_then(|other| key(&other)).ok();
-    let key = key(&as_it_is)?;
+    let bucket = text(&detail["bucket"]["name"]);
+    let as_it_is = text(&detail["object"]["key"]);
+    if change == ObjectChange::Other && (bucket.is_none() || as_it_is.is_none()) {
+        return Ok(ObjectEvent::unanswered(bucket));
+    }
+    let missing = |name: &str| format!("an event has no {name}");
+    let as_it_is = as_it_is.ok_or_else(|| missing("detail.object.key"))?;
+    let other = form_decoded(as_it_is).and_then(|other| key(&other)).ok();
+    let key = key(as_it_is)?;
     Ok(ObjectEvent {
-        bucket: text(&detail["bucket"]["name"], "detail.bucket.name")?,
+        bucket: bucket
+            .ok_or_else(|| missing("detail.bucket.name"))?
+            .to_owned(),
         other_key: other.filter(|other| *other != key),
         key,
-        change: match fields["detail-type"].as_str() {
-            Some("Object Created") => ObjectChange::Content,
-            Some("Object Tags Added" | "Object Tags Deleted") => ObjectChange::Tags,
-            Some("Object ACL Updated") => ObjectChange::Acl,
-            Some(_) | None => ObjectChange::Other,
-        },
+        change,
     })
 }
 
@@ -283,9 +332,10 @@ mod tests {
 
     fn only_event(request: EventsRequest) -> ObjectEvent {
         let mut messages = request.messages;
-        let mut events = messages.remove(0).events.unwrap();
-        assert!(messages.is_empty() && events.len() == 1);
-        events.remove(0)
+        let mut message = messages.remove(0);
+        assert!(messages.is_empty() && message.events.len() == 1);
+        assert_eq!(message.problem, None);
+        message.events.remove(0)
     }
 
     #[test]
@@ -367,7 +417,12 @@ mod tests {
         for (payload, _) in wrapped(&test) {
             let request = read(&payload);
 
-            assert_eq!(request.messages[0].events, Ok(Vec::new()), "{payload}");
+            let message = &request.messages[0];
+            assert_eq!(
+                (message.events.len(), &message.problem),
+                (0, &None),
+                "{payload}"
+            );
         }
     }
 
@@ -397,10 +452,62 @@ mod tests {
 
         let request = read(&json!({ "Records": records }));
 
-        assert_eq!(request.messages[0].events.as_ref().unwrap().len(), 1);
+        assert_eq!(request.messages[0].events.len(), 1);
         for ((_, part), message) in cases.iter().zip(&request.messages[1..]) {
-            let problem = message.events.as_ref().unwrap_err();
+            let problem = message.problem.as_ref().unwrap();
+            assert_eq!(message.events, []);
             assert!(problem.contains(part) && problem.len() < 300, "{problem}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_event_of_something_that_is_no_object_is_left_alone() {
+        let call = json!({"source": "aws.s3", "detail-type": "AWS API Call via CloudTrail",
+            "detail": {"eventName": "PutObject", "requestParameters": {"bucketName": "primary", "key": "k"}}});
+        let of_bucket = json!({"Records": [{"eventSource": "aws:s3", "eventName": "Brandnew:Thing",
+            "s3": {"bucket": {"name": "primary"}}}]});
+        for (event, bucket) in [(call, ""), (of_bucket, "primary")] {
+            for (payload, _) in wrapped(&event) {
+                let event = only_event(read(&payload));
+
+                assert_eq!(
+                    (event.bucket.as_str(), event.change),
+                    (bucket, ObjectChange::Other)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_good_records_of_a_message_are_read_beside_a_bad_one() {
+        let mut event = notification("a", "ObjectCreated:Put");
+        let records = event["Records"].as_array_mut().unwrap();
+        records.push(json!({"eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}));
+        records.push(notification("b", "ObjectCreated:Put")["Records"][0].clone());
+        for (payload, _) in wrapped(&event) {
+            let message = read(&payload).messages.remove(0);
+
+            let keys: Vec<&str> = message
+                .events
+                .iter()
+                .map(|event| event.key.as_str())
+                .collect();
+            assert_eq!(keys, ["a", "b"], "{payload}");
+            assert!(message.problem.unwrap().contains("has no s3.object.key"));
+        }
+    }
+
+    #[test]
+    fn a_message_that_could_not_be_named_fails_its_batch() {
+        let body = notification("k", "ObjectCreated:Put").to_string();
+        for id in [json!(""), Value::Null] {
+            let good = json!({"messageId": "m-1", "eventSource": "aws:sqs", "body": body});
+            let nameless = json!({"messageId": id, "eventSource": "aws:sqs", "body": body});
+            let payload = json!({"Records": [good, nameless]});
+
+            let refused = parse(payload.as_object().unwrap()).unwrap();
+
+            assert_eq!(refused.unwrap_err(), "a record of SQS has no messageId");
         }
     }
 

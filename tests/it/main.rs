@@ -16,6 +16,8 @@ mod destinations;
 mod doctor;
 mod event_buckets;
 mod event_holes;
+mod event_messages;
+mod event_orders;
 mod events;
 mod faults;
 mod fidelity;

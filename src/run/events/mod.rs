@@ -52,7 +52,7 @@ pub async fn answer(
     let mut report = work.warned(Report::begin(plan));
     let mut failed: BTreeSet<usize> = BTreeSet::new();
     for (place, message) in request.messages.iter().enumerate() {
-        failed.extend(message.events.is_err().then_some(place));
+        failed.extend(message.problem.is_some().then_some(place));
     }
     if !work.objects.is_empty() {
         connections.begin_run();

@@ -3,13 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::EventRules;
-use crate::model::Key;
+use crate::model::{Key, printable_json};
 use crate::plan::Plan;
 use crate::report::{EventCounts, Report, Warning, WarningCode};
 use crate::request::{EventsRequest, ObjectChange, ObjectEvent};
 
 /// Where the program keeps its own objects, in any bucket.
 const STATE: &str = ".s3-backup/";
+
+/// Buckets that a warning names.
+const MOST_NAMES: usize = 10;
+/// Characters of the longest name that a bucket of S3 has ever had.
+const MOST_CHARS: usize = 255;
 
 /// The work that the events of an invocation ask for.
 #[derive(Debug, Default)]
@@ -64,20 +69,19 @@ impl Work {
     pub fn of(request: &EventsRequest, plan: &Plan, rules: EventRules) -> Self {
         let mut work = Self::default();
         for (place, message) in request.messages.iter().enumerate() {
-            let events = match &message.events {
-                Ok(events) => events,
-                Err(problem) => {
-                    work.counts.received += 1;
-                    work.counts.errors += 1;
-                    work.malformed.push((message.id.clone(), problem.clone()));
-                    continue;
-                }
-            };
-            for event in events {
+            if let Some(problem) = &message.problem {
+                work.counts.received += 1;
+                work.counts.errors += 1;
+                work.malformed.push((message.id.clone(), problem.clone()));
+            }
+            for event in &message.events {
                 work.counts.received += 1;
                 let is_own = event.key.as_str().starts_with(STATE);
                 let readings = Reading::of(event, plan);
-                if event.bucket != plan.source.bucket.as_str() || is_own {
+                let is_foreign = event.bucket != plan.source.bucket.as_str();
+                if event.bucket.is_empty() {
+                    work.counts.ignored += 1;
+                } else if is_foreign || is_own {
                     work.counts.refused += 1;
                     work.foreign.insert(event.bucket.clone());
                 } else if event.change == ObjectChange::Other {
@@ -116,7 +120,8 @@ impl Work {
     }
 
     pub fn warned(&self, report: Report) -> Report {
-        let names: Vec<&str> = self.foreign.iter().map(String::as_str).take(10).collect();
+        let names = self.foreign.iter().take(MOST_NAMES);
+        let names: Vec<String> = names.map(|name| shown(name)).collect();
         if names.is_empty() {
             return report;
         }
@@ -129,4 +134,13 @@ impl Work {
         );
         report.warning(Warning::of_run(WarningCode::RefusedEvents, message))
     }
+}
+
+/// The name of a bucket as a warning can show it: whoever sends events may write anything in its place.
+fn shown(name: &str) -> String {
+    let mut shown: String = name.chars().take(MOST_CHARS).collect();
+    if shown.len() < name.len() {
+        shown.push_str("...");
+    }
+    printable_json(&shown).into_owned()
 }
