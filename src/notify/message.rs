@@ -253,7 +253,8 @@ fn shown_long(text: &str) -> String {
 fn shown_up_to(text: &str, most: usize) -> String {
     let mut shown = String::new();
     for c in text.chars().take(most) {
-        if steers(c) {
+        // Amazon SNS cannot deliver the last two to a queue, which takes only what XML allows.
+        if steers(c) || matches!(c, '\u{fffe}' | '\u{ffff}') {
             let _ = write!(shown, "\\u{:04x}", u32::from(c));
         } else {
             shown.push(c);
@@ -376,7 +377,10 @@ mod tests {
 
     #[test]
     fn whatever_the_keys_the_subject_is_ascii_and_the_body_fits() {
-        let worst = ["\u{1}\n".repeat(512), "\u{202e}\u{10348}".repeat(146)];
+        let worst = [
+            "\u{1}\n\u{ffff}".repeat(341),
+            "\u{202e}\u{10348}".repeat(146),
+        ];
         let outcomes = (0..200).map(|n| failed(&worst[n % 2], &format!("Code\n{n}")));
 
         let message = of(outcomes);
@@ -384,8 +388,8 @@ mod tests {
         let subject = &message.subject;
         assert!(subject.len() <= 99 && subject.bytes().all(|b| (32..127).contains(&b)));
         assert!(message.body.len() <= 8 * 1024, "{}", message.body.len());
-        let control = message.body.chars().filter(|c| *c != '\n' && steers(*c));
-        assert_eq!(control.count(), 0);
+        let is_odd = |c: &char| *c != '\n' && steers(*c) || *c == '\u{ffff}';
+        assert_eq!(message.body.chars().filter(is_odd).count(), 0);
         assert!(message.body.contains("\\u0001\\u000a"));
         let longest = message.body.lines().map(|line| line.chars().count()).max();
         assert!(longest < Some(2_000), "{longest:?}");

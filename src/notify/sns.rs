@@ -100,10 +100,18 @@ async fn attempt(
     limit: Duration,
 ) -> Result<(), NotSent> {
     let url = outside.url_of("SNS").unwrap_or_else(|| url_of(topic));
-    let credentials = outside
-        .credentials()
-        .await
+    let began = tokio::time::Instant::now();
+    // They may come from a server too, which must not hold the answer up.
+    let credentials = tokio::time::timeout(limit, outside.credentials()).await;
+    let credentials = credentials
+        .unwrap_or_else(|_| {
+            Err(format!(
+                "no credentials within {:.1} s",
+                limit.as_secs_f64()
+            ))
+        })
         .map_err(|problem| NotSent::without_reply(problem, false))?;
+    let limit = limit.saturating_sub(began.elapsed());
     let post = ServicePost {
         service: "sns",
         region: topic.region(),
@@ -117,10 +125,15 @@ async fn attempt(
     published(&reply.map_err(|problem| NotSent::without_reply(problem, true))?)
 }
 
-/// Where Amazon SNS is in the region of a topic.
+/// Where Amazon SNS is in the region of a topic. The domains are those of `partitions.json` of the AWS SDKs.
 fn url_of(topic: &TopicArn) -> String {
     let domain = match topic.partition() {
         "aws-cn" => "amazonaws.com.cn",
+        "aws-eusc" => "amazonaws.eu",
+        "aws-iso" => "c2s.ic.gov",
+        "aws-iso-b" => "sc2s.sgov.gov",
+        "aws-iso-e" => "cloud.adc-e.uk",
+        "aws-iso-f" => "csp.hci.ic.gov",
         _ => "amazonaws.com",
     };
     format!("https://sns.{}.{domain}/", topic.region())
@@ -177,4 +190,32 @@ fn published(reply: &OutsideReply) -> Result<(), NotSent> {
         message,
         can_pass,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn each_partition_has_its_own_domain() {
+        for (partition, url) in [
+            ("aws", "https://sns.eu-west-1.amazonaws.com/"),
+            ("aws-us-gov", "https://sns.eu-west-1.amazonaws.com/"),
+            ("aws-cn", "https://sns.eu-west-1.amazonaws.com.cn/"),
+            ("aws-eusc", "https://sns.eu-west-1.amazonaws.eu/"),
+            ("aws-iso-b", "https://sns.eu-west-1.sc2s.sgov.gov/"),
+        ] {
+            let arn = format!("arn:{partition}:sns:eu-west-1:123456789012:backups");
+            let vars = [
+                ("SOURCE_BUCKET", "primary"),
+                ("DESTINATION_BUCKET", "backup"),
+                ("BACKUP_SNS_TOPIC_ARN", arn.as_str()),
+            ];
+            let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+            let config = Config::from_vars(vars.into_iter().map(own)).unwrap();
+
+            assert_eq!(url_of(&config.notify.topic.unwrap()), url);
+        }
+    }
 }
