@@ -15,6 +15,7 @@ use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::runtime::{self, Runtime};
+use tracing::Instrument;
 
 use crate::config::{Config, ConfigError, NOT_UTF8};
 use crate::model::Deadline;
@@ -230,8 +231,21 @@ impl Handler {
         events: &EventsRequest,
         deadline: Option<Deadline>,
     ) -> Result<(Summary, Vec<String>), HandlerError> {
+        let run = self.begin();
+        let span = log::span_of(&run);
+        Box::pin(self.answer_events_as(run, events, deadline))
+            .instrument(span)
+            .await
+    }
+
+    async fn answer_events_as(
+        &self,
+        run: Run,
+        events: &EventsRequest,
+        deadline: Option<Deadline>,
+    ) -> Result<(Summary, Vec<String>), HandlerError> {
         let sent_before = self.connections.requests();
-        let answered = self.back_up_events(events, deadline).await;
+        let answered = self.back_up_events(run, events, deadline).await;
         let EventsResult { report, failed } = answered.inspect_err(Self::log)?;
         let sent = self.connections.requests().since(sent_before);
         let summary = report.finish(SystemTime::now().into(), sent, None);
@@ -243,12 +257,12 @@ impl Handler {
 
     async fn back_up_events(
         &self,
+        run: Run,
         events: &EventsRequest,
         deadline: Option<Deadline>,
     ) -> Result<EventsResult, HandlerError> {
         let mut config = self.config()?;
         config.max_concurrency = self.connections.fitting(config.max_concurrency);
-        let run = Run::begin(SystemTime::now().into(), fastrand::u16(..)).on(&self.holder());
         let plan = plan::make(&BackupRequest::default(), &config, run, deadline)?;
         let buckets = &self.event_buckets;
         let answered = run::answer_events(events, &plan, config.events, &self.connections, buckets);
@@ -328,12 +342,26 @@ impl Handler {
         deadline: Option<Deadline>,
         watch: impl FnMut(&Report),
     ) -> Result<Summary, HandlerError> {
+        let run = self.begin();
+        let span = log::span_of(&run);
+        Box::pin(self.answer_as(run, request, deadline, watch))
+            .instrument(span)
+            .await
+    }
+
+    async fn answer_as(
+        &self,
+        run: Run,
+        request: &Request,
+        deadline: Option<Deadline>,
+        watch: impl FnMut(&Report),
+    ) -> Result<Summary, HandlerError> {
         let sent_before = self.connections.requests();
         let config = self.config().map_err(HandlerError::from);
         let config = config.inspect_err(Self::log)?;
         let told = config.notify.clone();
         let ended = self
-            .run(request, config, deadline, watch)
+            .run(run, request, config, deadline, watch)
             .await
             .inspect_err(Self::log)?;
         let sent = self.connections.requests().since(sent_before);
@@ -360,19 +388,20 @@ impl Handler {
 
     async fn run(
         &self,
+        run: Run,
         request: &Request,
         mut config: Config,
         deadline: Option<Deadline>,
         watch: impl FnMut(&Report),
     ) -> Result<RunResult, HandlerError> {
         config.max_concurrency = self.connections.fitting(config.max_concurrency);
-        let run = Run::begin(SystemTime::now().into(), fastrand::u16(..)).on(&self.holder());
         let plan = match request {
             Request::Backup(request) => plan::make(request, &config, run, deadline)?,
             Request::Verify(request) => plan::verify(request, &config, run, deadline)?,
             Request::Continue(request) => plan::resume(request, &config, run, deadline)?,
             Request::Events(events) => {
-                let EventsResult { report, .. } = self.back_up_events(events, deadline).await?;
+                let EventsResult { report, .. } =
+                    self.back_up_events(run, events, deadline).await?;
                 return Ok(RunResult {
                     report,
                     cursor: None,
@@ -392,6 +421,10 @@ impl Handler {
         tracing::info!(run = plan.run.id, source = %plan.source, "{begins}");
         // It is large, and the stack of a thread is not.
         Ok(Box::pin(run::run(&plan, &self.connections, watch)).await?)
+    }
+
+    fn begin(&self) -> Run {
+        Run::begin(SystemTime::now().into(), fastrand::u16(..)).on(&self.holder())
     }
 
     /// Where a run of this handler goes on: its function, or its process.

@@ -6,6 +6,7 @@
 
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use super::order;
 use crate::model::{Key, Prefix};
@@ -46,7 +47,7 @@ pub(super) fn in_a_task<P: Send + 'static>(
     died: S3Error,
 ) -> impl Stream<Item = Result<P, S3Error>> {
     let (send, receive) = mpsc::channel(1);
-    tokio::spawn(async move {
+    let reads = async move {
         let mut pages = Box::pin(pages);
         while let Some(page) = pages.next().await {
             let more = page.as_ref().map_or(ReadMore::No, &mut watch);
@@ -59,7 +60,9 @@ pub(super) fn in_a_task<P: Send + 'static>(
         }
         // Nobody waits for it if this fails.
         let _ = send.send(PageMessage::End).await;
-    });
+    };
+    // Its lines of the log are those of the run.
+    tokio::spawn(reads.in_current_span());
     stream::unfold(Some((receive, died)), |state| async {
         let (mut receive, died) = state?;
         match receive.recv().await {

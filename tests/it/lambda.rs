@@ -365,6 +365,44 @@ fn the_result_is_a_line_of_the_log_in_which_every_line_is_json() {
 }
 
 #[test]
+fn each_line_of_a_run_has_its_id_and_only_failures_and_the_result_are_told() {
+    let world = World::new();
+    for key in ["a", "b", "bad"] {
+        world.put(key, "1");
+    }
+    let denied = Effect::status(403, "AccessDenied", "Access Denied");
+    world
+        .sim
+        .fault(Fault::on(Verb::CopyObject).key("bad").always(), denied);
+    let event = crate::events::queue(&[crate::events::created("bad")]);
+    for (handler, payload) in [("bootstrap", json!({})), ("events", event)] {
+        let vars = [BUCKETS[0], BUCKETS[1], ("_HANDLER", handler)];
+
+        let function = Function::start(&world, &vars, vec![payload.to_string()]);
+        function.response();
+        let log = function.log();
+
+        let (own, rest): (Vec<&Value>, Vec<&Value>) =
+            log.iter().partition(|line| line["level"].is_string());
+        let ids: Vec<&Value> = rest
+            .iter()
+            .map(|line| line.get("run_id").unwrap_or(&line["RunId"]))
+            .collect();
+        assert_eq!(ids, [ids[0], ids[0]], "metrics and result: {log:?}");
+        let spans = |line: &Value| line["spans"].as_array().unwrap().clone();
+        for line in &own {
+            assert!(
+                spans(line).iter().any(|span| &span["run_id"] == ids[0]),
+                "{line}"
+            );
+        }
+        let failures = own.iter().filter(|line| line["level"] == "WARN");
+        assert_eq!(failures.count(), 1, "{own:?}");
+        assert!(own.len() <= 3, "nothing for each object: {own:?}");
+    }
+}
+
+#[test]
 fn a_wrong_request_is_a_function_error_and_the_next_one_is_served() {
     let world = World::new();
     let payloads = vec![
