@@ -13,6 +13,7 @@ import charts
 import cold_start
 import events
 import machine
+import messages
 import process
 import rivals
 import table
@@ -22,6 +23,8 @@ from simulator import Unusable, Simulator
 PROGRAM = "target/release/s3-backup"
 COLD_START = "cold-start"
 EVENTS = "events"
+MESSAGES = "messages"
+NO_RUNS = {COLD_START, EVENTS, MESSAGES}
 TABLE = Path("dist/bench.md")
 SMALL_TABLE = Path("dist/bench-small.md")
 # SMALL=1 is this part of each case.
@@ -50,7 +53,7 @@ def flag(name: str) -> bool:
 def chosen() -> tuple[list[Case], set[str]]:
     """The cases that were asked for, and which of those that are no runs."""
     known = cases.all_cases(SMALL if flag("SMALL") else 1)
-    names = [case.name for case in known] + [cases.SHAPES, COLD_START, EVENTS]
+    names = [case.name for case in known] + [cases.SHAPES, *sorted(NO_RUNS)]
     asked = os.environ.get("CASES", "").split()
     if cases.SHAPES in asked:
         asked += [case.name for case in known if case.name.startswith(f"{cases.SHAPES}-")]
@@ -58,8 +61,8 @@ def chosen() -> tuple[list[Case], set[str]]:
     if unknown:
         raise Mistake(f"CASES = {' '.join(unknown)} is not allowed; allowed: {', '.join(names)}")
     if asked:
-        return [case for case in known if case.name in asked], {COLD_START, EVENTS} & set(asked)
-    return [case for case in known if flag("HUGE") or not case.huge], {COLD_START, EVENTS}
+        return [case for case in known if case.name in asked], NO_RUNS & set(asked)
+    return [case for case in known if flag("HUGE") or not case.huge], NO_RUNS
 
 
 def measure(case: Case, simulator: Simulator, command: list[str], env: dict[str, str], seconds: float) -> Result:
@@ -136,7 +139,8 @@ def run_all(asked: list[Case], notes: list[str]) -> dict[str, cases.Results]:
 
 
 def page(
-    by_tool: dict[str, cases.Results], cold: "cold_start.ColdStart | None", uploads: "events.Events | None", notes: list[str]
+    by_tool: dict[str, cases.Results], cold: "cold_start.ColdStart | None", uploads: "events.Events | None",
+    told: "messages.Messages | None", notes: list[str],
 ) -> str:
     """What is printed in the end, and kept."""
     own = by_tool[table.OURS]
@@ -147,10 +151,12 @@ def page(
         parts.append(table.cold_start(cold))
     if uploads:
         parts.append(table.events(uploads))
+    if told:
+        parts.append(table.messages(told))
     if flag("SMALL"):
         parts.append(f"SMALL=1: a part in {SMALL} of the objects, to try it out. Targets are not for this.")
     else:
-        parts.append(table.targets(own, cold, uploads))
+        parts.append(table.targets(own, cold, uploads, told))
         if known := table.costs(own):
             parts.append(table.sizes(known))
     if any(results for tool, results in by_tool.items() if tool != table.OURS):
@@ -164,9 +170,10 @@ def main() -> int:
     notes = machine.described()
     cold = cold_start.measure() if COLD_START in others else None
     uploads = events.measure(SMALL if flag("SMALL") else 1) if EVENTS in others else None
+    told = messages.measure(2 if flag("SMALL") else messages.NIGHTS) if MESSAGES in others else None
     by_tool = run_all(asked, notes)
     notes.append(f"Load after the last case: {machine.load()}; trust no wall time of a busy machine")
-    text = page(by_tool, cold, uploads, notes)
+    text = page(by_tool, cold, uploads, told, notes)
     kept = SMALL_TABLE if flag("SMALL") else TABLE
     kept.parent.mkdir(exist_ok=True)
     kept.write_text(text, encoding="utf-8")
@@ -176,6 +183,8 @@ def main() -> int:
     wrong = [name for name, result in by_tool[table.OURS].items() if result.own_problem()]
     if uploads and uploads.problem():
         wrong.append(EVENTS)
+    if told and told.problem():
+        wrong.append(MESSAGES)
     if wrong:
         print(f"error: not exact: {', '.join(wrong)}; see the table", file=sys.stderr)
     return 1 if wrong else 0

@@ -7,21 +7,18 @@ messages, and what has come since the last second.
 import json
 import queue
 import re
-import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote_plus, unquote
 
-import process
+from runtime_api import PATIENCE_S, Function
 from simulator import Report, Simulator
 
 UPLOADS, SECONDS = 10_000, 60
 # The settings of the stack: messages in a batch, invocations at once.
 BATCH, AT_ONCE = 50, 10
-PATIENCE_S = 60
 
 
 @dataclass(frozen=True)
@@ -117,63 +114,16 @@ def payload(keys: list[str]) -> bytes:
     return json.dumps({"Records": records}).encode()
 
 
-class Environment:
-    """A running function and its Runtime API."""
+class Environment(Function):
+    """A running function that answers events."""
 
     def __init__(self, endpoint: str) -> None:
-        self.payloads: queue.Queue = queue.Queue()
-        self.answers: queue.Queue = queue.Queue()
-        self.api = ThreadingHTTPServer(("127.0.0.1", 0), self._replies())
-        self.api.daemon_threads = True
-        threading.Thread(target=self.api.serve_forever, daemon=True).start()
-        api = f"127.0.0.1:{self.api.server_address[1]}"
-        self.function = process.start_function(api, "events", {"AWS_ENDPOINT_URL": endpoint, "_HANDLER": "events"})
+        super().__init__("events", {"AWS_ENDPOINT_URL": endpoint, "_HANDLER": "events"})
 
     def work(self, inbox: queue.Queue) -> int:
         """Answers batches until there are no more; tells how many messages failed."""
         failed = 0
         while (keys := inbox.get()) is not None:
-            self.payloads.put(payload(keys))
-            answer = self.answers.get(timeout=PATIENCE_S)
+            answer = self.invoke(payload(keys))
             failed += len(keys) if answer is None else len(answer["batchItemFailures"])
         return failed
-
-    def cpu_s(self) -> float:
-        return process.cpu_of(self.function.pid)
-
-    def peak_mib(self) -> float:
-        return process.peak_kib(self.function.pid) / 1024
-
-    def end(self) -> None:
-        process.kill(self.function)
-        self.api.shutdown()
-        self.api.server_close()
-
-    def _replies(self) -> type[BaseHTTPRequestHandler]:
-        payloads, answers = self.payloads, self.answers
-
-        class Replies(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                body = payloads.get()
-                self.send_response(200)
-                self.send_header("Lambda-Runtime-Aws-Request-Id", "1")
-                self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:111122223333:function:events")
-                self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + PATIENCE_S) * 1000)))
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                self.send_response(202)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                answers.put(json.loads(body) if self.path.endswith("/response") else None)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return Replies

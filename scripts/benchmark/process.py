@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 FUNCTION = Path("target/release/bootstrap")
 CORES = sorted(os.sched_getaffinity(0))
@@ -53,7 +54,9 @@ def client_core() -> Iterator[None]:
         stay_on_server_core()
 
 
-def start_function(api: str, name: str, more: "dict[str, str] | None" = None) -> subprocess.Popen:
+def start_function(
+    api: str, name: str, more: "dict[str, str] | None" = None, log: "int | IO[str]" = subprocess.DEVNULL
+) -> subprocess.Popen:
     """A function as Lambda starts it: with a Runtime API at that address, and buckets of the simulator."""
     env = {
         "PATH": os.environ["PATH"],
@@ -71,7 +74,7 @@ def start_function(api: str, name: str, more: "dict[str, str] | None" = None) ->
     }
     with client_core():
         return subprocess.Popen(
-            [FUNCTION], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [FUNCTION], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.DEVNULL
         )
 
 

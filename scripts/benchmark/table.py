@@ -4,11 +4,13 @@ import sizing
 from cases import COPY_S, LIST_S, Result, Results
 from cold_start import ColdStart
 from events import Events
+from messages import Messages
 
 OURS = "s3-backup"
-COLD_START_CPU_MS = 12
-ZIP_MB = 6
+COLD_START_CPU_MS = 5
+ZIP_MB = 8
 EVENT_CPU_MS, EVENT_PEAK_MIB, EVENTS_LATE_S = 0.6, 32, 60
+MESSAGE_CPU_MS, MESSAGE_REQUESTS, MESSAGE_MIB = 30, 3, 2
 UNCHANGED = ("unchanged-deep", "unchanged-flat", "unchanged-skewed")
 
 
@@ -58,7 +60,9 @@ def measured(results: Results) -> str:
     return rows(head, body)
 
 
-def targets(results: Results, cold: "ColdStart | None", events: "Events | None") -> str:
+def targets(
+    results: Results, cold: "ColdStart | None", events: "Events | None", told: "Messages | None" = None
+) -> str:
     body = []
     for name, result in results.items():
         for target in result.case.targets:
@@ -75,6 +79,10 @@ def targets(results: Results, cold: "ColdStart | None", events: "Events | None")
         body.append(verdict("events", "CPU per event", EVENT_CPU_MS, events.cpu_ms, "ms"))
         body.append(verdict("events", "peak memory", EVENT_PEAK_MIB, events.peak_mib, "MiB"))
         body.append(verdict("events", "last event to last copy", EVENTS_LATE_S, events.wall_s - events.sent_s, "s"))
+    if told:
+        body.append(verdict("messages", "CPU that a message adds", MESSAGE_CPU_MS, told.more_cpu_ms, "ms"))
+        body.append(verdict("messages", "memory that it adds", MESSAGE_MIB, told.more_mib, "MiB"))
+        body.append(verdict("messages", "requests that it adds", MESSAGE_REQUESTS, told.requests, ""))
     return rows(["case", "what", "target", "measured", ""], body)
 
 
@@ -99,6 +107,15 @@ def events(done: Events) -> str:
     body = [[
         f"{done.uploads:,}", f"{done.batches:,}", number(done.sent_s), number(done.wall_s), number(done.cpu_ms),
         number(done.peak_mib), f"{looks:,} HEAD, {copies:,} COPY, {others:,} other", done.problem() or "yes",
+    ]]
+    return rows(head, body)
+
+
+def messages(told: Messages) -> str:
+    head = ["nights with a message, and as many without", "CPU ms", "without", "peak MiB", "without", "requests to the topic", "exact"]
+    body = [[
+        str(told.nights), number(told.cpu_ms), number(told.silent_cpu_ms), number(told.peak_mib), number(told.silent_peak_mib),
+        str(told.published), told.problem() or "yes",
     ]]
     return rows(head, body)
 

@@ -11,6 +11,7 @@ import cases
 import charts
 import cold_start
 import events
+import messages
 import process
 import rivals
 import sizing
@@ -213,3 +214,15 @@ def test_events_are_exact_only_if_each_upload_was_copied_once_and_no_message_fai
     assert "0.50" in table.events(uploads())
     assert "CPU per event" in table.targets({}, None, uploads())
     assert "**missed**" in table.targets({}, None, uploads(cpu_s=0.1))
+
+
+def test_a_message_is_measured_by_what_it_adds_and_each_night_must_have_sent_one() -> None:
+    told = messages.Messages(
+        nights=4, cpu_ms=21.0, silent_cpu_ms=19.5, peak_mib=20.0, silent_peak_mib=19.0, published=4, failed=0
+    )
+
+    assert told.problem() is None
+    lines = table.targets({}, None, None, told).splitlines()
+    assert [line.split(" | ")[3:] for line in lines[2:]] == [["1.50 ms", "met |"], ["1.00 MiB", "met |"], ["1.00", "met |"]]
+    assert "3 messages of 4 nights" in messages.Messages(**{**told.__dict__, "published": 3}).problem()
+    assert "1 nights failed" in messages.Messages(**{**told.__dict__, "failed": 1}).problem()
