@@ -25,7 +25,7 @@ export interface BackupBucketProps {
    */
   readonly objectLock?: ObjectLock;
   /**
-   * Who may take backups away at all.
+   * The only role that may take backups away.
    * @default - whoever the account lets
    */
   readonly protection?: Protection;

@@ -6,7 +6,7 @@ import { Backup, type BackupProps } from './backup.ts';
 export const DESCRIPTION = 'Nightly backup of an S3 bucket into a versioned bucket.';
 
 export interface BackupStackProps extends StackProps {
-  /** What is deployed. */
+  /** The parts that are deployed. */
   readonly backup: BackupProps;
 }
 

@@ -52,7 +52,7 @@ export interface BackupProps extends FunctionSettings {
    */
   readonly objectLock?: ObjectLock;
   /**
-   * Who may take backups away at all.
+   * The only role that may take backups away.
    * @default - whoever the account lets
    */
   readonly protection?: Protection;
@@ -97,7 +97,7 @@ export interface BackupProps extends FunctionSettings {
    */
   readonly web?: Choice;
   /**
-   * Who may use the page, and for what. Only with `web`.
+   * The people who may use the page, and for what. Only with `web`.
    * @default - a user pool of Amazon Cognito with three groups
    */
   readonly webSettings?: WebSettings;

@@ -10,10 +10,10 @@ import { ContinuationRole } from './continuation-role.ts';
 import { ExecutionAlarms } from './execution-alarms.ts';
 
 export interface ContinuationProps {
-  /** What is invoked. */
+  /** The function that is invoked. */
   readonly function: IFunction;
   /**
-   * What is continued.
+   * The operation that is continued.
    * @default backup
    */
   readonly what?: 'backup' | 'restore';

@@ -9,7 +9,7 @@ import { Construct } from 'constructs';
 import { ProblemAlarm } from './problem-alarm.ts';
 
 export interface ExecutionAlarmsProps {
-  /** What is watched. */
+  /** The state machine that is watched. */
   readonly stateMachine: IStateMachine;
 }
 

@@ -5,7 +5,7 @@ import type { Construct } from 'constructs';
 import { ProblemAlarm } from './problem-alarm.ts';
 
 export interface FailureAlarmProps {
-  /** What is watched. */
+  /** The function that is watched. */
   readonly function: IFunction;
   /** What the function does. */
   readonly what: 'backup' | 'events' | 'restore' | 'watch' | 'web';

@@ -58,7 +58,7 @@ export interface BackupOptions {
    */
   readonly maxDeletionsPercent?: Setting;
   /**
-   * What is done when an unusual share of the objects has changed: `warn`, or `hold` before anything is copied.
+   * The answer to an unusual share of changed objects: `warn`, or `hold` before anything is copied.
    * @default - warn
    */
   readonly unusual?: Setting;

@@ -10,7 +10,7 @@ export interface ProblemAlarmProps {
   readonly what: string;
   /** The section of the runbook. */
   readonly section: string;
-  /** What is watched. */
+  /** The metric that is watched. */
   readonly metric: cloudwatch.IMetric;
   /**
    * Values above it are a problem.

@@ -144,7 +144,7 @@ export function programVariables(
   };
 }
 
-/** Who is told of runs. */
+/** The variables that name the topic for the messages of runs. */
 export function notifications(props: ProgramProps): Record<string, string | undefined> {
   return {
     BACKUP_SNS_TOPIC_ARN: props.topic.topicArn,

@@ -18,7 +18,7 @@ const WAITS = { maxEventAge: Duration.hours(1) };
 const NO_INPUT = events.RuleTargetInput.fromObject({});
 
 export interface ScheduleProps {
-  /** What is started. */
+  /** The function or state machine that is started. */
   readonly starts: IFunction | StateMachine;
   /**
    * When, as an EventBridge expression in UTC.

@@ -14,7 +14,7 @@ const PUBLIC_ROUTES = { Page: 'GET /', File: 'GET /{file}' };
 /** Everything that does. */
 const CALLS = 'POST /api/{call}';
 
-/** What is written down of each request, of those among it that are refused before the function. */
+/** The log line of each request, also of those that are refused before the function. */
 const LINE = JSON.stringify({
   access: '$context.routeKey', status: '$context.status', sub: '$context.authorizer.claims.sub', why: '$context.authorizer.error',
   source_ip: '$context.identity.sourceIp', user_agent: '$context.identity.userAgent', request_id: '$context.requestId',

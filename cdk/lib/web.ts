@@ -21,7 +21,7 @@ const CONCURRENCY = 5;
 export interface WebSettings {
   /** Whether users are kept in a user pool of Amazon Cognito; else by the issuer. */
   readonly cognito: Choice;
-  /** Who issues the tokens, without a user pool. */
+  /** The issuer of the tokens, without a user pool. */
   readonly issuer?: Setting;
   /** The page, by its name there. */
   readonly clientId?: Setting;
@@ -83,7 +83,7 @@ export class Web extends Construct {
 
   private program(props: WebProps, signIn: SignIn): lambda.Function {
     const { access, maxObjects, maxBytes, maxCost } = props.settings;
-    // Who has looked at what and put back what is kept for a year.
+    // The audit (who looked at what, who put back what) is kept for a year.
     const logGroup = programLog(this, 'web', { ...props, logRetentionDays: logs.RetentionDays.ONE_YEAR });
     const { role } = new WebRole(this, 'Access', {
       ...props, sourceArn: props.source.bucketArn, backupArn: props.destination.bucketArn,

@@ -204,7 +204,7 @@ function under(condition: string): string[] {
   return all().filter(({ Condition }) => Condition === condition).map(({ Type }) => Type).sort();
 }
 
-/** What is left of a part of the template when the option is not set. */
+/** The rest of a part of the template when the option is not set. */
 function withoutContinuation(part: any): any {
   if (part === null || typeof part !== 'object') {
     return part;

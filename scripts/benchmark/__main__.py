@@ -142,7 +142,7 @@ def page(
     by_tool: dict[str, cases.Results], cold: "cold_start.ColdStart | None", uploads: "events.Events | None",
     told: "messages.Messages | None", notes: list[str],
 ) -> str:
-    """What is printed in the end, and kept."""
+    """The text that is printed in the end, and kept."""
     own = by_tool[table.OURS]
     parts = ["\n".join(f"- {line}" for line in notes)]
     if own:

@@ -1,4 +1,4 @@
-"""What is measured: each case as data, with what must be reached and what cannot be beaten."""
+"""The cases, each as data, with what must be reached and what cannot be beaten."""
 
 import json
 from collections.abc import Callable
@@ -119,7 +119,7 @@ class Case:
     huge: bool = False
     # How many runs of ours; the last one is measured. What an earlier one leaves in the backup, others would not use.
     nights: int = 1
-    # What is restored after these runs, as arguments; then that is measured.
+    # The restore after these runs, as arguments; it is what is measured.
     restore: list[str] = field(default_factory=list)
     # Objects that are looked at, if those are not all.
     to_find: int = 0
@@ -161,7 +161,7 @@ def cpu_of(most: float) -> Target:
 
 
 def one_listing_limit(result: Result) -> tuple[str, float]:
-    """Of the target alone; the backup is known by its snapshot."""
+    """Counts the target alone; the backup is known by its snapshot."""
     pages, at_once = -(-result.case.objects // KEYS_PER_PAGE), max(result.report.at_once.get("ListObjectsV2", 0), 1)
     return f"{pages:,} x {LIST_S * 1000:.0f} ms / {at_once} at once", pages * LIST_S / at_once
 

@@ -25,7 +25,7 @@ def described() -> list[str]:
 
 
 def load() -> str:
-    """Of the last minute. The bench itself is a load of one or two."""
+    """The load of the last minute. The bench itself is a load of one or two."""
     return f"{os.getloadavg()[0]:.1f}"
 
 

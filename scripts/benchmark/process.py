@@ -46,7 +46,7 @@ def stay_on_server_core() -> None:
 
 @contextmanager
 def client_core() -> Iterator[None]:
-    """What is started in here inherits the core of the measured program."""
+    """Programs that are started in here inherit the core of the measured program."""
     os.sched_setaffinity(0, {CLIENT_CORE})
     try:
         yield

@@ -8,7 +8,7 @@ from pathlib import Path
 import process
 
 PROGRAM = Path("target/release/s3-sim")
-# Of S3 in the same region, as a rule of thumb.
+# S3 in the same region, as a rule of thumb.
 LATENCY_MS = {"list": 60, "copy": 30, "head": 15, "write": 30}
 
 

@@ -1,4 +1,4 @@
-//! What is wrong with a backup bucket although a run can write to it: settings in, checks with their cures out.
+//! Mistakes in the settings of a backup bucket that a run can write to: settings in, checks with their cures out.
 //!
 //! A run warns of what it finds, and `s3-backup doctor` prints all of it.
 
@@ -99,7 +99,7 @@ fn of<T>(
     })
 }
 
-/// What is said of a setting that cannot be seen; none if it can.
+/// The check of a setting that cannot be seen; none if it can.
 fn unseen<T>(setting: &Setting<T>, name: &'static str) -> Option<BucketCheck> {
     match setting {
         Setting::Set(_) | Setting::Unset => None,

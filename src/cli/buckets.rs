@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::config::{DESTINATION_BUCKET, EXCLUDE, INCLUDE, SOURCE_BUCKET, Variable};
 
-/// What is backed up, and where to.
+/// The source, and where it is backed up to.
 #[derive(Debug, Args)]
 pub struct Buckets {
     /// The bucket to back up, such as `s3://bucket/prefix`

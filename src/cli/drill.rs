@@ -33,7 +33,7 @@ pub struct Arguments {
     /// How much: a number of objects, a share such as `0.5%`, or bytes such as `10 GiB`
     #[arg(long, value_name = "HOW_MUCH", default_value = "100")]
     sample: String,
-    /// Of which run: its id or the beginning of it, `latest`, `latest~1`
+    /// The run: its id or the beginning of it, `latest`, `latest~1`
     #[arg(long, value_name = "RUN", default_value = "latest")]
     run: String,
     /// Ask for one archived version, too, and wait for it

@@ -15,7 +15,7 @@ const REDRAW: Duration = Duration::from_millis(200);
 /// Steps of the bar, which is as long as the work that is expected.
 const STEPS: u64 = 1_000;
 
-/// What is shown.
+/// The line that is shown.
 #[derive(Debug)]
 pub struct Progress {
     began: Instant,

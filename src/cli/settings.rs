@@ -55,7 +55,7 @@ impl Settings {
         read_price_table(self.prices.as_deref())
     }
 
-    /// What is asked for.
+    /// The settings that are asked for.
     pub fn request(&self, intent: Intent, confirm: Option<String>) -> Request {
         Request::Backup(BackupRequest {
             prefix: self.prefix.as_deref().map(Prefix::new),

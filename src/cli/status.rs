@@ -85,7 +85,7 @@ struct LastRun {
     errors: u64,
 }
 
-/// Who holds a lease.
+/// The holder of a lease.
 #[derive(Debug, Serialize)]
 struct HolderRow {
     run_id: Option<String>,

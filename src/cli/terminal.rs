@@ -41,7 +41,7 @@ pub fn age(time: Duration) -> String {
 /// Reads a time such as `26h`, `90m`, `30s` or `2d`.
 ///
 /// # Errors
-/// What is allowed.
+/// The answers that are allowed.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
     let parsed = units.iter().find_map(|(unit, seconds)| {

@@ -78,7 +78,7 @@ fn list(mistakes: &[Mistake]) -> String {
     texts.join("; ")
 }
 
-/// What is wrong with a variable that looks like one of ours and is none, in words that follow its name; none
+/// The mistake in a variable that looks like one of ours and is none, in words that follow its name; none
 /// if it is one, or has nothing to do with us.
 pub fn unknown(name: &str) -> Option<String> {
     let known = OURS.map(|variable| variable.name);

@@ -13,7 +13,7 @@ pub struct StateFile {
     pub bucket: Bucket,
     /// Its key.
     pub key: Key,
-    /// What is held: `deletions` or `changes`.
+    /// The held part: `deletions` or `changes`.
     pub what: &'static str,
 }
 
@@ -27,7 +27,7 @@ pub struct HeldRun {
 }
 
 impl HeldRun {
-    /// What is remembered of it; none if that is confirmed already, or cannot be read.
+    /// The record of it; none if that is confirmed already, or cannot be read.
     pub(super) fn read(json: &[u8]) -> Option<Self> {
         let record = Record::read(json).ok()?;
         let waits = record.confirmed_by.is_none();

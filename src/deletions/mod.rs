@@ -44,7 +44,7 @@ const CHANGES: HeldKind = HeldKind {
 /// What comes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// What is gone may be marked, or what has changed be copied.
+    /// Objects that are gone may be marked, or those that have changed be copied.
     Proceed,
     /// The run is held.
     Hold(Hold),

@@ -8,7 +8,7 @@ use crate::model::{ETag, Timestamp};
 use crate::plan::Run;
 use crate::s3::{Cause, Condition, S3Error};
 
-/// Who holds a lease.
+/// The holder of a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The run; none if the lease cannot be read.
@@ -26,7 +26,7 @@ pub struct Holder {
 /// A lease, and when it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseView {
-    /// Who holds it; none if nobody does.
+    /// Its holder; none if nobody holds it.
     pub holder: Option<Holder>,
     /// When S3 answered, by its clock.
     pub at: Timestamp,

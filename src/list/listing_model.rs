@@ -1,5 +1,5 @@
 //! A listing service that plays against the scheduler of shards: pages of a thousand keys, each takes a round.
-//! What is measured are rounds and requests, against what no scheduler can beat.
+//! It counts rounds and requests, against what no scheduler can beat.
 
 use fastrand::Rng;
 use proptest::prelude::*;

@@ -4,7 +4,7 @@
 //! is guessed, and one page tries it: if keys lie behind it, the range is cut there; if none do, the range
 //! is known to end before it. A bad guess costs a request and never a key.
 //!
-//! What is left of a range begins with `known` characters of the last key that was listed:
+//! The rest of a range begins with `known` characters of the last key that was listed:
 //!
 //! ```text
 //!   last      logs/2019/01/07/host-3/9f3a...      the last page lies within logs/2019/01/07/host-3/

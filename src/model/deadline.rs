@@ -17,7 +17,7 @@ const LEAST_RESERVE: Duration = Duration::from_secs(1);
 pub struct Deadline {
     /// Nothing new is begun from here on.
     pub stop_at: Instant,
-    /// What is still in hand is given up.
+    /// Calls in hand are given up.
     pub give_up_at: Instant,
     /// Nothing is waited for any more.
     pub end_at: Instant,

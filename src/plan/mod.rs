@@ -257,7 +257,7 @@ impl Run {
 pub struct Scope {
     /// Which keys.
     pub filter: Filter,
-    /// What is new or changed, or all.
+    /// Objects that are new or changed, or all.
     pub mode: Mode,
     /// What the copies are like.
     pub copies: CopyRules,

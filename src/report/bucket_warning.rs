@@ -1,4 +1,4 @@
-//! What is wrong with a backup bucket although a run can write to it.
+//! Mistakes in the settings of a backup bucket that a run can write to.
 
 use serde::Serialize;
 

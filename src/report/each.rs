@@ -1,4 +1,4 @@
-//! What is shown while a run goes on: what it does, and what it finds of each object.
+//! The words for a run under way: what it does, and what it finds of each object.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::forecast::Forecast;
 use crate::model::{BucketName, Verdict, VerifiedObject};
 
-/// What is being done.
+/// The step under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Objects are copied into the backup.
@@ -22,7 +22,7 @@ pub enum Phase {
     Restore,
 }
 
-/// What is told of one object: that it would be copied and why, that its backup is not as it should be, or that
+/// A line about one object: that it would be copied and why, that its backup is not as it should be, or that
 /// nobody knows.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
@@ -37,13 +37,13 @@ enum Row {
 }
 
 impl ToldRow {
-    /// Of an object that would be copied; none of another one.
+    /// For an object that would be copied; none for another one.
     pub(super) fn of_forecast(destination: &BucketName, forecast: &Forecast) -> Option<Self> {
         let copy = forecast.copy.as_ref()?;
         Some(Self(Row::Object(ObjectRow::of(destination, copy))))
     }
 
-    /// Of an object that was compared; none if its backup is equal.
+    /// For an object that was compared; none if its backup is equal.
     pub(super) fn of_finding(destination: &BucketName, compared: &VerifiedObject) -> Option<Self> {
         match compared.verdict {
             Verdict::Equal(_) => None,
@@ -57,7 +57,7 @@ impl ToldRow {
         }
     }
 
-    /// Of an object with which something went wrong.
+    /// For an object with which something went wrong.
     pub(super) fn of_failure(destination: &BucketName, failure: &Failure) -> Self {
         let row = FailureRow::new(&(destination.clone(), failure.clone()));
         Self(Row::Failure(row))

@@ -252,7 +252,7 @@ impl Summary {
         &self.warnings
     }
 
-    /// What is wrong with the settings of the backup buckets.
+    /// Mistakes in the settings of the backup buckets.
     pub fn bucket_warnings(&self) -> &[BucketWarning] {
         &self.bucket_warnings
     }

@@ -83,7 +83,7 @@ pub struct Report {
     sides: Sides,
     /// Objects of the last snapshots; none if they do not tell how many there are.
     expected: Option<u64>,
-    /// What is told of the object that was counted last.
+    /// The line about the object that was counted last.
     told: Vec<ToldRow>,
     destinations: Vec<(BucketName, Totals)>,
     snapshots: Vec<Option<SnapshotNote>>,
@@ -301,7 +301,7 @@ impl Report {
         self.expected
     }
 
-    /// What is told of the object that was counted last: a plan or a verification names each.
+    /// The line about the object that was counted last: a plan or a verification names each.
     pub fn told(&self) -> &[ToldRow] {
         &self.told
     }
@@ -311,7 +311,7 @@ impl Report {
         self.told.clear();
     }
 
-    /// What is being done.
+    /// The step under way.
     pub fn phase(&self) -> Phase {
         match (self.check, &self.restored, self.intent) {
             (Some(_), _, _) => Phase::Verify,

@@ -84,7 +84,7 @@ impl ClassRow {
     }
 }
 
-/// What is billed of an object in a class: at least so much, and so much more at its own price and at
+/// The bytes that are billed of an object in a class: at least so much, and so much more at its own price and at
 /// that of `STANDARD`.
 fn extra(class: &StorageClass) -> (u64, u64, u64) {
     match class.as_str() {

@@ -81,7 +81,7 @@ pub enum RequestError {
     /// An event of S3 that cannot be read.
     #[error("cannot read the event: {problem}; send it as S3, EventBridge, SQS or SNS delivers it")]
     BadEvent {
-        /// What is wrong with it.
+        /// The mistake.
         problem: String,
     },
     /// A cursor of a format that this version does not read.

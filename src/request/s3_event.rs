@@ -31,7 +31,7 @@ pub struct EventMessage {
     pub id: Option<String>,
     /// Those of its events that could be read.
     pub events: Vec<ObjectEvent>,
-    /// What is wrong with the others, or with all of it.
+    /// The mistakes in the others, or in all of it.
     pub problem: Option<String>,
 }
 
@@ -65,7 +65,7 @@ pub enum ObjectChange {
 /// Reads the events of a payload; none if it is something else.
 ///
 /// # Errors
-/// What is wrong with a payload that is events by its form.
+/// The mistake in a payload that is events by its form.
 pub(super) fn parse(fields: &Map<String, Value>) -> Option<Result<EventsRequest, String>> {
     let records = fields.get("Records");
     let is_event = records.is_some() || is_test(fields) || is_event_bridge(fields);

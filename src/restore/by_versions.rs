@@ -1,6 +1,6 @@
 //! The state of a moment, by the listing of versions alone: for backups that have no snapshot of it.
 //!
-//! Of each key the newest version counts that was there by then, in S3's order; if that is a delete marker, the
+//! The newest version of each key counts that was there by then, in S3's order; if that is a delete marker, the
 //! key was gone. Versions tell when a copy was written, and not when its object was, nor what the source had
 //! lost by then unless the backup marks it.
 
@@ -95,7 +95,7 @@ impl Walk {
             if rows.len() < KEYS_OF_RANGE {
                 continue;
             }
-            // Of a key that is not decided more versions may follow.
+            // More versions may follow of a key that is not decided.
             if let Some((key, true)) = &self.current {
                 return Ok((rows, Some(key.clone())));
             }

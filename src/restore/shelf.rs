@@ -193,7 +193,7 @@ impl Shelf {
     }
 }
 
-/// What is damaged names nothing: a restore can be continued by its id all the same.
+/// A damaged list names nothing: a restore can be continued by its id all the same.
 fn parse_open(key: &Key, body: &[u8]) -> Result<Open, OpenError> {
     #[derive(Deserialize)]
     struct Head {

@@ -14,7 +14,7 @@ use crate::report::BucketWarning;
 /// How long looking may take. A server that does not answer must not keep a run that is done.
 const TO_LOOK: Duration = Duration::from_secs(5);
 
-/// What is wrong with the buckets. Only a run that looks at all that is configured asks, once: five requests for each
+/// Mistakes in the settings of the buckets. Only a run that looks at all that is configured asks, once: five requests for each
 /// bucket. What may not be seen is left out.
 pub(super) async fn look(plan: &Plan, runs: &[DestinationRun]) -> Vec<BucketWarning> {
     let is_nightly = plan.is_whole && matches!(plan.task, Task::Backup(_));

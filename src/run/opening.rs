@@ -132,7 +132,7 @@ async fn find_destination(
     Ok(connections.bucket(name, &destination.access).await?)
 }
 
-/// What is wrong with a bucket that does not keep versions.
+/// The failure of a bucket that does not keep versions.
 fn unversioned(name: &BucketName, versioning: Versioning) -> Option<DestinationFailure> {
     let (problem, advice) = match versioning {
         Versioning::Enabled => return None,

@@ -108,7 +108,7 @@ pub struct Tries<'a> {
     fruitless: u32,
 }
 
-/// What is done with an object that failed.
+/// The next step for an object that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextTry {
     /// It has waited, and is tried once more.

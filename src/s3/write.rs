@@ -177,7 +177,7 @@ impl Bucket {
         })
     }
 
-    /// What is other for a copy of that many bytes than for most: the time that an attempt may take, and how
+    /// The settings of a copy of that many bytes that differ from most: the time that an attempt may take, and how
     /// often one is made.
     fn settings_of_copy(&self, bytes: u64) -> Option<Builder> {
         let limit = self.patience.for_copy(bytes);

@@ -1,4 +1,4 @@
-//! Who may do what: a role, in some folders. Pure.
+//! The rights of a caller: a role, in some folders. Pure.
 //!
 //! A folder outside those of a caller is not there: it is not listed, not searched, and asking for it by name
 //! has the same answer as for one that does not exist.
@@ -41,7 +41,7 @@ pub struct Grant {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access(BTreeMap<String, Vec<Grant>>);
 
-/// Who calls.
+/// The caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// None on the machine of an operator.
@@ -67,7 +67,7 @@ impl Access {
     /// group that is named there has what is said there and nothing else; without a folder it is all of them.
     ///
     /// # Errors
-    /// What is wrong with the text.
+    /// The mistake in the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut groups: BTreeMap<String, Vec<Grant>> = BTreeMap::new();
         let pieces = text

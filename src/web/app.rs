@@ -10,7 +10,7 @@ use super::orders::Restorer;
 pub struct App {
     /// The backup that is shown.
     pub backup: Backup,
-    /// Who restores.
+    /// The restorer.
     pub restorer: Restorer,
     /// Whether nothing can be put back.
     pub read_only: bool,

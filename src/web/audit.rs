@@ -1,4 +1,4 @@
-//! Who did what: a line of JSON for each sign-in, search, preview, download, plan, restore, undo and refusal.
+//! The audit: a line of JSON for each sign-in, search, preview, download, plan, restore, undo and refusal.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use super::access::{Caller, Role};
 use super::gateway::Payload;
 use crate::model::printable_json;
 
-/// What is written down although nothing was refused, by the route.
+/// The entry for a call that was not refused, by its route.
 const ACTIONS: [(&str, &str); 9] = [
     ("me", "sign_in"),
     ("search", "search"),

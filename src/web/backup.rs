@@ -20,7 +20,7 @@ const MOST_SEGMENTS: usize = 400_000;
 /// The backup of one job.
 #[derive(Debug)]
 pub struct Backup {
-    /// What is backed up.
+    /// The source of the backup.
     pub source: Location,
     /// The bucket of that.
     pub source_bucket: Bucket,

@@ -22,7 +22,7 @@ const OF_ID_TOKENS: [&str; 3] = ["nonce", "at_hash", "c_hash"];
 /// What an access token of another sign-in than Cognito has, by RFC 9068 or by custom.
 const SCOPES: [&str; 2] = ["scope", "scp"];
 
-/// Who calls, by the claims.
+/// The caller, by the claims.
 ///
 /// # Errors
 /// When it is no access token, or its groups may do nothing.

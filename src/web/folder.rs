@@ -48,11 +48,11 @@ pub struct FolderReply {
 pub struct Entry {
     /// The whole path; that of a folder ends with `/`.
     pub path: String,
-    /// What is known of a file; none of a folder.
+    /// The facts of a file; none for a folder.
     pub file: Option<FileFacts>,
 }
 
-/// What is known of a file at a run.
+/// The facts of a file at a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FileFacts {
     /// Bytes.

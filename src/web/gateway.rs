@@ -87,7 +87,7 @@ impl Payload {
     /// The payload, if it is one of version 2.0.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The mistake.
     pub fn read(event: Value) -> Result<Self, String> {
         let payload: Self = serde_json::from_value(event).map_err(|error| error.to_string())?;
         if payload.version == "2.0" {

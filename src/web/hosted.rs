@@ -69,7 +69,7 @@ impl<'a> Hosted<'a> {
         answer
     }
 
-    /// Who calls.
+    /// The caller.
     fn caller(&self, payload: &Payload) -> Result<Caller, Refusal> {
         let settings = self.settings()?;
         let claims = payload.claims().ok_or_else(Refusal::not_signed_in)?;

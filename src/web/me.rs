@@ -11,7 +11,7 @@ use super::answer::{Asked, Refusal, Reply};
 #[serde(deny_unknown_fields)]
 pub struct MeAsked {}
 
-/// Who is signed in.
+/// The person who is signed in.
 #[derive(Debug, Serialize)]
 pub struct MeReply {
     /// The name that people know; none on the machine of an operator.

@@ -14,7 +14,7 @@ use crate::handler::{Handler, HandlerError};
 use crate::report::Summary;
 use crate::request::{self, Request, RestoreId};
 
-/// Who restores.
+/// The restorer.
 #[derive(Debug)]
 pub enum Restorer {
     /// This process.
@@ -50,7 +50,7 @@ impl Restorer {
         }
     }
 
-    /// What is known of a restore; none if this process does not carry it out.
+    /// The state of a restore; none if this process does not carry it out.
     pub fn live(&self, id: &RestoreId) -> Option<Live> {
         match self {
             Self::Here(orders) => orders.live(id),
@@ -72,7 +72,7 @@ pub struct Order {
     reply: oneshot::Sender<Result<Summary, HandlerError>>,
 }
 
-/// What is known of a restore that this process carries out.
+/// The state of a restore that this process carries out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Live {
     /// Files that were put back.
@@ -128,7 +128,7 @@ impl Orders {
         Ok(answer)
     }
 
-    /// What is known of a restore; none if this process does not carry it out.
+    /// The state of a restore; none if this process does not carry it out.
     pub fn live(&self, id: &RestoreId) -> Option<Live> {
         let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         live.get(id).cloned()

@@ -34,7 +34,7 @@ pub struct PlanReply {
     left_alone: Vec<String>,
 }
 
-/// What is read of a result.
+/// The part of a result that is read.
 #[derive(Deserialize)]
 struct ResultRead {
     message: String,
@@ -68,7 +68,7 @@ struct PlanRead {
     keys: Vec<KeyRow>,
 }
 
-/// What is shown of a plan.
+/// The part of a plan that is shown.
 ///
 /// # Errors
 /// When the result has none: the first failure says why.

@@ -1,6 +1,6 @@
 //! `preview` and `download`: one version of a file, to look at, or as a link.
 //!
-//! What is shown is chosen by the first bytes, never by the name or the stored type: text, and four kinds of
+//! The first bytes choose the preview, never the name or the stored type: text, and four kinds of
 //! images. HTML and SVG are text here, or nothing.
 
 use std::sync::Arc;
@@ -95,7 +95,7 @@ fn version(text: &str) -> Result<VersionId, Refusal> {
     }
 }
 
-/// What is shown of these first bytes of so many, and as what.
+/// The preview of these first bytes of so many, and its type.
 fn shown(mut bytes: Vec<u8>, size: u64, most_image: u64) -> Option<(&'static str, Vec<u8>)> {
     if let Some(kind) = image(&bytes) {
         return (size <= most_image).then_some((kind, bytes));

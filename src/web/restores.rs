@@ -29,7 +29,7 @@ const MOST_RESTORES: usize = 50;
 /// Restores that are read at once.
 const AT_ONCE: usize = 16;
 
-/// What is put back, and where.
+/// The files that are put back, and their place.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanAsked {

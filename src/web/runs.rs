@@ -20,7 +20,7 @@ pub struct RunsAsked {}
 /// The backups there are.
 #[derive(Debug, Serialize)]
 pub struct RunsReply {
-    /// What is backed up, as a title.
+    /// The source of the backup, as a title.
     source: String,
     /// The last one first.
     runs: Vec<RunReply>,

@@ -30,7 +30,7 @@ const AT_ONCE: usize = 4;
 /// The longest part of a name that is looked for, in bytes.
 const MOST_BYTES: usize = 200;
 
-/// What is looked for.
+/// The search.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SearchAsked {
@@ -46,7 +46,7 @@ pub struct SearchAsked {
 #[serde(deny_unknown_fields)]
 pub struct Place {
     run: String,
-    /// Of the segments of the run that no later one has.
+    /// The segments of the run that no later one has.
     segment: usize,
 }
 

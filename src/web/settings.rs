@@ -26,7 +26,7 @@ impl Settings {
     /// The settings of these variables.
     ///
     /// # Errors
-    /// What is wrong with one.
+    /// The mistake in one.
     pub fn read(vars: &[(String, String)]) -> Result<Self, String> {
         let kind = match required(vars, "WEB_SIGN_IN")? {
             "cognito" => SignInKind::Cognito,
@@ -66,7 +66,7 @@ impl Settings {
 /// The limits of these variables.
 ///
 /// # Errors
-/// What is wrong with one.
+/// The mistake in one.
 pub fn limits(vars: &[(String, String)], prices: Prices) -> Result<Limits, String> {
     let mut limits = Limits::new(prices);
     let number = |name: &str, usual: f64| match value(vars, name) {

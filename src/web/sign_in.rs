@@ -5,7 +5,7 @@ use serde::Serialize;
 /// A sign-in by authorization code with PKCE.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SignIn {
-    /// Who issues the tokens.
+    /// The issuer of the tokens.
     pub issuer: String,
     /// The page, by its name there.
     pub client_id: String,

@@ -16,7 +16,7 @@ DESCRIBED = {
     "x-amz-meta-color": "red",
     TAG: "team=birds",
 }
-# Of objects that come from nowhere: see `s3-sim --populate`.
+# For objects that come from nowhere: see `s3-sim --populate`.
 GENERATED = "object-000000000000"
 
 Step = Callable[[Stage], None]
@@ -34,7 +34,7 @@ class Case:
     title: str
     prepare: Step
     change: Step = nothing
-    # Of the simulator.
+    # Options of the simulator.
     arguments: tuple[str, ...] = ()
     # The tool may delete from the backup what the source has no more, and must not: the source was emptied.
     deletes: bool = False

@@ -14,7 +14,7 @@ KEPT = (
     "x-amz-website-redirect-location",
 )
 META = "x-amz-meta-"
-# Of an object that came without one.
+# For an object that came without one.
 DEFAULTS = {"content-type": "binary/octet-stream"}
 
 

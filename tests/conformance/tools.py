@@ -1,4 +1,4 @@
-"""Who is compared: ours, and the tools of the benchmark as it calls them, if they are here."""
+"""The tools that are compared: ours, and those of the benchmark as it calls them, if they are here."""
 
 import subprocess
 import sys

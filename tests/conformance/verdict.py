@@ -16,7 +16,7 @@ READ_MAX = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Night:
-    """What is wrong after it, whether the tool says that all is well, and whether it has written anything."""
+    """The mistakes after it, whether the tool says that all is well, and whether it has written anything."""
 
     wrong: set[str]
     content: bool
@@ -77,13 +77,13 @@ def of(case: Case, tool: Tool, seconds: float) -> Verdict:
 
 
 def judge_first(verdict: Verdict, wrong: set[str]) -> None:
-    """Of a copy that is said to be complete."""
+    """Judges a copy that is said to be complete."""
     for kind in sorted(wrong):
         verdict.add("left out silently" if kind in ("missing", "content") else f"loses {kind}")
 
 
 def judge_others(nights: Nights, first: Night, before: list[str]) -> None:
-    """Of the night after the change, and of quiet ones: a second one, if something was copied in the first of them."""
+    """Judges the night after the change, and quiet ones: a second one, if something was copied in the first of them."""
     verdict = nights.verdict
     second, third = nights.pass_one(), nights.pass_one()
     if nights.case.deletes:
@@ -133,7 +133,7 @@ def differing(own: Seen, copy: Seen) -> set[str]:
 
 
 def own_versions(stage: Stage) -> list[tuple[str, str]]:
-    """Of the backup, without what a run notes for itself."""
+    """The objects of the backup, without what a run notes for itself."""
     return [(key, version) for key, version in stage.versions(BACKUP) if not key.startswith(OWN_STATE)]
 
 

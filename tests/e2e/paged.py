@@ -19,7 +19,7 @@ PASSWORD = "Correct-Horse-9-Battery"
 LOST = "team-a/lost.txt"
 OTHER = "team-b/budget.csv"
 SECONDS_FOR_A_RESTORE = 60
-# Who is in which group.
+# The people, with their groups.
 PEOPLE = {
     "ada": "s3-backup-admins",
     "rosa": "s3-backup-restorers",

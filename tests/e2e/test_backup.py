@@ -57,7 +57,7 @@ def test_a_run_copies_what_is_new_or_changed_and_keeps_what_it_replaces(aws: Aws
     assert counts(second) == (5, 0, 5, 0)
     assert second["requests"]["copy"] == 0
 
-    # Of the same size, so that the size cannot tell.
+    # It has the same size, so that the size cannot tell.
     aws.put(stack.primary, changed, b"THIS IS SAMPLE FILE 1")
     third = stack.run(payload("story/"))
     assert counts(third) == (5, 1, 4, 0)

@@ -313,7 +313,7 @@ impl Case {
         if verb != Verb::AbortMultipartUpload {
             assert_eq!(world.sim.uploads(BACKUP), [], "{name}");
         }
-        // Who could not give the lease back in time keeps others out until it ends.
+        // A run that could not give its lease back in time keeps others out until it ends.
         world.let_leases_end();
         // Other tags show in no listing.
         let again = if request["operation"] == "verify" {

@@ -112,7 +112,7 @@ async fn no_header_of_any_reply_stops_a_run() {
                 let what = format!("{verb:?} {header} {}", value.len());
                 match answer {
                     Ok(result) => assert_adds_up(&result),
-                    // Of the lease, which has no object to be the error of.
+                    // It is the lease's, which has no object to be the error of.
                     Err(error) => {
                         assert_eq!(verb, Verb::GetObject, "{what}: {error}");
                         assert_eq!(error.error_type(), "DestinationError", "{what}");

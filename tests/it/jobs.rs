@@ -70,7 +70,7 @@ async fn nested_and_colliding_places_are_refused_and_neighbours_are_not() {
         (("x/", "primary"), ("x/y/", OTHER), false),
         (("x/y/", "primary"), ("x/", OTHER), false),
         (("p", "primary"), ("pq", OTHER), false),
-        // Of both sources, one key could be x/k.
+        // One key of both sources could be x/k.
         (("", "s3://primary/x/"), ("x", "s3://other//"), false),
         (("x/", "primary"), ("y/", OTHER), true),
         (("", "s3://primary/a/"), ("", "s3://other/b/"), true),

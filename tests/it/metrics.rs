@@ -84,7 +84,7 @@ fn read(template: &Value) -> BTreeSet<Metric> {
 
 /// The metrics that the dashboard shows. A dot stands for what the metric before it has.
 fn shown(body: &Value) -> Vec<Metric> {
-    // What is known on deployment only is a number here, which can stand in a text too.
+    // A value that is known on deployment only is a number here, which can stand in a text too.
     let text = array(&body["Fn::Join"][1])
         .iter()
         .map(|part| part.as_str().unwrap_or("26"));

@@ -107,7 +107,7 @@ fn a_hundred_thousand_objects_fit_into_64_mib() {
     assert_eq!(counts(&second), [OBJECTS, 0, OBJECTS, 0, 0, 0]);
     let pages = 2 * OBJECTS / 1000;
     let listed = count(&second["requests"], "list");
-    // What is promised for guesses where to cut the listings.
+    // The bound that is promised for guesses where to cut the listings.
     let most = pages + pages / 20 + 64;
     assert!(
         (pages..=most).contains(&listed),

@@ -13,7 +13,7 @@ export function Check({ wish, title, replace, back }: { wish: Wish; title: strin
     const plan = await api.plan(wish, copy);
     const newest = amount(plan, 'replaces_newer').objects;
     if (copy || decided || newest === 0) return plan;
-    // What is newer today is left alone unless the person wants it otherwise.
+    // Files that are newer today are left alone unless the person wants it otherwise.
     setNewer(newest);
     setDecided(true);
     await api.cancel(plan.id);

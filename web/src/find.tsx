@@ -1,4 +1,4 @@
-// What is missing? By a part of its name, by what was deleted lately, or by its folder.
+// Finds a lost file: by a part of its name, by what was deleted lately, or by its folder.
 import { useEffect, useState } from 'preact/hooks';
 import { type DeletedFile, type Found, type Place, type Refused, type Runs, api } from './api';
 import { folderOf, shortDate, shortDay, size } from './format';

@@ -1,4 +1,4 @@
-// Who is there: by the link of a terminal, or by a sign-in page, authorization code and PKCE. Tokens of a sign-in
+// The person who is there: by the link of a terminal, or by a sign-in page, authorization code and PKCE. Tokens of a sign-in
 // stay in memory: a page that is loaded again signs in again, which the sign-in page does without asking.
 import * as oauth from 'oauth4webapi';
 

@@ -16,7 +16,7 @@ use crate::verify::HeadPair;
 /// Objects that are looked at side by side.
 const LOOKS_AT_ONCE: usize = 32;
 
-/// What is known of an object of the sample.
+/// The facts of an object of the sample.
 pub struct Checked {
     key: Key,
     version_id: Option<String>,

@@ -32,7 +32,7 @@ pub struct DrillRecord {
 }
 
 impl DrillRecord {
-    /// What is kept of a sample.
+    /// The record of a sample.
     pub fn of(asked: DrillSample, seed: u64, sample: &Sample) -> Self {
         let text = match asked {
             DrillSample::Objects(count) => format!("{count} objects"),

@@ -13,7 +13,7 @@ use crate::snapshot::RowRef;
 /// The largest objects that are always in the sample.
 const LARGEST: usize = 3;
 
-/// What is drawn from a snapshot.
+/// The sample that is drawn from a snapshot.
 #[derive(Debug)]
 pub struct Draw {
     limit: Limit,

@@ -178,7 +178,7 @@ async fn marking_that_is_stopped_is_continued_and_marks_no_more_than_agreed() {
         let marks = result["cursor"]["stage"] == "mark";
         marks.then(|| state_of(&world, result)["agreed"].as_u64().unwrap())
     };
-    // What is done is subtracted from what was agreed, in each invocation.
+    // Each invocation subtracts what is done from what was agreed.
     let mut done = 0;
     for result in &results {
         done += marked(result);

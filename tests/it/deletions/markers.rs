@@ -1,4 +1,4 @@
-//! What is marked as deleted, and what never is.
+//! Objects that are marked as deleted, and those that never are.
 
 use std::time::Duration;
 

@@ -210,7 +210,7 @@ async fn a_snapshot_of_format_2_says_what_is_the_jobs_own_and_its_segments_stay(
     let result = world.backup().await;
     let quiet = world.backup().await;
 
-    // Of what was gone before, format 2 has not recorded anything.
+    // Format 2 has not recorded anything of what was gone before.
     assert_eq!((marked(&result), told(&result)), (1, [1, 1]));
     assert_eq!(
         result["destinations"][0]["snapshot"]["problem"],

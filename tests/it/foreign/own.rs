@@ -218,7 +218,7 @@ async fn many_are_found_by_a_second_listing_that_leaves_the_foreign_ones() {
     world.backup().await;
     for n in 0..1200 {
         world.sim.delete(PRIMARY, &format!("key {n:04}"));
-        // Of those of which more than are kept in mind are gone, every third is somebody else's.
+        // More are gone than are kept in mind; every third of them is somebody else's.
         if n % 3 == 0 {
             world.sim.put(BACKUP, &format!("key {n:04} foreign"), "1");
         }

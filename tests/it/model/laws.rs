@@ -164,7 +164,7 @@ impl History {
         let replaced = self.bucket.unversioned(&marker.key);
         let replaced = replaced.filter(|_| marker.id == "null");
         let replaced = replaced.map(|version| (version.modified, version.etag.clone()));
-        // Of two of one second it may be either.
+        // It may be either of two of one second.
         let newest = below.iter().chain(&replaced).map(|(date, _)| *date).max();
         let mut hidden = below.iter().chain(&replaced);
         let named = rows.get(key).map(|row| row.backup_etag.as_str());

@@ -33,7 +33,7 @@ enum Step {
     },
     Run,
     Restore(Asked),
-    /// Of one of the restores and undos before.
+    /// One of the restores and undos before.
     Undo {
         which: usize,
         killed_at: Option<u64>,
@@ -102,7 +102,7 @@ fn step() -> impl Strategy<Value = Step> {
     let asked = asked.prop_map(
         |(run, what, (marks_extra, only_missing), is_elsewhere, killed_at)| Asked {
             run: run.index(1_000),
-            // Of named keys none is extra.
+            // No named key is extra.
             marks_extra: marks_extra && !matches!(what, What::Key(_)),
             what,
             only_missing,
