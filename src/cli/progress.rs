@@ -12,6 +12,8 @@ use crate::report::{Phase, Report};
 
 /// How often the line is drawn.
 const REDRAW: Duration = Duration::from_millis(200);
+/// Columns of the bar, with the share behind it and what stands between.
+const BAR_COLUMNS: usize = 1 + 14 + 1 + 3 + 1;
 /// Steps of the bar, which is as long as the work that is expected.
 const STEPS: u64 = 1_000;
 
@@ -66,7 +68,9 @@ impl Progress {
         let state = State::of(report, self.began.elapsed());
         match &self.form {
             Form::Line(bar) => state.draw(bar),
-            Form::Log(_) => show::stderr_line(&format!("{} {}", state.phase, state.words())),
+            Form::Log(_) => {
+                show::stderr_line(&format!("{} {}", state.phase, state.words(usize::MAX)));
+            }
             Form::Nothing => {}
         }
     }
@@ -121,19 +125,21 @@ impl State {
     }
 
     fn draw(&self, bar: &ProgressBar) {
-        let template = match self.steps() {
+        let (template, before) = match self.steps() {
             Some(steps) => {
                 bar.set_position(steps);
-                "{prefix} [{bar:12}] {percent:>2}% {wide_msg}"
+                ("{prefix} [{bar:12}] {percent:>2}% {wide_msg}", BAR_COLUMNS)
             }
-            None => "{prefix} {wide_msg}",
+            None => ("{prefix} {wide_msg}", 1),
         };
+        let columns = show::columns(io::stderr()).unwrap_or(usize::MAX);
+        let room = columns.saturating_sub(self.phase.len() + before);
         // It is constant, and right.
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_prefix(self.phase);
-        bar.set_message(self.words());
+        bar.set_message(self.words(room));
         bar.tick();
     }
 
@@ -143,7 +149,7 @@ impl State {
         clippy::cast_sign_loss,
         reason = "a rate for people"
     )]
-    fn words(&self) -> String {
+    fn words(&self, room: usize) -> String {
         let seconds = self.elapsed.as_secs_f64().max(0.001);
         let rate = self.found as f64 / seconds;
         let found = match self.expected {
@@ -151,7 +157,12 @@ impl State {
             None => format!("{} found", count(self.found)),
         };
         let (number, what, size) = self.done;
-        let mut parts = vec![found, format!("{} {what}", count(number))];
+        let mut parts = vec![found];
+        // A restore looks at what it restores, and seldom at anything else.
+        let is_said = what == "restored" && number == self.found;
+        if !is_said {
+            parts.push(format!("{} {what}", count(number)));
+        }
         if size > 0 {
             parts.push(bytes(size));
         }
@@ -159,6 +170,7 @@ impl State {
             let noun = if self.errors == 1 { "error" } else { "errors" };
             parts.push(format!("{} {noun}", count(self.errors)));
         }
+        let elapsed = parts.len();
         parts.push(clock(self.elapsed.as_secs()));
         if let Some(left) = self.expected.and_then(|all| all.checked_sub(self.found))
             && self.found > 0
@@ -166,6 +178,14 @@ impl State {
             parts.push(format!("ETA {}", clock((left as f64 / rate).ceil() as u64)));
         }
         parts.push(format!("{}/s", count(rate as u64)));
+        // Where there is no room, the rate goes first, then how long it took so far.
+        let fits = |parts: &[String]| parts.join(", ").chars().count() <= room;
+        if !fits(&parts) {
+            parts.pop();
+        }
+        if !fits(&parts) {
+            parts.remove(elapsed);
+        }
         parts.join(", ")
     }
 }
@@ -201,7 +221,7 @@ mod tests {
 
         assert_eq!(half.steps(), Some(500));
         assert_eq!(
-            half.words(),
+            half.words(usize::MAX),
             "1,000/2,000, 12 copied, 3.0 MiB, 0:10, ETA 0:10, 100/s"
         );
     }
@@ -213,11 +233,36 @@ mod tests {
 
         assert_eq!(unknown.steps(), None);
         assert_eq!(
-            unknown.words(),
+            unknown.words(usize::MAX),
             "1,000 found, 12 copied, 3.0 MiB, 0:10, 100/s"
         );
         assert_eq!(more.steps(), Some(STEPS - 1));
-        assert!(!more.words().contains("ETA"), "{}", more.words());
+        let words = more.words(usize::MAX);
+        assert!(!words.contains("ETA"), "{words}");
+    }
+
+    #[test]
+    fn what_has_no_room_is_left_out_as_a_whole() {
+        let half = state(1_000, Some(2_000));
+
+        let narrow = half.words(50);
+        assert_eq!(narrow, "1,000/2,000, 12 copied, 3.0 MiB, 0:10, ETA 0:10");
+        let narrower = half.words(46);
+        assert_eq!(narrower, "1,000/2,000, 12 copied, 3.0 MiB, ETA 0:10");
+    }
+
+    #[test]
+    fn what_was_restored_is_told_once() {
+        let restoring = State {
+            phase: "restoring",
+            done: (6_000, "restored", 13 << 30),
+            ..state(6_000, Some(12_000))
+        };
+
+        assert_eq!(
+            restoring.words(usize::MAX),
+            "6,000/12,000, 13.0 GiB, 0:10, ETA 0:10, 600/s"
+        );
     }
 
     #[test]

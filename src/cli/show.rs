@@ -137,11 +137,13 @@ pub fn write(text: &str) -> Result<(), Exit> {
 
 /// A text for people in lines that fit the terminal of stdout or stderr; as it is where there is none.
 pub fn fitted(text: &str, output: impl AsFd) -> String {
-    let columns = terminal_size::terminal_size_of(output);
-    columns.map_or_else(
-        || text.to_owned(),
-        |(Width(columns), _)| wrapped(text, usize::from(columns)),
-    )
+    columns(output).map_or_else(|| text.to_owned(), |columns| wrapped(text, columns))
+}
+
+/// The columns of a terminal; none where there is none.
+pub fn columns(output: impl AsFd) -> Option<usize> {
+    let (Width(columns), _) = terminal_size::terminal_size_of(output)?;
+    Some(usize::from(columns))
 }
 
 /// Writes the result of a run that ended with `exit`, and gives how the command ends. A reader who

@@ -346,7 +346,10 @@ impl<'a> Session<'a> {
             fresh: self.fresh,
             first_part: self.first_part.take(),
         };
+        let (restored, whole) = (self.words(None, None), self.whole());
         let report = &mut self.report;
+        // From the first object on it is told as what it is, and of how many.
+        *report = report.clone().restored(restored).expecting(Some(whole));
         let ended = running.run(&mut held, |news| {
             if let Some(failure) = news.failure {
                 report.add_failure(0, failure.clone());
@@ -369,6 +372,16 @@ impl<'a> Session<'a> {
                 Ok(failed(self.told(true), failure))
             }
         }
+    }
+
+    /// The objects that will have been looked at when nothing is left.
+    fn whole(&self) -> u64 {
+        let progress = &self.held.progress;
+        let tally = progress.tally();
+        // A row that waits is left, too; a marker is no object.
+        let markers = progress.figures.marked().saturating_sub(tally.marked);
+        let left = (progress.left() as u64).saturating_sub(markers);
+        (tally.found + left).saturating_sub(tally.waiting)
     }
 
     fn carrying(&self) -> Carrying {

@@ -313,3 +313,31 @@ fn a_line_of_progress_is_written_now_and_then_where_there_is_no_terminal() {
     );
     assert_eq!(text(&silent.stderr), "");
 }
+
+#[test]
+fn a_restore_is_told_as_one_and_of_how_many_objects() {
+    let world = World::around(
+        Sim::builder()
+            .latency(Class::Copy, Duration::from_millis(300))
+            .start(),
+    );
+    for n in 0..20 {
+        world.put(&format!("{n:02}"), "1");
+    }
+    let job = ["--source", "primary", "--destination", "backup"];
+    run(&world, &[&["run"], &job[..]].concat());
+    for n in 0..20 {
+        world.sim.delete("primary", &format!("{n:02}"));
+    }
+    let restore = ["restore", "--all", "--run", "latest", "--yes"];
+    let slow = ["--max-concurrency", "4", "--stats", "1s"];
+
+    let told = run(&world, &[&restore[..], &job, &slow].concat());
+
+    let stderr = text(&told.stderr);
+    let line = stderr.lines().next().unwrap_or_default();
+    assert!(
+        line.starts_with("restoring ") && line.contains("/20, ") && line.contains(", ETA "),
+        "{stderr}"
+    );
+}
