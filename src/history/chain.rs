@@ -3,11 +3,27 @@
 //! None is found by listing, which would show what was never complete. A chain that is broken ends with
 //! what is wrong: nothing behind it can be proven.
 
-use futures::stream::{self, BoxStream};
+use std::pin::Pin;
+
+use futures::stream::{self, BoxStream, Peekable};
 use futures::{StreamExt, TryStreamExt};
 
 use super::History;
-use crate::snapshot::{Index, SelectorError, SnapshotError, SnapshotSearch, SnapshotSelector};
+use crate::s3::SmallObject;
+use crate::snapshot::{
+    Index, Link, MOST_INDEX_BYTES, SelectorError, SnapshotError, SnapshotSearch, SnapshotSelector,
+    index_key, is_index_key,
+};
+
+/// Indexes that are read at once where all of them are wanted, at most.
+const INDEXES_AHEAD: u64 = 32;
+/// Their bytes, at most: that of a hundred million objects has some seven million.
+const BYTES_AHEAD: u64 = 16 << 20;
+/// Keys of a page of a listing.
+const KEYS_OF_A_PAGE: u16 = 1_000;
+
+/// The key of an index, below the job's prefix, and what was read of it.
+type Read = (String, Result<SmallObject, SnapshotError>);
 
 impl History {
     /// The indexes of all snapshots, the last one first, each read when it is asked for. An error is
@@ -32,6 +48,83 @@ impl History {
         stream::iter(last.transpose()).chain(earlier).boxed()
     }
 
+    /// The same, for whoever wants so many of them: what a listing has is read at once. Which of them count
+    /// the chain tells, as if each had been read when its turn came.
+    pub async fn indexes_ahead(
+        &self,
+        most: usize,
+    ) -> BoxStream<'static, Result<Index, SnapshotError>> {
+        let Some((last, _)) = self.last() else {
+            return self.indexes();
+        };
+        let (last, previous) = (last.clone(), last.previous.clone());
+        let (mut listed, largest) = match previous {
+            Some(_) => self.index_keys_before(&last.key()).await,
+            None => (Vec::new(), 0),
+        };
+        let at_once = (BYTES_AHEAD / largest.max(1)).clamp(1, INDEXES_AHEAD);
+        listed.reverse();
+        listed.truncate(most);
+        let history = self.clone();
+        let read = stream::iter(listed).map(move |key| {
+            let history = history.clone();
+            async move {
+                let read = history.read(&key, MOST_INDEX_BYTES).await;
+                (key, read)
+            }
+        });
+        let read = read
+            .buffered(usize::try_from(at_once).unwrap_or(1))
+            .boxed()
+            .peekable();
+        let history = self.clone();
+        let earlier = stream::try_unfold((previous, read), move |(link, mut read)| {
+            let history = history.clone();
+            async move {
+                let Some(link) = link else { return Ok(None) };
+                let index = match ahead(&mut read, &link).await {
+                    Some(body) => link.follow(&body?.body, history.job.name())?,
+                    None => history.index(&link).await?,
+                };
+                let previous = index.previous.clone();
+                Ok(Some((index, (previous, read))))
+            }
+        });
+        stream::iter([Ok(last)]).chain(earlier.take(most)).boxed()
+    }
+
+    /// The keys of indexes that a listing has before one, in their order, as far as it can be had; and the
+    /// bytes of the largest one.
+    async fn index_keys_before(&self, last: &str) -> (Vec<String>, u64) {
+        let below = self.job.key(index_key("").trim_end_matches(".json"));
+        let (mut keys, mut largest): (Vec<String>, u64) = (Vec::new(), 0);
+        loop {
+            let after = keys.last().map(|key| self.job.key(key));
+            let page = self
+                .bucket
+                .list_state(&below, after.as_ref(), KEYS_OF_A_PAGE);
+            let Ok(page) = page.await else {
+                return (keys, largest);
+            };
+            let whole = page.len() == usize::from(KEYS_OF_A_PAGE);
+            let found = page.iter().map_while(|object| {
+                let key = object
+                    .key
+                    .as_str()
+                    .strip_prefix(self.job.key("").as_str())?;
+                (is_index_key(key) && key < last).then(|| key.to_owned())
+            });
+            let before = keys.len();
+            keys.extend(found);
+            let here = keys.len() - before;
+            let sizes = page.iter().take(here).map(|object| object.size);
+            largest = sizes.fold(largest, u64::max);
+            if !whole || here < page.len() {
+                return (keys, largest);
+            }
+        }
+    }
+
     /// The snapshots that are meant, in one walk along the chain, which ends once no other can be.
     pub async fn at<const N: usize>(
         &self,
@@ -51,5 +144,23 @@ impl History {
             }
         }
         searches.map(|search| search.finish(broken.as_ref()))
+    }
+}
+
+/// What was read ahead of an index, if it was. The keys are those of a listing, the last one first, and have
+/// some beside the chain: of runs that were never complete.
+async fn ahead(
+    read: &mut Peekable<BoxStream<'static, Read>>,
+    link: &Link,
+) -> Option<Result<SmallObject, SnapshotError>> {
+    loop {
+        let (key, _) = Pin::new(&mut *read).peek().await?;
+        if *key < link.key {
+            return None;
+        }
+        let (key, body) = read.next().await?;
+        if key == link.key {
+            return Some(body);
+        }
     }
 }
