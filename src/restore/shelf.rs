@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{ETag, Job, Key, Timestamp};
 use crate::request::RestoreId;
-use crate::s3::{Bucket, Cause, Condition, PutBody, S3Error};
+use crate::s3::{Bucket, Cause, Condition, PageStart, PutBody, S3Error};
 
 /// The format of what lies there that this version writes, and the last one that it reads.
 pub const RESTORE_FORMAT: u64 = 1;
@@ -121,22 +121,18 @@ impl Shelf {
     /// Why S3 refused.
     pub async fn ids(&self) -> Result<Vec<RestoreId>, S3Error> {
         let prefix = self.key("");
-        let (mut ids, mut after) = (Vec::new(), None);
-        loop {
-            let listed = self.bucket.list_state(&prefix, after.as_ref(), 1).await?;
-            let name = listed.first().and_then(|object| {
-                let below = object.key.as_str().strip_prefix(prefix.as_str())?;
-                below.split_once('/').map(|(name, _)| name.to_owned())
-            });
-            // Leases and the list of what is open come behind all ids.
-            let Some(id) = name.as_deref().and_then(RestoreId::parse) else {
-                ids.reverse();
-                return Ok(ids);
-            };
-            // `0` comes behind `/`, which follows each id.
-            after = Some(self.key(&format!("{id}0")));
-            ids.push(id);
+        let mut ids = Vec::new();
+        let mut start = Some(PageStart::Beginning);
+        while let Some(from) = start {
+            let (folders, next) = self.bucket.list_state_folders(&prefix, &from).await?;
+            ids.extend(folders.iter().filter_map(|folder| {
+                let name = folder.strip_prefix(prefix.as_str())?;
+                RestoreId::parse(name.strip_suffix('/')?)
+            }));
+            start = next;
         }
+        ids.reverse();
+        Ok(ids)
     }
 
     /// Notes whether a restore has something left.

@@ -6,8 +6,11 @@ use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
 use super::interceptors::OwnState;
 use super::page_reader::PageReader;
-use super::read::{PageRequest, PageStart, accept};
+use super::read::{Page, PageRequest, PageStart, accept};
 use crate::model::{Key, Object, Prefix};
+
+/// S3 gives no more names at once.
+const MOST_OF_A_PAGE: u16 = 1_000;
 
 impl Bucket {
     /// The first objects of the program's own whose keys begin so, behind a key if one is given: so many at
@@ -21,12 +24,45 @@ impl Bucket {
         after: Option<&Key>,
         most: u16,
     ) -> Result<Vec<Object>, S3Error> {
-        let operation = Operation::ListObjectsV2;
         let start = after.map_or(PageStart::Beginning, |key| PageStart::After(key.clone()));
         let asked = PageRequest {
             prefix: &Prefix::new(prefix.as_str()),
             start: &start,
             in_levels: false,
+        };
+        let (page, _) = self.list_own(asked, most).await?;
+        Ok(page.objects)
+    }
+
+    /// The folders of the program's own right below a prefix, each up to its `/`, a page of 1,000 at most, and
+    /// where the next page begins.
+    ///
+    /// # Errors
+    /// Why S3 refused, or what is wrong with the page.
+    pub async fn list_state_folders(
+        &self,
+        prefix: &Key,
+        start: &PageStart,
+    ) -> Result<(Vec<String>, Option<PageStart>), S3Error> {
+        let asked = PageRequest {
+            prefix: &Prefix::new(prefix.as_str()),
+            start,
+            in_levels: true,
+        };
+        let (page, folders) = self.list_own(asked, MOST_OF_A_PAGE).await?;
+        Ok((folders, page.next))
+    }
+
+    async fn list_own(
+        &self,
+        asked: PageRequest<'_>,
+        most: u16,
+    ) -> Result<(Page, Vec<String>), S3Error> {
+        let operation = Operation::ListObjectsV2;
+        let (after, token) = match asked.start {
+            PageStart::Beginning => (None, None),
+            PageStart::After(key) => (Some(key.as_str().to_owned()), None),
+            PageStart::Token(token) => (None, Some(token.clone())),
         };
         let reader = PageReader::default();
         let call = self
@@ -34,8 +70,10 @@ impl Bucket {
             .bulk
             .list_objects_v2()
             .bucket(self.name.as_str())
-            .prefix(prefix.as_str())
-            .set_start_after(after.map(|key| key.as_str().to_owned()))
+            .prefix(asked.prefix.as_str())
+            .set_delimiter(asked.in_levels.then(|| "/".to_owned()))
+            .set_start_after(after)
+            .set_continuation_token(token)
             .max_keys(i32::from(most))
             .encoding_type(EncodingType::Url)
             .set_expected_bucket_owner(self.expected_owner())
@@ -46,14 +84,7 @@ impl Bucket {
         let said = reader
             .take()
             .unwrap_or_else(|| Err("the reply holds no page".to_owned()));
-        match said.and_then(|said| accept(said, asked)) {
-            Ok((page, _)) => Ok(page.objects),
-            Err(doubt) => Err(S3Error::ours(
-                operation,
-                &self.name,
-                Cause::Unreadable,
-                doubt,
-            )),
-        }
+        said.and_then(|said| accept(said, asked))
+            .map_err(|doubt| S3Error::ours(operation, &self.name, Cause::Unreadable, doubt))
     }
 }
