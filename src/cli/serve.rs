@@ -70,6 +70,13 @@ impl Arguments {
         let config = handler.config().map_err(|error| refuse(&error.into()))?;
         let backup = Backup::open(&config, handler.connections()).await;
         let backup = backup.map_err(|error| refuse(&error.into()))?;
+        if !backup.is_there().await {
+            let source = &backup.source;
+            show::error(&format!(
+                "there is no backup of {source} yet; make one with s3-backup run"
+            ));
+            return Err(Exit::CouldNotRun);
+        }
         let listener = self.listen().await?;
         let address = listener.local_addr().map_err(|error| failed(&error))?;
         let secret = Secret::random().map_err(|error| failed(&error))?;

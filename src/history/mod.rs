@@ -8,6 +8,7 @@
 
 mod chain;
 mod later;
+mod matching;
 
 use std::iter;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -84,6 +84,23 @@ impl Segment {
         Rows::of(Arc::clone(self))
     }
 
+    /// Whether a key matches. Nothing but the keys is read for it.
+    ///
+    /// # Errors
+    /// A row group that is damaged.
+    pub fn has_key(&self, matches: impl Fn(&str) -> bool) -> Result<bool, SnapshotError> {
+        for group in self.footer.row_groups() {
+            // They are the first column.
+            let keys = Chunks::new(self, group).and_then(|mut chunks| chunks.texts());
+            let keys = keys.map_err(|problem| self.damaged(problem))?;
+            let mut rows = 0..usize::try_from(group.num_rows()).unwrap_or_default();
+            if rows.any(|row| keys.get(row).is_some_and(&matches)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// How many row groups it has.
     pub(super) fn groups(&self) -> usize {
         self.footer.num_row_groups()

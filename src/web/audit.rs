@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::access::{Caller, Role};
 use super::gateway::Payload;
@@ -23,6 +23,9 @@ const ACTIONS: [(&str, &str); 9] = [
 ];
 /// Names of a list that are written down; how many there are is, too.
 const MOST_NAMES: usize = 20;
+/// The most bytes that are written down of what was asked. All that the page asks is below, with the longest
+/// names; what is above is noted by its size.
+const MOST_BYTES: usize = 48 << 10;
 
 /// A line.
 #[derive(Debug, Serialize)]
@@ -103,13 +106,14 @@ fn shortened(mut asked: Value) -> Value {
             asked.insert("files_in_all".to_owned(), count.into());
         }
     }
-    asked
+    match asked.to_string().len() {
+        0..=MOST_BYTES => asked,
+        bytes => json!({"bytes": bytes}),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn written(route: &str, asked: &Value, status: u16, answer: &Value) -> Option<Value> {

@@ -17,6 +17,9 @@ use crate::snapshot::{Index, SegmentEntry, SnapshotError};
 /// The most segments that the indexes of all runs may name together: some 120 MB. Earlier runs are not shown.
 const MOST_SEGMENTS: usize = 400_000;
 
+/// The most runs that are shown: so many are told of in one answer. Of hourly ones they are five months.
+const MOST_RUNS: usize = 4_000;
+
 /// The backup of one job.
 #[derive(Debug)]
 pub struct Backup {
@@ -71,6 +74,12 @@ impl Backup {
         })
     }
 
+    /// Whether there is a backup to show. One that cannot be read is one: the page says what is wrong.
+    pub async fn is_there(&self) -> bool {
+        let history = History::open(self.bucket.clone(), self.job.clone()).await;
+        history.last().is_some() || history.problem().is_some()
+    }
+
     /// Where the restores of the job lie.
     pub fn shelf(&self) -> Shelf {
         Shelf::new(self.bucket.clone(), self.job.clone())
@@ -113,7 +122,11 @@ impl Runs {
             more: false,
         };
         let mut segments = 0;
-        let mut indexes = runs.history.indexes();
+        // Most of them are known, unless this is the first time.
+        let mut indexes = match known {
+            Some(_) => runs.history.indexes(),
+            None => runs.history.indexes_ahead(MOST_RUNS).await,
+        };
         loop {
             match indexes.try_next().await {
                 Ok(Some(index)) => {
@@ -122,11 +135,13 @@ impl Runs {
                     {
                         runs.indexes.extend(known.indexes.iter().cloned());
                         runs.problem.clone_from(&known.problem);
-                        runs.more = known.more;
+                        runs.more = known.more || runs.indexes.len() > MOST_RUNS;
+                        runs.indexes.truncate(MOST_RUNS);
                         return Ok(runs);
                     }
                     segments += index.segments.len();
-                    if segments > MOST_SEGMENTS && !runs.indexes.is_empty() {
+                    let too_many = segments > MOST_SEGMENTS || runs.indexes.len() >= MOST_RUNS;
+                    if too_many && !runs.indexes.is_empty() {
                         runs.more = true;
                         return Ok(runs);
                     }

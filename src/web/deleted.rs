@@ -1,12 +1,12 @@
 //! `deleted`: files of the last days that the next backup did not have any more.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::extract::State;
-use futures::TryStreamExt;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::access::Caller;
@@ -15,13 +15,15 @@ use super::app::App;
 use super::backup::Runs;
 use super::folder::FileFacts;
 use super::names::is_hidden;
-use crate::model::Timestamp;
-use crate::snapshot::{Index, SegmentRow, SnapshotError};
+use crate::model::{Placement, Timestamp};
+use crate::snapshot::{Index, SegmentEntry, SegmentRow, SnapshotError};
 
 /// How long one answer looks, unless a read takes longer.
 const TIME: Duration = Duration::from_secs(1);
-/// Files of one answer, about.
-const MOST_FILES: usize = 200;
+/// Files of one answer. Of the longest names they are less than a gateway lets through.
+const MOST_FILES: usize = 100;
+/// Rows between two looks at the clock.
+const ROWS_BETWEEN_LOOKS: usize = 1_000;
 
 /// How far back.
 #[derive(Debug, Deserialize)]
@@ -32,14 +34,19 @@ pub struct DeletedAsked {
     /// The run that an answer before ended at.
     #[serde(default)]
     from: Option<String>,
+    /// The path that it ended at.
+    #[serde(default)]
+    after: Option<String>,
 }
 
 /// Files that were deleted.
 #[derive(Debug, Serialize)]
 pub struct DeletedReply {
     files: Vec<DeletedFile>,
-    /// Where to go on; none at the end.
+    /// The run to go on at; none at the end.
     next: Option<String>,
+    /// The path to go on after; none to begin with the first one of that run.
+    after: Option<String>,
 }
 
 /// A file that one backup has and the next has not.
@@ -64,12 +71,18 @@ pub async fn answer(
         return Err(Refusal::field("days", "give a number from 1 to 366"));
     }
     let runs = app.backup.runs().await?;
-    let began = Instant::now();
     let far = Duration::from_secs(u64::from(asked.days) * 24 * 60 * 60);
     let last = runs.indexes.front().map(|index| index.ended_at);
-    let pairs = runs.indexes.iter().zip(runs.indexes.iter().skip(1));
-    let mut files = Vec::new();
+    let mut answer = Answer {
+        runs: &runs,
+        caller: &caller,
+        placement: &app.backup.placement,
+        until: Instant::now() + TIME,
+        files: Vec::new(),
+    };
+    let mut after = asked.after.filter(|_| asked.from.is_some());
     let mut skip = asked.from.is_some();
+    let pairs = runs.indexes.iter().zip(runs.indexes.iter().skip(1));
     for (later, earlier) in pairs {
         skip = skip && asked.from.as_deref() != Some(later.run_id.as_str());
         if skip {
@@ -78,45 +91,93 @@ pub async fn answer(
         if last.is_some_and(|last| last.since(later.ended_at) > far) {
             break;
         }
-        if began.elapsed() > TIME || files.len() >= MOST_FILES {
-            let next = Some(later.run_id.clone());
-            return Ok(Reply(DeletedReply { files, next }));
+        if answer.is_full() {
+            return Ok(answer.ends(Some(later), None));
         }
-        for row in gone(&runs, earlier, later).await? {
-            if !is_hidden(row.key(), &app.backup.placement) && caller.sees(row.key()) {
-                files.push(DeletedFile {
-                    path: row.key().to_owned(),
+        let looked = answer.look(earlier, later, after.take()).await?;
+        if let Some(path) = looked {
+            return Ok(answer.ends(Some(later), Some(path)));
+        }
+    }
+    Ok(answer.ends(None, None))
+}
+
+/// An answer that is put together.
+struct Answer<'a> {
+    runs: &'a Runs,
+    caller: &'a Caller,
+    placement: &'a Placement,
+    until: Instant,
+    files: Vec<DeletedFile>,
+}
+
+impl Answer<'_> {
+    fn is_full(&self) -> bool {
+        self.files.len() >= MOST_FILES || Instant::now() > self.until
+    }
+
+    fn ends(self, next: Option<&Arc<Index>>, after: Option<String>) -> Reply<DeletedReply> {
+        Reply(DeletedReply {
+            files: self.files,
+            next: next.map(|index| index.run_id.clone()),
+            after,
+        })
+    }
+
+    /// Takes the files that the earlier run has and the later one has not, from the segments that only one
+    /// has, behind a path. Both are in the order of their keys, so that one row of each is held, however many
+    /// were deleted. Gives the path at which it stopped.
+    async fn look(
+        &mut self,
+        earlier: &Index,
+        later: &Index,
+        after: Option<String>,
+    ) -> Result<Option<String>, SnapshotError> {
+        let after = after.unwrap_or_default();
+        let mut before = self.rows(earlier.segments_beside(later), &after);
+        let mut kept = self.rows(later.segments_beside(earlier), &after);
+        let (mut keeps, mut rows) = (kept.try_next().await?, 0_usize);
+        while let Some(row) = before.try_next().await? {
+            let key = row.key();
+            if key <= after.as_str() {
+                continue;
+            }
+            while keeps.as_ref().is_some_and(|keeps| keeps.key() < key) {
+                keeps = kept.try_next().await?;
+            }
+            rows += 1;
+            let stays = keeps.as_ref().is_some_and(|keeps| keeps.key() == key);
+            if !stays && !is_hidden(key, self.placement) && self.caller.sees(key) {
+                self.files.push(DeletedFile {
+                    path: key.to_owned(),
                     run: earlier.run_id.clone(),
                     last_seen: earlier.ended_at,
                     gone_by: later.ended_at,
                     file: row.row().into(),
                 });
             }
+            // An answer comes further by a page at least, however slow the reads are.
+            let looks = rows.is_multiple_of(ROWS_BETWEEN_LOOKS) || self.files.len() >= MOST_FILES;
+            if looks && self.is_full() {
+                return Ok(Some(key.to_owned()));
+            }
         }
+        Ok(None)
     }
-    Ok(Reply(DeletedReply { files, next: None }))
-}
 
-/// The rows that the earlier run has and the later one has not, from the segments that only one has.
-async fn gone(
-    runs: &Runs,
-    earlier: &Index,
-    later: &Index,
-) -> Result<Vec<SegmentRow>, SnapshotError> {
-    let before = earlier.segments_beside(later);
-    if before.is_empty() {
-        return Ok(Vec::new());
+    /// The rows of segments that the caller may see something of, behind a path.
+    fn rows(
+        &self,
+        segments: Vec<SegmentEntry>,
+        after: &str,
+    ) -> BoxStream<'static, Result<SegmentRow, SnapshotError>> {
+        let caller = self.caller;
+        let ahead = segments.into_iter().filter(|entry| {
+            let (first, last) = (entry.first_key.as_str(), entry.last_key.as_str());
+            last > after && caller.sees_between(first, last)
+        });
+        let pages = self.runs.history.rows_of(ahead.collect());
+        let rows = pages.map_ok(|rows| stream::iter(rows.into_iter().map(Ok)));
+        rows.try_flatten().boxed()
     }
-    let mut kept = HashSet::new();
-    let mut pages = runs.history.rows_of(later.segments_beside(earlier));
-    while let Some(rows) = pages.try_next().await? {
-        kept.extend(rows.iter().map(|row| row.key().to_owned()));
-    }
-    let mut gone = Vec::new();
-    let mut pages = runs.history.rows_of(before);
-    while let Some(rows) = pages.try_next().await? {
-        let missing = rows.into_iter().filter(|row| !kept.contains(row.key()));
-        gone.extend(missing);
-    }
-    Ok(gone)
 }

@@ -15,6 +15,7 @@
 //! ```
 
 mod access;
+mod activity;
 mod answer;
 mod app;
 mod audit;

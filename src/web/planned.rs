@@ -32,6 +32,9 @@ pub struct PlanReply {
     files: Vec<KeyRow>,
     /// The first files that an undo leaves alone, because they changed since.
     left_alone: Vec<String>,
+    /// Why nothing of it can be done, if that is so.
+    #[serde(skip)]
+    pub problem: Option<String>,
 }
 
 /// The part of a result that is read.
@@ -79,16 +82,17 @@ pub fn read(result: Value) -> Result<PlanReply, Refusal> {
     let Some(restored) = result.restore else {
         return Err(Refusal::failed("the answer tells of no restore"));
     };
+    let failure = result.failures.first();
+    let failure = failure.map(|failure| format!("{}; {}", failure.message, failure.advice));
     let Some(plan) = restored.plan else {
-        let problem = result.failures.first().map_or(result.message, |failure| {
-            format!("{}; {}", failure.message, failure.advice)
-        });
+        let problem = failure.unwrap_or(result.message);
         return Err(Refusal::conflict(format!(
             "this could not be planned: {problem}"
         )));
     };
     let is_cold = |row: &&AmountRow| StorageClass::new(Some(&row.name)).is_archive();
     let cold = plan.classes.iter().filter(is_cold);
+    let does_something = plan.happens.iter().any(|row| row.objects > 0);
     Ok(PlanReply {
         id: restored.id.unwrap_or_default(),
         kind: restored.kind,
@@ -101,5 +105,6 @@ pub fn read(result: Value) -> Result<PlanReply, Refusal> {
         cost_usd: plan.cost_usd,
         files: plan.keys,
         left_alone: restored.left_alone,
+        problem: failure.filter(|_| !does_something),
     })
 }

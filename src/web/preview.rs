@@ -17,6 +17,7 @@ use super::answer::{Asked, Refusal, Reply};
 use super::app::App;
 use super::names::{self, disposition};
 use crate::model::VersionId;
+use crate::s3::S3Error;
 
 /// The most text that is shown.
 const MOST_TEXT: usize = 64 << 10;
@@ -52,7 +53,7 @@ pub async fn preview(
         .backup
         .bucket
         .beginning_of(&key, &version, app.most_image);
-    let read = read.await?;
+    let read = read.await.map_err(unread)?;
     let Some((kind, bytes)) = shown(read.bytes, read.size, app.most_image) else {
         return Err(Refusal::not_found(
             "there is no preview of this kind of file",
@@ -85,6 +86,14 @@ pub async fn download(
         url: link.await?,
         seconds: LINK_SECONDS,
     }))
+}
+
+/// A version that S3 cannot have given is an error of the request to it, and here none that is there.
+fn unread(error: S3Error) -> Refusal {
+    if error.reply.code.as_deref() == Some("InvalidArgument") {
+        return Refusal::not_found("there is no such version of this file in the backup");
+    }
+    error.into()
 }
 
 fn version(text: &str) -> Result<VersionId, Refusal> {

@@ -1,4 +1,4 @@
-//! `plan`, `undo`, `confirm`, `cancel`, `progress` and `activity`: what the page does with restores.
+//! `plan`, `undo`, `confirm`, `cancel` and `progress`: what the page does with a restore.
 //!
 //! A plan is stored before it is shown, and exactly that plan is carried out. Which files it has is said as a
 //! list or as one folder, never as what happens to be shown.
@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime};
 
 use axum::Extension;
 use axum::extract::State;
-use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::access::{Caller, Role};
+use super::activity::ShownRestore;
 use super::answer::{Asked, Refusal, Reply};
 use super::app::App;
 use super::names::{self, MOST_FILES};
@@ -20,14 +20,10 @@ use super::planned::{self, PlanReply};
 use super::touched::Touched;
 use crate::model::Timestamp;
 use crate::request::RestoreId;
-use crate::restore::{Progress, RestoreRow, Stage, StateError, Store};
+use crate::restore::{Progress, RestoreRow, Stage, Store};
 
 /// How long a plan can be confirmed.
 const CONFIRMED_WITHIN: Duration = Duration::from_hours(24);
-/// Restores that are listed.
-const MOST_RESTORES: usize = 50;
-/// Restores that are read at once.
-const AT_ONCE: usize = 16;
 
 /// The files that are put back, and their place.
 #[derive(Debug, Deserialize)]
@@ -56,11 +52,6 @@ pub struct RestoreAsked {
     id: String,
 }
 
-/// Nothing is asked.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ActivityAsked {}
-
 /// That something was begun or ended.
 #[derive(Debug, Serialize)]
 pub struct DoneReply {
@@ -70,18 +61,9 @@ pub struct DoneReply {
 /// How far a restore has come.
 #[derive(Debug, Serialize)]
 pub struct ProgressReply {
-    restore: RestoreRow,
+    restore: ShownRestore,
     /// Why it stopped, or what went wrong first.
     problem: Option<String>,
-}
-
-/// The restores there were.
-#[derive(Debug, Serialize)]
-pub struct ActivityReply {
-    /// The last one first.
-    restores: Vec<RestoreRow>,
-    /// Whether there are earlier ones.
-    more: bool,
 }
 
 pub async fn plan(
@@ -124,6 +106,13 @@ async fn ask_for_plan(
     }
     let result = app.restorer.ask(&Value::Object(words)).await?;
     let mut reply = planned::read(result)?;
+    if let Some(problem) = reply.problem {
+        // Else it would wait for a decision for ever.
+        let words = json!({"operation": "restore", "cancel": reply.id});
+        app.restorer.ask(&words).await?;
+        let message = format!("this cannot be put back: {problem}");
+        return Err(Refusal::conflict(message));
+    }
     if reply.can_confirm {
         let store = Store::of(&app.backup.shelf(), &id(&reply.id)?);
         let touched = Touched::read(app, &store).await?;
@@ -196,7 +185,8 @@ pub async fn progress(
     let id = id(&asked.id)?;
     let store = Store::of(&app.backup.shelf(), &id);
     let request = store.request().await?;
-    Touched::of(&app, &request).await?.look_at(&caller)?;
+    let touched = Touched::of(&app, &request).await?;
+    touched.look_at(&caller)?;
     let mut row = RestoreRow::of(&store, request).await?;
     let live = app.restorer.live(&id);
     if live.as_ref().is_some_and(|live| !live.ended) && row.stage == Stage::Held.name() {
@@ -205,41 +195,9 @@ pub async fn progress(
     let live = live.unwrap_or_default();
     row.objects_restored = row.objects_restored.max(live.done);
     Ok(Reply(ProgressReply {
-        restore: row,
+        restore: ShownRestore::new(row, Some(&touched)),
         problem: live.problem,
     }))
-}
-
-pub async fn activity(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    Asked(ActivityAsked {}): Asked<ActivityAsked>,
-) -> Result<Reply<ActivityReply>, Refusal> {
-    let shelf = app.backup.shelf();
-    let ids = shelf.ids().await?;
-    let more = ids.len() > MOST_RESTORES;
-    let (app, caller) = (&app, &caller);
-    let rows: Vec<Option<RestoreRow>> = stream::iter(ids.into_iter().take(MOST_RESTORES))
-        .map(|id| async move { row(app, caller, &id).await })
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
-    let restores = rows.into_iter().flatten().collect();
-    Ok(Reply(ActivityReply { restores, more }))
-}
-
-/// A restore, if the caller may see it.
-async fn row(app: &App, caller: &Caller, id: &RestoreId) -> Option<RestoreRow> {
-    let store = Store::of(&app.backup.shelf(), id);
-    let unlisted = |error: &StateError| tracing::warn!(%id, %error, "a restore is not listed");
-    let request = store.request().await.inspect_err(unlisted).ok()?;
-    // Whoever sees all folders sees all restores, those among them whose request cannot be followed.
-    if !caller.sees("") {
-        let touched = Touched::of(app, &request).await.ok()?;
-        touched.look_at(caller).ok()?;
-    }
-    let row = RestoreRow::of(&store, request).await;
-    row.inspect_err(unlisted).ok()
 }
 
 impl PlanAsked {

@@ -15,7 +15,9 @@ use super::answer::{Asked, Refusal, Reply};
 use super::app::App;
 use super::door::Door;
 use super::sign_in::SignIn;
-use super::{deleted, file, folder, headers, me, page, preview, restores, runs, search, today};
+use super::{
+    activity, deleted, file, folder, headers, me, page, preview, restores, runs, search, today,
+};
 
 /// The secret of the link.
 #[derive(Deserialize)]
@@ -54,7 +56,7 @@ pub fn calls(app: Arc<App>) -> Router {
         .route("/api/confirm", post(restores::confirm))
         .route("/api/cancel", post(restores::cancel))
         .route("/api/progress", post(restores::progress))
-        .route("/api/activity", post(restores::activity))
+        .route("/api/activity", post(activity::answer))
         .with_state(app)
 }
 

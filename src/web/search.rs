@@ -19,14 +19,16 @@ use super::app::App;
 use super::backup::Runs;
 use super::folder::FileFacts;
 use super::names::{is_hidden, name};
-use crate::snapshot::{Digest, SegmentEntry};
+use crate::snapshot::{Digest, SegmentEntry, SegmentRow};
 
-/// How long one answer looks, unless a read takes longer.
+/// How long one answer looks, about.
 const TIME: Duration = Duration::from_secs(1);
-/// Files of one answer, about.
+/// Files of one answer: of the longest names they stay below what a gateway lets through.
 const MOST_FILES: usize = 100;
-/// Segments that are read between two looks at the clock.
-const AT_ONCE: usize = 4;
+/// Segments that are fetched ahead. All rows of one that has a file are some two MB.
+const AHEAD: usize = 12;
+/// Segments that one answer can come to: more than it has time for.
+const MOST_SEGMENTS: usize = 4_000;
 /// The longest part of a name that is looked for, in bytes.
 const MOST_BYTES: usize = 200;
 
@@ -48,6 +50,9 @@ pub struct Place {
     run: String,
     /// The segments of the run that no later one has.
     segment: usize,
+    /// The last path of the answer before, if that ended within a segment.
+    #[serde(default)]
+    after: Option<String>,
 }
 
 /// Files that were found.
@@ -80,52 +85,90 @@ pub async fn answer(
             "give 1 to 200 bytes of the name of a file",
         ));
     }
-    let needle = asked.text.to_lowercase();
     let runs = app.backup.runs().await?;
     let parts = parts(&runs, &caller);
-    let of = parts.len();
-    let mut at = match &asked.from {
-        None => 0,
-        Some(place) => position(&parts, place)?,
+    let (at, after) = match asked.from {
+        None => (0, None),
+        Some(place) => (position(&parts, &place)?, place.after),
+    };
+    let mut search = Search {
+        shows: |path: &str| caller.sees(path) && !is_hidden(path, &app.backup.placement),
+        parts,
+        at,
+        after,
+        files: Vec::new(),
+        seen: HashSet::new(),
     };
     let began = Instant::now();
-    let (mut files, mut seen) = (Vec::new(), HashSet::new());
-    while at < of && files.len() < MOST_FILES && began.elapsed() < TIME {
-        let Some((run, _)) = parts.get(at) else { break };
-        let here = parts.iter().skip(at).take(AT_ONCE);
-        let here: Vec<SegmentEntry> = here
-            .take_while(|(other, _)| other == run)
-            .map(|(_, entry)| (*entry).clone())
-            .collect();
-        at += here.len();
-        let mut pages = runs.history.rows_of(here);
-        while let Some(rows) = pages.try_next().await? {
-            for row in rows.iter().filter(|row| has(row.key(), &needle)) {
-                let path = row.key();
-                let shown = caller.sees(path) && !is_hidden(path, &app.backup.placement);
-                if shown && seen.insert(path.to_owned()) {
-                    files.push(FoundFile {
-                        path: path.to_owned(),
-                        run: (*run).to_owned(),
-                        file: row.row().into(),
-                    });
-                }
-            }
+    let ahead = search.parts.iter().skip(at).take(MOST_SEGMENTS);
+    let ahead = ahead.map(|(_, entry)| (*entry).clone()).collect();
+    let needle: Arc<str> = asked.text.to_lowercase().into();
+    let matches = move |path: &str| has(path, &needle);
+    let mut segments = runs.history.matching(ahead, matches, AHEAD);
+    while let Some(rows) = segments.try_next().await? {
+        search.take(&rows);
+        if search.files.len() >= MOST_FILES || began.elapsed() > TIME {
+            break;
         }
     }
     Ok(Reply(SearchReply {
-        files,
-        next: parts.get(at).map(|(run, _)| Place {
-            run: (*run).to_owned(),
-            segment: parts
-                .iter()
-                .take(at)
-                .filter(|(other, _)| other == run)
-                .count(),
-        }),
-        done: at,
-        of,
+        next: search.place(),
+        done: search.at,
+        of: search.parts.len(),
+        files: search.files,
     }))
+}
+
+/// A search, and how far it has come.
+struct Search<'a, F> {
+    /// Whether the caller may see a path.
+    shows: F,
+    parts: Vec<(&'a str, &'a SegmentEntry)>,
+    /// The number of the next part.
+    at: usize,
+    /// The path in that one which is looked at already, with all before it.
+    after: Option<String>,
+    files: Vec<FoundFile>,
+    seen: HashSet<String>,
+}
+
+impl<F: Fn(&str) -> bool> Search<'_, F> {
+    /// Takes the rows of the next part that match: all, or as many as an answer has room for.
+    fn take(&mut self, rows: &[SegmentRow]) {
+        let Some((run, _)) = self.parts.get(self.at) else {
+            return;
+        };
+        let after = self.after.take().unwrap_or_default();
+        for row in rows.iter().filter(|row| row.key() > after.as_str()) {
+            let path = row.key();
+            if !(self.shows)(path) {
+                continue;
+            }
+            if self.files.len() >= MOST_FILES {
+                self.after = self.files.last().map(|file| file.path.clone());
+                return;
+            }
+            if self.seen.insert(path.to_owned()) {
+                self.files.push(FoundFile {
+                    path: path.to_owned(),
+                    run: (*run).to_owned(),
+                    file: row.row().into(),
+                });
+            }
+        }
+        self.at += 1;
+    }
+
+    /// Where to go on; none at the end.
+    fn place(&self) -> Option<Place> {
+        let (run, _) = self.parts.get(self.at)?;
+        let before = self.parts.iter().take(self.at);
+        Some(Place {
+            run: (*run).to_owned(),
+            segment: before.filter(|(other, _)| other == run).count(),
+            after: self.after.clone(),
+        })
+    }
 }
 
 /// The segments of all runs that may have what the caller sees, each with the last run that has it.
@@ -147,7 +190,7 @@ fn position(parts: &[(&str, &SegmentEntry)], place: &Place) -> Result<usize, Ref
     let first = parts.iter().position(|(run, _)| *run == place.run);
     // A run that came meanwhile can leave an earlier one without segments of its own.
     first
-        .map(|first| first + place.segment)
+        .and_then(|first| first.checked_add(place.segment))
         .filter(|at| *at <= parts.len())
         .ok_or_else(|| Refusal::field("from", "a new backup was made meanwhile; search again"))
 }

@@ -14,6 +14,8 @@ const MOST_UNDOS: usize = 8;
 pub struct Touched {
     /// Files, and folders of which it is all: the empty one is all of them.
     paths: Vec<String>,
+    /// How many of the paths are what it is about. Behind them is where its copies go.
+    selected: usize,
     owner: Option<Person>,
     /// Whether copies go to the places that they were taken from.
     pub in_place: bool,
@@ -36,6 +38,7 @@ impl Touched {
     pub async fn of(app: &App, record: &RequestRecord) -> Result<Self, Refusal> {
         let first = first(app, record).await?;
         let mut paths = paths(first.as_ref().unwrap_or(record));
+        let selected = paths.len();
         let target = &record.target;
         if !target.in_place {
             let here = target.bucket == app.backup.source.bucket.as_str();
@@ -44,9 +47,15 @@ impl Touched {
         }
         Ok(Self {
             paths,
+            selected,
             owner: Person::of(&record.request),
             in_place: target.in_place,
         })
+    }
+
+    /// The files, or the folder, that were asked for.
+    pub fn what(&self) -> &[String] {
+        self.paths.get(..self.selected).unwrap_or_default()
     }
 
     /// Whether all of it may be treated so.

@@ -1,15 +1,14 @@
 // Every restore: when, by whom, what, and how it ended.
 import { api } from './api';
 import { time, visible } from './format';
-import { type Go, Loading, Problem, Title, useCall } from './parts';
+import { type Go, Loading, Name, Problem, Title, useCall } from './parts';
 import { words } from './words';
 
 const UNDONE = ['complete', 'incomplete'];
 
 export function Activity({ readOnly, go }: { readOnly: boolean; go: Go }) {
   const { value, problem, again } = useCall(() => api.activity(), []);
-  // A plan that was looked at and left is no restore.
-  const restores = value?.restores.filter(({ stage, objects_restored }) => stage !== 'cancelled' || objects_restored > 0);
+  const restores = value?.restores;
   return (
     <>
       <Title>{words.activityTitle}</Title>
@@ -22,9 +21,11 @@ export function Activity({ readOnly, go }: { readOnly: boolean; go: Go }) {
             <span class="grow">
               <strong>
                 {restore.kind === 'undo' ? words.kindUndo : words.kindRestore}:{' '}
-                {words.progressCount(restore.objects_restored, restore.objects_found)}
+                {restore.what !== null && (restore.what ? <Name path={restore.what} whole /> : words.home)}{' '}
+                {restore.what_more > 0 && words.andMore(restore.what_more)}
               </strong>
               <span class="quiet line">
+                {restore.objects_found > 0 && `${words.progressCount(restore.objects_restored, restore.objects_found)} · `}
                 {time(restore.started_at)} · {visible(restore.asked_by)}
               </span>
             </span>
@@ -44,6 +45,7 @@ export function Activity({ readOnly, go }: { readOnly: boolean; go: Go }) {
           </li>
         ))}
       </ul>
+      {value?.more && <p class="quiet">{words.activityMore}</p>}
     </>
   );
 }

@@ -35,6 +35,7 @@ export interface Folder {
 export interface Place {
   run: string;
   segment: number;
+  after: string | null;
 }
 export interface Found {
   files: { path: string; run: string; file: Facts }[];
@@ -52,6 +53,12 @@ export interface DeletedFile {
 export interface Deleted {
   files: DeletedFile[];
   next: string | null;
+  after: string | null;
+}
+/** Where an answer ended that told of deleted files. */
+export interface DeletedPlace {
+  from: string | null;
+  after: string | null;
 }
 export interface FileState {
   kind: 'there' | 'deleted' | 'between';
@@ -104,6 +111,9 @@ export interface Restore {
   errors: number;
   left: number;
   ready_at: string | null;
+  /** A file, or a folder, which is empty for all; none if that is not known. */
+  what: string | null;
+  what_more: number;
 }
 export interface Progress {
   restore: Restore;
@@ -173,7 +183,7 @@ export const api = {
   folder: (run: string, folder: string, after: string | null) => ask<Folder>('folder', { run, folder, after }),
   today: (files: { path: string; tag: string }[]) => ask<{ states: string[] }>('today', { files }),
   search: (text: string, from: Place | null) => ask<Found>('search', { text, from }),
-  deleted: (from: string | null) => ask<Deleted>('deleted', { days: 30, from }),
+  deleted: (place: DeletedPlace) => ask<Deleted>('deleted', { days: 30, ...place }),
   file: (path: string) => ask<History>('file', { path }),
   preview: (path: string, version: string) => send('preview', { path, version }),
   download: (path: string, version: string) => ask<{ url: string }>('download', { path, version }),

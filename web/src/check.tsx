@@ -1,7 +1,7 @@
 // What will happen, in words, before anything does. The plan that is shown is the plan that is carried out.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Plan, type Refused, type Wish, api } from './api';
-import { nameOf, visible } from './format';
+import { folderOf, nameOf, visible } from './format';
 import { type Go, Loading, Name, Problem, Title, refusal } from './parts';
 import { words } from './words';
 
@@ -25,7 +25,7 @@ export function Check({ wish, title, replace, back }: { wish: Wish; title: strin
     setCopy(now);
   };
   return (
-    <Planned ask={ask} on={[copy]} title={words.check} replace={replace} back={back}>
+    <Planned ask={ask} on={[copy]} title={words.check} place={placeOf(title)} replace={replace} back={back}>
       {(plan) => (
         <fieldset>
           <legend>{words.where}</legend>
@@ -60,11 +60,18 @@ export function CheckUndo({ id, replace, back }: { id: string; replace: Go; back
   );
 }
 
+/** The folder that a file is in, or the folder itself. */
+function placeOf(title: string): string {
+  const folder = title.endsWith('/') ? title : folderOf(title);
+  return folder ? visible(folder) : words.oldPlaces;
+}
+
 /** A plan that is asked for, shown, and confirmed or cancelled. */
-function Planned({ ask, on, title, replace, back, children }: {
+function Planned({ ask, on, title, place = words.oldPlaces, replace, back, children }: {
   ask: () => Promise<Plan | null>;
   on: unknown[];
   title: string;
+  place?: string;
   replace: Go;
   back: () => void;
   children: (plan: Plan | null) => preact.ComponentChildren;
@@ -118,7 +125,7 @@ function Planned({ ask, on, title, replace, back, children }: {
       <Title>{title}</Title>
       <div class="card" aria-live="polite">
         {!plan && !problem && <Loading text={words.planning} />}
-        {plan && <Sentences plan={plan} />}
+        {plan && <Sentences plan={plan} from={place} />}
       </div>
       {children(plan)}
       {problem && <Problem problem={problem} />}
@@ -140,12 +147,12 @@ function Planned({ ask, on, title, replace, back, children }: {
 const amount = (plan: Plan, name: string) =>
   plan.happens.find((row) => row.name === name) ?? { name, objects: 0, bytes: 0 };
 
-function Sentences({ plan }: { plan: Plan }) {
+function Sentences({ plan, from }: { plan: Plan; from: string }) {
   const of = (name: string) => amount(plan, name).objects;
   const written = ['new', 'replaces_older', 'replaces_newer'].map((name) => amount(plan, name));
   const files = written.reduce((sum, row) => sum + row.objects, 0);
   const bytes = written.reduce((sum, row) => sum + row.bytes, 0);
-  const place = plan.copies_into ? visible(plan.copies_into) : words.oldPlaces;
+  const place = plan.copies_into ? visible(plan.copies_into) : from;
   const lines: string[] = [];
   if (plan.kind === 'undo') {
     if (of('back') > 0) lines.push(words.undoBack(of('back')));

@@ -1,6 +1,6 @@
 // Finds a lost file: by a part of its name, by what was deleted lately, or by its folder.
 import { useEffect, useState } from 'preact/hooks';
-import { type DeletedFile, type Found, type Place, type Refused, type Runs, api } from './api';
+import { type DeletedFile, type DeletedPlace, type Found, type Place, type Refused, type Runs, api } from './api';
 import { folderOf, shortDate, shortDay, size } from './format';
 import { type Go, Loading, Name, Problem, Title, refusal, useCall } from './parts';
 import { words } from './words';
@@ -128,9 +128,9 @@ function FileButton({ path, note, go }: { path: string; note: string; go: Go }) 
 
 function Deleted({ go }: { go: Go }) {
   const [files, setFiles] = useState<DeletedFile[]>([]);
-  const [next, setNext] = useState<string | null>(null);
-  const [from, setFrom] = useState<string | null>(null);
-  const { value, problem, again } = useCall(() => gone(from), [from]);
+  const [next, setNext] = useState<DeletedPlace | null>(null);
+  const [place, setPlace] = useState<DeletedPlace>({ from: null, after: null });
+  const { value, problem, again } = useCall(() => gone(place), [place]);
   useEffect(() => {
     if (!value) return;
     setFiles((known) => [...known, ...value.files]);
@@ -152,9 +152,9 @@ function Deleted({ go }: { go: Go }) {
         ))}
       </ul>
       {!value && !problem && <Loading />}
-      {value && files.length === 0 && <p class="quiet">{words.deletedNone}</p>}
+      {value && !value.next && files.length === 0 && <p class="quiet">{words.deletedNone}</p>}
       {next && value && (
-        <button type="button" onClick={() => setFrom(next)}>
+        <button type="button" onClick={() => setPlace(next)}>
           {words.more}
         </button>
       )}
@@ -162,16 +162,19 @@ function Deleted({ go }: { go: Go }) {
   );
 }
 
-/** What was deleted, without what is there again today. */
-async function gone(from: string | null) {
-  const deleted = await api.deleted(from);
+/** What was deleted, without what is there again today: the first that is found in ten seconds. */
+async function gone(place: DeletedPlace) {
+  const until = Date.now() + PATIENCE;
+  let next: DeletedPlace | null = place;
   const files: DeletedFile[] = [];
-  for (let at = 0; at < deleted.files.length; at += 200) {
-    const some = deleted.files.slice(at, at + 200);
-    const today = await api.today(some.map(({ path, file }) => ({ path, tag: file.tag })));
-    files.push(...some.filter((_, index) => today.states[index] === 'deleted'));
+  while (next && files.length === 0 && Date.now() < until) {
+    const deleted = await api.deleted(next);
+    next = deleted.next === null ? null : { from: deleted.next, after: deleted.after };
+    if (deleted.files.length === 0) continue;
+    const today = await api.today(deleted.files.map(({ path, file }) => ({ path, tag: file.tag })));
+    files.push(...deleted.files.filter((_, index) => today.states[index] === 'deleted'));
   }
-  return { files, next: deleted.next };
+  return { files, next };
 }
 
 function TopFolders({ run, go }: { run: string; go: Go }) {

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Refused } from './api';
 import { nameOf, visible } from './format';
+import { isHosted } from './sign-in';
 import { words } from './words';
 
 /** A screen that the person can go back to. */
@@ -33,7 +34,8 @@ export function Title({ children }: { children: ComponentChildren }) {
 }
 
 export function Problem({ problem, again }: { problem: Refused; again?: () => void }) {
-  const text = problem.status === 0 ? words.noConnection : problem.message;
+  const nobody = isHosted() ? words.noConnection : words.noServer;
+  const text = problem.status === 0 ? nobody : problem.message;
   return (
     <div class="problem" role="alert">
       <p>{visible(text)}</p>

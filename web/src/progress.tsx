@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { type Progress, type Refused, api } from './api';
 import { time, visible } from './format';
 import { type Go, Loading, Problem, Title, refusal } from './parts';
+import { isHosted } from './sign-in';
 import { words } from './words';
 
 const ENDED = ['complete', 'incomplete', 'cancelled'];
@@ -59,7 +60,7 @@ export function ProgressScreen({ id, begun = false, readOnly, go }: {
           {!ended && !waits && (
             <>
               <progress aria-label={undo ? words.progressUndo : words.progress} value={done} max={Math.max(whole, 1)} />
-              <p>{words.canClose}</p>
+              <p>{isHosted() ? words.canClose : words.canCloseHere}</p>
             </>
           )}
           <p role="status" class="first">

@@ -15,7 +15,8 @@ export const words = {
   notSignedInNext: 'Run s3-backup serve again and open the link that it prints.',
   signInFailed: 'You are not signed in.',
   signInFailedNext: 'The sign-in did not end well. Try again, or ask an administrator.',
-  noConnection: 'The program that shows this page does not answer. Start s3-backup serve again.',
+  noConnection: 'Nobody answers. Try again when you are connected.',
+  noServer: 'The program that shows this page does not answer. Start s3-backup serve again.',
   loading: 'Loading …',
   more: 'Show more',
   tryAgain: 'Try again',
@@ -125,7 +126,8 @@ export const words = {
 
   progress: 'Putting back',
   progressUndo: 'Undoing',
-  canClose: 'You can close this page. It goes on as long as s3-backup serve runs.',
+  canClose: 'You can close this page. It goes on by itself.',
+  canCloseHere: 'You can close this page. It goes on as long as s3-backup serve runs.',
   progressCount: (done: number, of: number) => `${count(done)} of ${files(of)}`,
   progressWaiting: (number: number, ready: string) =>
     `${files(number)} ${number === 1 ? 'is' : 'are'} fetched from cold storage${ready && `, ready by ${ready}`}.`,
@@ -147,6 +149,8 @@ export const words = {
 
   activityTitle: 'What was put back',
   activityNone: 'Nothing was put back yet.',
+  andMore: (number: number) => `and ${count(number)} more`,
+  activityMore: 'Earlier ones are not shown.',
   kindRestore: 'Put back',
   kindUndo: 'Undone',
   when: 'When',

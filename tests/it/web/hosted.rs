@@ -15,7 +15,6 @@ use s3_sim::Versioning;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use super::paths;
 use crate::world::{PRIMARY, World};
 
 const ROUTES: [&str; 15] = [
@@ -108,14 +107,14 @@ fn invoke(
 }
 
 /// A page, and the function behind it.
-struct Site {
+pub(super) struct Site {
     handler: Handler,
     lambda: Lambda,
     vars: Vec<(String, String)>,
 }
 
 impl Site {
-    fn new(world: &World, vars: &[(&str, &str)]) -> Self {
+    pub(super) fn new(world: &World, vars: &[(&str, &str)]) -> Self {
         Self::with(world, vars, None)
     }
 
@@ -147,13 +146,13 @@ impl Site {
         }
     }
 
-    fn page(&self) -> Hosted<'_> {
+    pub(super) fn page(&self) -> Hosted<'_> {
         Hosted::new(&self.handler, self.vars.clone())
     }
 }
 
 /// A payload as API Gateway sends it.
-fn payload(method: &str, path: &str, claims: Option<Value>, asked: &Value) -> Value {
+pub(super) fn payload(method: &str, path: &str, claims: Option<Value>, asked: &Value) -> Value {
     let authorizer = claims.map(|claims| json!({"jwt": {"claims": claims, "scopes": null}}));
     let route = format!("{method} {path}");
     json!({"version": "2.0", "routeKey": route, "rawPath": path, "rawQueryString": "",
@@ -165,18 +164,23 @@ fn payload(method: &str, path: &str, claims: Option<Value>, asked: &Value) -> Va
         "body": asked.to_string(), "isBase64Encoded": false})
 }
 
-fn claims(sub: &str, group: &str) -> Value {
+pub(super) fn claims(sub: &str, group: &str) -> Value {
     json!({"sub": sub, "username": format!("{sub}@example.org"), "token_use": "access",
         "client_id": "client", "exp": "1795800000", "cognito:groups": format!("[others {group}]")})
 }
 
-async fn sent(page: &Hosted<'_>, payload: Value) -> Value {
+pub(super) async fn sent(page: &Hosted<'_>, payload: Value) -> Value {
     let event = LambdaEvent::new(payload, lambda_runtime::Context::default());
     serde_json::to_value(page.answer(event).await).unwrap()
 }
 
 /// The status and the body of a call of a person in a group.
-async fn call(page: &Hosted<'_>, who: (&str, &str), route: &str, asked: Value) -> (u64, Value) {
+pub(super) async fn call(
+    page: &Hosted<'_>,
+    who: (&str, &str),
+    route: &str,
+    asked: Value,
+) -> (u64, Value) {
     let path = format!("/api/{route}");
     let answer = sent(
         page,
@@ -190,20 +194,20 @@ async fn call(page: &Hosted<'_>, who: (&str, &str), route: &str, asked: Value) -
     )
 }
 
-async fn ask(page: &Hosted<'_>, who: (&str, &str), route: &str, asked: Value) -> Value {
+pub(super) async fn ask(page: &Hosted<'_>, who: (&str, &str), route: &str, asked: Value) -> Value {
     let (status, body) = call(page, who, route, asked.clone()).await;
     assert_eq!(status, 200, "{route} {asked}: {body}");
     body
 }
 
-const ADMIN: (&str, &str) = ("ada", "s3-backup-admins");
-const RESTORER: (&str, &str) = ("rosa", "s3-backup-restorers");
-const VIEWER: (&str, &str) = ("vera", "s3-backup-viewers");
-const TEAM_A: (&str, &str) = ("anna", "team-a");
-const TEAM_B: (&str, &str) = ("bob", "team-b");
+pub(super) const ADMIN: (&str, &str) = ("ada", "s3-backup-admins");
+pub(super) const RESTORER: (&str, &str) = ("rosa", "s3-backup-restorers");
+pub(super) const VIEWER: (&str, &str) = ("vera", "s3-backup-viewers");
+pub(super) const TEAM_A: (&str, &str) = ("anna", "team-a");
+pub(super) const TEAM_B: (&str, &str) = ("bob", "team-b");
 
 /// Two teams, of which each has lost a file.
-async fn two_teams() -> World {
+pub(super) async fn two_teams() -> World {
     let world = World::new();
     world.sim.set_versioning(PRIMARY, Versioning::Enabled);
     for key in [
@@ -221,12 +225,12 @@ async fn two_teams() -> World {
     world
 }
 
-async fn last_but_one(page: &Hosted<'_>) -> String {
+pub(super) async fn last_but_one(page: &Hosted<'_>) -> String {
     let runs = ask(page, ADMIN, "runs", json!({})).await;
     runs["runs"][1]["run"].as_str().unwrap().to_owned()
 }
 
-async fn ended(page: &Hosted<'_>, id: &Value) -> Value {
+pub(super) async fn ended(page: &Hosted<'_>, id: &Value) -> Value {
     for _ in 0..200 {
         let progress = ask(page, ADMIN, "progress", json!({"id": id})).await;
         if ["complete", "incomplete"].contains(&progress["restore"]["stage"].as_str().unwrap()) {
@@ -317,91 +321,6 @@ async fn a_body_in_base64_is_read_and_a_wrong_one_is_refused() {
         let answer = sent(&page, asked.clone()).await;
         assert_eq!(answer["statusCode"], status, "{body}: {answer}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_viewer_looks_and_puts_nothing_back() {
-    let world = two_teams().await;
-    let site = Site::new(&world, &[]);
-    let page = site.page();
-    let run = last_but_one(&page).await;
-    let asked = json!({"run": run, "files": ["team-a/lost-a.txt"], "copy": false});
-    let plan = ask(&page, RESTORER, "plan", asked.clone()).await;
-
-    let runs = ask(&page, VIEWER, "runs", json!({})).await;
-    assert_eq!(runs["read_only"], true);
-    ask(&page, VIEWER, "file", json!({"path": "team-a/lost-a.txt"})).await;
-    let (status, refused) = call(&page, VIEWER, "plan", asked).await;
-    assert_eq!(status, 403, "{refused}");
-    assert!(
-        refused["message"]
-            .as_str()
-            .unwrap()
-            .contains("ask an administrator")
-    );
-    for route in ["undo", "confirm", "cancel"] {
-        let (status, refused) = call(&page, VIEWER, route, json!({"id": plan["id"]})).await;
-        assert_eq!(status, 403, "{route}: {refused}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_team_is_blind_for_the_folders_of_others() {
-    let world = two_teams().await;
-    let site = Site::new(&world, &[]);
-    let page = site.page();
-    let run = last_but_one(&page).await;
-    let history = ask(&page, ADMIN, "file", json!({"path": "team-b/lost-b.txt"})).await;
-    let version = history["states"][1]["file"]["version"].clone();
-    let asked = json!({"run": run, "files": ["team-b/lost-b.txt"], "copy": true});
-    let plan = ask(&page, ADMIN, "plan", asked).await;
-
-    let top = ask(&page, TEAM_A, "folder", json!({"run": run, "folder": ""})).await;
-    assert_eq!(paths(&top["entries"]), ["team-a/"]);
-    let found = ask(&page, TEAM_A, "search", json!({"text": "lost"})).await;
-    assert_eq!(paths(&found["files"]), ["team-a/lost-a.txt"]);
-    let deleted = ask(&page, TEAM_A, "deleted", json!({"days": 30})).await;
-    assert_eq!(paths(&deleted["files"]), ["team-a/lost-a.txt"]);
-    let activity = ask(&page, TEAM_A, "activity", json!({})).await;
-    assert_eq!(activity["restores"], json!([]));
-    let other = json!({"path": "team-b/lost-b.txt", "version": version});
-    let wish = |files: &[&str]| json!({"run": run, "files": files, "copy": false});
-    let outside = [
-        ("folder", json!({"run": run, "folder": "team-b/"})),
-        ("folder", json!({"run": run, "folder": "team-b/none/"})),
-        ("file", json!({"path": "team-b/lost-b.txt"})),
-        ("file", json!({"path": "team-b/none"})),
-        ("preview", other.clone()),
-        ("download", other),
-        ("today", json!({"files": [{"path": "top.txt", "tag": "x"}]})),
-        ("plan", wish(&["team-a/lost-a.txt", "team-b/lost-b.txt"])),
-        ("plan", json!({"run": run, "folder": "", "copy": false})),
-        (
-            "plan",
-            json!({"run": run, "folder": "team-b/", "copy": true}),
-        ),
-        ("progress", json!({"id": plan["id"]})),
-        ("confirm", json!({"id": plan["id"]})),
-        ("cancel", json!({"id": plan["id"]})),
-        ("undo", json!({"id": plan["id"]})),
-    ];
-    for (route, asked) in outside {
-        let (status, refused) = call(&page, TEAM_A, route, asked.clone()).await;
-        assert_eq!(status, 404, "{route} {asked}: {refused}");
-        assert!(!refused.to_string().contains("team-b"), "{refused}");
-    }
-
-    let copy = json!({"run": run, "folder": "team-a/", "copy": true});
-    let copy = ask(&page, TEAM_A, "plan", copy).await;
-    assert!(
-        copy["copies_into"]
-            .as_str()
-            .unwrap()
-            .starts_with("team-a/restored "),
-        "{copy}"
-    );
-    let activity = ask(&page, TEAM_B, "activity", json!({})).await;
-    assert_eq!(activity["restores"], json!([]), "the copies go to the top");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,8 @@
 //! The page of `s3-backup serve`, as a browser asks it: the built command line against the simulator.
 
+mod amounts;
 mod browse;
+mod foreign;
 mod hosted;
 mod page;
 mod put_back;

@@ -67,9 +67,9 @@ async fn the_routes_answer_in_the_shapes_of_the_golden_file() {
         ("today", json!({"files": [{"path": "d/a.txt", "tag": "x"}]})),
         (
             "search",
-            json!({"text": "gone", "from": {"run": runs[0], "segment": 0}}),
+            json!({"text": "gone", "from": {"run": runs[0], "segment": 0, "after": ""}}),
         ),
-        ("deleted", json!({"days": 30, "from": null})),
+        ("deleted", json!({"days": 30, "from": null, "after": null})),
         ("file", json!({"path": "d/gone.txt"})),
         (
             "download",

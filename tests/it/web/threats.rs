@@ -1,6 +1,6 @@
 //! The table of threats of docs/web.md, row by row.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 use s3_sim::Verb;
 use serde_json::{Value, json};
@@ -285,37 +285,55 @@ async fn it_listens_on_this_machine_only() {
     let world = a_night().await;
     let served = Served::start(&world, &[]);
     assert!(served.host.starts_with("127.0.0.1:"));
-    let port = served.host.rsplit_once(':').unwrap().1;
-    let run = |more: &[&str]| {
-        Command::new(env!("CARGO_BIN_EXE_s3-backup"))
-            .args([
-                "serve",
-                "--no-open",
-                "--source",
-                PRIMARY,
-                "--destination",
-                BACKUP,
-            ])
-            .args(more)
-            .env_clear()
-            .env("AWS_ENDPOINT_URL", world.sim.endpoint())
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .output()
-            .unwrap()
-    };
 
-    let everywhere = run(&["--listen", "0.0.0.0"]);
+    let everywhere = unserved(&world, &["--listen", "0.0.0.0"], true);
     assert_eq!(everywhere.status.code(), Some(2));
-    let taken = run(&["--port", port]);
-    assert_eq!(taken.status.code(), Some(1));
-    let said = String::from_utf8(taken.stderr).unwrap();
-    assert!(
-        said.starts_with("error: cannot listen at 127.0.0.1:"),
-        "{said}"
-    );
-    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+/// What a server says that cannot start.
+fn unserved(world: &World, more: &[&str], has_credentials: bool) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_s3-backup"));
+    command
+        .args(["serve", "--no-open", "--source", PRIMARY])
+        .args(["--destination", BACKUP])
+        .args(more)
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", world.sim.endpoint())
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    if has_credentials {
+        command
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test");
+    }
+    command.output().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_served_is_said_in_one_line() {
+    let world = a_night().await;
+    let served = Served::start(&world, &[]);
+    let port = served.host.rsplit_once(':').unwrap().1;
+    let never_backed_up = World::new();
+    let cases = [
+        (
+            unserved(&world, &["--port", port], true),
+            "cannot listen at 127.0.0.1:",
+        ),
+        (unserved(&world, &[], false), "no credentials found"),
+        (
+            unserved(&never_backed_up, &[], true),
+            "yet; make one with s3-backup run",
+        ),
+    ];
+
+    for (ended, part) in cases {
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{said}");
+        assert!(said.starts_with("error: ") && said.contains(part), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(ended.stdout.is_empty());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
