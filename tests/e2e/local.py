@@ -1,6 +1,7 @@
 """What the tests do to the AWS on this machine: all of it with the AWS command line, as operators do it."""
 
 import json
+import os
 import shlex
 import subprocess
 import tempfile
@@ -13,7 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "cdk" / "cloudformation" / "s3-backup.template.json"
-PACKAGE = ROOT / "dist" / "bootstrap.zip"
+# A test in a browser needs no package as small as that which is deployed.
+PACKAGE = Path(os.environ.get("PACKAGE") or ROOT / "dist" / "bootstrap.zip")
 # Below it the program keeps its own objects in a backup bucket.
 STATE = ".s3-backup/"
 SECONDS_FOR_A_COMMAND = 120

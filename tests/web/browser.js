@@ -8,8 +8,9 @@ const { default: sparticuz } = await import('@sparticuz/chromium');
 /** Flags that would turn off what is tested here, or end the browser with its first page. */
 const UNWANTED = ['--single-process', '--no-zygote', '--disable-web-security', '--allow-running-insecure-content'];
 
-export async function start() {
+/** Starts it, with these flags more. */
+export async function start(more = []) {
   const executablePath = await sparticuz.executablePath();
-  const args = sparticuz.args.filter((flag) => !UNWANTED.includes(flag));
+  const args = [...sparticuz.args.filter((flag) => !UNWANTED.includes(flag)), ...more];
   return chromium.launch({ executablePath, args, env: process.env, headless: true });
 }

@@ -1,14 +1,11 @@
 // The page in a browser: what a person does, by mouse and by keyboard, and what it looks like.
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { AxeBuilder } from '@axe-core/playwright';
 import { start } from './browser.js';
+import { look, press, visit } from './screen.js';
 import { HOSTILE, World } from './world.js';
 
-const PICTURES = process.env.PICTURES;
 const REPORT = 'reports/2026/annual report.txt';
-const DECEMBER = { width: 1000, height: 760 };
 
 let world;
 let browser;
@@ -26,39 +23,9 @@ after(async () => {
 
 /** A page that is signed in, and what it complained of. */
 async function open(server, options = {}) {
-  const context = await browser.newContext({
-    viewport: DECEMBER,
-    timezoneId: 'Europe/Zurich',
-    acceptDownloads: true,
-    ...options,
-  });
-  const page = await context.newPage();
-  const complaints = [];
-  page.on('console', (message) => {
-    // A status that a test asks for is told of, too.
-    if (!/status of (401|403|404|409)/.test(message.text())) complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('dialog', (dialog) => {
-    complaints.push(`dialog: ${dialog.message()}`);
-    void dialog.dismiss();
-  });
-  await page.goto(server.link);
-  page.setDefaultTimeout(15_000);
-  return { page, complaints, close: () => context.close() };
-}
-
-/** No violation of axe's rules, nothing wider than the window; and a picture, if they are wanted. */
-async function look(page, name) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
-  assert.deepEqual(told, [], name);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  assert.ok(wide <= 0, `${name} is ${wide} pixels too wide`);
-  if (PICTURES) {
-    mkdirSync(PICTURES, { recursive: true });
-    await page.screenshot({ path: `${PICTURES}/${name}.png` });
-  }
+  const opened = await visit(browser, options);
+  await opened.page.goto(server.link);
+  return opened;
 }
 
 const text = (buffer) => buffer?.toString('utf8');
@@ -136,7 +103,7 @@ test('a folder is shown on another day, and its files are put back together', as
 
     await page.getByRole('checkbox', { name: 'Choose lease.txt' }).check();
     await page.getByRole('button', { name: 'Put back the chosen files' }).click();
-    await page.getByText(/^1 file, 29 B, will be put back into the old places/).waitFor();
+    await page.getByText(/^1 file, 29 B, will be put back into contracts\//).waitFor();
     await page.getByRole('button', { name: 'Put back' }).click();
     await page.getByText('Done: 1 file put back.').waitFor();
     assert.equal(text(await world.get('contracts/lease.txt')), 'The lease, as it was signed.\n');
@@ -151,28 +118,17 @@ test('a folder is shown on another day, and its files are put back together', as
 test('the whole way works by keyboard', async () => {
   const server = await world.serve();
   const { page, complaints, close } = await open(server);
-  const press = async (name) => {
-    for (let presses = 0; presses < 60; presses += 1) {
-      const focused = await page.evaluate(() => {
-        const { activeElement: at } = document;
-        return at?.getAttribute('aria-label') ?? at?.textContent ?? '';
-      });
-      if (focused.includes(name)) return page.keyboard.press('Enter');
-      await page.keyboard.press('Tab');
-    }
-    return assert.fail(`${name} cannot be reached by Tab`);
-  };
   try {
     await page.getByRole('heading', { name: 'What is missing?' }).waitFor();
     await page.keyboard.press('Tab');
     await page.keyboard.type('lease');
     await page.getByText('1 file found.').waitFor();
-    await press('lease.txt');
+    await press(page, 'lease.txt');
     await page.getByRole('heading', { name: 'lease.txt' }).waitFor();
     await page.getByText(/^deleted between/).waitFor();
-    await press('Put back');
-    await page.getByText(/will be put back into the old places/).waitFor();
-    await press('Put back');
+    await press(page, 'Put back');
+    await page.getByText(/will be put back into contracts\//).waitFor();
+    await press(page, 'Put back');
     await page.getByText('Done: 1 file put back.').waitFor();
     assert.ok(await world.get('contracts/lease.txt'));
     await world.remove('contracts/lease.txt');
@@ -243,6 +199,36 @@ test('320 pixels are enough', async () => {
     await page.getByText('last backup').waitFor();
     assert.equal(await page.getByRole('button', { name: 'Put back' }).count(), 0);
     await look(page, 'file-320');
+    assert.deepEqual(complaints, []);
+  } finally {
+    await close();
+    server.end();
+  }
+});
+
+test('a search that takes more than ten seconds asks whether to go on', async () => {
+  const server = await world.serve();
+  const { page, complaints, close } = await visit(browser);
+  try {
+    let asked = 0;
+    await page.clock.install();
+    await page.route('**/api/search', async (route) => {
+      asked += 1;
+      await new Promise((wait) => setTimeout(wait, 50));
+      await route.fulfill({ json: { files: [], next: { run: 'r', segment: asked, after: null }, done: 3, of: 12 } });
+    });
+    await page.goto(server.link);
+    await page.getByRole('searchbox').fill('nowhere');
+    await page.getByText('Looking through all backups').waitFor();
+    await page.clock.fastForward(11_000);
+    await page.getByText('25 % looked through.').waitFor();
+    await look(page, 'search-paused');
+    const before = asked;
+    await page.getByRole('button', { name: 'Go on looking' }).click();
+    await page.getByText('Looking through all backups').waitFor();
+    await page.clock.fastForward(11_000);
+    await page.getByRole('button', { name: 'Go on looking' }).waitFor();
+    assert.ok(asked > before, 'it asks on where it was');
     assert.deepEqual(complaints, []);
   } finally {
     await close();
