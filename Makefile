@@ -11,7 +11,7 @@ PREFIX ?= /usr/local
 
 # Processor of the function: x86_64 or arm64.
 ARCH ?= x86_64
-export ARCH DATA EVENTS KEEP PICTURES HISTORIES FUZZ_SECONDS FUZZ_TARGETS CASES HUGE SMALL REPEAT RIVALS RIVAL_SECONDS STORES
+export ARCH DATA EVENTS KEEP PICTURES PROGRESS HISTORIES FUZZ_SECONDS FUZZ_TARGETS CASES HUGE SMALL REPEAT RIVALS RIVAL_SECONDS STORES
 
 help: ## List the targets
 	@echo "usage: make TARGET"
@@ -52,7 +52,7 @@ demo: ## The whole job on a local AWS; DATA=folder takes your files, KEEP=1 leav
 stop: ## Stop and remove what `make demo KEEP=1` left running
 	@if [ -d .demo ]; then python3 scripts/local_aws.py stop .demo && rm -rf .demo; fi
 
-record: ## docs/demo.svg, a session on a local AWS; PICTURES=folder draws each command instead
+record: ## docs/demo.svg, a session on a local AWS; PICTURES=folder draws each command, PROGRESS=1 a restore under way instead
 	@scripts/record
 
 package: ## dist/bootstrap.zip, to deploy; ARCH=arm64 for Graviton
