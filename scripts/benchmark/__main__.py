@@ -17,6 +17,7 @@ import messages
 import process
 import rivals
 import table
+import web
 from cases import Case, Result
 from simulator import Unusable, Simulator
 
@@ -24,7 +25,8 @@ PROGRAM = "target/release/s3-backup"
 COLD_START = "cold-start"
 EVENTS = "events"
 MESSAGES = "messages"
-NO_RUNS = {COLD_START, EVENTS, MESSAGES}
+WEB = "web"
+NO_RUNS = {COLD_START, EVENTS, MESSAGES, WEB}
 TABLE = Path("dist/bench.md")
 SMALL_TABLE = Path("dist/bench-small.md")
 # SMALL=1 is this part of each case.
@@ -70,20 +72,25 @@ def measure(case: Case, simulator: Simulator, command: list[str], env: dict[str,
     return Result(case, run, simulator.report())
 
 
+def environment(endpoint: str) -> dict[str, str]:
+    """The variables by which the command line talks to a simulator."""
+    return {
+        "PATH": os.environ["PATH"],
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    }
+
+
 def ours(case: Case) -> Result:
     job = ["--json", "--source", "primary", "--destination", "backup"]
     night = [PROGRAM, "run", *job]
     command = [PROGRAM, "restore", *case.restore, "--yes", *job] if case.restore else night
     with Simulator(case.simulator()) as simulator:
-        env = {
-            "PATH": os.environ["PATH"],
-            "AWS_ENDPOINT_URL": simulator.endpoint,
-            "AWS_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_CONFIG_FILE": "/dev/null",
-            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-        }
+        env = environment(simulator.endpoint)
         for _ in range(case.nights if case.restore else case.nights - 1):
             before = process.run(night, env, case.seconds)
             if before.code != 0:
@@ -140,7 +147,7 @@ def run_all(asked: list[Case], notes: list[str]) -> dict[str, cases.Results]:
 
 def page(
     by_tool: dict[str, cases.Results], cold: "cold_start.ColdStart | None", uploads: "events.Events | None",
-    told: "messages.Messages | None", notes: list[str],
+    told: "messages.Messages | None", pages: "list[web.Page]", notes: list[str],
 ) -> str:
     """The text that is printed in the end, and kept."""
     own = by_tool[table.OURS]
@@ -153,10 +160,12 @@ def page(
         parts.append(table.events(uploads))
     if told:
         parts.append(table.messages(told))
+    if pages:
+        parts.append(table.web(pages))
     if flag("SMALL"):
         parts.append(f"SMALL=1: a part in {SMALL} of the objects, to try it out. Targets are not for this.")
     else:
-        parts.append(table.targets(own, cold, uploads, told))
+        parts.append(table.targets(own, cold, uploads, told, pages))
         if known := table.costs(own):
             parts.append(table.sizes(known))
     if any(results for tool, results in by_tool.items() if tool != table.OURS):
@@ -171,9 +180,10 @@ def main() -> int:
     cold = cold_start.measure() if COLD_START in others else None
     uploads = events.measure(SMALL if flag("SMALL") else 1) if EVENTS in others else None
     told = messages.measure(2 if flag("SMALL") else messages.NIGHTS) if MESSAGES in others else None
+    pages = web.measure_all(SMALL if flag("SMALL") else 1, flag("HUGE"), environment, PROGRAM) if WEB in others else []
     by_tool = run_all(asked, notes)
     notes.append(f"Load after the last case: {machine.load()}; trust no wall time of a busy machine")
-    text = page(by_tool, cold, uploads, told, notes)
+    text = page(by_tool, cold, uploads, told, pages, notes)
     kept = SMALL_TABLE if flag("SMALL") else TABLE
     kept.parent.mkdir(exist_ok=True)
     kept.write_text(text, encoding="utf-8")

@@ -5,12 +5,14 @@ from cases import COPY_S, LIST_S, Result, Results
 from cold_start import ColdStart
 from events import Events
 from messages import Messages
+from web import Page
 
 OURS = "s3-backup"
 COLD_START_CPU_MS = 5
 ZIP_MB = 8
 EVENT_CPU_MS, EVENT_PEAK_MIB, EVENTS_LATE_S = 0.6, 32, 60
 MESSAGE_CPU_MS, MESSAGE_REQUESTS, MESSAGE_MIB = 30, 3, 2
+PAGE_PEAK_MIB = 128
 UNCHANGED = ("unchanged-deep", "unchanged-flat", "unchanged-skewed")
 
 
@@ -61,7 +63,8 @@ def measured(results: Results) -> str:
 
 
 def targets(
-    results: Results, cold: "ColdStart | None", events: "Events | None", told: "Messages | None" = None
+    results: Results, cold: "ColdStart | None", events: "Events | None", told: "Messages | None" = None,
+    pages: "list[Page] | None" = None,
 ) -> str:
     body = []
     for name, result in results.items():
@@ -83,6 +86,9 @@ def targets(
         body.append(verdict("messages", "CPU that a message adds", MESSAGE_CPU_MS, told.more_cpu_ms, "ms"))
         body.append(verdict("messages", "memory that it adds", MESSAGE_MIB, told.more_mib, "MiB"))
         body.append(verdict("messages", "requests that it adds", MESSAGE_REQUESTS, told.requests, ""))
+    for page in pages or []:
+        body += [verdict(page.name, screen, most, page.seconds[screen], "s") for screen, most in page.targets.items()]
+        body.append(verdict(page.name, "peak memory", PAGE_PEAK_MIB, page.peak_mib, "MiB"))
     return rows(["case", "what", "target", "measured", ""], body)
 
 
@@ -117,6 +123,17 @@ def messages(told: Messages) -> str:
         str(told.nights), number(told.cpu_ms), number(told.silent_cpu_ms), number(told.peak_mib), number(told.silent_peak_mib),
         str(told.published), told.problem() or "yes",
     ]]
+    return rows(head, body)
+
+
+def web(pages: "list[Page]") -> str:
+    screens = list(pages[0].seconds)
+    head = ["page over", *(f"{screen}, s" for screen in screens), "peak MiB"]
+    body = [
+        [f"{page.objects:,} objects in {page.runs} runs", *(number(page.seconds[screen]) for screen in screens),
+         number(page.peak_mib)]
+        for page in pages
+    ]
     return rows(head, body)
 
 

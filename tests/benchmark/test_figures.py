@@ -16,6 +16,7 @@ import process
 import rivals
 import sizing
 import table
+import web
 from cases import Result
 from process import Run
 from simulator import Report
@@ -226,3 +227,13 @@ def test_a_message_is_measured_by_what_it_adds_and_each_night_must_have_sent_one
     assert [line.split(" | ")[3:] for line in lines[2:]] == [["1.50 ms", "met |"], ["1.00 MiB", "met |"], ["1.00", "met |"]]
     assert "3 messages of 4 nights" in messages.Messages(**{**told.__dict__, "published": 3}).problem()
     assert "1 nights failed" in messages.Messages(**{**told.__dict__, "failed": 1}).problem()
+
+
+def test_a_screen_of_the_page_that_takes_too_long_is_missed() -> None:
+    waits = {"folder": 0.4, "first results": 1.2}
+    pages = [web.Page(1_000, 3, waits, 90.0, "web", {"folder": 0.5, "first results": 1})]
+
+    lines = table.targets({}, None, None, None, pages).splitlines()
+
+    assert [line.split("|")[5].strip() for line in lines[2:]] == ["met", "**missed**", "met"]
+    assert "1,000 objects in 3 runs | 0.40 | 1.20 | 90.0" in table.web(pages)
