@@ -1,3 +1,23 @@
+output "backup_role_arn" {
+  description = "The role that makes the backup."
+  value       = aws_cloudformation_stack.backup.outputs["BackupRoleArn"]
+}
+
+output "watch_role_arn" {
+  description = "The role that looks how old the backup is."
+  value       = aws_cloudformation_stack.backup.outputs["WatchRoleArn"]
+}
+
+output "restore_role_arn" {
+  description = "The role that restores."
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "RestoreRoleArn", null)
+}
+
+output "events_role_arn" {
+  description = "The role that answers events."
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "EventsRoleArn", null)
+}
+
 output "state_machine_arn" {
   description = "Continues the backup until it is done."
   value       = lookup(aws_cloudformation_stack.backup.outputs, "StateMachineArn", null)

@@ -63,6 +63,54 @@ variable "former_kms_key_arns" {
   default     = []
 }
 
+variable "second_backup_bucket" {
+  description = "Second bucket for the backups, in another region or account, made by s3-backup-copy.template.json. Empty: none."
+  type        = string
+  default     = null
+}
+
+variable "second_backup_account" {
+  description = "Account that must own SecondBackupBucket. Empty: the account of this stack."
+  type        = string
+  default     = null
+}
+
+variable "second_kms_key_arn" {
+  description = "ARN of the KMS key that encrypts the backups in SecondBackupBucket. Empty: keys that Amazon S3 manages."
+  type        = string
+  default     = null
+}
+
+variable "noncurrent_days" {
+  description = "Days after which replaced versions expire. The version on top never does."
+  type        = number
+  default     = null
+}
+
+variable "standard_ia_days" {
+  description = "Days after which current backups above 128 KiB move to STANDARD_IA; 36500 is never."
+  type        = number
+  default     = null
+}
+
+variable "glacier_ir_days" {
+  description = "Days after which current backups above 128 KiB move to GLACIER_IR; 36500 is never."
+  type        = number
+  default     = null
+}
+
+variable "replaced_glacier_days" {
+  description = "Days after which replaced versions above 128 KiB move to GLACIER; 36500 is never."
+  type        = number
+  default     = null
+}
+
+variable "replaced_deep_archive_days" {
+  description = "Days after which replaced versions above 128 KiB move to DEEP_ARCHIVE; 36500 is never."
+  type        = number
+  default     = null
+}
+
 variable "object_lock" {
   description = "Keep each version for ObjectLockDays, whoever deletes it. Only when the stack is made: it cannot be changed later."
   type        = string
@@ -70,7 +118,7 @@ variable "object_lock" {
 }
 
 variable "object_lock_days" {
-  description = "Days for which a version is locked; not more than replaced versions are kept by the lifecycle."
+  description = "Days for which a version is locked; not more than NoncurrentDays."
   type        = number
   default     = null
 }
@@ -137,6 +185,18 @@ variable "multipart_threshold" {
 
 variable "website_redirects" {
   description = "Objects whose website redirect is looked up, because S3 does not copy it. Empty: empty ones."
+  type        = string
+  default     = null
+}
+
+variable "server_side_encryption" {
+  description = "Encryption header of each copy and of what the program writes, where a policy demands one. Empty: as the keys say."
+  type        = string
+  default     = null
+}
+
+variable "request_payer" {
+  description = "\"requester\" where the account of this stack pays for requests to the bucket to back up. Empty: its owner."
   type        = string
   default     = null
 }

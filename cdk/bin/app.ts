@@ -1,7 +1,8 @@
 /** The application for `cdk deploy`. The only file that reads the context. */
 import { newApp } from '../lib/app.ts';
 import { BackupStack } from '../lib/backup-stack.ts';
-import { backupProps, refuseUnknown } from '../lib/context.ts';
+import { backupProps, refuseUnknown, sourcesOf } from '../lib/context.ts';
+import { addSources } from '../lib/sources.ts';
 
 const app = newApp();
 const asked = new Set<string>();
@@ -13,8 +14,13 @@ const context = (name: string): unknown => {
 try {
   const name = String(context('stackName') ?? 'S3Backup');
   const backup = backupProps(context);
+  const sources = sourcesOf(context);
   refuseUnknown(Object.keys(app.node.getAllContext()), asked);
-  new BackupStack(app, name, { backup });
+  if (sources === undefined) {
+    new BackupStack(app, name, { backup });
+  } else {
+    addSources(app, name, () => backupProps(context), sources);
+  }
   app.synth();
 } catch (error) {
   console.error(`error: ${error instanceof Error ? error.message : error}`);

@@ -3,9 +3,9 @@ import { Validations } from 'aws-cdk-lib';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import type { AccessLogBucket } from './access-log-bucket.ts';
-import { backupLifecycle } from './lifecycle.ts';
 import { PrivateBucket } from './private-bucket.ts';
-import { lock, type ObjectLock, protect, type Protection } from './protection.ts';
+import { lock, type ObjectLock, protecting, type Protection } from './protection.ts';
+import { lifecycleWith, type Retention } from './retention.ts';
 import type { Setting } from './setting.ts';
 
 export interface BackupBucketProps {
@@ -20,6 +20,11 @@ export interface BackupBucketProps {
    */
   readonly kmsKeyArn?: Setting;
   /**
+   * How long replaced versions are kept, and in which class.
+   * @default - as lifecycle-policy.json says
+   */
+  readonly retention?: Retention;
+  /**
    * How long each version is kept, whoever deletes it.
    * @default - versions are not locked
    */
@@ -29,6 +34,11 @@ export interface BackupBucketProps {
    * @default - whoever the account lets
    */
   readonly protection?: Protection;
+  /**
+   * Statements of the bucket policy, of a bucket with that ARN, beside those that demand TLS and protect it.
+   * @default - none
+   */
+  readonly statements?: (bucketArn: string) => unknown[];
   /** Where requests to the bucket are logged. */
   readonly accessLogs: AccessLogBucket;
 }
@@ -37,13 +47,17 @@ export class BackupBucket extends PrivateBucket {
   constructor(scope: Construct, id: string, props: BackupBucketProps) {
     super(scope, id, { ...props, versioned: true, accessLogs: props.accessLogs.loggingFor('backup') });
     const bucket = this.node.defaultChild as s3.CfnBucket;
-    bucket.lifecycleConfiguration = backupLifecycle();
+    bucket.lifecycleConfiguration = lifecycleWith(props.retention ?? {});
     if (props.objectLock !== undefined) {
       lock(bucket, props.objectLock);
     }
-    if (props.protection !== undefined) {
-      protect(this.policy?.node.defaultChild as s3.CfnBucketPolicy, this.bucketArn, props.protection);
-    }
+    // Behind the statement that demands TLS.
+    const statements = [
+      ...(props.statements?.(this.bucketArn) ?? []),
+      ...(props.protection === undefined ? [] : protecting(this.bucketArn, props.protection)),
+    ];
+    const policy = this.policy?.node.defaultChild as s3.CfnBucketPolicy;
+    statements.forEach((statement, at) => policy.addPropertyOverride(`PolicyDocument.Statement.${at + 1}`, statement));
     Validations.of(this).acknowledge({
       id: 'CloudFormation-Validate::W9003',
       reason: 'The CDK wants the object size of a rule as a number, CloudFormation turns it into the text it wants.',

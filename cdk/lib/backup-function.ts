@@ -1,5 +1,6 @@
 /** The function that makes the backup, with its role and its log. */
 import { Aws, type CfnCondition, Duration, Fn, Token } from 'aws-cdk-lib';
+import type * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { BackupRole } from './backup-role.ts';
@@ -15,13 +16,15 @@ export interface BackupFunctionProps extends ProgramProps {
 
 export class BackupFunction extends Construct {
   readonly function: lambda.Function;
+  readonly role: iam.Role;
 
   constructor(scope: Construct, id: string, props: BackupFunctionProps) {
     super(scope, id);
     const logGroup = programLog(this, 'backup', props);
-    const { role } = new BackupRole(this, 'Access', {
+    const access = new BackupRole(this, 'Access', {
       ...props, sourceArn: props.source.bucketArn, destinationArn: props.destination.bucketArn, logGroup,
     });
+    this.role = access.role;
     this.function = new lambda.Function(this, 'Function', {
       ...programProps(props),
       functionName: functionName('backup'),
@@ -34,7 +37,7 @@ export class BackupFunction extends Construct {
         BACKUP_EVENTS: onlyWhere(props.events ?? false, 'yes'),
         BACKUP_DELETIONS: onlyWhere(props.markDeletions ?? false, 'mark'),
       }),
-      role: role.withoutPolicyUpdates(),
+      role: this.role.withoutPolicyUpdates(),
       logGroup,
       // An event that had to wait for
       // another run for more than an hour is dropped: the run that it waited for has done its work.

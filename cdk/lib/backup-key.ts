@@ -26,13 +26,18 @@ export interface BackupKeyProps {
   readonly given?: Setting;
   /** Whether the stack makes one. */
   readonly create: Choice;
+  /**
+   * Statements of its policy that let roles of other stacks in.
+   * @default - the roles of this stack are let in, by its tag
+   */
+  readonly statements?: unknown[];
 }
 
 export class BackupKey extends Construct {
   /** The key that encrypts the backups, if there is one. */
   readonly setting: Setting | undefined;
 
-  constructor(scope: Construct, id: string, { given, create }: BackupKeyProps) {
+  constructor(scope: Construct, id: string, { given, create, statements }: BackupKeyProps) {
     super(scope, id);
     if (create === false) {
       this.setting = given;
@@ -41,10 +46,12 @@ export class BackupKey extends Construct {
     const key = new kms.Key(this, 'Key', {
       description: `Encrypts the backups of ${Aws.STACK_NAME}.`,
       enableKeyRotation: true,
-      policy: keyPolicy(),
+      policy: new iam.PolicyDocument({ statements: statements === undefined ? [accountAdministers(), stackUses()] : [accountAdministers()] }),
       // Without it no backup can be read.
       removalPolicy: RemovalPolicy.RETAIN,
     });
+    const policy = key.node.defaultChild as kms.CfnKey;
+    statements?.forEach((statement, at) => policy.addPropertyOverride(`KeyPolicy.Statement.${at + 1}`, statement));
     new kms.Alias(this, 'Alias', { aliasName: `alias/${Aws.STACK_NAME}-backups`, targetKey: key });
     onlyIf(create, this);
     this.setting = typeof create === 'boolean' ? key.keyArn : this.decidedLater(key.keyArn, create, given);
@@ -67,23 +74,23 @@ export function letIn(scope: Construct): void {
   Tags.of(scope).add(TAG, Aws.STACK_ID, { includeResourceTypes: ['AWS::IAM::Role'] });
 }
 
-/** The account administers it and cannot use it; the roles of the stack use it, through S3. */
-function keyPolicy(): iam.PolicyDocument {
-  return new iam.PolicyDocument({
-    statements: [
-      new iam.PolicyStatement({
-        sid: 'AccountAdministers', principals: [new iam.AccountRootPrincipal()], actions: [...permissions.KEY_ADMINISTRATION_ACTIONS], resources: ['*'],
-      }),
-      new iam.PolicyStatement({
-        sid: 'StackUses', principals: [new iam.AnyPrincipal()], actions: [...permissions.DESTINATION_KEY_ACTIONS], resources: ['*'],
-        conditions: {
-          StringEquals: {
-            'kms:CallerAccount': Aws.ACCOUNT_ID,
-            'kms:ViaService': `s3.${Aws.REGION}.${Aws.URL_SUFFIX}`,
-            [`aws:PrincipalTag/${TAG}`]: Aws.STACK_ID,
-          },
-        },
-      }),
-    ],
+/** The account administers it and cannot use it. */
+function accountAdministers(): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    sid: 'AccountAdministers', principals: [new iam.AccountRootPrincipal()], actions: [...permissions.KEY_ADMINISTRATION_ACTIONS], resources: ['*'],
+  });
+}
+
+/** The roles of the stack use it, through S3. */
+function stackUses(): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    sid: 'StackUses', principals: [new iam.AnyPrincipal()], actions: [...permissions.DESTINATION_KEY_ACTIONS], resources: ['*'],
+    conditions: {
+      StringEquals: {
+        'kms:CallerAccount': Aws.ACCOUNT_ID,
+        'kms:ViaService': `s3.${Aws.REGION}.${Aws.URL_SUFFIX}`,
+        [`aws:PrincipalTag/${TAG}`]: Aws.STACK_ID,
+      },
+    },
   });
 }

@@ -11,12 +11,12 @@ export interface BackupPlace {
 
 /** Why an existing bucket is refused. */
 export const EXISTING_CHANGES_NOTHING =
-  'ExistingBackupBucket changes nothing about that bucket: leave BackupBucket, ObjectLock, ProtectBackups and CreateKmsKey as they are';
+  'ExistingBackupBucket changes nothing about that bucket: leave BackupBucket, the days of its lifecycle, ObjectLock, ProtectBackups and CreateKmsKey as they are';
 
 /** A new bucket, unless the name of an existing one is given, now or on deployment. */
 export function backupPlace(scope: Construct, id: string, existingName: Setting | undefined, props: BackupBucketProps): BackupPlace {
   if (typeof existingName === 'string') {
-    return { bucketName: existingName, bucketArn: arnOf(scope, existingName) };
+    return { bucketName: existingName, bucketArn: bucketArn(scope, existingName) };
   }
   const bucket = new BackupBucket(scope, id, props);
   if (existingName === undefined) {
@@ -27,10 +27,11 @@ export function backupPlace(scope: Construct, id: string, existingName: Setting 
     (part as CfnResource).cfnOptions.condition = isNew;
   }
   const bucketName = Fn.conditionIf(isNew.logicalId, bucket.bucketName, existingName.value).toString();
-  return { bucketName, bucketArn: arnOf(scope, bucketName) };
+  return { bucketName, bucketArn: bucketArn(scope, bucketName) };
 }
 
-function arnOf(scope: Construct, bucketName: string): string {
+/** The ARN of a bucket of that name. */
+export function bucketArn(scope: Construct, bucketName: string): string {
   return Arn.format(
     { service: 's3', region: '', account: '', resource: bucketName, arnFormat: ArnFormat.NO_RESOURCE_NAME }, Stack.of(scope),
   );

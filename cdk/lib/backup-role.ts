@@ -7,6 +7,7 @@ import { Construct } from 'constructs';
 import { type Choice, decidedLater } from './choice.ts';
 import { wildcardIn } from './findings.ts';
 import * as permissions from './permissions.ts';
+import { SecondAccess, type SecondBackup } from './second-backup.ts';
 import { conditionOf, listOf, type Setting, valueOf } from './setting.ts';
 
 export interface BackupRoleProps {
@@ -43,6 +44,11 @@ export interface BackupRoleProps {
    * @default - none
    */
   readonly formerKmsKeyArns?: Setting;
+  /**
+   * A second backup bucket.
+   * @default - none
+   */
+  readonly second?: SecondBackup;
 }
 
 export class BackupRole extends Construct {
@@ -74,10 +80,33 @@ export class BackupRole extends Construct {
       { id: wildcardIn(destinationObjects, this), reason: 'A backup adds any object to this one bucket.' },
     );
     this.allowMarking(destinationObjects, props.markDeletions ?? false);
+    this.allowSecond(props.second, props.markDeletions ?? false);
     this.allowKey('SourceKey', permissions.SOURCE_KEY_ACTIONS, props.sourceKmsKeyArn);
     this.allowKey('BackupKey', permissions.DESTINATION_KEY_ACTIONS, props.kmsKeyArn);
     this.allowKey('TopicKey', permissions.TOPIC_KEY_ACTIONS, props.operationsKmsKeyArn);
     this.allowKeys('FormerBackupKeys', permissions.FORMER_KEY_ACTIONS, props.formerKmsKeyArns);
+  }
+
+  /** The same in the second backup bucket. */
+  private allowSecond(second: SecondBackup | undefined, marks: Choice): void {
+    if (second === undefined) {
+      return;
+    }
+    const access = { role: this.role, second, keyActions: permissions.DESTINATION_KEY_ACTIONS };
+    new SecondAccess(this, 'Second', {
+      ...access, name: 'Backup', exists: true,
+      rights: [
+        ['ListSecondBackup', permissions.DESTINATION_BUCKET_ACTIONS],
+        ['LookAtSecondBackup', permissions.DESTINATION_SETTING_ACTIONS],
+        ['AddToSecondBackup', permissions.DESTINATION_OBJECT_ACTIONS, ''],
+      ],
+    });
+    if (marks !== false) {
+      new SecondAccess(this, 'SecondMarks', {
+        ...access, second: { bucketName: second.bucketName }, name: 'DeletionsIsMark', exists: marks,
+        rights: [['MarkInSecondBackup', permissions.MARKING_ACTIONS, '']],
+      });
+    }
   }
 
   /** A policy of its own, because it exists only if deletions are marked. */

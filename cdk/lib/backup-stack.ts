@@ -11,8 +11,11 @@ export interface BackupStackProps extends StackProps {
 }
 
 export class BackupStack extends Stack {
+  /** The bucket that holds the backups. */
+  readonly backupBucketName: string;
+
   constructor(scope: Construct, id: string, props: BackupStackProps) {
     super(scope, id, { description: DESCRIPTION, ...props });
-    new Backup(this, 'Backup', props.backup);
+    this.backupBucketName = new Backup(this, 'Backup', props.backup).backupBucketName;
   }
 }

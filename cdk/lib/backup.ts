@@ -17,6 +17,7 @@ import { ProblemTopic } from './problem-topic.ts';
 import type { FunctionSettings } from './program-function.ts';
 import type { ObjectLock, Protection } from './protection.ts';
 import { Restore } from './restore.ts';
+import type { Retention } from './retention.ts';
 import { RunAlarms } from './run-alarms.ts';
 import { Schedule } from './schedule.ts';
 import { conditionOf, type Setting, valueOf } from './setting.ts';
@@ -46,6 +47,11 @@ export interface BackupProps extends FunctionSettings {
    * @default false
    */
   readonly createKmsKey?: Choice;
+  /**
+   * How long replaced versions in the new bucket are kept, and in which class.
+   * @default - as lifecycle-policy.json says
+   */
+  readonly retention?: Retention;
   /**
    * How long each version in the new bucket is kept, whoever deletes it. Only when the bucket is made.
    * @default - versions are not locked
@@ -124,6 +130,9 @@ export interface BackupProps extends FunctionSettings {
 }
 
 export class Backup extends Construct {
+  /** The bucket that holds the backups. */
+  readonly backupBucketName: string;
+
   constructor(scope: Construct, id: string, given: BackupProps) {
     super(scope, id);
     const key = new BackupKey(this, 'Key', { given: given.kmsKeyArn, create: given.createKmsKey ?? false });
@@ -136,8 +145,10 @@ export class Backup extends Construct {
       existingName: props.sourceBucketName, accessLogs, events: props.events,
     });
     const destination = backupPlace(this, 'BackupBucket', props.existingBackupBucketName, {
-      bucketName: props.backupBucketName, kmsKeyArn: props.kmsKeyArn, accessLogs, objectLock: props.objectLock, protection: props.protection,
+      bucketName: props.backupBucketName, kmsKeyArn: props.kmsKeyArn, accessLogs, retention: props.retention,
+      objectLock: props.objectLock, protection: props.protection,
     });
+    this.backupBucketName = destination.bucketName;
     accessLogs.accept(source.bucketArn, destination.bucketArn);
     const topic = new ProblemTopic(this, 'Problems', { email: props.notificationEmail, kmsKeyArn: props.operationsKmsKeyArn });
     const backup = new BackupFunction(this, 'Run', { ...props, source, destination, topic });
@@ -151,6 +162,8 @@ export class Backup extends Construct {
     const answered = answering?.alarms ?? [];
     topic.announce(failed, ...runs.alarms, ...watch.alarms, ...(continuation?.alarms ?? []), ...restored, ...answered);
 
+    this.output('BackupRoleArn', 'The role that makes the backup.', backup.role.roleArn);
+    this.output('WatchRoleArn', 'The role that looks how old the backup is.', watch.role.roleArn);
     this.output('SourceBucketName', 'The bucket that is backed up.', source.bucketName);
     this.output('BackupBucketName', 'The bucket that holds the backups.', destination.bucketName);
     this.output('FunctionName', 'The function that makes the backup.', backup.function.functionName);
@@ -198,6 +211,7 @@ export class Backup extends Construct {
     const answering = new Events(this, 'Events', { ...props, events, source, destination, topic });
     const condition = decidedLater(events);
     this.output('EventsFunctionName', 'The function that answers events.', answering.function.functionName, condition);
+    this.output('EventsRoleArn', 'The role that answers events.', answering.function.role!.roleArn, condition);
     this.output('EventsDeadLettersUrl', 'The queue of events that could not be answered.', answering.deadLetters.queueUrl, condition);
     return answering;
   }
@@ -210,6 +224,7 @@ export class Backup extends Construct {
     }
     const restorer = new Restore(this, 'Restore', { ...props, restore, restoreMarks, source, destination, topic });
     this.output('RestoreFunctionName', 'The function that restores.', restorer.function.functionName, decidedLater(restore));
+    this.output('RestoreRoleArn', 'The role that restores.', restorer.role.roleArn, decidedLater(restore));
     const drills = this.drills(props, restorer, destination);
     const alarms = [...restorer.alarms, ...drills, ...this.page(props, restorer, source, destination, topic)];
     if (continuation === false) {

@@ -7,6 +7,9 @@ import { EXISTING_CHANGES_NOTHING } from './backup-place.ts';
 import { TWO_KEYS } from './backup-key.ts';
 import { objection, PARAMETERS } from './parameters.ts';
 import { COMPLIANCE_UNCONFIRMED, DEFAULT_LOCK_DAYS, NO_BREAK_GLASS_ROLE, type ObjectLock, type Protection } from './protection.ts';
+import { type Retention, retentionProblem, usualRetention } from './retention.ts';
+import { NO_SECOND_BUCKET, type SecondBackup } from './second-backup.ts';
+import { readSources, type Source } from './sources.ts';
 import type { WebSettings } from './web.ts';
 
 /** Looks up one value of the context. */
@@ -41,6 +44,8 @@ export function backupProps(context: Context): BackupProps {
     kmsKeyArn: text(context, 'kmsKeyArn'),
     createKmsKey: createKmsKey(context),
     formerKmsKeyArns: text(context, 'formerKmsKeyArns'),
+    second: secondBackup(context),
+    retention: retention(context),
     objectLock: objectLock(context),
     protection: protection(context),
     markDeletions: choice(context, 'deletions', { keep: false, mark: true }),
@@ -59,6 +64,8 @@ export function backupProps(context: Context): BackupProps {
       storageClass: text(context, 'storageClass'),
       multipartThreshold: text(context, 'multipartThreshold'),
       websiteRedirects: text(context, 'websiteRedirects'),
+      serverSideEncryption: text(context, 'serverSideEncryption'),
+      requestPayer: text(context, 'requestPayer'),
       mode: text(context, 'mode'),
       maxDeletions: text(context, 'maxDeletions'),
       maxDeletionsPercent: text(context, 'maxDeletionsPercent'),
@@ -70,6 +77,17 @@ export function backupProps(context: Context): BackupProps {
       maxConcurrency: text(context, 'maxConcurrency'),
     },
   };
+}
+
+/** The sources, where there are several; then nothing else names one. */
+export function sourcesOf(context: Context): Source[] | undefined {
+  const sources = readSources(context('sources'));
+  const names = ['sourceBucket', 'sourcePrefix', 'destinationPrefix', 'sourceKmsKeyArn'];
+  const other = sources && names.find((name) => raw(context, name) !== undefined);
+  if (other !== undefined) {
+    throw new Error(`-c ${other}: it is of one source; name it in sources`);
+  }
+  return sources;
 }
 
 function webSettings(context: Context): WebSettings {
@@ -93,11 +111,24 @@ function webSettings(context: Context): WebSettings {
 
 function existingBackupBucket(context: Context): string | undefined {
   const name = text(context, 'existingBackupBucket');
-  const changes = ['backupBucket', 'objectLock', 'protectBackups', 'createKmsKey'].filter((other) => !['', 'no'].includes(String(context(other) ?? '')));
+  const days = Object.keys(usualRetention());
+  const changes = ['backupBucket', ...days, 'objectLock', 'protectBackups', 'createKmsKey'].filter((other) => !['', 'no'].includes(String(context(other) ?? '')));
   if (name !== undefined && changes.length > 0) {
     throw new Error(`-c existingBackupBucket=${name} -c ${changes[0]}: ${EXISTING_CHANGES_NOTHING}`);
   }
   return name;
+}
+
+function secondBackup(context: Context): SecondBackup | undefined {
+  const bucketName = text(context, 'secondBackupBucket');
+  const more = { accountId: text(context, 'secondBackupAccount'), kmsKeyArn: text(context, 'secondKmsKeyArn') };
+  if (bucketName !== undefined) {
+    return { bucketName, ...more };
+  }
+  if (more.accountId !== undefined || more.kmsKeyArn !== undefined) {
+    throw new Error(`-c secondBackupBucket is missing: ${NO_SECOND_BUCKET}`);
+  }
+  return undefined;
 }
 
 function createKmsKey(context: Context): boolean | undefined {
@@ -108,10 +139,30 @@ function createKmsKey(context: Context): boolean | undefined {
   return isWanted;
 }
 
+function retention(context: Context): Retention {
+  const days = {
+    noncurrentDays: number(context, 'noncurrentDays'),
+    standardIaDays: number(context, 'standardIaDays'),
+    glacierIrDays: number(context, 'glacierIrDays'),
+    replacedGlacierDays: number(context, 'replacedGlacierDays'),
+    replacedDeepArchiveDays: number(context, 'replacedDeepArchiveDays'),
+  };
+  const given = Object.entries(days).filter(([, value]) => value !== undefined);
+  const problem = retentionProblem(Object.fromEntries(given));
+  if (problem !== undefined) {
+    throw new Error(`${given.map(([name, value]) => `-c ${name}=${value}`).join(' ')}: ${problem}`);
+  }
+  return Object.fromEntries(given);
+}
+
 /** Each name is looked up, so that it is known. */
 function objectLock(context: Context): ObjectLock | undefined {
   const mode = choice(context, 'objectLock', { no: 'no', governance: 'governance', compliance: 'compliance' } as const) ?? 'no';
   const days = number(context, 'objectLockDays') ?? DEFAULT_LOCK_DAYS;
+  const tooLong = mode === 'no' ? undefined : retentionProblem(retention(context), days);
+  if (tooLong !== undefined) {
+    throw new Error(`-c objectLockDays=${days}: ${tooLong}`);
+  }
   const isConfirmed = choice(context, 'objectLockConfirm', { yes: true, no: false }) ?? false;
   if (mode === 'compliance' && !isConfirmed) {
     throw new Error(`-c objectLock=compliance: ${COMPLIANCE_UNCONFIRMED}`);

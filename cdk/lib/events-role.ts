@@ -6,6 +6,7 @@ import { Construct } from 'constructs';
 import { both, type Choice, decidedLater } from './choice.ts';
 import { wildcardIn } from './findings.ts';
 import * as permissions from './permissions.ts';
+import { SecondAccess, type SecondBackup } from './second-backup.ts';
 import { conditionOf, listOf, type Setting, valueOf } from './setting.ts';
 
 export interface EventsRoleProps {
@@ -22,6 +23,7 @@ export interface EventsRoleProps {
   readonly sourceKmsKeyArn?: Setting;
   readonly kmsKeyArn?: Setting;
   readonly formerKmsKeyArns?: Setting;
+  readonly second?: SecondBackup;
 }
 
 export class EventsRole extends Construct {
@@ -56,9 +58,25 @@ export class EventsRole extends Construct {
       { id: wildcardIn(destinationObjects, this), reason: 'A backup adds any object to this one bucket.' },
       { id: wildcardIn(state, this), reason: 'It is denied.' },
     );
+    this.allowSecond(props.events, props.second);
     this.allowKeys(props.events, 'SourceKey', permissions.SOURCE_KEY_ACTIONS, props.sourceKmsKeyArn, (key) => [valueOf(key)]);
     this.allowKeys(props.events, 'BackupKey', permissions.DESTINATION_KEY_ACTIONS, props.kmsKeyArn, (key) => [valueOf(key)]);
     this.allowKeys(props.events, 'FormerBackupKeys', permissions.FORMER_KEY_ACTIONS, props.formerKmsKeyArns, listOf);
+  }
+
+  /** The same in the second backup bucket. */
+  private allowSecond(events: Choice, second: SecondBackup | undefined): void {
+    if (second === undefined) {
+      return;
+    }
+    new SecondAccess(this, 'Second', {
+      role: this.role, second, name: 'Events', exists: events, keyActions: permissions.DESTINATION_KEY_ACTIONS,
+      rights: [
+        ['ListSecondBackup', permissions.DESTINATION_BUCKET_ACTIONS],
+        ['AddToSecondBackup', permissions.DESTINATION_OBJECT_ACTIONS, ''],
+      ],
+      denied: [['KeepSecondState', permissions.STATE_WRITE_ACTIONS, '.s3-backup/']],
+    });
   }
 
   /** A policy of its own, because it exists only if there are events and the key is given. */

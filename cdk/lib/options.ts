@@ -43,6 +43,16 @@ export interface BackupOptions {
    */
   readonly websiteRedirects?: Setting;
   /**
+   * Encryption header of each write: `AES256`, `aws:kms` or `aws:kms:dsse`.
+   * @default - as the keys say
+   */
+  readonly serverSideEncryption?: Setting;
+  /**
+   * `requester` where the caller pays for requests to the primary bucket.
+   * @default - its owner pays
+   */
+  readonly requestPayer?: Setting;
+  /**
    * `incremental`, or `full` to copy everything again.
    * @default - incremental
    */
@@ -98,6 +108,8 @@ const VARIABLES: Record<keyof BackupOptions, string> = {
   storageClass: 'BACKUP_STORAGE_CLASS',
   multipartThreshold: 'BACKUP_MULTIPART_THRESHOLD',
   websiteRedirects: 'BACKUP_WEBSITE_REDIRECTS',
+  serverSideEncryption: 'BACKUP_SSE',
+  requestPayer: 'BACKUP_REQUEST_PAYER',
   mode: 'BACKUP_MODE',
   maxDeletions: 'BACKUP_MAX_DELETIONS',
   maxDeletionsPercent: 'BACKUP_MAX_DELETIONS_PERCENT',

@@ -1,6 +1,7 @@
 /** The parameters of the portable template, grouped as the console shows them. An empty default means: may be left out. */
 import type { CfnParameterProps } from 'aws-cdk-lib';
-import { DEFAULT_LOCK_DAYS, mostLockDays } from './protection.ts';
+import { DEFAULT_LOCK_DAYS } from './protection.ts';
+import { LOCK_DAYS, MOST_DAYS, NONCURRENT_DAYS, usualRetention } from './retention.ts';
 import { DEFAULT_SCHEDULE } from './schedule.ts';
 import { DEFAULT_MAX_HOURS } from './watch.ts';
 import { DEFAULT_MAX_DAYS } from './drill.ts';
@@ -31,6 +32,11 @@ const RETENTION_DAYS = [
 const STORAGE_CLASSES = [
   'STANDARD', 'STANDARD_IA', 'ONEZONE_IA', 'INTELLIGENT_TIERING', 'GLACIER_IR', 'GLACIER', 'DEEP_ARCHIVE',
 ];
+
+const ROLE_WORDS = 'an ARN such as arn:aws:iam::111122223333:role/name';
+/** A role of IAM, by its ARN. */
+export const ROLE_ARN = { allowedPattern: '^arn:[a-z-]+:iam::[0-9]{12}:role/.+$', constraintDescription: ROLE_WORDS };
+export const ROLE_ARN_OR_EMPTY = { allowedPattern: `^$|${ROLE_ARN.allowedPattern}`, constraintDescription: `${ROLE_WORDS}, or empty` };
 
 function optional(description: string, more: CfnParameterProps = {}): CfnParameterProps {
   const constraintDescription = CONSTRAINTS[more.allowedPattern ?? ''];
@@ -76,14 +82,44 @@ const BUCKETS = {
   }),
 };
 
+const SECOND = {
+  SecondBackupBucket: optional('Second bucket for the backups, in another region or account, made by s3-backup-copy.template.json. Empty: none.', {
+    allowedPattern: NEW_BUCKET_NAME_OR_EMPTY,
+  }),
+  SecondBackupAccount: optional('Account that must own SecondBackupBucket. Empty: the account of this stack.', {
+    allowedPattern: '^$|^[0-9]{12}$', constraintDescription: 'an account id of 12 digits, or empty',
+  }),
+  SecondKmsKeyArn: optional('ARN of the KMS key that encrypts the backups in SecondBackupBucket. Empty: keys that Amazon S3 manages.', {
+    allowedPattern: KEY_ARN_OR_EMPTY,
+  }),
+};
+
+const USUAL = usualRetention();
+
+/** Days until versions move to a class. S3 takes no earlier move than after so many. */
+function move(days: number, description: string, minValue = 1): CfnParameterProps {
+  return { type: 'Number', default: days, minValue, maxValue: MOST_DAYS, description };
+}
+
+export const RETENTION = {
+  NoncurrentDays: {
+    type: 'Number', default: String(USUAL.noncurrentDays), allowedValues: NONCURRENT_DAYS.map(String),
+    description: 'Days after which replaced versions expire. The version on top never does.',
+  },
+  StandardIaDays: move(USUAL.standardIaDays, 'Days after which current backups above 128 KiB move to STANDARD_IA; 36500 is never.', 30),
+  GlacierIrDays: move(USUAL.glacierIrDays, 'Days after which current backups above 128 KiB move to GLACIER_IR; 36500 is never.', 60),
+  ReplacedGlacierDays: move(USUAL.replacedGlacierDays, 'Days after which replaced versions above 128 KiB move to GLACIER; 36500 is never.'),
+  ReplacedDeepArchiveDays: move(USUAL.replacedDeepArchiveDays, 'Days after which replaced versions above 128 KiB move to DEEP_ARCHIVE; 36500 is never.'),
+};
+
 const PROTECTION = {
   ObjectLock: {
     type: 'String', default: 'no', allowedValues: ['no', 'governance', 'compliance'],
     description: 'Keep each version for ObjectLockDays, whoever deletes it. Only when the stack is made: it cannot be changed later.',
   },
   ObjectLockDays: {
-    type: 'Number', default: DEFAULT_LOCK_DAYS, minValue: 1, maxValue: mostLockDays(),
-    description: 'Days for which a version is locked; not more than replaced versions are kept by the lifecycle.',
+    type: 'Number', default: String(DEFAULT_LOCK_DAYS), allowedValues: LOCK_DAYS.map(String),
+    description: 'Days for which a version is locked; not more than NoncurrentDays.',
   },
   ObjectLockConfirm: {
     type: 'String', default: 'no', allowedValues: ['no', 'yes'],
@@ -94,7 +130,7 @@ const PROTECTION = {
     description: 'Deny deletions of versions and changes of lifecycle, versioning and policy to everybody but BreakGlassRoleArn.',
   },
   BreakGlassRoleArn: optional('ARN of the role that ProtectBackups does not bind, and that later changes of the backup bucket need.', {
-    allowedPattern: '^$|^arn:[a-z-]+:iam::[0-9]{12}:role/.+$', constraintDescription: 'an ARN such as arn:aws:iam::111122223333:role/break-glass, or empty',
+    ...ROLE_ARN_OR_EMPTY,
   }),
 };
 
@@ -114,6 +150,12 @@ const OPTIONS = {
   }),
   WebsiteRedirects: optional('Objects whose website redirect is looked up, because S3 does not copy it. Empty: empty ones.', {
     allowedValues: ['', 'empty', 'all'],
+  }),
+  ServerSideEncryption: optional('Encryption header of each copy and of what the program writes, where a policy demands one. Empty: as the keys say.', {
+    allowedValues: ['', 'AES256', 'aws:kms', 'aws:kms:dsse'],
+  }),
+  RequestPayer: optional('"requester" where the account of this stack pays for requests to the bucket to back up. Empty: its owner.', {
+    allowedValues: ['', 'requester'],
   }),
   Mode: optional('"full" copies everything again. Empty: incremental.', { allowedValues: ['', 'incremental', 'full'] }),
   Deletions: {
@@ -250,6 +292,8 @@ const TESTING = {
 export const GROUPS = [
   { label: 'Package', parameters: CODE },
   { label: 'Buckets and keys', parameters: BUCKETS },
+  { label: 'Second backup bucket', parameters: SECOND },
+  { label: 'Retention', parameters: RETENTION },
   { label: 'Locks', parameters: PROTECTION },
   { label: 'What is backed up, and how', parameters: OPTIONS },
   { label: 'How the function runs', parameters: RUNNING },
@@ -260,7 +304,7 @@ export const GROUPS = [
   { label: 'Testing', parameters: TESTING },
 ];
 
-export const PARAMETERS = { ...CODE, ...BUCKETS, ...PROTECTION, ...OPTIONS, ...RUNNING, ...EVENTS, ...RESTORING, ...WEB, ...WATCHING, ...TESTING } satisfies
+export const PARAMETERS = { ...CODE, ...BUCKETS, ...SECOND, ...RETENTION, ...PROTECTION, ...OPTIONS, ...RUNNING, ...EVENTS, ...RESTORING, ...WEB, ...WATCHING, ...TESTING } satisfies
   Record<string, CfnParameterProps>;
 
 export type ParameterName = keyof typeof PARAMETERS;
@@ -271,7 +315,7 @@ export function label(name: string): string {
   return words.join(' ');
 }
 
-const ABBREVIATIONS: Record<string, string> = { Kms: 'KMS', Arn: 'ARN', Arns: 'ARNs', Aws: 'AWS', Url: 'URL' };
+const ABBREVIATIONS: Record<string, string> = { Ia: 'IA', Ir: 'IR', Kms: 'KMS', Arn: 'ARN', Arns: 'ARNs', Aws: 'AWS', Url: 'URL' };
 
 /** Why a parameter does not take a value; nothing if it does. */
 export function objection({ allowedPattern, allowedValues, constraintDescription, minValue, maxValue }: CfnParameterProps, value: string):

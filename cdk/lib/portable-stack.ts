@@ -1,28 +1,20 @@
 /** The stack as one CloudFormation template that anybody can deploy without this folder: settings are parameters. */
-import { CfnCondition, CfnParameter, CfnRule, DefaultStackSynthesizer, Fn, Stack, Validations } from 'aws-cdk-lib';
+import { type CfnParameter, Fn, type ICfnConditionExpression, Validations } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { Backup } from './backup.ts';
 import { DESCRIPTION } from './backup-stack.ts';
-import { GROUPS, label, type ParameterName, PARAMETERS } from './parameters.ts';
+import { GROUPS, type ParameterName, RETENTION } from './parameters.ts';
+import { isGiven, ParameterStack } from './parameter-stack.ts';
 import { EXISTING_CHANGES_NOTHING } from './backup-place.ts';
 import { TWO_KEYS } from './backup-key.ts';
 import { COMPLIANCE_UNCONFIRMED, NO_BREAK_GLASS_ROLE } from './protection.ts';
+import { NO_SECOND_BUCKET } from './second-backup.ts';
 import { type DeployTimeValue, orAbsent } from './setting.ts';
 
-export class PortableStack extends Stack {
-  private readonly parameters: Record<ParameterName, CfnParameter>;
-
+export class PortableStack extends ParameterStack<ParameterName> {
   constructor(scope: Construct, id: string) {
-    super(scope, id, {
-      description: DESCRIPTION,
-      // No account has to be bootstrapped for it.
-      synthesizer: new DefaultStackSynthesizer({ generateBootstrapVersionRule: false }),
-    });
-    this.parameters = Object.fromEntries(
-      Object.entries(PARAMETERS).map(([name, props]) => [name, new CfnParameter(this, name, props)]),
-    ) as Record<ParameterName, CfnParameter>;
-    this.templateOptions.metadata = { 'AWS::CloudFormation::Interface': consoleLayout() };
+    super(scope, id, DESCRIPTION, GROUPS);
     this.addBackup(this.parameters);
     this.addWebRules(this.parameters);
     this.pinPackage(this.optional('CodeVersion'));
@@ -30,6 +22,9 @@ export class PortableStack extends Stack {
     Validations.of(this).acknowledge({
       id: 'CloudFormation-Validate::W1001',
       reason: 'The output names the new primary bucket only under the condition that creates it.',
+    }, {
+      id: 'CloudFormation-Validate::W9052',
+      reason: 'The validator goes through combinations of allowed values and stops early; scripts/lint looks at the template as well.',
     }, {
       id: 'CloudFormation-Validate::W1030',
       reason: 'What is empty is not used: it stands under the condition that it is given.',
@@ -51,6 +46,12 @@ export class PortableStack extends Stack {
       sourceBucketName: this.optional('SourceBucket'),
       backupBucketName: this.optional('BackupBucket'),
       existingBackupBucketName: this.optional('ExistingBackupBucket'),
+      second: {
+        bucketName: this.optional('SecondBackupBucket'),
+        accountId: this.optional('SecondBackupAccount'),
+        kmsKeyArn: this.optional('SecondKmsKeyArn'),
+      },
+      retention: this.retention(),
       objectLock: {
         exists: this.when('ObjectLockIsGiven', Fn.conditionNot(Fn.conditionEquals(parameters.ObjectLock, 'no'))),
         isCompliance: this.when('ObjectLockIsCompliance', Fn.conditionEquals(parameters.ObjectLock, 'compliance')),
@@ -97,6 +98,8 @@ export class PortableStack extends Stack {
         storageClass: this.optional('StorageClass'),
         multipartThreshold: this.optional('MultipartThreshold'),
         websiteRedirects: this.optional('WebsiteRedirects'),
+        serverSideEncryption: this.optional('ServerSideEncryption'),
+        requestPayer: this.optional('RequestPayer'),
         mode: this.optional('Mode'),
         maxDeletions: this.optional('MaxDeletions'),
         maxDeletionsPercent: this.optional('MaxDeletionsPercent'),
@@ -112,40 +115,32 @@ export class PortableStack extends Stack {
 
   /** What does not go together is refused before anything is made. */
   private addWebRules({ Restore, Web, WebIssuer, WebClientId }: Record<ParameterName, CfnParameter>): void {
-    const given = (parameter: CfnParameter) => Fn.conditionNot(Fn.conditionEquals(parameter, ''));
-    new CfnRule(this, 'WebNeedsRestore', {
-      ruleCondition: Fn.conditionNot(Fn.conditionEquals(Web, 'no')),
-      assertions: [{ assert: Fn.conditionEquals(Restore, 'yes'), assertDescription: 'Web needs Restore=yes.' }],
-    });
-    new CfnRule(this, 'WebNeedsIssuer', {
-      ruleCondition: Fn.conditionEquals(Web, 'oidc'),
-      assertions: [
-        { assert: given(WebIssuer), assertDescription: 'Web=oidc needs WebIssuer.' },
-        { assert: given(WebClientId), assertDescription: 'Web=oidc needs WebClientId.' },
-      ],
-    });
+    this.refuse('WebNeedsRestore', Fn.conditionNot(Fn.conditionEquals(Web, 'no')), [Fn.conditionEquals(Restore, 'yes'), 'Web needs Restore=yes.']);
+    this.refuse(
+      'WebNeedsIssuer', Fn.conditionEquals(Web, 'oidc'),
+      [isGiven(WebIssuer), 'Web=oidc needs WebIssuer.'], [isGiven(WebClientId), 'Web=oidc needs WebClientId.'],
+    );
   }
 
   /** What CloudFormation refuses before it makes anything. */
-  private addBucketRules({ BackupBucket, ExistingBackupBucket, CreateKmsKey, KmsKeyArn, ObjectLock, ObjectLockConfirm, ProtectBackups, BreakGlassRoleArn }: Record<ParameterName, CfnParameter>): void {
-    new CfnRule(this, 'ExistingBucketStaysAsItIs', {
-      ruleCondition: Fn.conditionNot(Fn.conditionEquals(ExistingBackupBucket, '')),
-      assertions: [[BackupBucket, ''], [ObjectLock, 'no'], [ProtectBackups, 'no'], [CreateKmsKey, 'no']].map(([parameter, value]) => (
-        { assert: Fn.conditionEquals(parameter, value), assertDescription: EXISTING_CHANGES_NOTHING }
-      )),
-    });
-    new CfnRule(this, 'OneKey', {
-      ruleCondition: Fn.conditionEquals(CreateKmsKey, 'yes'),
-      assertions: [{ assert: Fn.conditionEquals(KmsKeyArn, ''), assertDescription: TWO_KEYS }],
-    });
-    new CfnRule(this, 'ComplianceIsConfirmed', {
-      ruleCondition: Fn.conditionEquals(ObjectLock, 'compliance'),
-      assertions: [{ assert: Fn.conditionEquals(ObjectLockConfirm, 'yes'), assertDescription: COMPLIANCE_UNCONFIRMED }],
-    });
-    new CfnRule(this, 'ProtectionHasARole', {
-      ruleCondition: Fn.conditionEquals(ProtectBackups, 'yes'),
-      assertions: [{ assert: Fn.conditionNot(Fn.conditionEquals(BreakGlassRoleArn, '')), assertDescription: NO_BREAK_GLASS_ROLE }],
-    });
+  private addBucketRules(parameters: Record<ParameterName, CfnParameter>): void {
+    const { BackupBucket, ExistingBackupBucket, CreateKmsKey, KmsKeyArn, SecondBackupBucket, SecondBackupAccount, SecondKmsKeyArn } = parameters;
+    const { ObjectLock, ObjectLockConfirm, ProtectBackups, BreakGlassRoleArn } = parameters;
+    const days = Object.entries(RETENTION).map(([name, { default: usual }]) => [parameters[name as ParameterName], String(usual)] as const);
+    const unchanged = [...days, [BackupBucket, ''], [ObjectLock, 'no'], [ProtectBackups, 'no'], [CreateKmsKey, 'no']] as const;
+    this.refuse(
+      'ExistingBucketStaysAsItIs', isGiven(ExistingBackupBucket),
+      ...unchanged.map(([parameter, value]): [ICfnConditionExpression, string] => [Fn.conditionEquals(parameter, value), EXISTING_CHANGES_NOTHING]),
+    );
+    this.refuse('OneKey', Fn.conditionEquals(CreateKmsKey, 'yes'), [Fn.conditionEquals(KmsKeyArn, ''), TWO_KEYS]);
+    this.refuse(
+      'SecondHasABucket', Fn.conditionEquals(SecondBackupBucket, ''),
+      [Fn.conditionEquals(SecondBackupAccount, ''), NO_SECOND_BUCKET], [Fn.conditionEquals(SecondKmsKeyArn, ''), NO_SECOND_BUCKET],
+    );
+    this.refuse(
+      'ComplianceIsConfirmed', Fn.conditionEquals(ObjectLock, 'compliance'), [Fn.conditionEquals(ObjectLockConfirm, 'yes'), COMPLIANCE_UNCONFIRMED],
+    );
+    this.refuse('ProtectionHasARole', Fn.conditionEquals(ProtectBackups, 'yes'), [isGiven(BreakGlassRoleArn), NO_BREAK_GLASS_ROLE]);
   }
 
   /** All functions have one package. A new version of it under the same key would not deploy without its id. */
@@ -156,27 +151,4 @@ export class PortableStack extends Stack {
       }
     }
   }
-
-  /** A parameter that counts only if somebody filled it in. */
-  private optional(name: ParameterName): DeployTimeValue {
-    const parameter = this.parameters[name];
-    return {
-      value: parameter.valueAsString,
-      given: this.when(`${name}IsGiven`, Fn.conditionNot(Fn.conditionEquals(parameter, ''))),
-    };
-  }
-
-  private when(id: string, expression: CfnCondition['expression']): CfnCondition {
-    return new CfnCondition(this, id, { expression });
-  }
-}
-
-function consoleLayout() {
-  return {
-    ParameterGroups: GROUPS.map(({ label: title, parameters }) => ({
-      Label: { default: title },
-      Parameters: Object.keys(parameters),
-    })),
-    ParameterLabels: Object.fromEntries(Object.keys(PARAMETERS).map((name) => [name, { default: label(name) }])),
-  };
 }

@@ -1,18 +1,30 @@
-/** The committed CloudFormation template: where it is and what it must contain. */
+/** The committed CloudFormation templates: where they are and what they must contain. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { App, Stack } from 'aws-cdk-lib';
 import { newApp } from './app.ts';
+import { CopyStack } from './copy-stack.ts';
 import { PortableStack } from './portable-stack.ts';
 
 export const PORTABLE_TEMPLATE_FILE = new URL('../cloudformation/s3-backup.template.json', import.meta.url);
+export const COPY_TEMPLATE_FILE = new URL('../cloudformation/s3-backup-copy.template.json', import.meta.url);
 
 /** The text of the template; the same text for the same sources. */
 export function portableTemplate(): string {
+  return textOf((app) => new PortableStack(app, 'S3Backup'));
+}
+
+/** The same of the second backup bucket. */
+export function copyTemplate(): string {
+  return textOf((app) => new CopyStack(app, 'S3BackupCopy'));
+}
+
+function textOf(build: (app: App) => Stack): string {
   const outdir = mkdtempSync(join(tmpdir(), 's3-backup-template-'));
   try {
     const app = newApp({ outdir });
-    const stack = new PortableStack(app, 'S3Backup');
+    const stack = build(app);
     return `${written(app.synth().getStackArtifact(stack.artifactId).template)}\n`;
   } finally {
     rmSync(outdir, { recursive: true });

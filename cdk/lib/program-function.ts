@@ -9,6 +9,7 @@ import type { Choice } from './choice.ts';
 import { JOB_NAME } from './metrics.ts';
 import { type BackupOptions, optionVariables, present } from './options.ts';
 import type { PrimaryBucket } from './primary-bucket.ts';
+import { destinationVariables, type SecondBackup } from './second-backup.ts';
 import { orAbsent, type Setting } from './setting.ts';
 
 /** How the function runs; the same settings for each way to deploy it. */
@@ -46,6 +47,11 @@ export interface FunctionSettings {
    * @default - keys that Amazon S3 manages
    */
   readonly kmsKeyArn?: Setting;
+  /**
+   * A second backup bucket, made by another stack in another region or account.
+   * @default - none
+   */
+  readonly second?: SecondBackup;
   /**
    * Keys that encrypted the backups before, comma separated: what was written under them must be readable still.
    * @default - none
@@ -131,12 +137,10 @@ export function programVariables(
 ): Record<string, string> {
   return {
     SOURCE_BUCKET: props.source.bucketName,
-    DESTINATION_BUCKET: props.destination.bucketName,
-    BACKUP_EXPECTED_OWNER: Aws.ACCOUNT_ID,
     BACKUP_JOB_NAME: JOB_NAME,
     RUST_LOG: 'info',
     ...present({
-      BACKUP_KMS_KEY_ID: orAbsent(props.kmsKeyArn),
+      ...destinationVariables(props.destination, props.kmsKeyArn, props.second),
       AWS_ENDPOINT_URL: orAbsent(props.endpointUrl),
       ...more,
     }),

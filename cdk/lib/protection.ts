@@ -6,7 +6,6 @@
 import { Aws, Fn } from 'aws-cdk-lib';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { type Choice, either } from './choice.ts';
-import { backupLifecycle } from './lifecycle.ts';
 import { type Setting, valueOf } from './setting.ts';
 
 /** Actions on a protected backup bucket and its versions that only the break-glass role has. */
@@ -55,13 +54,6 @@ export interface Protection {
   readonly breakGlassRoleArn: Setting;
 }
 
-/** Days after which replaced versions expire: a lock must not be longer, or its versions are billed and useless. */
-export function mostLockDays(): number {
-  const rules = backupLifecycle().rules as s3.CfnBucket.RuleProperty[];
-  const expirations = rules.map((rule) => rule.noncurrentVersionExpiration as s3.CfnBucket.NoncurrentVersionExpirationProperty | undefined);
-  return Math.min(...expirations.flatMap((expiration) => expiration?.noncurrentDays ?? []));
-}
-
 /** Locks each version that is written to a new bucket. */
 export function lock(bucket: s3.CfnBucket, { exists, isCompliance, days }: ObjectLock): void {
   if (exists === false) {
@@ -75,10 +67,10 @@ export function lock(bucket: s3.CfnBucket, { exists, isCompliance, days }: Objec
   bucket.addPropertyOverride('ObjectLockConfiguration', onlyWhen(exists, configuration));
 }
 
-/** Denies everybody but one role what would take backups away. */
-export function protect(policy: s3.CfnBucketPolicy, bucketArn: string, { exists, breakGlassRoleArn }: Protection): void {
+/** The statements that deny everybody but one role what would take backups away. */
+export function protecting(bucketArn: string, { exists, breakGlassRoleArn }: Protection): unknown[] {
   if (exists === false) {
-    return;
+    return [];
   }
   const deny = (sid: string, actions: readonly string[], resource: string) => ({
     Sid: sid, Effect: 'Deny', Principal: { AWS: '*' }, Action: [...actions], Resource: resource,
@@ -88,10 +80,7 @@ export function protect(policy: s3.CfnBucketPolicy, bucketArn: string, { exists,
     deny('KeepRules', PROTECTED_BUCKET_ACTIONS, bucketArn),
     deny('KeepVersions', PROTECTED_OBJECT_ACTIONS, `${bucketArn}/*`),
   ];
-  // Behind the one that demands TLS.
-  statements.forEach((statement, at) => {
-    policy.addPropertyOverride(`PolicyDocument.Statement.${at + 1}`, onlyWhen(exists, statement));
-  });
+  return statements.map((statement) => onlyWhen(exists, statement));
 }
 
 function onlyWhen(exists: Choice, value: unknown): unknown {

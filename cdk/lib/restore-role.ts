@@ -7,6 +7,7 @@ import { Construct } from 'constructs';
 import { both, type Choice, decidedLater } from './choice.ts';
 import { wildcardIn } from './findings.ts';
 import * as permissions from './permissions.ts';
+import { SecondAccess, type SecondBackup } from './second-backup.ts';
 import { conditionOf, listOf, type Setting, valueOf } from './setting.ts';
 
 export interface RestoreRoleProps {
@@ -26,6 +27,7 @@ export interface RestoreRoleProps {
   readonly kmsKeyArn?: Setting;
   readonly formerKmsKeyArns?: Setting;
   readonly operationsKmsKeyArn?: Setting;
+  readonly second?: SecondBackup;
 }
 
 export class RestoreRole extends Construct {
@@ -64,10 +66,27 @@ export class RestoreRole extends Construct {
       { id: wildcardIn(restoreObjects, this), reason: 'The states of restores of all jobs in this bucket.' },
     );
     this.allowMarking(targetObjects, props.restoreMarks);
+    this.allowSecond(props.second);
     this.allowKey('TargetKey', permissions.RESTORE_KEY_ACTIONS, props.sourceKmsKeyArn, valueOf);
     this.allowKey('BackupKey', permissions.RESTORE_KEY_ACTIONS, props.kmsKeyArn, valueOf);
     this.allowKey('TopicKey', permissions.TOPIC_KEY_ACTIONS, props.operationsKmsKeyArn, valueOf);
     this.allowKey('FormerBackupKeys', permissions.FORMER_KEY_ACTIONS, props.formerKmsKeyArns, listOf);
+  }
+
+  /** The same in the second backup bucket. */
+  private allowSecond(second: SecondBackup | undefined): void {
+    if (second === undefined) {
+      return;
+    }
+    new SecondAccess(this, 'Second', {
+      role: this.role, second, name: 'Restore', exists: this.restore, keyActions: permissions.RESTORE_KEY_ACTIONS,
+      rights: [
+        ['ListSecondBackup', permissions.RESTORE_SOURCE_BUCKET_ACTIONS],
+        ['ReadSecondBackup', permissions.RESTORE_SOURCE_OBJECT_ACTIONS, ''],
+        ['ReadSecondState', permissions.RESTORE_STATE_READ_ACTIONS, '.s3-backup/'],
+        ['WriteSecondState', permissions.RESTORE_STATE_WRITE_ACTIONS, '.s3-backup/*/restores/'],
+      ],
+    });
   }
 
   /** A policy of its own, because it exists only if it is asked for. */

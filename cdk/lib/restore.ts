@@ -81,6 +81,6 @@ function hasCondition(part: unknown): part is CfnResource {
 
 /** Those of the backup's options that a restore reads. */
 function optionsOf(options: BackupOptions): BackupOptions {
-  const { sourcePrefix, destinationPrefix, storageClass, multipartThreshold, maxConcurrency } = options;
-  return { sourcePrefix, destinationPrefix, storageClass, multipartThreshold, maxConcurrency };
+  const { sourcePrefix, destinationPrefix, storageClass, multipartThreshold, serverSideEncryption, requestPayer, maxConcurrency } = options;
+  return { sourcePrefix, destinationPrefix, storageClass, multipartThreshold, serverSideEncryption, requestPayer, maxConcurrency };
 }

@@ -14,6 +14,7 @@ import { seen } from './metrics.ts';
 import * as permissions from './permissions.ts';
 import { ProblemAlarm } from './problem-alarm.ts';
 import { functionName, type ProgramProps, programLog, programProps, programVariables } from './program-function.ts';
+import { SecondAccess } from './second-backup.ts';
 import { conditionOf, listOf, type Setting, valueOf } from './setting.ts';
 
 /** Once a day, and two hours for a run that takes long. */
@@ -32,12 +33,13 @@ export interface WatchProps extends ProgramProps {
 
 export class Watch extends Construct {
   readonly function: lambda.Function;
+  readonly role: iam.Role;
   readonly alarms: ProblemAlarm[];
 
   constructor(scope: Construct, id: string, props: WatchProps) {
     super(scope, id);
     const logGroup = programLog(this, 'watch', props);
-    const role = this.role(props, logGroup.logGroupArn);
+    this.role = this.newRole(props, logGroup.logGroupArn);
     const { sourcePrefix, destinationPrefix } = props.options ?? {};
     const { onFailure, retryAttempts, ...program } = programProps(props);
     this.function = new lambda.Function(this, 'Function', {
@@ -48,7 +50,7 @@ export class Watch extends Construct {
       memorySize: 128,
       timeout: Duration.minutes(1),
       environment: programVariables(props, { sourcePrefix, destinationPrefix }),
-      role: role.withoutPolicyUpdates(),
+      role: this.role.withoutPolicyUpdates(),
       logGroup,
     });
     new events.Rule(this, 'Schedule', {
@@ -77,7 +79,7 @@ export class Watch extends Construct {
   }
 
   /** It reads the program's own objects in the backup bucket, and nothing else. */
-  private role(props: WatchProps, logGroupArn: string): iam.Role {
+  private newRole(props: WatchProps, logGroupArn: string): iam.Role {
     const state = `${props.destination.bucketArn}/.s3-backup/*`;
     const role = new iam.Role(this, 'Role', {
       description: 'Reads what the S3 backup has written down of its runs.',
@@ -93,6 +95,12 @@ export class Watch extends Construct {
       },
     });
     Validations.of(role).acknowledge({ id: wildcardIn(state, this), reason: 'The records of all runs of the job.' });
+    if (props.second !== undefined) {
+      new SecondAccess(this, 'Second', {
+        role, second: props.second, name: 'Watch', exists: true, keyActions: permissions.FORMER_KEY_ACTIONS,
+        rights: [['ListSecondBackup', permissions.WATCH_BUCKET_ACTIONS], ['ReadSecondState', permissions.WATCH_OBJECT_ACTIONS, '.s3-backup/']],
+      });
+    }
     this.allowKeys(role, 'BackupKey', props.kmsKeyArn, (key) => [valueOf(key)]);
     this.allowKeys(role, 'FormerBackupKeys', props.formerKmsKeyArns, listOf);
     return role;

@@ -3,6 +3,11 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { DEFAULT_MINIMUM_OBJECT_SIZE, LIFECYCLE_POLICY_FILE, lifecycleConfiguration } from '../lib/lifecycle.ts';
 
+import { backupProps } from '../lib/context.ts';
+import { COPY_TEMPLATE_FILE, PORTABLE_TEMPLATE_FILE } from '../lib/portable-template.ts';
+import { LOCK_DAYS, lifecycleWith, MOST_DAYS, NONCURRENT_DAYS } from '../lib/retention.ts';
+import { packageFile } from './stacks.ts';
+
 const policy = JSON.parse(readFileSync(LIFECYCLE_POLICY_FILE, 'utf8'));
 const template = JSON.parse(readFileSync(new URL('../cloudformation/s3-backup.template.json', import.meta.url), 'utf8'));
 
@@ -50,9 +55,67 @@ test('the template carries the policy without loss', () => {
     .map(({ Properties }) => Properties.LifecycleConfiguration);
 
   assert.equal(configurations.length, 1);
-  assert.deepEqual(configurations[0].Rules.map(toS3Api), policy.Rules);
+  assert.deepEqual(withDefaults(configurations[0].Rules).map(toS3Api), policy.Rules);
   assert.equal(configurations[0].TransitionDefaultMinimumObjectSize, DEFAULT_MINIMUM_OBJECT_SIZE);
 });
+
+/** Rules with the defaults of the parameters that they name. */
+function withDefaults(rules: any[]): any[] {
+  return JSON.parse(JSON.stringify(rules), (_, value) => (
+    value?.Ref === undefined ? value : Number(template.Parameters[value.Ref].Default)
+  ));
+}
+
+test('the days are parameters, and nothing else of a rule is', () => {
+  const named = JSON.stringify(Object.values<any>(template.Resources).map(({ Properties }) => Properties.LifecycleConfiguration ?? {}));
+  const parameters = ['NoncurrentDays', 'StandardIaDays', 'GlacierIrDays', 'ReplacedGlacierDays', 'ReplacedDeepArchiveDays'];
+
+  assert.deepEqual([...named.matchAll(/"Ref":"(\w+)"/g)].map(([, name]) => name).sort(), parameters.sort());
+  assert.deepEqual(lifecycleWith({}), lifecycleConfiguration(policy));
+  const { rules } = lifecycleWith({ noncurrentDays: 365, glacierIrDays: MOST_DAYS, replacedGlacierDays: 1 }) as any;
+  assert.deepEqual(rules[0].transitions.map((move: any) => move.transitionInDays), [30, MOST_DAYS]);
+  assert.deepEqual(rules[1].noncurrentVersionTransitions.map((move: any) => move.transitionInDays), [1, 180]);
+  assert.deepEqual(rules[2].noncurrentVersionExpiration, { noncurrentDays: 365 });
+});
+
+test('whatever is set, current backups stay where they are read at once', () => {
+  const classes = (lifecycleWith({ standardIaDays: 30, glacierIrDays: 60 }) as any).rules.flatMap(({ transitions = [] }: any) => transitions)
+    .map(({ storageClass }: any) => storageClass);
+
+  assert.deepEqual(classes, ['STANDARD_IA', 'GLACIER_IR']);
+});
+
+test('a lock that outlives what it locks is refused, and days that S3 would refuse', () => {
+  const fromContext = (values: Record<string, string>) => backupProps((name) => ({ code: packageFile, ...values })[name]);
+  const locked = { objectLock: 'governance', objectLockDays: '90' };
+
+  assert.throws(() => fromContext({ ...locked, noncurrentDays: '60' }), /ObjectLockDays is longer than NoncurrentDays/);
+  assert.deepEqual(fromContext({ ...locked, noncurrentDays: '90' }).retention, { noncurrentDays: 90 });
+  assert.throws(() => fromContext({ glacierIrDays: '59', standardIaDays: '30' }), /expected 60 to 36500/);
+  assert.throws(() => fromContext({ standardIaDays: '61' }), /-c standardIaDays=61: GlacierIrDays must be 30 days or more behind/);
+  assert.throws(() => fromContext({ replacedGlacierDays: '180' }), /ReplacedDeepArchiveDays must be behind ReplacedGlacierDays/);
+  assert.throws(() => fromContext({ noncurrentDays: '31' }), /expected one of 30, 60, 90/);
+  assert.throws(() => fromContext({ existingBackupBucket: 'backups', noncurrentDays: '30' }), /changes nothing about that bucket/);
+});
+
+for (const [name, file] of [['main', PORTABLE_TEMPLATE_FILE], ['copy', COPY_TEMPLATE_FILE]] as const) {
+  test(`the ${name} template lets a lock be exactly as long as replaced versions are kept, and no longer`, () => {
+    const { Parameters, Rules } = JSON.parse(readFileSync(file, 'utf8'));
+    const refused = (kept: number, locked: number) => Rules.LockEndsInTime.Assertions.some(({ Assert }: any) => {
+      const [isOther, isInTime] = Assert['Fn::Or'];
+      return isOther['Fn::Not'][0]['Fn::Equals'][1] === String(kept) && !isInTime['Fn::Contains'][0].includes(String(locked));
+    });
+
+    assert.deepEqual(Parameters.NoncurrentDays.AllowedValues, NONCURRENT_DAYS.map(String));
+    assert.deepEqual(Parameters.ObjectLockDays.AllowedValues, LOCK_DAYS.map(String));
+    for (const kept of NONCURRENT_DAYS) {
+      for (const locked of LOCK_DAYS) {
+        assert.equal(refused(kept, locked), locked > kept, `${locked} of ${kept}`);
+      }
+    }
+    assert.match(JSON.stringify(Rules), /ObjectLockDays is longer than NoncurrentDays/);
+  });
+}
 
 test('every element of the S3 API is mapped', () => {
   const everything = {

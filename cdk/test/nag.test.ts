@@ -7,6 +7,7 @@ import * as s3 from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { newApp } from '../lib/app.ts';
 import { BackupStack } from '../lib/backup-stack.ts';
+import { CopyStack } from '../lib/copy-stack.ts';
 import { PortableStack } from '../lib/portable-stack.ts';
 import { anyCode, KEY_ARN, newFolder } from './stacks.ts';
 
@@ -59,6 +60,14 @@ test('there is no finding on the stack with a page', () => {
   const backup = { code: anyCode(), restore: true, web: true, kmsKeyArn: KEY_ARN };
 
   assert.deepEqual(findings((app) => new BackupStack(app, 'Page', { backup })), []);
+});
+
+test('there is no finding on the stack of a copy, nor on one with a second bucket', () => {
+  const second = { bucketName: 'copies', accountId: '444455556666', kmsKeyArn: KEY_ARN };
+  const backup = { code: anyCode(), second, restore: true, events: true, markDeletions: true };
+
+  assert.deepEqual(findings((app) => new CopyStack(app, 'Copy')), []);
+  assert.deepEqual(findings((app) => new BackupStack(app, 'Second', { backup })), []);
 });
 
 test('there is no finding on the portable stack', () => {

@@ -108,19 +108,40 @@ test('a new primary bucket is made only if none is named', () => {
   assert.deepEqual(template.Conditions.CreatePrimaryBucket, { 'Fn::Not': [{ Condition: 'SourceBucketIsGiven' }] });
 });
 
+/** One key, or one for each bucket where there are two. */
+function keyOfBackups(): any {
+  const none = { Ref: 'AWS::NoValue' };
+  const own = { 'Fn::If': ['CreateKmsKeyIsYes', { 'Fn::GetAtt': [idOf('AWS::KMS::Key'), 'Arn'] }, { Ref: 'KmsKeyArn' }] };
+  const first = { 'Fn::If': ['CreateBackupBucket', { Ref: bucketOfBackups() }, { Ref: 'ExistingBackupBucket' }] };
+  const second = [{ Ref: 'SecondBackupBucket' }, '=', { Ref: 'SecondKmsKeyArn' }];
+  const joined = (...parts: any[]) => ({ 'Fn::Join': ['', parts] });
+  const both = joined(first, '=', own, ',', ...second);
+  return {
+    'Fn::If': [
+      'SecondBackupBucketIsGiven',
+      {
+        'Fn::If': [
+          'BackupKeyIsGiven',
+          { 'Fn::If': ['SecondKmsKeyArnIsGiven', both, joined(first, '=', own)] },
+          { 'Fn::If': ['SecondKmsKeyArnIsGiven', joined(...second), none] },
+        ],
+      },
+      { 'Fn::If': ['BackupKeyIsGiven', own, none] },
+    ],
+  };
+}
+
+function bucketOfBackups(): string {
+  return Object.keys(template.Resources).find((id) => id.startsWith('BackupBackupBucket') && !id.includes('Policy'))!;
+}
+
 test('a variable is absent when its parameter is empty', () => {
   const { SOURCE_BUCKET, DESTINATION_BUCKET, BACKUP_EXPECTED_OWNER, BACKUP_JOB_NAME, BACKUP_SNS_TOPIC_ARN, RUST_LOG, ...options } =
     only('AWS::Lambda::Function').Properties.Environment.Variables;
 
   assert.deepEqual(options, {
     AWS_ENDPOINT_URL: ifGiven('AwsEndpointUrl'),
-    BACKUP_KMS_KEY_ID: {
-      'Fn::If': [
-        'BackupKeyIsGiven',
-        { 'Fn::If': ['CreateKmsKeyIsYes', { 'Fn::GetAtt': [idOf('AWS::KMS::Key'), 'Arn'] }, { Ref: 'KmsKeyArn' }] },
-        { Ref: 'AWS::NoValue' },
-      ],
-    },
+    BACKUP_KMS_KEY_ID: keyOfBackups(),
     BACKUP_SOURCE_PREFIX: ifGiven('SourcePrefix'),
     BACKUP_DESTINATION_PREFIX: ifGiven('DestinationPrefix'),
     BACKUP_INCLUDE: ifGiven('Include'),
@@ -129,6 +150,8 @@ test('a variable is absent when its parameter is empty', () => {
     BACKUP_STORAGE_CLASS: ifGiven('StorageClass'),
     BACKUP_MULTIPART_THRESHOLD: ifGiven('MultipartThreshold'),
     BACKUP_WEBSITE_REDIRECTS: ifGiven('WebsiteRedirects'),
+    BACKUP_SSE: ifGiven('ServerSideEncryption'),
+    BACKUP_REQUEST_PAYER: ifGiven('RequestPayer'),
     BACKUP_MODE: ifGiven('Mode'),
     BACKUP_EVENT_MAX_SIZE: ifGiven('EventMaxSize'),
     BACKUP_EVENT_TAGS: ifGiven('EventTags'),
@@ -151,7 +174,8 @@ test('permission to use a key exists only with the key, and to place a marker on
     .filter(([id, { Type, Condition }]) => Type === 'AWS::IAM::Policy' && !id.startsWith('BackupWatch') && !Condition?.startsWith('Restore') && !/^(Events|Web)/.test(Condition));
 
   assert.deepEqual(policies.map(([, { Condition }]) => Condition).sort(), [
-    'BackupKeyIsGiven', 'DeletionsIsMark', 'FormerKmsKeyArnsIsGiven', 'OperationsKmsKeyArnIsGiven', 'SourceKmsKeyArnIsGiven',
+    'BackupKeyIsGiven', 'DeletionsIsMark', 'DeletionsIsMarkAndSecondBackup', 'FormerKmsKeyArnsIsGiven', 'OperationsKmsKeyArnIsGiven',
+    'SecondBackupBucketIsGiven', 'SecondKmsKeyArnIsGiven', 'SourceKmsKeyArnIsGiven',
   ]);
 });
 

@@ -99,7 +99,7 @@ test('in the portable template all of it exists only if it is asked for', () => 
 
   assert.ok(ofRestore.length > 10);
   assert.deepEqual([...conditions].sort(), [
-    'RestoreAndBackupKey', 'RestoreAndContinuation', 'RestoreAndDrills', 'RestoreAndFormerBackupKeys', 'RestoreAndMarks', 'RestoreAndTargetKey',
+    'RestoreAndBackupKey', 'RestoreAndContinuation', 'RestoreAndDrills', 'RestoreAndFormerBackupKeys', 'RestoreAndMarks', 'RestoreAndSecondBackup', 'RestoreAndSecondKey', 'RestoreAndTargetKey',
     'RestoreAndTopicKey', 'RestoreIsYes',
   ]);
   for (const condition of conditions) {

@@ -3,9 +3,12 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import { newApp } from '../lib/app.ts';
+import type { BackupProps } from '../lib/backup.ts';
 import { BackupStack } from '../lib/backup-stack.ts';
-import { backupProps } from '../lib/context.ts';
+import { backupProps, sourcesOf } from '../lib/context.ts';
 import { PORTABLE_TEMPLATE_FILE } from '../lib/portable-template.ts';
+import { addSources, readSources, type Source } from '../lib/sources.ts';
 import { anyCode, backupTemplate, newFolder, packageFile } from './stacks.ts';
 
 const portable = JSON.parse(readFileSync(PORTABLE_TEMPLATE_FILE, 'utf8'));
@@ -26,13 +29,17 @@ test('one more source makes no backup bucket, and its role is bound to the one t
 });
 
 test('what would change an existing bucket is refused', () => {
-  for (const [name, value] of [['backupBucket', 'other'], ['objectLock', 'governance'], ['protectBackups', 'yes'], ['createKmsKey', 'yes']]) {
+  for (const [name, value] of [['backupBucket', 'other'], ['objectLock', 'governance'], ['protectBackups', 'yes'], ['createKmsKey', 'yes'], ['noncurrentDays', '365']]) {
     const context: Record<string, string> = { code: packageFile, existingBackupBucket: 'backups', [name!]: value! };
     assert.throws(() => backupProps((asked) => context[asked]), /changes nothing about that bucket/, name);
   }
   const { RuleCondition, Assertions } = portable.Rules.ExistingBucketStaysAsItIs;
   assert.deepEqual(RuleCondition, { 'Fn::Not': [{ 'Fn::Equals': [{ Ref: 'ExistingBackupBucket' }, ''] }] });
-  assert.equal(Assertions.length, 4);
+  const named = Assertions.map(({ Assert }: any) => Assert['Fn::Equals'][0].Ref);
+  assert.deepEqual(named.sort(), [
+    'BackupBucket', 'CreateKmsKey', 'GlacierIrDays', 'NoncurrentDays', 'ObjectLock', 'ProtectBackups', 'ReplacedDeepArchiveDays', 'ReplacedGlacierDays',
+    'StandardIaDays',
+  ]);
 });
 
 test('the portable template makes a backup bucket only if none is named, under the name that it always had', () => {
@@ -53,4 +60,70 @@ test('many sources of one app are a stack each, below prefixes of their own', ()
     Template.fromStack(stack).resourceCountIs('AWS::S3::Bucket', 1);
   }
   assert.equal(new Set(stacks.map(({ stackName }) => stackName)).size, 3);
+});
+
+/** The templates of a list of sources, by the names of their stacks. */
+function stacksOf(sources: Source[], shared: Partial<BackupProps> = {}): Record<string, any> {
+  const app = newApp({ outdir: newFolder() });
+  addSources(app, 'Nightly', () => ({ code: anyCode(), ...shared }), sources);
+  return Object.fromEntries(app.synth().stacks.map(({ stackName, template }) => [stackName, template]));
+}
+
+function variablesOf(template: any): any {
+  const run = Object.values<any>(template.Resources).find(({ Type, Properties }) => Type === 'AWS::Lambda::Function' && Properties.Handler === 'bootstrap');
+  return run.Properties.Environment.Variables;
+}
+
+test('a list of sources is a stack for each, and the first makes the bucket of all', () => {
+  const stacks = stacksOf([
+    { bucket: 'photos' },
+    { bucket: 'letters', schedule: 'rate(6 hours)', include: '*.txt' },
+    { bucket: 'old.sounds', exclude: 'tmp/*', events: true },
+  ], { schedule: 'rate(1 day)', restore: true });
+
+  assert.deepEqual(Object.keys(stacks), ['Nightly', 'Nightly-letters', 'Nightly-old-sounds']);
+  const buckets = Object.values(stacks).map((template) => Object.keys(template.Resources).filter((id) => /^BackupBackupBucket[0-9A-F]{8}$/.test(id)).length);
+  assert.deepEqual(buckets, [1, 0, 0]);
+  const told = Object.values(stacks).map(variablesOf);
+  assert.deepEqual(told.map(({ SOURCE_BUCKET }) => SOURCE_BUCKET), ['photos', 'letters', 'old.sounds']);
+  assert.deepEqual(told.map(({ BACKUP_DESTINATION_PREFIX }) => BACKUP_DESTINATION_PREFIX), Array(3).fill('{source_bucket}/'));
+  assert.deepEqual([told[1].BACKUP_INCLUDE, told[2].BACKUP_EXCLUDE, told[2].BACKUP_EVENTS, told[1].BACKUP_EVENTS], ['*.txt', 'tmp/*', 'yes', undefined]);
+  const runs = (template: any) => JSON.stringify(template.Resources).match(/"ScheduleExpression":"rate\((1 day|6 hours)\)"/)?.[1];
+  assert.deepEqual(Object.values(stacks).map(runs), ['1 day', '6 hours', '1 day']);
+});
+
+test('a list of sources uses an existing bucket as it is', () => {
+  const stacks = stacksOf([{ bucket: 'photos' }, { bucket: 'letters' }], { existingBackupBucketName: 'backups' });
+
+  assert.deepEqual(Object.values(stacks).map((template) => variablesOf(template).DESTINATION_BUCKET), ['backups', 'backups']);
+});
+
+test('sources whose backups overlap are refused by both names, before anything is made', () => {
+  const refused = (...sources: Source[]) => () => stacksOf(sources);
+  const below = (bucket: string, destinationPrefix: string, sourcePrefix?: string) => ({ bucket, destinationPrefix, sourcePrefix });
+
+  assert.throws(refused({ bucket: 'photos' }, { bucket: 'photos' }), /photos below "photos\/" and photos below "photos\/" overlap/);
+  assert.throws(refused(below('photos', 'all/'), below('letters', 'all/')), /photos below "all\/" and letters below "all\/" overlap/);
+  assert.throws(refused(below('photos', ''), { bucket: 'letters' }), /photos below "" and letters below "letters\/" overlap/);
+  assert.throws(refused(below('a', '{source_bucket}'), below('ab', '{source_bucket}')), /that ends in a slash, such as \{source_bucket\}\//);
+  assert.throws(refused(below('photos', 'all/', 'x/'), below('letters', 'all/', 'x/y/')), /overlap/);
+  const neighbours = [below('photos', 'all/', 'x/'), below('letters', 'all/', 'y/'), below('photos', 'all/', 'x/y/')];
+  assert.equal(Object.keys(stacksOf(neighbours)).length, 3);
+});
+
+test('a list of sources with mistakes is refused with what is allowed', () => {
+  const read = (value: unknown) => () => readSources(value);
+
+  assert.deepEqual(readSources('[{"bucket":"photos","events":true}]'), [{ bucket: 'photos', events: true }]);
+  assert.equal(readSources(undefined), undefined);
+  assert.throws(read('photos'), /sources: no JSON/);
+  assert.throws(read([]), /expected a list such as/);
+  assert.throws(read([{ bucket: 'photos', timing: 'x' }]), /sources\[0\]: "timing" is not known; known are bucket, schedule/);
+  assert.throws(read([{ bucket: 'photos' }, { schedule: 'rate(1 day)' }]), /sources\[1\]: a source needs a bucket/);
+  assert.throws(read([{ bucket: 's3://photos' }]), /sources\[0\].bucket: "s3:\/\/photos": expected the name of a bucket/);
+  assert.throws(read([{ bucket: 'photos', schedule: 'nightly' }]), /expected such as cron/);
+  assert.throws(read([{ bucket: 'photos', events: 'yes' }]), /expected a boolean/);
+  const context: Record<string, unknown> = { sources: [{ bucket: 'photos' }], sourceBucket: 'letters' };
+  assert.throws(() => sourcesOf((name) => context[name]), /-c sourceBucket: it is of one source/);
+  assert.throws(() => stacksOf([{ bucket: 'a' }, { bucket: 'b' }], { createKmsKey: true }), /lets the roles of its own stack in/);
 });
