@@ -27,6 +27,9 @@ Exit codes: 0 passed, 1 could not run, 2 wrong usage, 3 failed, incomplete, or w
 /// Its arguments.
 #[derive(Debug, Args)]
 pub struct Arguments {
+    /// The backup bucket to read, of several destinations, instead of the first one
+    #[arg(long, value_name = "BUCKET")]
+    from: Option<String>,
     /// The scratch place: a bucket that is neither the source nor a backup, and a prefix
     #[arg(long, value_name = "S3_URL")]
     to: String,
@@ -90,6 +93,7 @@ impl Arguments {
     fn payload(&self) -> Map<String, Value> {
         let texts = [
             ("operation", Some("drill")),
+            ("from", self.from.as_deref()),
             ("to", Some(self.to.as_str())),
             ("sample", Some(self.sample.as_str())),
             ("run", Some(self.run.as_str())),

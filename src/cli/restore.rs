@@ -24,11 +24,13 @@ Examples:
   s3-backup restore --prefix reports/ --at 2026-11-20T14:00Z --dry-run
   s3-backup restore --all --run latest~1 --to s3://scratch/back/
   s3-backup restore --all --run latest --only missing --yes
+  s3-backup restore --all --run latest --from backup-in-another-region
   s3-backup restore --undo 2026-11-21T02-00-00Z-7f3a
   aws s3 ls s3://primary | awk '{print $4}' | s3-backup restore --keys-from - --run latest --yes
 
 Without --to it restores into the source, as new versions on top, and asks before it does. --source and
---destination name the job, as for `runs`; of several destinations the first one is read.
+--destination name the job, as for `runs`; of several destinations the first one is read, or that of
+--from. What was begun goes on with the destination that it was planned from.
 
 Exit codes: 0 complete, 1 could not run, 2 wrong usage, 3 incomplete, held, or waiting for archives";
 
@@ -65,6 +67,9 @@ pub struct Arguments {
     /// In that version of the backup; of one key only
     #[arg(long, value_name = "ID")]
     version_id: Option<String>,
+    /// The backup bucket to read, of several destinations, instead of the first one
+    #[arg(long, value_name = "BUCKET")]
+    from: Option<String>,
     /// Where to, instead of the source
     #[arg(long, value_name = "S3_URL")]
     to: Option<String>,
@@ -177,7 +182,7 @@ pub async fn restore(arguments: &Arguments) -> Exit {
         Err(exit) => return exit,
     };
     if asks {
-        return arguments.ask(&prepared, summary).await;
+        return Box::pin(arguments.ask(&prepared, summary)).await;
     }
     super::finish(&summary, output)
 }
@@ -320,6 +325,7 @@ impl Arguments {
             ("run", &self.run),
             ("at", &self.at),
             ("version_id", &self.version_id),
+            ("from", &self.from),
             ("to", &self.to),
             ("only", &self.only),
             ("extra", &self.extra),

@@ -8,6 +8,7 @@ use crate::report::{AmountRow, PointWords, Restored};
 /// The lines of a summary that only a restore has.
 pub fn lines(restored: &Restored) -> String {
     let mut text = plan(restored);
+    text.push_str(&places(restored));
     if let Some(next) = next(restored) {
         let _ = writeln!(text, "  {:<12} {next}", "next");
     }
@@ -22,12 +23,29 @@ pub fn before(restored: &Restored, due: u64) -> String {
     } else {
         "Restore"
     };
-    let mut text = format!("{verb} of {} into {}", objects(due), restored.target);
+    let mut text = format!("{verb} of {} ", objects(due));
+    if restored.is_one_of_several {
+        let _ = write!(text, "from {} ", restored.from);
+    }
+    let _ = write!(text, "into {}", restored.target);
     let point = restored.point.as_ref();
     if let Some(clause) = point.and_then(PointWords::clause) {
         let _ = write!(text, ", {clause}");
     }
-    format!("{}\n{}", printable(&text), plan(restored))
+    format!(
+        "{}\n{}{}",
+        printable(&text),
+        plan(restored),
+        places(restored)
+    )
+}
+
+/// Which backups have the run, where there are several.
+fn places(restored: &Restored) -> String {
+    let clause = restored.places_clause();
+    clause.map_or_else(String::new, |places| {
+        format!("  {:<12} {}\n", "run is in", printable(&places))
+    })
 }
 
 /// The tables of a plan.

@@ -8,7 +8,7 @@ use super::job::{JobArguments, JobDestination};
 use super::terminal::printable;
 use super::{Exit, show};
 use crate::request::RestoreId;
-use crate::restore::{RestoreRow, Shelf, Store};
+use crate::restore::{RestoreRow, Shelf, StateError, Store};
 
 /// What stands below the help.
 pub const EXAMPLES: &str = "\
@@ -17,7 +17,7 @@ Examples:
   s3-backup restores 2026-11-21T02-00-00Z-7f3a --source primary --destination backup
   s3-backup restores --json | jq '.[] | select(.stage == \"waiting\") | .id'
 
-It reads the state of restores in the first destination. Nothing is written.
+It reads the state of restores in each destination. Nothing is written.
 
 Exit codes: 0 listed, 1 could not run, 2 wrong usage, 3 the state of a restore cannot be read";
 
@@ -42,37 +42,46 @@ pub async fn list(arguments: &Arguments) -> Exit {
 
 impl Arguments {
     async fn list(&self) -> Result<Exit, Exit> {
-        let place = self.place().await?;
-        let restores = Shelf::new(place.bucket.clone(), place.job.clone());
-        let ids = match &self.id {
-            Some(text) => vec![id(text)?],
-            None => restores.ids().await.map_err(|error| {
-                show::error(&format!("{error}; {}", error.advice()));
-                Exit::CouldNotRun
-            })?,
-        };
+        let places = self.job.places().await?;
+        let only = self.id.as_deref().map(id).transpose()?;
         let (mut rows, mut exit) = (Vec::new(), Exit::Complete);
-        for id in ids {
-            match RestoreRow::read(&Store::of(&restores, &id)).await {
-                Ok(row) => rows.push(row),
-                Err(error) => {
-                    show::error(&error.to_string());
-                    exit = Exit::Incomplete;
+        let mut missing = None;
+        for place in &places {
+            let restores = Shelf::new(place.bucket.clone(), place.job.clone());
+            let ids = match &only {
+                Some(id) => vec![id.clone()],
+                None => restores.ids().await.map_err(|error| {
+                    show::error(&format!("{error}; {}", error.advice()));
+                    Exit::CouldNotRun
+                })?,
+            };
+            for id in ids {
+                match RestoreRow::read(&Store::of(&restores, &id)).await {
+                    Ok(row) => rows.push(row),
+                    // Another destination may have it.
+                    Err(error @ StateError::Unknown { .. }) if only.is_some() => {
+                        missing = Some(error);
+                    }
+                    Err(error) => {
+                        show::error(&error.to_string());
+                        exit = Exit::Incomplete;
+                    }
                 }
             }
         }
+        if let Some(error) = missing.filter(|_| rows.is_empty() && exit == Exit::Complete) {
+            show::error(&error.to_string());
+            exit = Exit::Incomplete;
+        }
+        // Ids begin with the time.
+        rows.sort_by(|a, b| b.id.cmp(&a.id));
         let text = if self.json {
             show::json(&rows)?
         } else {
-            text(&rows, &place)
+            text(&rows, &places)
         };
         show::write(&text)?;
         Ok(exit)
-    }
-
-    async fn place(&self) -> Result<JobDestination, Exit> {
-        let places = self.job.places().await?;
-        places.into_iter().next().ok_or(Exit::Usage)
     }
 }
 
@@ -86,12 +95,15 @@ fn id(text: &str) -> Result<RestoreId, Exit> {
     })
 }
 
-fn text(rows: &[RestoreRow], place: &JobDestination) -> String {
+fn text(rows: &[RestoreRow], places: &[JobDestination]) -> String {
     if rows.is_empty() {
-        return format!(
-            "no restores of {} from {}\n",
-            place.source, place.destination
-        );
+        let source = places.first().map(|place| place.source.to_string());
+        let names: Vec<&str> = places
+            .iter()
+            .map(|place| place.destination.as_str())
+            .collect();
+        let source = source.unwrap_or_default();
+        return format!("no restores of {source} from {}\n", names.join(", "));
     }
     let mut text = String::new();
     let _ = writeln!(
@@ -101,6 +113,9 @@ fn text(rows: &[RestoreRow], place: &JobDestination) -> String {
     );
     for row in rows {
         let mut note = String::new();
+        if places.len() > 1 {
+            let _ = write!(note, ", from {}", row.from);
+        }
         if let Some(undoes) = &row.undoes {
             let _ = write!(note, ", undoes {undoes}");
         }

@@ -205,9 +205,8 @@ pub struct TimeLeft {
 pub struct Ages {
     /// Hours since the last complete run; [`HOURS_OF_NEVER`] without one.
     pub hours_since_complete: f64,
-    /// Hours since the beginning of the oldest restore that has something left; none of a destination that nothing is
-    /// restored from.
-    pub restore_open_hours: Option<f64>,
+    /// Hours since the beginning of the oldest restore that has something left; 0 if there is none.
+    pub restore_open_hours: f64,
     /// Days since the last drill that passed; none if none ever has.
     pub days_since_drill: Option<f64>,
 }
@@ -249,11 +248,10 @@ pub fn lines(job: &str, summary: &Summary, time: TimeLeft) -> Vec<String> {
 
 /// The line of the watch about a job in one destination.
 pub fn watch_line(job: &str, destination: &str, ages: Ages, now: Timestamp) -> String {
-    let mut values = vec![(Metric::HoursSinceComplete, ages.hours_since_complete)];
-    values.extend(
-        ages.restore_open_hours
-            .map(|hours| (Metric::RestoreOpenHours, hours)),
-    );
+    let mut values = vec![
+        (Metric::HoursSinceComplete, ages.hours_since_complete),
+        (Metric::RestoreOpenHours, ages.restore_open_hours),
+    ];
     values.extend(
         ages.days_since_drill
             .map(|days| (Metric::DaysSinceDrill, days)),
@@ -539,7 +537,7 @@ mod tests {
 
         let ages = Ages {
             hours_since_complete: HOURS_OF_NEVER,
-            restore_open_hours: Some(0.0),
+            restore_open_hours: 0.0,
             days_since_drill: Some(1.5),
         };
         let line = watch_line("s3://primary/\u{fc}\n/", "backup", ages, now);

@@ -41,10 +41,10 @@ pub struct JobAge {
     pub run_id: Option<String>,
     /// Hours since its end; 8,760 for never.
     pub hours_since_complete: f64,
-    /// Restores that have something left, and hours since the oldest of them began.
+    /// Restores from this bucket that have something left.
     pub open_restores: usize,
-    /// The hours since the oldest of them began; none of a bucket that nothing is restored from.
-    pub restore_open_hours: Option<f64>,
+    /// The hours since the oldest of them began; 0 if there is none.
+    pub restore_open_hours: f64,
     /// Days since the last drill that passed; none if none ever has.
     pub days_since_drill: Option<f64>,
     /// The problem of the record of the last run, or of the note of the last drill.
@@ -66,7 +66,7 @@ pub async fn watch(
     let connections = connections.for_run(1, deadline);
     let mut jobs = Vec::new();
     for (number, destination) in config.destinations.iter().enumerate() {
-        // Restores read the first backup bucket.
+        // The schedule of drills reads the first backup bucket; restores may read any.
         let age = JobAge::read(config, destination, number == 0, &connections, now).await;
         jobs.push(age.map_err(|problem| WatchError {
             bucket: destination.location.bucket.clone(),
@@ -80,7 +80,7 @@ impl JobAge {
     async fn read(
         config: &Config,
         destination: &Destination,
-        is_restored_from: bool,
+        is_drilled: bool,
         connections: &RunConnections<'_>,
         now: Timestamp,
     ) -> Result<Self, String> {
@@ -97,20 +97,19 @@ impl JobAge {
         }
         let complete = history.last().and_then(|(index, _)| index.last_complete());
         let since = |then: Timestamp| now.since(then).as_secs_f64() / 3_600.0;
-        let (mut open, mut drilled) = (None, Ok(None));
-        if is_restored_from {
-            let bucket = bucket.in_phase(Phase::Cursor);
+        let bucket = bucket.in_phase(Phase::Cursor);
+        let mut drilled = Ok(None);
+        if is_drilled {
             let last = restore::last_passed(&bucket, &job).await;
             drilled = last.map_err(|error| format!("{error}; {}", error.advice()))?;
-            let (ids, _) = Shelf::new(bucket, job)
-                .open()
-                .await
-                .map_err(|error| error.to_string())?;
-            open = Some(ids);
         }
+        let (open, _) = Shelf::new(bucket, job)
+            .open()
+            .await
+            .map_err(|error| error.to_string())?;
         let problem = problem.map(|problem| problem.to_string());
         let problem = problem.or_else(|| drilled.as_ref().err().cloned());
-        let begun = |open: &Vec<RestoreId>| open.iter().filter_map(begun_at).min();
+        let oldest = open.iter().filter_map(begun_at).min();
         Ok(Self {
             job: config.job_name(),
             destination: name.to_string(),
@@ -118,8 +117,8 @@ impl JobAge {
                 since(run.ended_at).min(HOURS_OF_NEVER)
             }),
             run_id: complete.map(|run| run.run_id),
-            open_restores: open.as_ref().map_or(0, Vec::len),
-            restore_open_hours: open.map(|open| begun(&open).map_or(0.0, since)),
+            open_restores: open.len(),
+            restore_open_hours: oldest.map_or(0.0, since),
             days_since_drill: drilled.ok().flatten().map(|then| since(then) / 24.0),
             problem,
         })

@@ -42,7 +42,7 @@ pub use held::{HeldChanges, OverBudget};
 pub use hint::level_of;
 pub use json::Summary;
 pub use plan::{Amount, PlanPart};
-pub use restored::{AmountRow, KeyRow, PointWords, RestorePlanWords, Restored};
+pub use restored::{AmountRow, KeyRow, PointWords, RestorePlanWords, Restored, RunPlace};
 pub use sides::Sides;
 pub use storage::ClassRow;
 pub use verified::{VerifiedBlock, VerifyCounts};

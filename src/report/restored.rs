@@ -24,6 +24,14 @@ pub struct Restored {
     pub undoes: Option<String>,
     /// The state of the backup that is restored; none of an undo.
     pub point: Option<PointWords>,
+    /// The backup bucket that is read.
+    pub from: String,
+    /// Whether others are configured.
+    #[serde(skip)]
+    pub is_one_of_several: bool,
+    /// Which backup buckets have the run, where there are several; nothing of a restore that goes on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<RunPlace>,
     /// Where to: `s3://bucket/prefix`.
     pub target: String,
     /// What was done for the last time: `planning`, `held`, `running`, `waiting`, `complete`, `incomplete` or
@@ -58,6 +66,18 @@ pub struct Restored {
     pub drill: Option<Drilled>,
 }
 
+/// Whether a backup bucket has the run that is restored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunPlace {
+    /// The bucket.
+    pub bucket: String,
+    /// Whether it has it; none if it cannot be looked at.
+    pub has_run: Option<bool>,
+    /// Why it cannot be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
 /// The state of the backup that is restored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PointWords {
@@ -73,6 +93,25 @@ pub struct PointWords {
     /// What cannot be known of the point, where only the versions of the backup tell it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cannot_know: Option<&'static str>,
+}
+
+impl Restored {
+    /// Which backup buckets have the run, in words; none where that was not looked at.
+    pub fn places_clause(&self) -> Option<String> {
+        let named = |has_run: Option<bool>| {
+            let places = self.places.iter().filter(|place| place.has_run == has_run);
+            let names: Vec<&str> = places.map(|place| place.bucket.as_str()).collect();
+            (!names.is_empty()).then(|| names.join(", "))
+        };
+        let mut text = named(Some(true))?;
+        if let Some(without) = named(Some(false)) {
+            let _ = write!(text, "; not in {without}");
+        }
+        if let Some(unknown) = named(None) {
+            let _ = write!(text, "; {unknown} cannot be looked at");
+        }
+        Some(text)
+    }
 }
 
 impl PointWords {
@@ -247,7 +286,11 @@ impl Report {
             (totals.errors, errors(totals.errors)),
         ];
         let mut text = counted(lead, totals.found, separator, first, &others);
-        let _ = write!(text, "; into {}", restored.target);
+        text.push_str("; ");
+        if restored.is_one_of_several {
+            let _ = write!(text, "from {} ", restored.from);
+        }
+        let _ = write!(text, "into {}", restored.target);
         let point = restored.point.as_ref();
         if let Some(clause) = point.and_then(PointWords::clause) {
             let _ = write!(text, " {clause}");

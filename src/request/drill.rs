@@ -3,12 +3,14 @@
 use serde_json::{Map, Value};
 
 use super::RequestError;
-use super::field::{bad_value, choice, days, flag};
+use super::field::{bad_value, bucket, choice, days, flag};
 use crate::model::{Location, Tier};
 
 /// A request to rehearse a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DrillRequest {
+    /// The backup bucket that is read; none for the first one that is configured.
+    pub from: Option<String>,
     /// The scratch place.
     pub to: Location,
     /// The run whose state is rehearsed: its id or the beginning of it, `latest`, `latest~1`.
@@ -42,7 +44,7 @@ const USUAL_OBJECTS: u64 = 100;
 const USUAL_DAYS: u32 = 1;
 
 /// The fields of a request, as messages list them.
-const FIELDS: &str = "operation, to, run, sample, thaw, tier, thawed_days";
+const FIELDS: &str = "operation, from, to, run, sample, thaw, tier, thawed_days";
 /// What `sample` can be, as messages say it.
 const SAMPLES: &str = "1 to 10000 objects, a share such as \"0.5%\", or bytes such as \"10 GiB\"";
 
@@ -94,6 +96,7 @@ pub(super) fn parse(fields: &Map<String, Value>) -> Result<DrillRequest, Request
     })?;
     let location = |text: &str| Location::parse(text).ok();
     let mut request = DrillRequest {
+        from: None,
         to: choice("to", to, location, "s3://bucket/prefix")?,
         run: "latest".to_owned(),
         sample: DrillSample::Objects(USUAL_OBJECTS),
@@ -104,6 +107,7 @@ pub(super) fn parse(fields: &Map<String, Value>) -> Result<DrillRequest, Request
     for (name, value) in fields {
         match name.as_str() {
             "operation" | "to" => {}
+            "from" => request.from = Some(bucket(value)?),
             "run" => {
                 let named = |text: &str| (!text.is_empty()).then(|| text.to_owned());
                 let allowed = "the id of a run or its beginning, latest, latest~1";
@@ -139,14 +143,15 @@ mod tests {
 
     #[test]
     fn every_field_of_a_request_is_read() {
-        let payload = json!({"operation": "drill", "to": "s3://scratch/a/", "run": "latest~1",
-            "sample": "10 GiB", "thaw": true, "tier": "bulk", "thawed_days": 2});
+        let payload = json!({"operation": "drill", "from": "second", "to": "s3://scratch/a/",
+            "run": "latest~1", "sample": "10 GiB", "thaw": true, "tier": "bulk", "thawed_days": 2});
 
         let Ok(Request::Restore(RestoreRequest::Drill(request))) = parse(&payload) else {
             panic!("no drill");
         };
 
         let expected = DrillRequest {
+            from: Some("second".to_owned()),
             to: Location::parse("s3://scratch/a/").unwrap(),
             run: "latest~1".to_owned(),
             sample: DrillSample::Bytes(10 << 30),
@@ -193,8 +198,8 @@ mod tests {
             ),
             (
                 json!({"operation": "drill", "to": "s3://scratch", "keys": ["a"]}),
-                "unknown field \"keys\" in the payload; allowed for a drill: operation, to, run, sample, thaw, \
-                 tier, thawed_days",
+                "unknown field \"keys\" in the payload; allowed for a drill: operation, from, to, run, sample, \
+                 thaw, tier, thawed_days",
             ),
         ];
         for (payload, message) in cases {

@@ -43,6 +43,12 @@ pub(super) fn bad_value(field: &'static str, value: &Value, allowed: &'static st
     }
 }
 
+/// A backup bucket. Which there are is known where the settings are.
+pub(super) fn bucket(value: &Value) -> Result<String, RequestError> {
+    let named = |text: &str| Some(text.to_owned());
+    choice("from", value, named, "the name of a backup bucket")
+}
+
 pub(super) fn days(value: &Value) -> Result<u32, RequestError> {
     let days = value.as_u64().and_then(|days| u32::try_from(days).ok());
     let days = days.filter(|days| (1..=365).contains(days));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::field::{bad_value, choice, days, flag, prefix};
+use super::field::{bad_value, bucket, choice, days, flag, prefix};
 use super::{DrillRequest, RequestError, person};
 use crate::model::{
     CURSOR_FORMAT, Glob, Key, Location, Prefix, StorageClass, Tier, Timestamp, VersionId,
@@ -70,6 +70,8 @@ pub struct StartRestore {
     pub exclude: Vec<Glob>,
     /// As they were when.
     pub point: Point,
+    /// The backup bucket that is read; none for the first one that is configured.
+    pub from: Option<String>,
     /// Where to; none for the source, in place.
     pub to: Option<Location>,
     /// Whether it acts at once.
@@ -177,8 +179,8 @@ impl Dollars {
 }
 
 /// The fields of a request to bring objects back, as messages list them.
-const FIELDS: &str = "operation, keys, prefix, all, include, exclude, run, at, versions, version_id, to, dry_run, hold, \
-     only, extra, storage_class, tier, thawed_days, max_cost, replaced, by; or one of confirm, continue, undo, cancel";
+const FIELDS: &str = "operation, keys, prefix, all, include, exclude, run, at, versions, version_id, from, to, dry_run, \
+     hold, only, extra, storage_class, tier, thawed_days, max_cost, replaced, by; or one of confirm, continue, undo, cancel";
 /// Those of a request about a restore.
 const FIELDS_OF_ONE: &str =
     "operation, and one of confirm, continue, undo, cancel; with undo also dry_run, hold, by";
@@ -268,6 +270,7 @@ struct Words {
     by_versions: bool,
     include: Vec<Glob>,
     exclude: Vec<Glob>,
+    from: Option<String>,
     to: Option<Location>,
     dry_run: bool,
     hold: bool,
@@ -318,6 +321,7 @@ fn start(fields: &Map<String, Value>) -> Result<StartRestore, RequestError> {
         include: words.include,
         exclude: words.exclude,
         point,
+        from: words.from,
         to: words.to,
         manner,
         only_missing: words.only_missing,
@@ -360,6 +364,7 @@ impl Words {
             }
             "include" => self.include = globs("include", value)?,
             "exclude" => self.exclude = globs("exclude", value)?,
+            "from" => self.from = Some(bucket(value)?),
             "to" => {
                 let location = |text: &str| Location::parse(text).ok();
                 self.to = Some(choice("to", value, location, "s3://bucket/prefix")?);
@@ -495,7 +500,7 @@ mod tests {
     #[test]
     fn every_field_of_a_request_is_read() {
         let payload = json!({"operation": "restore", "keys": ["b", "a", "b"], "include": "*.x",
-            "exclude": "t*", "at": "2026-11-20T14:00Z", "to": "s3://other/there/", "hold": true,
+            "exclude": "t*", "at": "2026-11-20T14:00Z", "from": "second", "to": "s3://other/there/", "hold": true,
             "only": "missing", "extra": "keep", "storage_class": "STANDARD_IA", "tier": "bulk",
             "thawed_days": 3, "max_cost": 1.5, "replaced": "discard", "by": {"sub": "1"}});
 
@@ -506,6 +511,7 @@ mod tests {
         assert_eq!(request.what, What::Keys(vec![Key::new("a"), Key::new("b")]));
         let at = Timestamp::parse("2026-11-20T14:00:00Z").unwrap();
         assert_eq!(request.point, Point::At(at));
+        assert_eq!(request.from.as_deref(), Some("second"));
         assert_eq!(request.to, Location::parse("s3://other/there/").ok());
         assert_eq!(request.manner, Manner::Hold);
         assert!(request.only_missing && !request.keeps_replaced);

@@ -22,6 +22,8 @@ pub struct RestoreRow {
     pub stage: &'static str,
     /// The run whose state is restored; none of an undo or of one version.
     pub run: Option<String>,
+    /// The backup bucket that is read, where its state lies.
+    pub from: String,
     /// Where to: `s3://bucket/prefix`.
     pub target: String,
     /// The person who began it, if that is known; else the function, or the process on a machine.
@@ -67,6 +69,7 @@ impl RestoreRow {
             },
             stage: progress.stage.name(),
             run: request.point.map(|point| point.run_id),
+            from: store.bucket().to_string(),
             target: match request.target.prefix.as_str() {
                 "" => format!("s3://{}", request.target.bucket),
                 prefix => format!("s3://{}/{prefix}", request.target.bucket),

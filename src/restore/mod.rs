@@ -14,6 +14,7 @@
 mod apply;
 mod archive;
 mod asked;
+mod backups;
 mod by_versions;
 mod choose;
 mod drill;
@@ -52,6 +53,7 @@ pub use state::{Kind, Progress, RequestRecord, Stage, Store};
 pub use state_error::StateError;
 
 use asked::Asked;
+use backups::{Backups, OpenBackup};
 use opening::Source;
 use session::Session;
 use state::Held;
@@ -72,7 +74,8 @@ const CONFIRMED_WITHIN: u64 = 24 * 60 * 60;
 /// A call, and what it works with.
 struct Call<'a> {
     config: &'a Config,
-    connections: RunConnections<'a>,
+    connections: &'a RunConnections<'a>,
+    backups: Backups<'a>,
     run: Run,
     source: Source,
     /// This moment, by S3's clock.
@@ -101,26 +104,98 @@ pub async fn run(
 ) -> Result<RunResult, StartError> {
     connections.begin_run();
     let connections = connections.for_run(config.max_concurrency, deadline);
-    let source = opening::source(config, &connections).await?;
-    let (open, now) = source.shelf.open().await.map_err(|error| match &error {
-        OpenError::S3(error) => StartError::source(error),
-        OpenError::NewerFormat { .. } => StartError::request(&error.to_string()),
-    })?;
-    let call = Call {
+    let backups = Backups {
         config,
-        connections,
-        run,
-        source,
-        now,
+        connections: &connections,
     };
+    let opened = match asked {
+        RestoreRequest::Start(start) => backups.open_named(start.from.as_deref()).await?,
+        RestoreRequest::Drill(drill) => backups.open_named(drill.from.as_deref()).await?,
+        RestoreRequest::Undo(UndoRestore { id, .. })
+        | RestoreRequest::Confirm(id)
+        | RestoreRequest::Continue(id)
+        | RestoreRequest::Cancel(id) => Box::pin(backups.open_with(id)).await?,
+        RestoreRequest::ContinueAll => {
+            return Box::pin(go_on_with_all(backups, run, &mut watch)).await;
+        }
+    };
+    let call = Call::new(backups, run, opened);
     match asked {
         RestoreRequest::Start(start) => Box::pin(call.start(start, &mut watch)).await,
         RestoreRequest::Drill(drill) => Box::pin(call.drill(drill, &mut watch)).await,
         RestoreRequest::Undo(undo) => Box::pin(call.undo(undo, &mut watch)).await,
         RestoreRequest::Confirm(id) => Box::pin(call.go_on(id, Next::Confirm, &mut watch)).await,
         RestoreRequest::Continue(id) => Box::pin(call.go_on(id, Next::Continue, &mut watch)).await,
-        RestoreRequest::ContinueAll => Box::pin(call.go_on_with_all(&open, &mut watch)).await,
         RestoreRequest::Cancel(id) => Box::pin(call.cancel(id)).await,
+        RestoreRequest::ContinueAll => Ok(nothing_to_do(config, &call.run)),
+    }
+}
+
+/// All restores of all backups that have something left, one after the other.
+async fn go_on_with_all(
+    backups: Backups<'_>,
+    run: Run,
+    watch: &mut impl FnMut(&Report),
+) -> Result<RunResult, StartError> {
+    let (mut last, mut problem) = (None, None);
+    for destination in &backups.config.destinations {
+        if backups.connections.limit().has_stopped() {
+            break;
+        }
+        let opened = match backups.open(destination).await {
+            Ok(opened) => opened,
+            // The others can be read.
+            Err(error) => {
+                let bucket = &destination.location.bucket;
+                tracing::warn!(%bucket, %error, "the restores of a backup do not go on");
+                problem = Some(error);
+                continue;
+            }
+        };
+        let unfinished = opened.unfinished.clone();
+        let call = Call::new(backups, run.clone(), opened);
+        for id in &unfinished {
+            if backups.connections.limit().has_stopped() {
+                break;
+            }
+            match Box::pin(call.go_on(id, Next::Continue, watch)).await {
+                Ok(result) => last = Some(result),
+                // It is under way, or cannot go on: the others can.
+                Err(error) => {
+                    tracing::warn!(%id, %error, "a restore does not go on");
+                    problem = Some(error);
+                }
+            }
+        }
+    }
+    match (last, problem) {
+        (Some(result), _) => Ok(result),
+        (None, Some(error)) => Err(error),
+        (None, None) => Ok(nothing_to_do(backups.config, &run)),
+    }
+}
+
+fn nothing_to_do(config: &Config, run: &Run) -> RunResult {
+    let target = &config.source.bucket;
+    let first = config.destinations.first();
+    let backup = first.map_or(target, |to| &to.location.bucket);
+    let report = Report::of_restore(run, backup, target, &config.prices, false);
+    RunResult {
+        report: report.restored(totals::nothing(&config.source, backup)),
+        cursor: None,
+    }
+}
+
+impl<'a> Call<'a> {
+    fn new(backups: Backups<'a>, run: Run, opened: OpenBackup) -> Self {
+        Self {
+            config: backups.config,
+            connections: backups.connections,
+            backups,
+            run,
+            source: opened.source,
+            now: opened.now,
+        }
     }
 }
 
@@ -200,44 +275,6 @@ impl Call<'_> {
             }),
         )
         .await
-    }
-
-    /// All restores that have something left, one after the other.
-    async fn go_on_with_all(
-        &self,
-        open: &[RestoreId],
-        watch: &mut impl FnMut(&Report),
-    ) -> Result<RunResult, StartError> {
-        let mut last = None;
-        let mut problem = None;
-        for id in open {
-            if self.connections.limit().has_stopped() {
-                break;
-            }
-            match Box::pin(self.go_on(id, Next::Continue, watch)).await {
-                Ok(result) => last = Some(result),
-                // It is under way, or cannot go on: the others can.
-                Err(error) => {
-                    tracing::warn!(%id, %error, "a restore does not go on");
-                    problem = Some(error);
-                }
-            }
-        }
-        match (last, problem) {
-            (Some(result), _) => Ok(result),
-            (None, Some(error)) => Err(error),
-            (None, None) => Ok(self.nothing_to_do()),
-        }
-    }
-
-    fn nothing_to_do(&self) -> RunResult {
-        let source = self.source.bucket.name();
-        let target = &self.config.source.bucket;
-        let report = Report::of_restore(&self.run, source, target, &self.config.prices, false);
-        RunResult {
-            report: report.restored(totals::nothing(&self.config.source)),
-            cursor: None,
-        }
     }
 
     /// Nothing more of a restore is done. What it wrote stays.

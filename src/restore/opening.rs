@@ -15,7 +15,7 @@ use crate::run::StartError;
 use crate::s3::{Bucket, RunConnections, S3Error, Versioning};
 use crate::snapshot::{Index, SnapshotSelector};
 
-/// The backup that is restored from: the first one that is configured.
+/// The backup that is restored from.
 pub struct Source {
     /// Its bucket.
     pub bucket: Bucket,
@@ -33,11 +33,9 @@ pub struct Source {
 /// When it cannot be read.
 pub async fn source(
     config: &Config,
+    destination: &Destination,
     connections: &RunConnections<'_>,
 ) -> Result<Source, StartError> {
-    let Some(destination) = config.destinations.first().cloned() else {
-        return Err(StartError::request("no backup bucket is configured"));
-    };
     let name = &destination.location.bucket;
     let bucket = connections.bucket(name, &destination.access).await;
     let bucket = bucket.map_err(|error| StartError::source(&error))?;
@@ -45,7 +43,7 @@ pub async fn source(
     let shelf = Shelf::new(bucket.in_phase(Phase::Cursor), job.clone());
     Ok(Source {
         bucket,
-        destination,
+        destination: destination.clone(),
         job,
         shelf,
     })

@@ -16,7 +16,7 @@ use super::{Call, opening, refused, totals};
 use crate::failure::Failure;
 use crate::model::{CURSOR_FORMAT, Cursor, CursorRestore, Key, Tier};
 use crate::outcome::Outcome;
-use crate::report::{Drilled, Report};
+use crate::report::{Drilled, Report, RunPlace};
 use crate::request::{self, Manner, Point, Request, RestoreId, RestoreRequest, StartRestore};
 use crate::run::{RunResult, StartError};
 use crate::s3::{Cause, Operation};
@@ -31,6 +31,8 @@ pub struct Session<'a> {
     pub(super) wishes: Option<Wishes>,
     /// None of an undo, and of a version.
     pub(super) index: Option<Index>,
+    /// Which backups have its run, where there are several and it begins in this call.
+    pub(super) places: Vec<RunPlace>,
     pub(super) store: Store,
     pub(super) request: RequestRecord,
     pub(super) held: Held,
@@ -52,11 +54,12 @@ impl<'a> Session<'a> {
         asked: Asked,
         record: TargetRecord,
     ) -> Result<Self, StartError> {
-        let site = opening::site(&call.source, &record, call.config, &call.connections).await?;
+        let site = opening::site(&call.source, &record, call.config, call.connections).await?;
         let index = match &asked {
-            Asked::Start(start) => opening::point(&start.point, &site.history, call.now).await?,
+            Asked::Start(start) => call.point(&start.point, &site.history).await?,
             Asked::Undo(..) => None,
         };
+        let places = call.places_of(index.as_ref()).await;
         let request = RequestRecord {
             format: RESTORE_FORMAT,
             id: call.run.id.clone(),
@@ -70,7 +73,9 @@ impl<'a> Session<'a> {
             drill: None,
         };
         let held = Held::unwritten(Progress::begin(call.now), call.now);
-        Self::with(call, asked, site, index, request, held)
+        let mut session = Self::with(call, asked, site, index, request, held)?;
+        session.places = places;
+        Ok(session)
     }
 
     /// A restore that an earlier call has begun.
@@ -94,12 +99,7 @@ impl<'a> Session<'a> {
                 )));
             }
         };
-        let site = opening::site(
-            &call.source,
-            &request.target,
-            call.config,
-            &call.connections,
-        );
+        let site = opening::site(&call.source, &request.target, call.config, call.connections);
         let site = site.await?;
         let index = match &request.point {
             // Only what is left of the plan needs it.
@@ -145,6 +145,7 @@ impl<'a> Session<'a> {
             asked,
             wishes,
             index,
+            places: Vec::new(),
             store: Store::of(&call.source.shelf, &id),
             request,
             report,

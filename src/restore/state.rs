@@ -14,7 +14,7 @@ use super::rows::{DoneRow, Known, PlanRow, pack, unpack};
 use super::shelf::{JSON, OpenError, RESTORE_FORMAT, Shelf};
 use super::state_error::StateError;
 use super::tally::Tally;
-use crate::model::{ETag, Key, Timestamp};
+use crate::model::{BucketName, ETag, Key, Timestamp};
 use crate::request::RestoreId;
 use crate::s3::{Condition, S3Error};
 use crate::snapshot::Digest;
@@ -239,6 +239,11 @@ impl Store {
     /// The restore.
     pub fn id(&self) -> &RestoreId {
         &self.id
+    }
+
+    /// The backup bucket that has it.
+    pub fn bucket(&self) -> &BucketName {
+        self.shelf.bucket.name()
     }
 
     /// The key of a part of the state.

@@ -5,15 +5,16 @@ use super::state::Progress;
 use super::state_error::StateError;
 use super::tally::Tally;
 use crate::failure::Failure;
-use crate::model::Location;
+use crate::model::{BucketName, Location};
 use crate::report::{Drilled, Restored, Totals};
 use crate::run::StartError;
 use crate::s3::Operation;
 
 /// The result where no restore has anything left.
-pub fn nothing(source: &Location) -> Restored {
+pub fn nothing(source: &Location, backup: &BucketName) -> Restored {
     Restored {
         kind: "restore",
+        from: backup.to_string(),
         target: format!("s3://{}", source.bucket),
         ..Restored::default()
     }

@@ -29,6 +29,9 @@ impl Session<'_> {
             drill: session.drilled.clone(),
             undoes: request.undoes.clone(),
             point: session.start().map(|start| point(start, session)),
+            from: session.site.backup.name().to_string(),
+            is_one_of_several: session.config().destinations.len() > 1,
+            places: session.places.clone(),
             target: target(&request.target),
             stage: (!dry_run).then(|| progress.stage.name()),
             waiting: tally.waiting,
@@ -132,8 +135,8 @@ fn command(session: &Session<'_>) -> String {
         Some(start) => words.extend(words_of(start, session)),
     }
     words.push(format!("--source {}", quoted(&config.source.to_string())));
-    let backup = config.destinations.first();
-    words.extend(backup.map(|to| format!("--destination {}", quoted(&to.location.to_string()))));
+    let backup = session.site.destination.location.to_string();
+    words.push(format!("--destination {}", quoted(&backup)));
     words.join(" ")
 }
 

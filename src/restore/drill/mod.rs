@@ -50,7 +50,7 @@ impl Call<'_> {
         };
         let history = History::open(self.source.bucket.clone(), self.source.job.clone()).await;
         let point = Point::Run(asked.run.clone());
-        let index = opening::point(&point, &history, self.now).await?;
+        let index = self.point(&point, &history).await?;
         let Some(index) = index else {
             return Err(StartError::request("a drill needs a run"));
         };
@@ -134,6 +134,7 @@ fn start(asked: &DrillRequest, to: Location, index: &Index, keys: Vec<Key>) -> S
         what: What::Keys(keys),
         include: Vec::new(),
         exclude: Vec::new(),
+        from: asked.from.clone(),
         point: Point::Run(index.run_id.clone()),
         to: Some(to),
         manner: Manner::Act,

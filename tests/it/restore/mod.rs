@@ -1,6 +1,7 @@
 //! Restores on the wire: what a run had comes back, exactly, over whatever is there, and can be taken back.
 
 mod archives;
+mod backups;
 mod bad_input;
 mod by_versions;
 mod drill;
