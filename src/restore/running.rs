@@ -1,19 +1,23 @@
 //! A plan in, what became of its rows out, part by part. What became of them is written down every thousand
 //! rows or ten seconds, so that a call which is killed leaves no more than that in doubt.
 
+use std::collections::BTreeMap;
+use std::mem;
 use std::time::{Duration, Instant};
 
+use futures::future::{Fuse, FusedFuture};
 use futures::{FutureExt, StreamExt, stream};
 
 use super::apply::{Step, Work};
 use super::manner::Manner;
-use super::rows::{Became, DoneRow, Known, PlanRow};
+use super::rows::{Became, DoneRow, PlanRow};
 use super::site::Site;
 use super::state::{Held, Store};
 use super::state_error::StateError;
 use super::tally::Tally;
 use crate::copy::guarded;
 use crate::failure::Failure;
+use crate::model::Timestamp;
 use crate::s3::Operation;
 
 /// Rows that are written down at once.
@@ -49,7 +53,7 @@ impl Running<'_> {
     /// # Errors
     /// When the state cannot be read or written.
     pub async fn run(
-        &self,
+        mut self,
         held: &mut Held,
         mut hear: impl FnMut(&News<'_>),
     ) -> Result<bool, StateError> {
@@ -70,7 +74,7 @@ impl Running<'_> {
     }
 
     async fn run_part(
-        &self,
+        &mut self,
         number: usize,
         held: &mut Held,
         hear: &mut impl FnMut(&News<'_>),
@@ -78,29 +82,23 @@ impl Running<'_> {
         let Some(part) = held.progress.parts.get(number).cloned() else {
             return Ok(true);
         };
-        let rows = match &self.first_part {
-            Some(rows) if number == 0 => rows.clone(),
+        let rows = match self.first_part.take() {
+            Some(rows) if number == 0 => rows,
             _ => self.store.part(number, &part).await?,
         };
         let mut known = self.known(number).await?;
         let others = held.progress.tally().without(part.tally);
         let todo: Vec<usize> = (0..rows.len())
-            .filter(|row| {
-                known
-                    .last
-                    .get(row)
-                    .is_none_or(|done| !done.outcome.is_settled())
-            })
+            .filter(|row| !known.is_settled(*row))
             .collect();
         let total = todo.len();
-        let (tried, new) = self
+        let tried = self
             .carry_out(number, &rows, todo, &mut known, others, hear)
             .await?;
-        self.write(number, new, &mut known).await?;
         if let Some(part) = held.progress.parts.get_mut(number) {
             let result = known.last.values().filter(|done| done.outcome.is_settled());
             part.left = rows.len() - result.count();
-            part.tally = tally(&known);
+            part.tally = known.tally();
         }
         let waiting = known
             .last
@@ -116,17 +114,17 @@ impl Running<'_> {
         Ok(tried == total)
     }
 
-    /// Carries out rows, many at once, and writes down what became of them but for the last ones. How many
-    /// were tried, and those.
+    /// Carries out rows, many at once, and writes down what became of them while the next ones are carried out. How
+    /// many were tried.
     async fn carry_out(
         &self,
         part: usize,
         rows: &[PlanRow],
         todo: Vec<usize>,
-        known: &mut Known,
+        known: &mut Results,
         others: Tally,
         hear: &mut impl FnMut(&News<'_>),
-    ) -> Result<(usize, Vec<DoneRow>), StateError> {
+    ) -> Result<usize, StateError> {
         let target = &self.site.target;
         let stop = Box::pin(target.stopped(target));
         let begun_before = !self.fresh;
@@ -143,30 +141,41 @@ impl Running<'_> {
             })
             .buffer_unordered(self.site.at_once.max(1));
         let mut steps = Box::pin(steps);
-        let mut sum = others.plus(tally(known));
+        let mut sum = others.plus(known.tally());
         let (mut tried, mut new, mut since) = (0, Vec::new(), Instant::now());
-        while let Some(step) = steps.next().await {
-            let Some(Step::Done(done, failure)) = step else {
-                continue;
+        // One file after the other: what is read later ends where a file is missing.
+        let mut writing = Fuse::terminated();
+        loop {
+            let next = tokio::select! {
+                biased;
+                written = &mut writing => {
+                    written?;
+                    continue;
+                }
+                next = steps.next() => next,
             };
-            tried += 1;
-            if let Some(before) = known.last.get(&done.row) {
-                sum = sum.without(Tally::of(before));
+            let Some(next) = next else { break };
+            if let Some(Step::Done(done, failure)) = next {
+                tried += 1;
+                sum = known.replace(&done, sum);
+                hear(&News {
+                    tally: sum,
+                    failure: failure.as_ref(),
+                });
+                new.push(*done);
             }
-            sum = sum.plus(Tally::of(&done));
-            hear(&News {
-                tally: sum,
-                failure: failure.as_ref(),
-            });
-            known.last.insert(done.row, (*done).clone());
-            new.push(*done);
-            if new.len() >= ROWS_AT_ONCE || since.elapsed() >= LONGEST {
-                self.write(part, std::mem::take(&mut new), known).await?;
+            let is_due = new.len() >= ROWS_AT_ONCE || since.elapsed() >= LONGEST;
+            if is_due && writing.is_terminated() {
+                writing = self.write(part, mem::take(&mut new), known).boxed().fuse();
                 since = Instant::now();
             }
         }
         drop(steps);
-        Ok((tried, new))
+        if !writing.is_terminated() {
+            writing.await?;
+        }
+        self.write(part, new, known).await?;
+        Ok(tried)
     }
 
     /// One row; none of it if there is no such row.
@@ -193,29 +202,82 @@ impl Running<'_> {
         Some(done.unwrap_or_else(|failure| work.failed(failure)))
     }
 
-    async fn known(&self, part: usize) -> Result<Known, StateError> {
+    async fn known(&self, part: usize) -> Result<Results, StateError> {
         if self.fresh {
-            return Ok(Known::default());
+            return Ok(Results::default());
         }
-        self.store.known(part).await
+        let known = self.store.known(part).await?;
+        let last = known.last.iter();
+        Ok(Results {
+            last: last
+                .map(|(row, done)| (*row, RowResult::of(done)))
+                .collect(),
+            files: known.files,
+        })
     }
 
-    async fn write(
+    /// Writes rows into the next file of the part.
+    fn write(
         &self,
         part: usize,
         rows: Vec<DoneRow>,
-        known: &mut Known,
-    ) -> Result<(), StateError> {
-        if rows.is_empty() {
-            return Ok(());
+        known: &mut Results,
+    ) -> impl Future<Output = Result<(), StateError>> + Send + use<'_> {
+        let file = known.files;
+        known.files += usize::from(!rows.is_empty());
+        async move {
+            if rows.is_empty() {
+                return Ok(());
+            }
+            self.store.write_done(part, file, &rows).await
         }
-        self.store.write_done(part, known.files, &rows).await?;
-        known.files += 1;
-        Ok(())
     }
 }
 
-fn tally(known: &Known) -> Tally {
-    let rows = known.last.values();
-    rows.map(Tally::of).fold(Tally::default(), Tally::plus)
+/// What became of the rows of a part, as far as it decides what is left.
+#[derive(Debug, Default)]
+struct Results {
+    last: BTreeMap<usize, RowResult>,
+    /// The files that the lines are in: the next ones go into the file of that number.
+    files: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct RowResult {
+    outcome: Became,
+    ready_at: Option<Timestamp>,
+    tally: Tally,
+}
+
+impl Results {
+    fn tally(&self) -> Tally {
+        let rows = self.last.values();
+        rows.map(|row| row.tally)
+            .fold(Tally::default(), Tally::plus)
+    }
+
+    /// Takes note of a row. The sum, in which it replaces what was known of it.
+    fn replace(&mut self, done: &DoneRow, sum: Tally) -> Tally {
+        let result = RowResult::of(done);
+        let before = self.last.insert(done.row, result);
+        before
+            .map_or(sum, |before| sum.without(before.tally))
+            .plus(result.tally)
+    }
+
+    fn is_settled(&self, row: usize) -> bool {
+        self.last
+            .get(&row)
+            .is_some_and(|result| result.outcome.is_settled())
+    }
+}
+
+impl RowResult {
+    fn of(done: &DoneRow) -> Self {
+        Self {
+            outcome: done.outcome,
+            ready_at: done.ready_at,
+            tally: Tally::of(done),
+        }
+    }
 }
