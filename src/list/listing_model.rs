@@ -5,8 +5,7 @@ use fastrand::Rng;
 use proptest::prelude::*;
 
 use super::shards::{MOST_AT_ONCE, ProbeResult, Shards, SplitCandidate};
-use crate::model::{ETag, Key, KeyRange, Object, StorageClass, Timestamp};
-use crate::s3::{Page, PageStart};
+use crate::model::{Key, KeyRange};
 
 const PAGE: usize = 1_000;
 /// Pages of both sides at once by which the bound is counted.
@@ -82,12 +81,13 @@ impl Model<'_> {
 
     fn list_source(&mut self, listing: &mut Listing) {
         let end = self.keys.len().min(listing.source + PAGE);
-        let objects = self.keys[listing.source..end].iter();
-        let page = Page {
-            objects: objects.map(|key| object(key)).collect(),
-            next: (end < self.keys.len()).then(|| PageStart::Token(String::new())),
-        };
-        self.shards.source_listed(listing.shard, &page);
+        let keys: Vec<Key> = self.keys[listing.source..end]
+            .iter()
+            .map(|key| Key::new(key.as_str()))
+            .collect();
+        let more_follow = end < self.keys.len();
+        self.shards
+            .source_listed(listing.shard, keys.iter(), more_follow);
         listing.source = end;
         listing.source_ended = self.has_ended(listing.shard, end);
     }
@@ -125,16 +125,6 @@ impl Model<'_> {
         let end = until.map_or(self.keys.len(), |until| self.after(until.as_str()));
         let both_ended = listing.source_ended && listing.backup_ended;
         clipped.all || (both_ended && listing.passed >= end)
-    }
-}
-
-fn object(key: &str) -> Object {
-    Object {
-        key: Key::new(key),
-        size: 0,
-        etag: ETag::new("e"),
-        last_modified: Timestamp::from_millis(0),
-        storage_class: StorageClass::new(None),
     }
 }
 

@@ -7,12 +7,14 @@ mod alphabet;
 mod listing_model;
 mod order;
 mod pages;
+mod scheduler;
 mod shard_listing;
 mod shards;
 mod split_point;
 mod versions;
 
 pub use pages::Pages;
-pub use shard_listing::{ObjectPages, ShardGuard, ShardListing, Sides, shard_listings};
+pub use scheduler::ShardGuard;
+pub use shard_listing::{ObjectPages, ShardListing, Sides, shard_listings};
 pub use shards::{MOST_AT_ONCE, Shards};
-pub use versions::versions;
+pub use versions::{VersionListing, VersionSide, version_listings};

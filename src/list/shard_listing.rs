@@ -4,14 +4,12 @@
 //! split, and each probe that finds keys becomes a shard with listings of its own. So the time of a listing
 //! is bounded by the requests in flight, and not by one chain of pages, whatever the keys look like.
 
-use std::pin::pin;
-
-use futures::future::{self, Either};
-use futures::stream::{BoxStream, FuturesUnordered};
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, TryStreamExt};
 
 use super::pages::{Pages, ReadMore, read_ahead};
-use super::shards::{MOST_AT_ONCE, ProbeResult, Shards, SplitCandidate};
+use super::scheduler::{Lister, ShardGuard, listings};
+use super::shards::{MOST_AT_ONCE, Shards};
 use crate::history::History;
 use crate::model::{Key, KeyRange, Object, Placement, Prefix};
 use crate::s3::{Bucket, Page, S3Error};
@@ -53,107 +51,23 @@ pub struct ShardListing {
     pub over: ShardGuard,
 }
 
-/// When dropped, it marks the shard as no longer listed: its listing has ended or was given up.
-#[derive(Debug)]
-pub struct ShardGuard(Shards, usize);
-
-impl Drop for ShardGuard {
-    fn drop(&mut self) {
-        self.0.over(self.1);
-    }
-}
-
 /// Lists all keys in as many shards as are worth their requests. The stream ends when nothing is listed
 /// any more.
 pub fn shard_listings(sides: Sides, shards: Shards) -> impl Stream<Item = ShardListing> {
-    let scheduler = ShardScheduler {
-        sides,
-        shards,
-        probes: FuturesUnordered::new(),
-    };
-    stream::unfold(scheduler, |mut scheduler| async {
-        let listing = scheduler.next().await?;
-        Some((listing, scheduler))
-    })
+    listings(sides, shards, MOST_AT_ONCE)
 }
 
-/// Opens sections and looks for places to cut.
-struct ShardScheduler {
-    sides: Sides,
-    shards: Shards,
-    probes: FuturesUnordered<future::BoxFuture<'static, SplitProbe>>,
-}
+impl Lister for Sides {
+    type Pages = Pages;
+    type Listing = ShardListing;
 
-/// A guess that was tried: the listing that begins behind it, with its first page.
-struct SplitProbe {
-    guess: SplitCandidate,
-    behind: ProbeResult,
-    pages: Pages,
-}
-
-impl ShardScheduler {
-    async fn next(&mut self) -> Option<ShardListing> {
-        loop {
-            if self.shards.at_once() < MOST_AT_ONCE {
-                if let Some(shard) = self.shards.take_waiting() {
-                    let range = self.shards.range(shard);
-                    let pages = self.sides.source_pages(&range);
-                    return Some(self.sides.open(&self.shards, shard, pages));
-                }
-                if let Some(guess) = self.shards.guess() {
-                    self.probes.push(Box::pin(probe(self.sides.clone(), guess)));
-                    continue;
-                }
-            }
-            if self.shards.at_once() == 0 && self.probes.is_empty() {
-                return None;
-            }
-            let news = pin!(self.shards.news());
-            let probe = match future::select(self.probes.next(), news).await {
-                Either::Left((Some(probe), _)) => probe,
-                Either::Left((None, news)) => {
-                    news.await;
-                    continue;
-                }
-                Either::Right(_) => continue,
-            };
-            if let Some(shard) = self.shards.cut(&probe.guess, &probe.behind) {
-                return Some(self.sides.open(&self.shards, shard, probe.pages));
-            }
-        }
-    }
-}
-
-async fn probe(sides: Sides, guess: SplitCandidate) -> SplitProbe {
-    let after = Some(guess.at.clone());
-    let mut pages = Pages::new(sides.source, sides.prefix, after);
-    let behind = match pages.first_key().await {
-        Ok(Some(key)) => ProbeResult::Key(key),
-        Ok(None) => ProbeResult::Nothing,
-        Err(error) => {
-            tracing::debug!(%error, at = %guess.at, "a place to cut could not be tried");
-            ProbeResult::Unknown
-        }
-    };
-    SplitProbe {
-        guess,
-        behind,
-        pages,
-    }
-}
-
-impl Sides {
-    fn source_pages(&self, range: &KeyRange) -> Pages {
+    fn pages(&self, range: &KeyRange) -> Pages {
         let after = range.start.list_after();
         Pages::new(self.source.clone(), self.prefix.clone(), after)
     }
 
-    fn backup_pages(&self, range: &KeyRange) -> Pages {
-        let after = range.start.list_after();
-        // Longer than any key it would be refused; what begins another text comes before it.
-        let after = after.map(|key| self.placement.backup_key(&key).cut_to_fit());
-        let prefix = self.placement.prefix(&self.prefix);
-        Pages::new(self.backup.clone(), prefix, after).leaping(Placement::behind_state)
+    async fn first_key(pages: &mut Pages) -> Result<Option<Key>, S3Error> {
+        pages.first_key().await
     }
 
     fn open(&self, shards: &Shards, shard: usize, source: Pages) -> ShardListing {
@@ -189,8 +103,18 @@ impl Sides {
             recorded,
             orphans,
             shards: shards.clone(),
-            over: ShardGuard(shards.clone(), shard),
+            over: ShardGuard::new(shards, shard),
         }
+    }
+}
+
+impl Sides {
+    fn backup_pages(&self, range: &KeyRange) -> Pages {
+        let after = range.start.list_after();
+        // Longer than any key it would be refused; what begins another text comes before it.
+        let after = after.map(|key| self.placement.backup_key(&key).cut_to_fit());
+        let prefix = self.placement.prefix(&self.prefix);
+        Pages::new(self.backup.clone(), prefix, after).leaping(Placement::behind_state)
     }
 
     fn watch_backup(&self, shards: Shards, shard: usize) -> impl FnMut(&Page) -> ReadMore + use<> {
@@ -206,7 +130,8 @@ impl Sides {
 
 fn watch_source(shards: Shards, shard: usize) -> impl FnMut(&Page) -> ReadMore {
     move |page| {
-        shards.source_listed(shard, page);
+        let keys = page.objects.iter().map(|object| &object.key);
+        shards.source_listed(shard, keys, page.next.is_some());
         read_more(&shards, shard, page.objects.last().map(|last| &last.key))
     }
 }

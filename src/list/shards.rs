@@ -13,7 +13,6 @@ use tokio::sync::Notify;
 use super::alphabet::Alphabet;
 use super::split_point::KeySample;
 use crate::model::{Key, KeyRange, Start};
-use crate::s3::Page;
 
 /// Shards that are listed or tried at the same time, at most. Two listings of 60 ms a page each are what one
 /// vCPU can parse at this number.
@@ -23,15 +22,36 @@ const MOST_PROBES: usize = 6;
 const MOST_PROBES_OF_A_SHARD: usize = 3;
 /// Pages that must be left in a shard for a cut to be worth it.
 const WORTH_A_CUT: f64 = 8.0;
-/// Requests beyond one chain of pages on each side that guesses and cuts may have cost, by the pages listed so
-/// far: none at first, so that two pages on each side stay two listings; then 40 and one in 20. The 24 that are left
-/// of the 64 that are promised are for shards whose ends cost more than was expected, and for pages read ahead.
+/// Pages that are listed before a cut is tried, so that two pages on each side stay two listings.
 const PAGES_BEFORE_A_GUESS: u64 = 4;
-const REQUESTS: u64 = 40;
-const PAGES_FOR_A_REQUEST: u64 = 20;
 /// What the end of a shard that is not over is expected to cost: on each side the part of its last page
 /// that lies beyond it, half a page, and half a page more in case it is worse.
 const OPEN_CUT: f64 = 1.5;
+
+/// Requests beyond one chain of pages on each side that guesses and cuts may have cost, by the pages listed so
+/// far: so many, and one more for so many pages.
+#[derive(Clone, Copy, Debug)]
+struct Allowance {
+    requests: u64,
+    pages_for_a_request: u64,
+    /// What the end of a shard has cost, in pages; none if that is told by the rows that were handed on.
+    end_of_shard: Option<f64>,
+}
+
+/// The 24 that are left of the 64 that are promised are for shards whose ends cost more than was expected, and for
+/// pages read ahead.
+const OF_OBJECTS: Allowance = Allowance {
+    requests: 40,
+    pages_for_a_request: 20,
+    end_of_shard: None,
+};
+/// Versions have more pages for as many keys, so that there is more to cut and a cut is seldom in vain. A row that is
+/// handed on stands for all versions of its key.
+const OF_VERSIONS: Allowance = Allowance {
+    requests: 40,
+    pages_for_a_request: 400,
+    end_of_shard: Some(1.0),
+};
 
 /// The shards of one destination. Its clones share them.
 #[derive(Clone, Debug)]
@@ -40,9 +60,10 @@ pub struct Shards {
     news: Arc<Notify>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct ShardTable {
     all: Vec<Shard>,
+    allowance: Allowance,
     /// The characters that keys were seen to differ in.
     alphabet: Alphabet,
     /// Pages listed so far, on both sides.
@@ -107,10 +128,22 @@ pub enum ProbeResult {
 impl Shards {
     /// The shards of these ranges, which do not overlap.
     pub fn new(ranges: Vec<KeyRange>) -> Self {
-        let all: Vec<Shard> = ranges.into_iter().map(Shard::new).collect();
+        Self::within(OF_OBJECTS, ranges)
+    }
+
+    /// The same, of which the versions are listed.
+    pub fn of_versions(ranges: Vec<KeyRange>) -> Self {
+        Self::within(OF_VERSIONS, ranges)
+    }
+
+    fn within(allowance: Allowance, ranges: Vec<KeyRange>) -> Self {
         let shards = ShardTable {
-            all,
-            ..ShardTable::default()
+            all: ranges.into_iter().map(Shard::new).collect(),
+            allowance,
+            alphabet: Alphabet::default(),
+            pages: 0,
+            spent: 0.0,
+            probed: Vec::new(),
         };
         Self {
             shards: Arc::new(Mutex::new(shards)),
@@ -125,7 +158,7 @@ impl Shards {
     }
 
     /// The keys of a shard as they are now: its end may still come forward.
-    pub(super) fn range(&self, shard: usize) -> KeyRange {
+    pub fn range(&self, shard: usize) -> KeyRange {
         self.lock().all[shard].keys.clone()
     }
 
@@ -160,18 +193,25 @@ impl Shards {
         self.news.notify_one();
     }
 
-    /// A page of the source was listed in a shard.
-    pub(super) fn source_listed(&self, shard: usize, page: &Page) {
+    /// A page of the source was listed in a shard: its keys, and whether others follow.
+    pub(super) fn source_listed<'a>(
+        &self,
+        shard: usize,
+        mut keys: impl ExactSizeIterator<Item = &'a Key> + DoubleEndedIterator + Clone,
+        more_follow: bool,
+    ) {
         let mut shards = self.lock();
         shards.pages += 1;
         shards.all[shard].pages += 1;
-        shards.all[shard].listed += page.objects.len() as u64;
-        match page.objects.as_slice() {
-            [first, .., last] if page.next.is_some() => {
-                shards
-                    .alphabet
-                    .learn(page.objects.iter().map(|object| &object.key));
-                shards.all[shard].see(&first.key, &last.key);
+        shards.all[shard].listed += keys.len() as u64;
+        let all = keys.clone();
+        match (keys.next(), keys.next_back()) {
+            (Some(first), Some(last)) if more_follow => {
+                // A page of versions may be about one key, which tells nothing.
+                if first != last {
+                    shards.alphabet.learn(all);
+                    shards.all[shard].see(first, last);
+                }
             }
             // What ends here need not be cut.
             _ => shards.all[shard].seen = None,
@@ -202,7 +242,12 @@ impl Shards {
     pub(super) fn over(&self, shard: usize) {
         let mut shards = self.lock();
         shards.all[shard].state = ShardState::Over;
-        shards.spent += shards.all[shard].wasted();
+        let has_end = shards.all[shard].keys.until.is_some();
+        shards.spent += match shards.allowance.end_of_shard {
+            Some(pages) if has_end => pages,
+            Some(_) => 0.0,
+            None => shards.all[shard].wasted(),
+        };
         drop(shards);
         self.news.notify_one();
     }
@@ -259,7 +304,8 @@ impl ShardTable {
 
     #[expect(clippy::cast_precision_loss, reason = "requests are few")]
     fn may_cut(&self) -> bool {
-        let most = REQUESTS + self.pages / PAGES_FOR_A_REQUEST;
+        let allowance = self.allowance;
+        let most = allowance.requests + self.pages / allowance.pages_for_a_request;
         let allowed = self.pages.saturating_sub(PAGES_BEFORE_A_GUESS).min(most);
         let open = self.all.iter().filter(|shard| !shard.is_over()).count();
         let open = open.saturating_sub(1);

@@ -1,49 +1,107 @@
-//! A listing of versions as a stream, one page ahead, as listings of objects are.
+//! The versions of a bucket, listed side by side in shards, as objects are. A shard ends with a key, so that the
+//! versions of a key are all in one shard.
 
 use futures::stream::{self, BoxStream};
-use futures::{StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 
 use super::pages::{ATTEMPTS, MOST_EMPTY, ReadMore, in_a_task};
+use super::scheduler::{Lister, ShardGuard, listings};
+use super::shards::Shards;
 use crate::model::{Key, KeyRange, Placement, Prefix, VersionRow};
 use crate::s3::{Bucket, Cause, Operation, S3Error, VersionPage, VersionPageStart};
 
-/// The versions and delete markers of a range of keys below a prefix, page by page: keys ascending, within a
-/// key the newest first. The program's own state is passed over unless the prefix lies in it. An error ends
-/// the stream.
-pub fn versions(
-    bucket: Bucket,
-    prefix: Prefix,
-    range: &KeyRange,
-) -> BoxStream<'static, Result<Vec<VersionRow>, S3Error>> {
-    let pages = VersionPages::new(bucket, prefix, range);
-    let died = pages.broken("the task that lists it has died, so nobody knows what follows");
-    let (range, until) = (range.clone(), range.until.clone());
-    let pages = stream::unfold(pages, |mut pages| async {
-        let page = pages.next().await?;
-        Some((page, pages))
-    });
-    let watch = move |page: &VersionPage| {
-        let last = page.rows.last().map(|row| &row.key);
-        match (last, &until) {
-            (Some(last), Some(until)) if last > until => ReadMore::No,
-            _ => ReadMore::Yes,
-        }
-    };
-    in_a_task(pages, watch, died)
-        .map_ok(move |page| {
-            let mut rows = page.rows;
-            rows.retain(|row| range.admits(&row.key));
-            rows
-        })
-        .boxed()
+/// Shards whose versions are listed at the same time, at most: one listing each, where those of objects are two.
+const MOST_AT_ONCE: usize = 20;
+
+/// Versions in a bucket.
+#[derive(Clone, Debug)]
+pub struct VersionSide {
+    /// The bucket.
+    pub bucket: Bucket,
+    /// The keys that are listed, as the source has them.
+    pub prefix: Prefix,
+    /// Where they lie in the bucket.
+    pub placement: Placement,
 }
 
-/// A listing of versions that is read page by page.
-struct VersionPages {
+/// A shard whose versions are being listed.
+pub struct VersionListing {
+    /// The shard's number.
+    pub shard: usize,
+    /// Its versions and delete markers under the keys of the source, keys ascending, within a key the newest first.
+    /// Those of keys behind its end may come along. An error ends it.
+    pub versions: BoxStream<'static, Result<Vec<VersionRow>, S3Error>>,
+    /// All shards.
+    pub shards: Shards,
+    /// Held as long as the shard is listed.
+    pub over: ShardGuard,
+}
+
+/// Lists the versions and delete markers of all shards, and cuts them while that is worth its requests. The program's
+/// own state is passed over unless the prefix lies in it.
+pub fn version_listings(side: VersionSide, shards: Shards) -> impl Stream<Item = VersionListing> {
+    listings(side, shards, MOST_AT_ONCE)
+}
+
+impl Lister for VersionSide {
+    type Pages = VersionPages;
+    type Listing = VersionListing;
+
+    fn pages(&self, range: &KeyRange) -> VersionPages {
+        VersionPages::new(self, range)
+    }
+
+    async fn first_key(pages: &mut VersionPages) -> Result<Option<Key>, S3Error> {
+        pages.first_key().await
+    }
+
+    fn open(&self, shards: &Shards, shard: usize, pages: VersionPages) -> VersionListing {
+        let died = pages.broken("the task that lists it has died, so nobody knows what follows");
+        let pages = stream::unfold(pages, |mut pages| async {
+            let page = pages.next().await?;
+            Some((page, pages))
+        });
+        let start = shards.range(shard).start;
+        let pages = in_a_task(pages, watch(shards.clone(), shard), died);
+        VersionListing {
+            shard,
+            versions: pages
+                .map_ok(move |page| {
+                    let mut rows = page.rows;
+                    rows.retain(|row| start.admits(row.key.as_str()));
+                    rows
+                })
+                .boxed(),
+            shards: shards.clone(),
+            over: ShardGuard::new(shards, shard),
+        }
+    }
+}
+
+/// A listing that has passed the end of its shard is not read on. One that has just come to it is: older versions of
+/// that key may follow.
+fn watch(shards: Shards, shard: usize) -> impl FnMut(&VersionPage) -> ReadMore {
+    move |page| {
+        let keys = page.rows.iter().map(|row| &row.key);
+        shards.source_listed(shard, keys, page.next.is_some());
+        match (page.rows.last(), shards.range(shard).until) {
+            (Some(last), Some(until)) if last.key > until => ReadMore::No,
+            _ => ReadMore::Yes,
+        }
+    }
+}
+
+/// A listing of versions that is read page by page, under the keys of the source.
+pub struct VersionPages {
     bucket: Bucket,
+    /// What is listed, in the bucket.
     prefix: Prefix,
+    /// What stands before each key of the source.
+    before_keys: Prefix,
     /// Where the next page begins; none after the last one.
     start: Option<VersionPageStart>,
+    /// A page that was fetched and not yet handed on.
+    fetched: Option<VersionPage>,
     /// Whether the program's own state is listed.
     lists_state: bool,
     /// Pages without a row since the last one with any.
@@ -51,25 +109,45 @@ struct VersionPages {
 }
 
 impl VersionPages {
-    fn new(bucket: Bucket, prefix: Prefix, range: &KeyRange) -> Self {
+    fn new(side: &VersionSide, range: &KeyRange) -> Self {
+        let prefix = side.placement.prefix(&side.prefix);
         let lists_state = behind_state(&Key::new(prefix.as_str())).is_some();
         let after = range.start.list_after();
+        // Longer than any key it would be refused; what begins another text comes before it.
+        let after = after.map(|key| side.placement.backup_key(&key).cut_to_fit());
         let after = after.map(|after| {
             behind_state(&after)
                 .filter(|_| !lists_state)
                 .unwrap_or(after)
         });
         Self {
-            bucket,
+            bucket: side.bucket.clone(),
             prefix,
+            before_keys: side.placement.prefix(&Prefix::default()),
             start: Some(after.map_or_else(VersionPageStart::beginning, VersionPageStart::after)),
+            fetched: None,
             lists_state,
             empty: 0,
         }
     }
 
+    /// The first key that follows, whose page is kept; none if there is none.
+    async fn first_key(&mut self) -> Result<Option<Key>, S3Error> {
+        while let Some(page) = self.next().await.transpose()? {
+            if let Some(first) = page.rows.first() {
+                let key = first.key.clone();
+                self.fetched = Some(page);
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+
     /// The next page; none after the last one, and after an error.
     async fn next(&mut self) -> Option<Result<VersionPage, S3Error>> {
+        if let Some(page) = self.fetched.take() {
+            return Some(Ok(page));
+        }
         let start = self.start.take()?;
         let page = self.believable(&start).await;
         Some(page.and_then(|page| self.go_on_behind(page)))
@@ -85,16 +163,26 @@ impl VersionPages {
             let many = format!("{MOST_EMPTY} pages in a row have no key, and more are to follow");
             return Err(self.broken(&many));
         }
-        let mut next = page.next.clone();
+        self.start.clone_from(&page.next);
         if !self.lists_state {
             let behind = page.rows.last().and_then(|row| behind_state(&row.key));
-            if let (Some(behind), true) = (behind, next.is_some()) {
-                next = Some(VersionPageStart::after(behind));
+            if let (Some(behind), true) = (behind, self.start.is_some()) {
+                self.start = Some(VersionPageStart::after(behind));
             }
             page.rows.retain(|row| behind_state(&row.key).is_none());
         }
-        self.start = next;
+        if !self.before_keys.is_empty() {
+            page.rows = self.as_the_source_has_them(page.rows);
+        }
         Ok(page)
+    }
+
+    fn as_the_source_has_them(&self, rows: Vec<VersionRow>) -> Vec<VersionRow> {
+        let rows = rows.into_iter().filter_map(|row| {
+            let key = row.key.without_prefix(&self.before_keys)?;
+            Some(VersionRow { key, ..row })
+        });
+        rows.collect()
     }
 
     async fn believable(&self, start: &VersionPageStart) -> Result<VersionPage, S3Error> {

@@ -4,37 +4,24 @@
 //! key was gone. Versions tell when a copy was written, and not when its object was, nor what the source had
 //! lost by then unless the backup marks it.
 
-use futures::stream::{self, BoxStream};
-use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 
-use super::planning::{Obstacle, Pending, RangePlan, decide, look, source_key, target_pages};
+use super::plan_queue::{PlanQueue, in_order};
+use super::planning::{Draft, look, target_pages};
+use super::range_plan::{Obstacle, Pending, RangePlan, decide};
 use super::rows::Problem;
 use super::site::{Site, Wishes};
 use crate::diff::{Joined, join};
-use crate::list;
+use crate::list::{Shards, VersionListing, VersionSide, version_listings};
 use crate::model::{Key, KeyRange, Object, Start, Timestamp, VersionKind, VersionRow};
-use crate::s3::S3Error;
 use crate::snapshot::Row;
 
-/// Keys of a plan that is made at once: what is held in memory, and one listing of the target is begun for each.
-const KEYS_OF_RANGE: usize = 20_000;
 /// Named keys that are looked up side by side.
 const LOOKS_AT_ONCE: usize = 32;
 
 /// What cannot be known this way, as results say it.
 pub const CANNOT_KNOW: &str = "versions tell when copies were written: what changed in the source after its \
      last copy by then is not in it, and what the source had lost by then is, unless the backup marks deletions";
-
-/// What of the backup counts, while its versions go by.
-struct Walk {
-    versions: BoxStream<'static, Result<Vec<VersionRow>, S3Error>>,
-    at: Timestamp,
-    /// The key that goes by, and whether it is decided what counts of it.
-    current: Option<(Key, bool)>,
-    /// Behind which key the next range begins.
-    start: Start,
-    is_over: bool,
-}
 
 /// The plans of ranges, in order, behind a key.
 pub fn plans(
@@ -45,85 +32,104 @@ pub fn plans(
 ) -> impl Stream<Item = Result<RangePlan, Obstacle>> + use<> {
     let (site, wishes) = (site.clone(), wishes.clone());
     let start = after.map_or(Start::Beginning, |after| Start::After(after.clone()));
-    let placement = &site.destination.placement;
-    let behind = after.map_or(Start::Beginning, |after| {
-        Start::After(placement.backup_key(after))
-    });
-    let range = KeyRange {
-        start: behind,
-        until: None,
+    let queue = PlanQueue::from(start.clone());
+    let backup = VersionSide {
+        bucket: site.backup.clone(),
+        prefix: wishes.prefix.clone(),
+        placement: site.destination.placement.clone(),
     };
-    let prefix = placement.prefix(&wishes.prefix);
-    let walk = Walk {
-        versions: list::versions(site.backup.clone(), prefix, &range),
-        at,
-        current: None,
-        start,
-        is_over: false,
-    };
-    stream::try_unfold(walk, move |mut walk| {
+    let all = KeyRange { start, until: None };
+    let listings = version_listings(backup, Shards::of_versions(vec![all]));
+    let of_all = queue.clone();
+    let makings = listings.map(move |listing| {
         let (site, wishes) = (site.clone(), wishes.clone());
-        // Large, and of a type that would be too much for the compiler.
-        async move {
-            if walk.is_over {
-                return Ok(None);
-            }
-            let (rows, until) = walk.rows(&site).await.map_err(Obstacle::Backup)?;
-            let keys = KeyRange {
-                start: walk.start.clone(),
-                until: until.clone(),
-            };
-            let plan = plan(rows, keys, &site, &wishes).await?;
-            match until {
-                Some(until) => walk.start = Start::After(until),
-                None => walk.is_over = true,
-            }
-            Ok(Some((plan, walk)))
-        }
-        .boxed()
-    })
+        // Large, and there are several.
+        plan_shard(listing, at, site, wishes, queue.clone()).boxed()
+    });
+    // The listings know themselves how many they may be.
+    in_order(makings, of_all, |_| usize::MAX)
 }
 
-impl Walk {
-    /// The rows of the next range, and its last key; none for the last one.
-    async fn rows(&mut self, site: &Site) -> Result<(Vec<Row>, Option<Key>), S3Error> {
-        let mut rows = Vec::new();
-        while let Some(page) = self.versions.try_next().await? {
-            for version in page {
-                rows.extend(self.pass(version, site));
-            }
-            if rows.len() < KEYS_OF_RANGE {
-                continue;
-            }
-            // More versions may follow of a key that is not decided.
-            if let Some((key, true)) = &self.current {
-                return Ok((rows, Some(key.clone())));
-            }
+/// Plans a shard, which may be cut meanwhile.
+async fn plan_shard(
+    listing: VersionListing,
+    at: Timestamp,
+    site: Site,
+    wishes: Wishes,
+    queue: PlanQueue,
+) -> Result<(), Obstacle> {
+    let VersionListing {
+        shard,
+        versions,
+        shards,
+        over,
+    } = listing;
+    let keys = shards.range(shard);
+    let mut state = StateThen { at, current: None };
+    let rows = versions
+        .map_ok(move |page| page.into_iter().filter_map(|row| state.pass(row)).collect())
+        .map_err(Obstacle::Backup);
+    let joined = join(
+        rows,
+        target_pages(&site, &wishes, &keys),
+        |row: &Row| row.key.as_str(),
+        |object: &Object| object.key.as_str(),
+    );
+    let mut joined = Box::pin(joined);
+    let mut draft = Draft::new(&site, &wishes, queue, keys.start.clone());
+    while let Some(mut page) = joined.try_next().await? {
+        let own = shards.pass(shard, &page, key_of);
+        page.truncate(own.rows);
+        draft.add(page, Row::as_ref, &keys).await;
+        if own.all {
+            break;
         }
-        Ok((rows, None))
     }
+    drop(joined);
+    // Nobody cuts it from here on, so that its end is certain.
+    drop(over);
+    draft.hand_on(shards.range(shard).until).await;
+    Ok(())
+}
 
+fn key_of(pair: &Joined<Row, Object>) -> &str {
+    match pair {
+        Joined::Left(row) | Joined::Both(row, _) => row.key.as_str(),
+        Joined::Right(there) => there.key.as_str(),
+    }
+}
+
+/// What of the backup counts, while its versions go by.
+struct StateThen {
+    at: Timestamp,
+    /// The key that goes by, and whether it is decided what counts of it.
+    current: Option<(Key, bool)>,
+}
+
+impl StateThen {
     /// The row of a version, if it is the one of its key that counts.
-    fn pass(&mut self, version: VersionRow, site: &Site) -> Option<Row> {
-        let key = source_key(&site.destination.placement, version.key.clone())?;
+    fn pass(&mut self, version: VersionRow) -> Option<Row> {
         let is_decided = match &self.current {
-            Some((current, is_decided)) if *current == key => *is_decided,
+            Some((current, is_decided)) if *current == version.key => *is_decided,
             Some(_) | None => false,
         };
         let counts = !is_decided && version.modified <= self.at;
-        self.current = Some((key.clone(), is_decided || counts));
-        if counts { row_of(key, version) } else { None }
+        match &mut self.current {
+            Some((current, is_decided)) if *current == version.key => *is_decided |= counts,
+            current => *current = Some((version.key.clone(), counts)),
+        }
+        if counts { row_of(version) } else { None }
     }
 }
 
 /// The version as a row of a snapshot; none of a delete marker.
-fn row_of(key: Key, version: VersionRow) -> Option<Row> {
+fn row_of(version: VersionRow) -> Option<Row> {
     match version.kind {
         VersionKind::Marker => None,
         VersionKind::Object {
             etag, size, class, ..
         } => Some(Row {
-            key,
+            key: version.key,
             size,
             source_etag: etag.clone(),
             source_modified: version.modified,
@@ -135,40 +141,6 @@ fn row_of(key: Key, version: VersionRow) -> Option<Row> {
             checksum: None,
         }),
     }
-}
-
-async fn plan(
-    rows: Vec<Row>,
-    keys: KeyRange,
-    site: &Site,
-    wishes: &Wishes,
-) -> Result<RangePlan, Obstacle> {
-    let mut plan = RangePlan {
-        until: keys.until.clone(),
-        ..RangePlan::default()
-    };
-    let joined = join(
-        stream::iter([Ok::<_, Obstacle>(rows)]),
-        target_pages(site, wishes, &keys),
-        |row: &Row| row.key.as_str(),
-        |object: &Object| object.key.as_str(),
-    );
-    let mut joined = Box::pin(joined);
-    let mut pending = Vec::new();
-    while let Some(page) = joined.try_next().await? {
-        for pair in page {
-            let (row, there) = match pair {
-                Joined::Left(row) => (Some(row), None),
-                Joined::Right(there) => (None, Some(there)),
-                Joined::Both(row, there) => (Some(row), Some(there)),
-            };
-            plan.figures.target_objects += u64::from(there.is_some());
-            let row = row.as_ref().map(Row::as_ref);
-            pending.extend(decide(row, there, site, wishes, &keys, &mut plan));
-        }
-    }
-    plan.settle_all(pending, site, wishes).await;
-    Ok(plan)
 }
 
 /// The plans of named keys, one for each.
@@ -220,7 +192,10 @@ async fn then(key: &Key, at: Timestamp, site: &Site) -> Result<Row, Problem> {
     let versions = site.backup.versions_of(&site.backup_key(key)).await;
     let versions = versions.map_err(|error| Problem::of(&error))?;
     let counts = versions.into_iter().find(|version| version.modified <= at);
-    let row = counts.and_then(|version| row_of(key.clone(), version));
+    let row = counts.and_then(|version| {
+        let key = key.clone();
+        row_of(VersionRow { key, ..version })
+    });
     row.ok_or_else(|| Problem {
         code: "NotThen".to_owned(),
         message: format!("the backup had no object {key} at {at}"),

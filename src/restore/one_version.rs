@@ -1,7 +1,7 @@
 //! One version of one key, whichever run it is of: planned without a snapshot.
 
 use super::choose::{Choice, Policy, choose};
-use super::planning::{Pending, RangePlan, settle};
+use super::range_plan::{Pending, RangePlan, settle};
 use super::rows::Problem;
 use super::site::{Site, Wishes};
 use super::versions;

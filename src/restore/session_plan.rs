@@ -6,18 +6,17 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 use super::asked::Asked;
-use super::planning::{self, Obstacle, RangePlan};
+use super::planning;
+use super::range_plan::{Obstacle, RangePlan};
+use super::ranges::{self, Ranges};
 use super::rows::{PlanRow, ROWS_OF_PART};
 use super::session::Session;
-use super::{by_versions, one_version, opening, ranges, refused, totals, undo};
+use super::{by_versions, one_version, opening, refused, totals, undo};
 use crate::model::Key;
 use crate::request::{Manner, Point, What};
 use crate::run::StartError;
 use crate::s3::Cause;
 use crate::snapshot::SnapshotError;
-
-/// Ranges that are planned side by side: each holds the rows of some eight thousand keys at most.
-const RANGES_AT_ONCE: usize = 8;
 
 impl Session<'_> {
     /// Plans what is left. Whether that was all; if not, the call had to stop.
@@ -94,11 +93,16 @@ impl Session<'_> {
         let Some(index) = &self.index else {
             return stream::empty().boxed();
         };
-        let ranges = match &start.what {
-            What::Keys(keys) => ranges::ranges_of_keys(index, keys, after),
-            What::Prefix(_) | What::All => ranges::ranges(index, wishes, after),
-        };
-        planning::plans(ranges, &self.site, wishes, RANGES_AT_ONCE).boxed()
+        match &start.what {
+            What::Keys(keys) => {
+                let ranges = ranges::ranges_of_keys(index, keys, after);
+                planning::plans_of_keys(ranges, &self.site, wishes).boxed()
+            }
+            What::Prefix(_) | What::All => {
+                let ranges = Ranges::new(index, wishes, after);
+                planning::plans(ranges, &self.site, wishes).boxed()
+            }
+        }
     }
 
     fn absorb(&mut self, plan: RangePlan, rows: &mut Vec<PlanRow>) {

@@ -6,7 +6,7 @@
 use futures::{Stream, StreamExt, stream};
 
 use super::choose::Why;
-use super::planning::{Obstacle, RangePlan};
+use super::range_plan::{Obstacle, RangePlan};
 use super::refused;
 use super::rows::{Became, DoneRow, Origin, Place, PlanRow, Problem, Seen, WrittenRef};
 use super::shelf::Shelf;

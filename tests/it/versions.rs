@@ -1,16 +1,20 @@
 //! Listings of versions, over the wire: order, pages, markers, restores, and pages that cannot be believed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, stream};
+use proptest::prelude::*;
 use s3_backup::config::BucketAccess;
-use s3_backup::list::versions;
+use s3_backup::list::{Shards, VersionListing, VersionSide, version_listings};
 use s3_backup::model::{
-    BucketName, Key, KeyRange, Prefix, Start, ThawState, VersionKind, VersionRow,
+    BucketName, Key, KeyRange, Placement, Prefix, Start, ThawState, VersionKind, VersionRow,
 };
 use s3_backup::s3::{Bucket, S3Error};
-use s3_sim::{Effect, Fault, Put, Sim, Verb, Versioning};
+use s3_sim::{Class, Effect, Fault, Put, Sim, Verb, Versioning};
 
+use crate::tables;
 use crate::world::{BACKUP, World};
 
 /// Keys that are legal and awkward, in their order.
@@ -27,13 +31,69 @@ async fn backup(world: &World) -> Bucket {
         .unwrap()
 }
 
+/// The pages of all shards, each with the number of its shard, in no order.
+fn pages(
+    side: VersionSide,
+    range: &KeyRange,
+) -> impl Stream<Item = (usize, Result<Vec<VersionRow>, S3Error>)> + use<> {
+    let shards = Shards::of_versions(vec![range.clone()]);
+    version_listings(side, shards).flat_map_unordered(None, own_pages)
+}
+
+/// The pages of a shard, up to its end.
+fn own_pages(
+    listing: VersionListing,
+) -> BoxStream<'static, (usize, Result<Vec<VersionRow>, S3Error>)> {
+    stream::unfold(Some(listing), |listing| async {
+        let mut listing = listing?;
+        let shard = listing.shard;
+        let mut page = match listing.versions.next().await? {
+            Ok(page) => page,
+            Err(error) => return Some(((shard, Err(error)), None)),
+        };
+        let own = listing.shards.pass(shard, &page, |row| row.key.as_str());
+        let is_over = own.rows < page.len();
+        page.truncate(own.rows);
+        Some(((shard, Ok(page)), (!is_over).then_some(listing)))
+    })
+    .boxed()
+}
+
 async fn listed(world: &World, prefix: &str, range: &KeyRange) -> Result<Vec<VersionRow>, S3Error> {
-    let mut pages = versions(backup(world).await, Prefix::new(prefix), range);
-    let mut rows = Vec::new();
-    while let Some(page) = pages.next().await {
-        rows.extend(page?);
+    listed_in_shards(world, Placement::default(), prefix, range)
+        .await
+        .map(|(rows, _)| rows)
+}
+
+/// The rows by their keys, and how many shards have keys. No key is in two of them.
+async fn listed_in_shards(
+    world: &World,
+    placement: Placement,
+    prefix: &str,
+    range: &KeyRange,
+) -> Result<(Vec<VersionRow>, usize), S3Error> {
+    let side = VersionSide {
+        bucket: backup(world).await,
+        prefix: Prefix::new(prefix),
+        placement,
+    };
+    let mut pages = Box::pin(pages(side, range));
+    let (mut rows, mut keys) = (Vec::new(), BTreeSet::new());
+    while let Some((shard, page)) = pages.next().await {
+        let page = page?;
+        keys.extend(page.iter().map(|row| (row.key.clone(), shard)));
+        rows.extend(page);
     }
-    Ok(rows)
+    let different: BTreeSet<&Key> = keys.iter().map(|(key, _)| key).collect();
+    assert_eq!(
+        keys.len(),
+        different.len(),
+        "the versions of a key are in two shards"
+    );
+    let shards: BTreeSet<usize> = keys.iter().map(|(_, shard)| *shard).collect();
+    // Stable: what was listed of a key stays in its order.
+    rows.sort_by(|one, other| one.key.cmp(&other.key));
+    Ok((rows, shards.len()))
 }
 
 async fn all(world: &World) -> Vec<VersionRow> {
@@ -320,11 +380,119 @@ async fn pages_of_versions_are_fetched_ahead_and_counted_as_listings() {
         .await
         .unwrap();
 
-    let mut pages = versions(bucket, Prefix::default(), &KeyRange::all());
+    let side = VersionSide {
+        bucket,
+        prefix: Prefix::default(),
+        placement: Placement::default(),
+    };
+    let mut pages = Box::pin(pages(side, &KeyRange::all()).map(|(_, page)| page));
     pages.next().await.unwrap().unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
 
     // The one that was taken, the one that waits, and the one behind it.
     assert_eq!(world.sim.ledger().count(Verb::ListObjectVersions), 3);
     assert_eq!(connections.requests().list, 3);
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// Keys of several forms, each with what happened to it: written or deleted, once or several times.
+fn histories() -> impl Strategy<Value = Vec<(String, Vec<bool>)>> {
+    let key = prop_oneof![
+        3 => (0..300_u32).prop_map(|n| format!("object-{n:08}")),
+        1 => "[a-c]{1,5}",
+        1 => "[\u{1}-\u{3}é日😀\u{ffee}\u{10ffff} +%/]{1,4}",
+    ];
+    let changes = prop_oneof![
+        proptest::collection::vec(prop::bool::weighted(0.7), 1..4),
+        // More than some pages of one key.
+        proptest::collection::vec(prop::bool::weighted(0.7), 1..30),
+    ];
+    proptest::collection::btree_map(key, changes, 1..200_usize)
+        .prop_map(|keys| keys.into_iter().collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if tables::are_whole() { 100 } else { 25 }, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_cutting_lists_each_version_once_and_those_of_a_key_in_order(
+        histories in histories(),
+        page in 1..6_usize,
+        below in prop::bool::ANY,
+        busy in proptest::option::of(5..12_u64),
+    ) {
+        runtime().block_on(async {
+            let world = World::around(Sim::builder().page_size_max(page).start()).persistent();
+            let before = if below { "nightly/" } else { "" };
+            for (key, changes) in &histories {
+                for written in changes {
+                    let key = format!("{before}{key}");
+                    if *written {
+                        world.sim.put(BACKUP, &key, "1");
+                    } else {
+                        world.sim.delete(BACKUP, &key);
+                    }
+                }
+            }
+            if below {
+                world.sim.put(BACKUP, "before", "1");
+                world.sim.put(BACKUP, "zz", "1");
+            }
+            if let Some(every) = busy {
+                let fault = Fault::on(Verb::ListObjectVersions).every(every);
+                world.sim.fault(fault, Effect::status(503, "SlowDown", "slow down"));
+            }
+
+            let placement = Placement::below(Prefix::new(before));
+            let (rows, _) = listed_in_shards(&world, placement, "", &KeyRange::all())
+                .await
+                .unwrap();
+
+            let expected: Vec<_> = held(&world)
+                .into_iter()
+                .filter_map(|(key, id, latest, marker)| {
+                    let key = key.strip_prefix(before)?.to_owned();
+                    Some((key, id, latest, marker))
+                })
+                .collect();
+            prop_assert_eq!(told(&rows), expected);
+            Ok(())
+        })?;
+    }
+}
+
+#[tokio::test]
+async fn versions_are_listed_side_by_side_at_little_cost() {
+    let sim = Sim::builder()
+        .page_size_max(10)
+        .latency(Class::List, Duration::from_millis(10))
+        .start();
+    let world = World::around(sim);
+    for n in 0..10_000 {
+        let key = format!("object-{n:012}");
+        world.sim.put(BACKUP, &key, "1");
+        world.sim.put(BACKUP, &key, "2");
+        world.sim.delete(BACKUP, &key);
+    }
+
+    let (rows, shards) = listed_in_shards(&world, Placement::default(), "", &KeyRange::all())
+        .await
+        .unwrap();
+
+    assert_eq!(rows.len(), 30_000);
+    assert!(shards >= 12, "{shards} shards");
+    let at_once = world
+        .sim
+        .ledger()
+        .max_in_flight_of(Verb::ListObjectVersions);
+    assert!(at_once >= 12, "{at_once} pages at once");
+    // 3,000 pages are needed.
+    let pages = world.sim.ledger().count(Verb::ListObjectVersions);
+    assert!(pages <= 3_060, "{pages} pages");
 }

@@ -129,3 +129,58 @@ async fn a_dry_run_names_the_command_and_an_undo_takes_it_back() {
     assert_eq!(undone["status"], "complete", "{undone}");
     assert_eq!(state(&world, PRIMARY), later);
 }
+
+/// A backup of so many keys of three versions each on pages of ten, without a snapshot, and a moment after the second
+/// versions.
+fn three_versions(objects: u32) -> (World, String) {
+    let sim = s3_sim::Sim::builder()
+        .page_size_max(10)
+        .latency(s3_sim::Class::List, Duration::from_millis(10))
+        .start();
+    let world = World::around(sim);
+    world
+        .sim
+        .set_versioning(PRIMARY, s3_sim::Versioning::Enabled);
+    let put_all = |body: &str| {
+        for bucket in [PRIMARY, BACKUP] {
+            for number in 0..objects {
+                world.sim.put(bucket, &format!("object-{number:012}"), body);
+            }
+            world.sim.clock().advance(Duration::from_mins(1));
+        }
+    };
+    put_all("first");
+    put_all("second");
+    let moment = text(world.sim.clock().now());
+    world.sim.clock().advance(Duration::from_mins(1));
+    for number in 0..objects {
+        let key = format!("object-{number:012}");
+        world.sim.put(BACKUP, &key, "third");
+    }
+    (world, moment)
+}
+
+#[tokio::test]
+async fn versions_are_listed_side_by_side_and_what_changed_is_restored_in_any_shard() {
+    let (world, moment) = three_versions(4_000);
+    let before = state(&world, PRIMARY);
+    for number in (0..4_000).step_by(7) {
+        let key = format!("object-{number:012}");
+        world.sim.put(PRIMARY, &key, "damaged");
+    }
+    world.sim.delete(PRIMARY, "object-000000002000");
+    world.sim.ledger().clear();
+
+    let result = restore(&world, asking(&moment, &json!({}))).await;
+
+    assert_eq!(result["status"], "complete", "{result}");
+    assert_eq!(state(&world, PRIMARY), before);
+    assert_eq!(count(&result, "objects_restored"), 573, "{result}");
+    assert_eq!(count(&result, "objects_found"), 4_000, "{result}");
+    let ledger = world.sim.ledger();
+    let at_once = ledger.max_in_flight_of(Verb::ListObjectVersions);
+    assert!(at_once >= 12, "{at_once} pages at once");
+    // 1,200 pages are needed, and each shard reads its last one in part.
+    let pages = ledger.count(Verb::ListObjectVersions);
+    assert!(pages <= 1_200 + 50, "{pages} pages of versions");
+}

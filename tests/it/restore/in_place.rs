@@ -1,5 +1,7 @@
 //! Over damage, in place: deleted, overwritten, encrypted, newer.
 
+use std::time::Duration;
+
 use s3_sim::{Put, Verb};
 use serde_json::json;
 
@@ -276,4 +278,35 @@ async fn one_key_of_many_reads_one_segment_and_lists_nothing() {
     // the copy: 3. The lease: 3. What is open: 3. The plan, the request, the progress before and after, what
     // became of it: 5.
     assert_eq!(ledger.total(), 19, "{:?}", ledger.counts());
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_as_it_was_is_listed_side_by_side_at_little_cost() {
+    let sim = s3_sim::Sim::builder()
+        .page_size_max(200)
+        .latency(s3_sim::Class::List, Duration::from_millis(10))
+        .start();
+    let world = World::around(sim);
+    world
+        .sim
+        .set_versioning(PRIMARY, s3_sim::Versioning::Enabled);
+    for bucket in [PRIMARY, BACKUP] {
+        for number in 0..100_000 {
+            world.sim.put(bucket, &format!("object-{number:012}"), "1");
+        }
+        world.sim.clock().advance(Duration::from_mins(1));
+    }
+    world.backup().await;
+    world.sim.ledger().clear();
+
+    let result = restore(&world, json!({"all": true, "run": "latest"})).await;
+
+    assert_eq!(count(&result, "objects_unchanged"), 100_000, "{result}");
+    let ledger = world.sim.ledger();
+    let at_once = ledger.max_in_flight_of(Verb::ListObjectsV2);
+    assert!((8..=16).contains(&at_once), "{at_once} pages at once");
+    // 500 pages are needed, and each range reads its last one in part.
+    let pages = ledger.count(Verb::ListObjectsV2);
+    assert!(pages <= 500 + 20, "{pages} pages");
+    assert_eq!(ledger.max_in_flight_of(Verb::CopyObject), 0);
 }
