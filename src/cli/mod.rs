@@ -19,11 +19,13 @@ mod line;
 mod ls;
 mod output;
 mod plan;
+mod policy;
 mod prepared;
 mod progress;
 mod restore;
 mod restored;
 mod restores;
+mod rights;
 mod runs;
 mod serve;
 mod settings;
@@ -148,6 +150,9 @@ enum Command {
     /// Look at the settings of the backup buckets, and tell what to cure
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Arguments),
+    /// Print the policies that let the roles into buckets and keys of other accounts
+    #[command(after_help = policy::EXAMPLES)]
+    Policy(policy::Arguments),
     /// Give back the lease of a run that is gone
     #[command(after_help = unlock::EXAMPLES)]
     Unlock(unlock::Arguments),
@@ -256,6 +261,7 @@ pub async fn main() -> Exit {
         Command::History(arguments) => history::list(&arguments).await,
         Command::Status(arguments) => status::tell(&arguments).await,
         Command::Doctor(arguments) => doctor::tell(&arguments).await,
+        Command::Policy(arguments) => policy::print(&arguments),
         Command::Unlock(arguments) => unlock::unlock(&arguments).await,
         Command::Completion(arguments) => completion::print(&arguments),
         Command::Man(arguments) => completion::write_man_pages(&arguments),

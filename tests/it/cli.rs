@@ -394,7 +394,7 @@ fn a_sample_that_there_is_not_is_wrong_usage() {
 #[test]
 fn the_help_is_the_one_in_the_golden_files() {
     let world = World::new();
-    let cases: [(&[&str], &str); 16] = [
+    let cases: [(&[&str], &str); 17] = [
         (&["--help"], include_str!("../golden/help.txt")),
         (
             &["verify", "--help"],
@@ -416,6 +416,10 @@ fn the_help_is_the_one_in_the_golden_files() {
         (
             &["drill", "--help"],
             include_str!("../golden/help-drill.txt"),
+        ),
+        (
+            &["policy", "--help"],
+            include_str!("../golden/help-policy.txt"),
         ),
         (
             &["restore", "--help"],

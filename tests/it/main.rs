@@ -51,6 +51,7 @@ mod reasons;
 mod refusals;
 mod restore;
 mod resume;
+mod rights;
 mod scale;
 mod settings;
 mod shards;

@@ -129,6 +129,11 @@ fn granted(deletions: Deletions) -> Permissions {
     granted
 }
 
+/// The same of a deployment that marks deletions.
+pub fn granted_with_marking() -> Permissions {
+    granted(Deletions::Mark)
+}
+
 fn grant(granted: &mut Permissions, statement: &Value) {
     assert_eq!(statement["Effect"], "Allow", "{statement}");
     let actions = match &statement["Action"] {
