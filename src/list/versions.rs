@@ -94,7 +94,7 @@ fn watch(shards: Shards, shard: usize) -> impl FnMut(&VersionPage) -> ReadMore {
 /// A listing of versions that is read page by page, under the keys of the source.
 pub struct VersionPages {
     bucket: Bucket,
-    /// What is listed, in the bucket.
+    /// The prefix that is listed, in the bucket.
     prefix: Prefix,
     /// What stands before each key of the source.
     before_keys: Prefix,
