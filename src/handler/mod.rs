@@ -202,7 +202,10 @@ impl Handler {
             return self.handle_events(events, deadline).await;
         }
         let summary = self.answer(&request, deadline, |_| {}).await?;
-        self.log_metrics(&summary, deadline);
+        // A part of a run says nothing of how old the backup is.
+        if !request.is_part() {
+            self.log_metrics(&summary, deadline);
+        }
         log_result(&summary);
         Ok(Answer::Result(Box::new(summary)))
     }
@@ -368,7 +371,7 @@ impl Handler {
         let now = SystemTime::now().into();
         let mut summary = ended.report.finish(now, sent, ended.cursor);
         // Events come by the thousand; the nightly run tells of all that they missed.
-        if !matches!(request, Request::Events(_)) {
+        if !matches!(request, Request::Events(_)) && !request.is_part() {
             let outside = self.connections.outside();
             Box::pin(notify::tell(
                 &mut summary,
@@ -399,6 +402,7 @@ impl Handler {
             Request::Backup(request) => plan::make(request, &config, run, deadline)?,
             Request::Verify(request) => plan::verify(request, &config, run, deadline)?,
             Request::Continue(request) => plan::resume(request, &config, run, deadline)?,
+            Request::Ranges(request) => plan::ranges(request, &config, run, deadline)?,
             Request::Events(events) => {
                 let EventsResult { report, .. } =
                     self.back_up_events(run, events, deadline).await?;
@@ -457,9 +461,11 @@ fn goes_on(request: &Request) -> bool {
             | RestoreRequest::Confirm(_)
             | RestoreRequest::Cancel(_) => false,
         },
-        Request::Backup(_) | Request::Verify(_) | Request::Continue(_) | Request::Events(_) => {
-            false
-        }
+        Request::Backup(_)
+        | Request::Verify(_)
+        | Request::Continue(_)
+        | Request::Events(_)
+        | Request::Ranges(_) => false,
     }
 }
 

@@ -159,11 +159,16 @@ impl History {
 
     /// All keys, in as many ranges of about as many rows each as it is worth to begin with.
     pub fn ranges(&self, most: usize) -> Vec<KeyRange> {
+        let rows = self.last().map_or(0, |(index, _)| index.totals.objects);
+        self.cut((rows / ROWS_WORTH_A_RANGE).clamp(1, most as u64))
+    }
+
+    /// All keys, in so many ranges of about as many rows each, or in as many as there are segments.
+    pub fn cut(&self, wanted: u64) -> Vec<KeyRange> {
         let Some((index, _)) = self.last() else {
             return vec![KeyRange::all()];
         };
         let rows = index.totals.objects;
-        let wanted = (rows / ROWS_WORTH_A_RANGE).clamp(1, most as u64);
         let mut ranges = Vec::new();
         let (mut start, mut passed) = (Start::Beginning, 0);
         for segment in &index.segments {

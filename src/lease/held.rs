@@ -28,6 +28,8 @@ const TO_RELEASE: Duration = Duration::from_secs(5);
 pub enum Refusal {
     /// Another run has it.
     Held(Failure),
+    /// The run that is to share it has lost it, and gets it back no more.
+    Lost(Failure),
     /// S3 did not let it be read or written.
     S3(S3Error),
 }
@@ -57,6 +59,8 @@ pub struct Lease {
     written: Moment,
     /// Why it is lost.
     loss: Option<Failure>,
+    /// Whether others hold it for the same run, who may have renewed it.
+    is_shared: bool,
 }
 
 /// Why a lease could not be written anew.
@@ -76,17 +80,25 @@ pub(super) struct Found {
 }
 
 impl LeaseObject {
-    /// Takes the lease, if nobody has it.
+    /// Takes the lease, if nobody has it but the run that it may be taken over from.
     ///
     /// # Errors
     /// The holder, or why S3 refused.
-    pub async fn take(self, run: &Run) -> Result<Lease, Refusal> {
+    pub async fn take(self, run: &Run, from: Option<&str>) -> Result<Lease, Refusal> {
         let lasts = self.bucket.lease_time();
         let mut round = 1;
         loop {
             let found = self.find(lasts).await?;
             let condition = match (found.finding, found.unread) {
                 (Finding::Free(condition), _) => condition,
+                (
+                    Finding::Held {
+                        record: Some(record),
+                        etag,
+                        ..
+                    },
+                    None,
+                ) if Some(record.run_id.as_str()) == from => Condition::Replace(etag),
                 (Finding::Held { until, .. }, Some(unread)) => {
                     return Err(Refusal::Held(self.held_unread(&unread, until)));
                 }
@@ -114,6 +126,58 @@ impl LeaseObject {
                     return Err(error.into());
                 }
             }
+        }
+    }
+
+    /// Holds the lease of a run together with others who do. One that was renewed lately is held as it is, for
+    /// many may begin at once.
+    ///
+    /// # Errors
+    /// Who has it instead, or why S3 refused.
+    pub async fn share(self, run_id: &str) -> Result<Lease, Refusal> {
+        let mut round = 1;
+        loop {
+            let began = self.bucket.fence().now();
+            let read = self.bucket.read_state(&self.key).await?;
+            let found = read.state.as_ref();
+            let record = found.and_then(|found| Record::read(&found.body));
+            let (Some(found), Some(record)) = (found, record) else {
+                return Err(Refusal::Lost(self.lost_by(run_id, None)));
+            };
+            if record.run_id != run_id || record.is_released() {
+                return Err(Refusal::Lost(self.lost_by(run_id, Some(&record))));
+            }
+            let age = read.at.since(found.last_modified);
+            if let Some(written) = renewed_lately(began, age, record.lasts()) {
+                let etag = found.etag.clone();
+                return Ok(Lease::new(self, record, etag, written).shared());
+            }
+            let condition = Condition::Replace(found.etag.clone());
+            let record = record.renewed(SystemTime::now().into());
+            match self.write(&record, &condition).await {
+                Ok(etag) => return Ok(Lease::new(self, record, etag, began).shared()),
+                Err(error) if error.cause == Cause::ChangedMeanwhile && round < ROUNDS => {
+                    round += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn lost_by(&self, run_id: &str, found: Option<&Record>) -> Failure {
+        let (key, bucket) = (&self.key, self.bucket.name());
+        let why = taken_by(found.filter(|found| found.run_id != run_id));
+        let why = match found {
+            Some(found) if found.run_id == run_id => "it was given back".to_owned(),
+            _ => why,
+        };
+        Failure {
+            key: None,
+            operation: Operation::GetObject.name(),
+            code: Some("LeaseLost".to_owned()),
+            message: format!("run {run_id} does not hold {key} of bucket {bucket} any more: {why}"),
+            advice: "close the run, which tells what is missing, or run again with {}".to_owned(),
+            request_id: None,
         }
     }
 
@@ -204,6 +268,26 @@ impl Lease {
             etag,
             written,
             loss: None,
+            is_shared: false,
+        }
+    }
+
+    /// The same, which others hold too.
+    fn shared(self) -> Self {
+        Self {
+            is_shared: true,
+            ..self
+        }
+    }
+
+    /// Leaves the lease to others of the same run. Why nothing more was written to the bucket, if it came to that.
+    pub fn leave(self) -> Option<(Stop, Failure)> {
+        match (self.object.bucket.fence().stop(), self.loss) {
+            (_, Some(loss)) => Some((Stop::LeaseLost, loss)),
+            (Some(Stop::NotVersioned), None) => {
+                Some((Stop::NotVersioned, not_versioned(&self.object.bucket)))
+            }
+            (Some(Stop::LeaseLost) | None, None) => None,
         }
     }
 
@@ -241,13 +325,7 @@ impl Lease {
         if self.loss.is_none() {
             self.give_back().await;
         }
-        match (self.object.bucket.fence().stop(), self.loss) {
-            (_, Some(loss)) => Some((Stop::LeaseLost, loss)),
-            (Some(Stop::NotVersioned), None) => {
-                Some((Stop::NotVersioned, not_versioned(&self.object.bucket)))
-            }
-            (Some(Stop::LeaseLost) | None, None) => None,
-        }
+        self.leave()
     }
 
     async fn give_back(&mut self) {
@@ -280,18 +358,31 @@ impl Lease {
                 Err(error) => return Err(RenewalFailure::S3(error)),
             };
             let read = self.object.bucket.read_state(&self.object.key).await;
-            let Some(state) = read.map_err(RenewalFailure::S3)?.state else {
+            let read = read.map_err(RenewalFailure::S3)?;
+            let Some(state) = read.state else {
                 return Err(RenewalFailure::Taken(None));
             };
-            match Record::read(&state.body) {
-                Some(found) if found.is_same_lease(&record) && round < ROUNDS => {
+            let age = read.at.since(state.last_modified);
+            let lately = renewed_lately(written, age, record.lasts());
+            match (Record::read(&state.body), lately) {
+                // Whoever has closed the run has given it back.
+                (Some(found), _) if found.is_released() && !record.is_released() => {
+                    return Err(RenewalFailure::Taken(Some(found)));
+                }
+                (Some(found), Some(renewed)) if self.is_shared && found.is_same_lease(&record) => {
+                    let fence = self.object.bucket.fence();
+                    fence.renewed(renewed, may_write(&found));
+                    (self.record, self.etag, self.written) = (found, state.etag, renewed);
+                    return Ok(());
+                }
+                (Some(found), _) if found.is_same_lease(&record) && round < ROUNDS => {
                     self.etag = state.etag;
                     round += 1;
                 }
-                Some(found) if found.is_same_lease(&record) => {
+                (Some(found), _) if found.is_same_lease(&record) => {
                     return Err(RenewalFailure::S3(error));
                 }
-                by => return Err(RenewalFailure::Taken(by)),
+                (by, _) => return Err(RenewalFailure::Taken(by)),
             }
         }
     }
@@ -314,6 +405,13 @@ impl Lease {
         let key = &self.object.key;
         tracing::warn!(%key, why, "the lease could not be given back; it ends by itself");
     }
+}
+
+/// When a lease of that age was written, for certain not later than that; none if it is time to renew it.
+/// S3 tells dates in whole seconds.
+fn renewed_lately(now: Moment, age: Duration, lasts: Duration) -> Option<Moment> {
+    let age = age + Duration::from_secs(1);
+    (age < lasts / 3).then(|| now.earlier(age)).flatten()
 }
 
 fn already_running(message: String, advice: String) -> Failure {

@@ -22,7 +22,7 @@ pub use record::fuzz;
 use held::Lease;
 
 use crate::failure::Failure;
-use crate::plan::{Plan, Run};
+use crate::plan::{Plan, Run, RunPart};
 use crate::s3::{Bucket, Stop};
 
 /// The leases of a run, with the numbers of their destinations. A dry run or a plan has none: it writes
@@ -50,7 +50,13 @@ impl Leases {
             bucket: bucket.clone(),
             key: planned.job.key("lease.json"),
         };
-        let lease = object.take(&plan.run).await?;
+        let part = plan.part.as_ref();
+        let lease = if let Some(run_id) = part.and_then(RunPart::shares_lease_of) {
+            object.share(run_id).await?
+        } else {
+            let from = part.and_then(RunPart::takes_lease_from);
+            object.take(&plan.run, from).await?
+        };
         self.0.push((number, lease));
         Ok(())
     }
@@ -60,7 +66,7 @@ impl Leases {
     /// # Errors
     /// The holder, or why S3 refused.
     pub async fn take_object(&mut self, object: LeaseObject, run: &Run) -> Result<(), Refusal> {
-        let lease = object.take(run).await?;
+        let lease = object.take(run, None).await?;
         self.0.push((self.0.len(), lease));
         Ok(())
     }
@@ -77,6 +83,16 @@ impl Leases {
             done = work => done,
             never = renewals => match never {},
         }
+    }
+
+    /// Leaves the leases to others of the same run. For each destination that nothing more was written to its number,
+    /// and why.
+    pub fn leave(self) -> Vec<(usize, Stop, Failure)> {
+        let left = self.0.into_iter().filter_map(|(number, lease)| {
+            let (stop, failure) = lease.leave()?;
+            Some((number, stop, failure))
+        });
+        left.collect()
     }
 
     /// Gives the leases back. For each destination that nothing more was written to its number, and why.

@@ -86,6 +86,11 @@ impl Record {
         }
     }
 
+    /// Whether it was given back.
+    pub fn is_released(&self) -> bool {
+        self.released_at.is_some()
+    }
+
     /// Whether it is a later or an earlier writing of this one.
     pub fn is_same_lease(&self, other: &Self) -> bool {
         self.token == other.token

@@ -11,10 +11,12 @@ mod scheduler;
 mod shard_listing;
 mod shards;
 mod split_point;
+mod survey;
 mod versions;
 
 pub use pages::Pages;
 pub use scheduler::ShardGuard;
 pub use shard_listing::{ObjectPages, ShardListing, Sides, shard_listings};
 pub use shards::{MOST_AT_ONCE, Shards};
+pub use survey::survey;
 pub use versions::{VersionListing, VersionSide, version_listings};

@@ -20,6 +20,29 @@ pub enum Cursor {
     Ranges(CursorRanges),
     /// A restore, whose state is in the backup bucket.
     Restore(CursorRestore),
+    /// A distributed run, or a piece of one.
+    Distributed(CursorDistributed),
+}
+
+/// Names a piece of a distributed run, or the run itself, which is closed when its pieces are done. It can be
+/// used as long as something is left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CursorDistributed {
+    /// [`CURSOR_FORMAT`].
+    pub format: u64,
+    /// The run.
+    pub distributed: String,
+    /// The number of the piece, from 1 on; none of the run itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub piece: Option<u32>,
+    /// The source's bucket.
+    pub source: String,
+    /// Only keys that start with it.
+    pub prefix: String,
+    /// `incremental` or `full`.
+    pub mode: String,
+    /// `keep` or `mark`.
+    pub deletions: String,
 }
 
 /// Names a restore. It can be used as long as something is left of it.

@@ -28,8 +28,8 @@ pub use bucket_settings::{
     BucketSettings, DefaultEncryption, DefaultRetention, LifecycleRule, Setting,
 };
 pub use cursor::{
-    CURSOR_FORMAT, Cursor, CursorRanges, CursorReference, CursorRestore, DestinationCounts,
-    Marking, RANGES_FORMAT, Range, RecordLink, StateLink, VerifyRequestEcho,
+    CURSOR_FORMAT, Cursor, CursorDistributed, CursorRanges, CursorReference, CursorRestore,
+    DestinationCounts, Marking, RANGES_FORMAT, Range, RecordLink, StateLink, VerifyRequestEcho,
 };
 pub use deadline::{Deadline, Phase};
 pub use glob::Glob;

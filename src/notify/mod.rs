@@ -38,7 +38,9 @@ pub async fn tell(
     deadline: Option<Deadline>,
     goes_on: bool,
 ) {
-    let is_end = summary.cursor().is_none() || !settings.runs_are_continued;
+    // Nobody goes on with a run whose pieces are missing before somebody has looked.
+    let goes_on_by_itself = settings.runs_are_continued && !summary.lacks_pieces();
+    let is_end = summary.cursor().is_none() || !goes_on_by_itself;
     let is_repeated = goes_on && summary.status() == Status::Waiting;
     if summary.is_preview() || !is_end || is_repeated {
         return;

@@ -11,8 +11,10 @@ use crate::model::{
 pub use crate::request::Intent;
 use crate::request::{BackupRequest, Deletions, Depth, Mode, PARTS, RequestError, VerifyRequest};
 
+mod distributed;
 mod resume;
 
+pub use distributed::{RunPart, ranges};
 pub use resume::resume;
 
 /// A run, decided in full.
@@ -38,6 +40,8 @@ pub struct Plan {
     pub continues: Option<String>,
     /// The first of all the runs that were gone on with, once their state was read.
     pub first_run: Option<String>,
+    /// The part of a distributed run that it is, if it is one.
+    pub part: Option<RunPart>,
     /// What requests and storage cost.
     pub prices: Prices,
     /// Which share of changed objects is unusual, and what is done then.
@@ -182,6 +186,8 @@ pub struct DestinationPlan {
     pub ranges: Vec<KeyRange>,
     /// Whether it goes on where a run has stopped.
     pub is_continued: bool,
+    /// Whether it is a piece of a distributed run, which only closing it makes a whole.
+    pub is_piece: bool,
     /// The state that this run has left.
     pub state: Option<StateLink>,
     /// The record of what that run has done.
@@ -325,6 +331,7 @@ pub fn make(
         task: task(request, config)?,
         continues: None,
         first_run: None,
+        part: None,
         prices: config.prices.clone(),
         unusual: config.unusual,
         confirm: request.confirm.clone(),
@@ -410,6 +417,7 @@ impl DestinationPlan {
             job: Job::new(source, &destination.placement),
             ranges: vec![KeyRange::all()],
             is_continued: false,
+            is_piece: false,
             state: None,
             record: None,
             counted: KeyCounts::default(),

@@ -4,7 +4,7 @@
 //! the leases are taken. A cursor that holds ranges says where to look and is believed in nothing else:
 //! no deletion rests on it, and no snapshot.
 
-use super::{DestinationPlan, Plan, Run, fits, make, verify};
+use super::{DestinationPlan, Plan, Run, distributed, fits, make, verify};
 use crate::config::Config;
 use crate::model::{BucketName, Deadline, KeyRange, Range, StateLink};
 use crate::request::{
@@ -36,7 +36,26 @@ pub fn resume(
             links,
         } => refer(plan, run_id, source, links),
         RemainingWork::Ranges { ranges, so_far } => look_at(plan, ranges, so_far.as_ref()),
+        RemainingWork::Distributed {
+            run_id,
+            source,
+            piece,
+        } => {
+            of_source(&plan, source)?;
+            distributed::part(plan, config, run_id, *piece)
+        }
     }
+}
+
+fn of_source(plan: &Plan, source: &str) -> Result<(), RequestError> {
+    let configured = plan.source.bucket.as_str();
+    if source != configured {
+        return Err(RequestError::OtherSource {
+            found: source.to_owned(),
+            configured: configured.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// A plan by the states of a run, which are not read yet.
@@ -46,13 +65,7 @@ fn refer(
     source: &str,
     links: &[StateLink],
 ) -> Result<Plan, RequestError> {
-    let configured = plan.source.bucket.as_str();
-    if source != configured {
-        return Err(RequestError::OtherSource {
-            found: source.to_owned(),
-            configured: configured.to_owned(),
-        });
-    }
+    of_source(&plan, source)?;
     if !plan.task.writes() {
         return Err(RequestError::BadValue {
             field: "format",

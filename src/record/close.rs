@@ -112,7 +112,7 @@ impl SnapshotRecorder {
             .begun(history, closing)
             .await?
             .with(segments, closing.counts)?;
-        if closing.left.is_empty() {
+        if closing.left.is_empty() && !closing.planned.is_piece {
             store.write_index(part, history, closing).await
         } else {
             store.write_part(part, closing).await
@@ -217,7 +217,12 @@ impl StateStore {
         Ok(RecordResult { note, link: None })
     }
 
-    async fn write(&self, part: &str, body: &[u8], condition: &Condition) -> Result<(), String> {
+    pub(super) async fn write(
+        &self,
+        part: &str,
+        body: &[u8],
+        condition: &Condition,
+    ) -> Result<(), String> {
         if body.len() as u64 > MOST_INDEX_BYTES {
             let most = MOST_INDEX_BYTES;
             return Err(format!(

@@ -7,6 +7,7 @@
 //! said in the log and in the result, and the run is what it is without it.
 
 mod close;
+mod join;
 mod part;
 mod shard;
 
@@ -20,7 +21,8 @@ use futures::stream::{BoxStream, FuturesUnordered};
 use futures::{FutureExt, Stream, StreamExt, stream};
 
 pub use close::{CloseInput, RecordResult};
-pub use part::Counts;
+pub use join::PieceRecord;
+pub use part::{Counts, Origin};
 
 use part::Segments;
 

@@ -52,6 +52,14 @@ impl Report {
         if let Some(continued) = &self.continued {
             return continued.sentence();
         }
+        let message = self.sentence_of_run(cursor);
+        match &self.part {
+            Some(part) => part.sentence(message),
+            None => message,
+        }
+    }
+
+    fn sentence_of_run(&self, cursor: Option<&Cursor>) -> String {
         let totals = self.totals();
         let mut message = match (self.check, &self.restored) {
             (Some(check), _) => verified::message(check, &totals, cursor.is_none()),
@@ -88,7 +96,9 @@ impl Report {
                      continues it once it does"
                 }
                 None if self.interrupted => "; stopped by a signal, the cursor continues it",
-                None if self.lacks_destinations() => "; the cursor continues what is left",
+                None if self.lacks_destinations() || self.lacks_pieces() => {
+                    "; the cursor continues what is left"
+                }
                 None => "; stopped by the deadline, the cursor continues it",
             });
         }

@@ -11,7 +11,7 @@ use super::restored::{Restored, RestoredCounts};
 use super::verified::{VerifiedBlock, VerifiedCounts};
 use super::{
     BucketWarning, ContinuedRun, Deletions, EventCounts, HeldChanges, MOST_LIST_BYTES, OverBudget,
-    PlanPart, Report, Sides, SnapshotNote, Totals, Warning,
+    PartNote, PlanPart, Report, Sides, SnapshotNote, Totals, Warning,
 };
 use crate::failure::Failure;
 use crate::model::{BucketName, Cursor, Timestamp, bytes, objects, printable_json, usd};
@@ -49,6 +49,8 @@ pub struct Summary {
     missed_by_events: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) already_continued: Option<ContinuedRun>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    distributed: Option<Box<PartNote>>,
     pub(super) failures: Vec<FailureRow>,
     pub(super) failures_omitted: u64,
     pub(super) warnings: Vec<Warning>,
@@ -113,6 +115,7 @@ pub(super) struct DestinationRow {
 impl Report {
     /// The result of a run that ended at that time, sent those requests and left that to a later one.
     pub fn finish(&self, ended: Timestamp, requests: Requests, cursor: Option<Cursor>) -> Summary {
+        let requests = requests.and(self.sent_elsewhere);
         let totals = self.totals();
         let status = self.status(cursor.as_ref());
         let message = self.sentence(cursor.as_ref());
@@ -143,6 +146,7 @@ impl Report {
             missed_by_events: (self.follows_events && self.events.is_none())
                 .then_some(totals.copied),
             already_continued: self.continued.as_deref().cloned(),
+            distributed: self.part.clone(),
             failures: self.failures.kept.iter().map(FailureRow::new).collect(),
             failures_omitted: self.failures.omitted,
             warnings: self.warnings.as_slice().to_vec(),
@@ -193,6 +197,12 @@ impl Summary {
     /// What a restore tells; none of a backup.
     pub fn restored(&self) -> Option<&Restored> {
         self.restore.as_ref()
+    }
+
+    /// Whether it is of a distributed run that was closed without all of its pieces.
+    pub fn lacks_pieces(&self) -> bool {
+        let part = self.distributed.as_deref();
+        part.is_some_and(PartNote::lacks_pieces)
     }
 
     /// The counts of events; none of a run.

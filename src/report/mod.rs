@@ -8,6 +8,7 @@ mod bucket_warning;
 mod changes_note;
 mod continued;
 mod deletions;
+mod distributed;
 mod drill_sentence;
 mod drilled;
 mod each;
@@ -33,6 +34,7 @@ pub use bucket_warning::BucketWarning;
 pub use changes_note::ChangesNote;
 pub use continued::ContinuedRun;
 pub use deletions::Deletions;
+pub use distributed::PartNote;
 pub use drilled::{DrillFinding, Drilled};
 pub use each::{Phase, ToldRow};
 pub use ending::Status;
@@ -48,7 +50,7 @@ pub use storage::ClassRow;
 pub use verified::{VerifiedBlock, VerifyCounts};
 pub use warning::{Warning, WarningCode};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use plan::PlanTotals;
 use price::Rates;
@@ -61,7 +63,7 @@ use crate::forecast::Forecast;
 use crate::model::{BucketName, Verdict, VerifiedObject};
 use crate::outcome::Outcome;
 use crate::plan::{Check, Intent, Plan, Run, Task};
-use crate::s3::Stop;
+use crate::s3::{Requests, Stop};
 
 /// Failures that a report keeps, at most.
 const MOST_FAILURES: usize = 100;
@@ -99,6 +101,10 @@ pub struct Report {
     held_changes: Option<HeldChanges>,
     over_budget: Option<OverBudget>,
     continued: Option<Box<ContinuedRun>>,
+    /// The part of a distributed run that it is of.
+    part: Option<Box<PartNote>>,
+    /// Requests that other invocations of the run have sent.
+    sent_elsewhere: Requests,
     /// What a restore tells; none of a backup.
     restored: Option<Box<Restored>>,
     /// The counts of events; none of a run.
@@ -131,7 +137,8 @@ pub struct SnapshotNote {
 }
 
 /// Counters of objects and bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Totals {
     /// Objects in the source.
     pub found: u64,
@@ -160,6 +167,7 @@ pub struct Totals {
     /// Their bytes.
     pub bytes_due: u64,
     /// What a verification has found.
+    #[serde(skip)]
     pub verified: VerifyCounts,
 }
 
@@ -204,6 +212,8 @@ impl Report {
             held_changes: None,
             over_budget: None,
             continued: None,
+            part: None,
+            sent_elsewhere: Requests::default(),
             restored: None,
             events: None,
             follows_events: plan.follows_events && matches!(plan.task, Task::Backup(_)),
@@ -412,7 +422,7 @@ impl Report {
 
 impl Totals {
     /// Counts an outcome and hands on what went wrong.
-    fn add(&mut self, outcome: Outcome) -> Option<Failure> {
+    pub fn add(&mut self, outcome: Outcome) -> Option<Failure> {
         match outcome {
             Outcome::Copied { listed, copied } => {
                 self.find(listed);
@@ -478,7 +488,9 @@ impl Totals {
         self.bytes_found += bytes;
     }
 
-    fn plus(self, other: &Totals) -> Totals {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: &Totals) -> Totals {
         Totals {
             found: self.found + other.found,
             copied: self.copied + other.copied,

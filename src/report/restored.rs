@@ -11,6 +11,7 @@ use crate::config::{CopyRules, Prices};
 use crate::failure::Failure;
 use crate::model::{BucketName, Timestamp, count};
 use crate::plan::{Intent, Run};
+use crate::s3::Requests;
 
 /// What a restore tells beside its counters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -219,6 +220,8 @@ impl Report {
             held_changes: None,
             over_budget: None,
             continued: None,
+            part: None,
+            sent_elsewhere: Requests::default(),
             restored: None,
             events: None,
             follows_events: false,

@@ -133,7 +133,7 @@ fn operation(value: &Value) -> Result<(), RequestError> {
         "operation",
         value,
         known,
-        "backup, plan, verify, restore, drill, continue",
+        "backup, plan, verify, restore, drill, continue, ranges, close",
     )
 }
 

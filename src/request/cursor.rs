@@ -45,15 +45,52 @@ pub enum RemainingWork {
         /// How far it has come with deletions; none if it marks none, or must not any more.
         so_far: Option<MarkingProgress>,
     },
+    /// What the objects of a distributed run in the backup bucket say.
+    Distributed {
+        /// The run.
+        run_id: String,
+        /// The source's bucket.
+        source: String,
+        /// The piece to work on; none to close the run.
+        piece: Option<u32>,
+    },
 }
 
 /// Those of a cursor that no request has.
-const OF_CURSORS: [&str; 10] = [
-    "format", "ranges", "records", "plan", "counted", "agreed", "run_id", "source", "stage",
+const OF_CURSORS: [&str; 12] = [
+    "format",
+    "ranges",
+    "records",
+    "plan",
+    "counted",
+    "agreed",
+    "run_id",
+    "source",
+    "stage",
     "states",
+    "distributed",
+    "piece",
 ];
 /// The longest run id that is taken: the program's own have 25 characters.
 const LONGEST_RUN_ID: usize = 64;
+
+/// Reads a request to close a distributed run: to go on with it when its pieces are done.
+pub(super) fn parse_close(fields: &Map<String, Value>) -> Result<ContinueRequest, RequestError> {
+    let request = parse(fields)?;
+    match request.rest {
+        RemainingWork::Distributed { piece: None, .. } => Ok(request),
+        RemainingWork::Distributed { .. }
+        | RemainingWork::States { .. }
+        | RemainingWork::Ranges { .. } => {
+            let cursor = fields.get("cursor").unwrap_or(&Value::Null);
+            Err(bad_value(
+                "cursor",
+                cursor,
+                "the cursor of the result of ranges",
+            ))
+        }
+    }
+}
 
 /// Reads the cursor of a request.
 pub(super) fn parse(fields: &Map<String, Value>) -> Result<ContinueRequest, RequestError> {
@@ -74,6 +111,7 @@ pub(super) fn parse(fields: &Map<String, Value>) -> Result<ContinueRequest, Requ
     let format = fields.get("format").unwrap_or(&Value::Null);
     let rest = match format.as_u64() {
         Some(1..=RANGES_FORMAT) => ranges(fields)?,
+        Some(CURSOR_FORMAT) if fields.contains_key("distributed") => distributed(fields)?,
         Some(CURSOR_FORMAT) => states(fields)?,
         _ => {
             return Err(RequestError::UnknownFormat {
@@ -118,6 +156,29 @@ fn states(cursor: &Map<String, Value>) -> Result<RemainingWork, RequestError> {
         source: text("source")?,
         run_id,
         links: parsed,
+    })
+}
+
+fn distributed(cursor: &Map<String, Value>) -> Result<RemainingWork, RequestError> {
+    let field = |name: &str| cursor.get(name).unwrap_or(&Value::Null);
+    let text = |name: &'static str| {
+        let text = field(name).as_str().map(str::to_owned);
+        text.ok_or_else(|| bad_value(name, field(name), "what the cursor of a result has"))
+    };
+    let run_id = text("distributed")?;
+    if !is_run_id(&run_id) {
+        let run_id = field("distributed");
+        return Err(bad_value("distributed", run_id, "the run_id of a result"));
+    }
+    let number = |value: &Value| {
+        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        let number = number.filter(|number| *number > 0);
+        number.ok_or_else(|| bad_value("piece", value, "the number of a piece"))
+    };
+    Ok(RemainingWork::Distributed {
+        run_id,
+        source: text("source")?,
+        piece: cursor.get("piece").map(number).transpose()?,
     })
 }
 

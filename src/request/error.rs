@@ -115,6 +115,14 @@ pub enum RequestError {
         /// The key that it would have.
         expected: String,
     },
+    /// A run that many invocations cannot share.
+    #[error("a run with {what} cannot be distributed; {advice}")]
+    NotDistributed {
+        /// What keeps it from that.
+        what: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// A cursor that leaves nothing.
     #[error(
         "the cursor names no range and no state, so that nothing is left; start a new run with {{}}"

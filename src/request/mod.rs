@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 mod backup;
 mod cursor;
+mod distributed;
 mod drill;
 mod error;
 mod field;
@@ -19,6 +20,7 @@ mod verify;
 
 pub use backup::{BackupRequest, Deletions, Intent, Mode};
 pub use cursor::{ContinueRequest, ContinuedRequest, RemainingWork};
+pub use distributed::{MOST_PIECES, RangesRequest};
 pub use drill::{DrillRequest, DrillSample, MOST_OBJECTS};
 pub use error::RequestError;
 pub use marking::MarkingProgress;
@@ -43,6 +45,24 @@ pub enum Request {
     Restore(RestoreRequest),
     /// Back up the objects that events of S3 name.
     Events(EventsRequest),
+    /// Cut the source into pieces that other invocations back up.
+    Ranges(RangesRequest),
+}
+
+impl Request {
+    /// Whether it is a part of a distributed run that says nothing of the whole.
+    pub fn is_part(&self) -> bool {
+        match self {
+            Self::Ranges(_) => true,
+            Self::Continue(request) => {
+                matches!(
+                    request.rest,
+                    RemainingWork::Distributed { piece: Some(_), .. }
+                )
+            }
+            Self::Backup(_) | Self::Verify(_) | Self::Restore(_) | Self::Events(_) => false,
+        }
+    }
 }
 
 /// Reads the payload of an invocation.
@@ -83,6 +103,8 @@ pub fn parse(payload: &Value) -> Result<Request, RequestError> {
             Some(request) => request.map(Request::Restore),
             None => cursor::parse(fields).map(Request::Continue),
         },
+        Some("close") => cursor::parse_close(fields).map(Request::Continue),
+        Some("ranges") => distributed::parse(fields).map(Request::Ranges),
         Some("verify") => verify::parse(fields).map(Request::Verify),
         Some("drill") => {
             let drill = drill::parse(fields)?;
@@ -118,7 +140,9 @@ mod tests {
     fn ranges_of(rest: RemainingWork) -> Vec<Range> {
         match rest {
             RemainingWork::Ranges { ranges, .. } => ranges,
-            RemainingWork::States { .. } => panic!("{rest:?} holds no ranges"),
+            RemainingWork::States { .. } | RemainingWork::Distributed { .. } => {
+                panic!("{rest:?} holds no ranges")
+            }
         }
     }
 
@@ -294,11 +318,11 @@ mod tests {
             ),
             (
                 json!({"operation": "bakcup"}),
-                "field \"operation\" is \"bakcup\"; allowed: backup, plan, verify, restore, drill, continue",
+                "field \"operation\" is \"bakcup\"; allowed: backup, plan, verify, restore, drill, continue, ranges, close",
             ),
             (
                 json!({"operation": 1}),
-                "field \"operation\" is 1; allowed: backup, plan, verify, restore, drill, continue",
+                "field \"operation\" is 1; allowed: backup, plan, verify, restore, drill, continue, ranges, close",
             ),
             (
                 json!({"operation": "plan", "dry_run": true}),

@@ -382,6 +382,9 @@ fn held_by(refusal: Refusal) -> StartError {
         Refusal::Held(failure) => StartError::AlreadyRunning {
             problem: format!("{}; {}", failure.message, failure.advice),
         },
+        Refusal::Lost(failure) => StartError::Destination {
+            problem: format!("{}; {}", failure.message, failure.advice),
+        },
         Refusal::S3(error) => StartError::destination(&error),
     }
 }

@@ -1,12 +1,16 @@
 //! The rest of a run that the deadline stopped, for the next one to go on with.
 
+mod distributed;
 mod frontier;
 mod state;
+mod tally;
 
 use std::collections::BTreeMap;
 
+pub use distributed::{DistributedRun, PieceState, PieceWork, joined};
 pub use frontier::Frontier;
 pub use state::{RunEnd, RunState, Successor};
+pub use tally::Tally;
 
 use crate::list::Shards;
 use crate::model::{

@@ -88,7 +88,7 @@ fn stage_name(stage: Stage) -> &'static str {
 }
 
 /// What a run does about deletions, in JSON; nothing of a verification.
-fn deletions(plan: &Plan) -> Option<String> {
+pub(super) fn deletions(plan: &Plan) -> Option<String> {
     let name = match (plan.task.check(), plan.task.marking()) {
         (Some(_), _) => return None,
         (None, Some(_)) => "mark",
@@ -317,7 +317,7 @@ struct Head {
     format: u64,
 }
 
-fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
     let damaged = |error: serde_json::Error| format!("is damaged: {error}");
     let Head { format } = serde_json::from_slice(bytes).map_err(damaged)?;
     if format != FORMAT {

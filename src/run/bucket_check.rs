@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::destination::DestinationRun;
 use crate::checks::examine;
 use crate::model::Setting;
-use crate::plan::{Plan, Task};
+use crate::plan::{Plan, RunPart, Task};
 use crate::report::BucketWarning;
 
 /// How long looking may take. A server that does not answer must not keep a run that is done.
@@ -19,7 +19,13 @@ const TO_LOOK: Duration = Duration::from_secs(5);
 pub(super) async fn look(plan: &Plan, runs: &[DestinationRun]) -> Vec<BucketWarning> {
     let is_nightly = plan.is_whole && matches!(plan.task, Task::Backup(_));
     let is_continued = runs.iter().any(|run| run.planned.is_continued);
-    if !is_nightly || is_continued {
+    let is_once = match plan.part {
+        // It tells of the whole run.
+        Some(RunPart::Close { .. }) => true,
+        Some(RunPart::Ranges { .. } | RunPart::Piece { .. }) => false,
+        None => !is_continued,
+    };
+    if !is_nightly || !is_once {
         return Vec::new();
     }
     let looks = runs.iter().map(|run| async move {

@@ -15,7 +15,7 @@ use crate::model::{KeyRange, Phase, Placement};
 use crate::outcome::KeyResult;
 use crate::plan::Plan;
 use crate::record::{SnapshotRecorder, StateStore};
-use crate::resume::Progress;
+use crate::resume::{Progress, Tally};
 use crate::s3::S3Error;
 use crate::verify::Verifier;
 
@@ -35,7 +35,8 @@ impl Comparison {
     pub async fn begin(plan: &Plan, run: DestinationRun) -> Result<Self, ListingError> {
         let (destination, job) = (run.destination.clone(), run.planned.job.clone());
         let history = History::open(destination.clone(), job.clone()).await;
-        let ranges = if plan.is_whole && !run.planned.is_continued {
+        let is_part = run.planned.is_continued || run.planned.is_piece;
+        let ranges = if plan.is_whole && !is_part {
             history.ranges(MOST_AT_ONCE)
         } else {
             run.planned.ranges.clone()
@@ -95,7 +96,10 @@ impl Comparison {
 
     pub fn destination_progress(&self) -> DestinationProgress {
         let progress = Progress::of(self.shards.clone());
-        DestinationProgress::of(progress).beside(self.history.clone(), self.recorder.clone())
+        let own = DestinationProgress::of(progress);
+        let mut own = own.beside(self.history.clone(), self.recorder.clone());
+        own.tally = self.run.planned.is_piece.then(Tally::default);
+        own
     }
 
     /// What becomes of each object. After the deadline nothing is begun any more, nor without the lease.

@@ -39,13 +39,25 @@ pub(super) struct Use {
 
 /// Reads the states that a plan goes on with, and says that they are used.
 pub(super) async fn open(plan: &Plan, runs: &[DestinationRun]) -> Result<Continuation, StartError> {
-    let Some(run_id) = plan.continues.clone() else {
+    if plan.continues.is_none() {
         return Ok(Continuation::Run(Box::new(plan.clone()), Vec::new()));
-    };
+    }
     let mut states = Vec::new();
     for run in runs {
         states.push((run.number, state(plan, run).await?));
     }
+    go_on(plan, runs, states).await
+}
+
+/// Goes on with these states, and says that they are used.
+pub(super) async fn go_on(
+    plan: &Plan,
+    runs: &[DestinationRun],
+    states: Vec<(usize, RunState)>,
+) -> Result<Continuation, StartError> {
+    let Some(run_id) = plan.continues.clone() else {
+        return Ok(Continuation::Run(Box::new(plan.clone()), Vec::new()));
+    };
     let mut found = Vec::new();
     for (run, (_, state)) in runs.iter().zip(&states) {
         found.push(successor(run, &state.run_id).await?);
@@ -425,7 +437,7 @@ impl Use {
     }
 }
 
-fn serialised(
+pub(super) fn serialised(
     bucket: &Bucket,
     key: &Key,
     json: Result<Vec<u8>, serde_json::Error>,
@@ -436,7 +448,7 @@ fn serialised(
     })
 }
 
-async fn write(
+pub(super) async fn write(
     bucket: &Bucket,
     key: &Key,
     body: &[u8],

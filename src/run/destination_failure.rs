@@ -39,6 +39,7 @@ impl From<Refusal> for DestinationFailure {
                 is_held: true,
                 failure,
             },
+            Refusal::Lost(failure) => failure.into(),
             Refusal::S3(error) => error.into(),
         }
     }

@@ -9,6 +9,7 @@ mod comparison;
 mod continuation;
 mod destination;
 mod destination_failure;
+mod distributed;
 mod events;
 mod marking;
 mod nothing;
@@ -28,6 +29,7 @@ use comparison::{Comparison, ListingError};
 use continuation::Continuation;
 use destination::{DestinationRun, Destinations};
 use destination_failure::DestinationFailure;
+use distributed::PartInput;
 use opening::open_source;
 use progress::{RunProgress, log_outcome};
 use unusual::Look;
@@ -40,7 +42,7 @@ use crate::outcome::Outcome;
 use crate::plan::{Plan, Stage};
 use crate::report::Report;
 use crate::resume::Remainder;
-use crate::s3::{Bucket, Connections, Operation, Stop};
+use crate::s3::{Bucket, Connections, Operation, Requests, Stop};
 
 /// A run that has ended.
 #[derive(Clone, Debug)]
@@ -99,6 +101,7 @@ pub async fn run(
 ) -> Result<RunResult, StartError> {
     connections.begin_run();
     let limits = plan.limits;
+    let sent = || connections.requests();
     let connections = connections.for_run(limits.max_concurrency, limits.deadline);
     let source = open_source(plan, &connections).await?;
     let mut leases = Leases::default();
@@ -112,12 +115,20 @@ pub async fn run(
     let look = bucket_check::look(plan, &usable);
     let work = Box::pin(async {
         destinations.probe(plan).await;
-        let work = work(plan, &source, destinations, watch);
+        let work = work(plan, &source, &sent, destinations, watch);
         future::join(work, look).await
     });
     // Whatever happens in it, the lease does not keep the next run out.
     let ended = AssertUnwindSafe(leases.keep(work)).catch_unwind().await;
-    let stops = leases.release().await;
+    let result = ended
+        .as_ref()
+        .ok()
+        .and_then(|(ended, _)| ended.as_ref().ok());
+    let stops = if distributed::keeps_leases(plan, result) {
+        leases.leave()
+    } else {
+        leases.release().await
+    };
     let ended = ended.unwrap_or_else(|panic| resume_unwind(panic));
     let was_interrupted = connections.limit().is_interrupted();
     let warnings = server.map(|server| opening::server_warnings(plan, &server));
@@ -141,10 +152,21 @@ pub async fn run(
 async fn work(
     plan: &Plan,
     source: &Bucket,
+    sent: &(dyn Fn() -> Requests + Sync),
     destinations: Destinations<DestinationRun>,
     mut watch: impl FnMut(&Report),
 ) -> Result<RunResult, StartError> {
     let mut destinations = destinations.some_usable()?;
+    if let Some(part) = &plan.part {
+        let input = PartInput {
+            plan,
+            part,
+            source,
+            sent,
+            watch: &mut watch,
+        };
+        return Box::pin(distributed::work(input, destinations)).await;
+    }
     let (mut plan, uses) = match continuation::open(plan, &destinations.usable).await? {
         Continuation::Run(plan, uses) => (plan, uses),
         Continuation::Answered(ended) => return Ok(*ended),

@@ -8,13 +8,13 @@ use futures::{StreamExt, future, stream};
 use crate::copy::Budget;
 use crate::history::History;
 use crate::list::Shards;
-use crate::model::{ETag, Key, KeyRange};
+use crate::model::{ETag, Key, KeyRange, RecordLink};
 use crate::outcome::{KeyResult, Outcome};
 use crate::plan::{DestinationPlan, Plan};
 use crate::record::{CloseInput, Counts, RecordResult, SnapshotRecorder, StateStore};
 use crate::report::{OverBudget, Report, Warning};
 use crate::request::Mode;
-use crate::resume::{self, Progress, Remainder};
+use crate::resume::{self, Progress, Remainder, Tally};
 use crate::snapshot::ChangedShare;
 
 /// Keys that are kept in mind for each destination: a megabyte at most, and enough for all but a few
@@ -39,6 +39,10 @@ pub(super) struct DestinationProgress {
     pub gone: BTreeMap<Key, ETag>,
     /// The first keys of what is in the backup and not the job's own.
     pub foreign: BTreeSet<Key>,
+    /// What became of the keys that are not left, of a piece of a distributed run.
+    pub tally: Option<Tally>,
+    /// The record of it, once it is closed.
+    pub recorded: Option<RecordLink>,
     /// Whether there was a snapshot that says which backups are the job's own.
     pub has_snapshot: bool,
     /// The last snapshot that it was read beside; none if it was read beside none.
@@ -54,6 +58,8 @@ impl DestinationProgress {
             progress,
             gone: BTreeMap::new(),
             foreign: BTreeSet::new(),
+            tally: None,
+            recorded: None,
             has_snapshot: false,
             history: None,
             record: None,
@@ -160,6 +166,9 @@ impl RunProgress {
                         _ => {}
                     }
                 }
+                if let Some(tally) = &mut destination_progress.tally {
+                    tally.pass(done.shard, done.sequence, &outcome);
+                }
                 let progress = &mut destination_progress.progress;
                 progress.pass(done.shard, done.key, &outcome, done.counted);
                 run_progress.report.forget_told();
@@ -218,6 +227,7 @@ impl RunProgress {
             else {
                 continue;
             };
+            destination_progress.recorded.clone_from(&kept.link);
             if let Some(own) = own {
                 own.record.clone_from(&kept.link);
             }

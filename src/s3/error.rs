@@ -59,6 +59,36 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// All of them.
+    const ALL: [Self; 20] = [
+        Self::ListObjectsV2,
+        Self::ListObjectVersions,
+        Self::HeadBucket,
+        Self::GetBucketVersioning,
+        Self::GetBucketEncryption,
+        Self::GetBucketLifecycleConfiguration,
+        Self::GetObjectLockConfiguration,
+        Self::GetPublicAccessBlock,
+        Self::GetBucketReplication,
+        Self::HeadObject,
+        Self::GetObjectTagging,
+        Self::CopyObject,
+        Self::CreateMultipartUpload,
+        Self::UploadPartCopy,
+        Self::CompleteMultipartUpload,
+        Self::AbortMultipartUpload,
+        Self::GetObject,
+        Self::PutObject,
+        Self::DeleteObject,
+        Self::RestoreObject,
+    ];
+
+    /// The call of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|operation| operation.name() == name)
+    }
+
     /// S3's name of the call.
     pub fn name(self) -> &'static str {
         match self {

@@ -149,6 +149,15 @@ impl SmallObject {
 }
 
 impl Moment {
+    /// The moment that long before; none if this machine runs for less than that.
+    pub fn earlier(self, time: Duration) -> Option<Moment> {
+        Some(Moment {
+            steady: self.steady.checked_sub(time)?,
+            wall: self.wall.checked_sub(time)?,
+            ..self
+        })
+    }
+
     /// The latest time that S3 has told, in whole seconds.
     pub fn told_by_s3(self) -> Timestamp {
         self.server

@@ -93,6 +93,17 @@ pub struct Requests {
 }
 
 impl Requests {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Requests) -> Requests {
+        Requests {
+            list: self.list + other.list,
+            copy: self.copy + other.copy,
+            head: self.head + other.head,
+            thaw: self.thaw + other.thaw,
+        }
+    }
+
     /// What was sent since `earlier`.
     #[must_use]
     pub fn since(self, earlier: Requests) -> Requests {

@@ -13,6 +13,7 @@ mod cursors;
 mod deadline;
 mod deletions;
 mod destinations;
+mod distributed;
 mod doctor;
 mod event_buckets;
 mod event_holes;

@@ -61,8 +61,13 @@ async fn kill_at(world: &World, fault: Fault) -> bool {
 
 /// Asks for something and drops it once a call was made that many times. Whether it came to that.
 pub(super) async fn kill(world: &World, fields: Value, fault: Fault) -> bool {
+    kill_request(world, &asking(fields), fault).await
+}
+
+/// The same of any request.
+pub async fn kill_request(world: &World, payload: &Value, fault: Fault) -> bool {
     let strikes = world.sim.fault(fault, Effect::Stall);
-    let request = request::parse(&asking(fields)).unwrap();
+    let request = request::parse(payload).unwrap();
     let handler = world.handler();
     world.sim.clock().advance(Duration::from_secs(2));
     let killed = {

@@ -10,7 +10,7 @@ mod fidelity;
 mod formats;
 mod histories;
 mod in_place;
-mod kills;
+pub mod kills;
 mod points;
 mod terminal;
 mod undo;

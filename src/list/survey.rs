@@ -1,0 +1,228 @@
+//! A look at a bucket of which nothing is known, to cut its keys into pieces of about the same size.
+//!
+//! The places to cut are guessed as a listing guesses them, from what the pages that were read have in common,
+//! but nothing is listed between them. The piece with most pages, as far as can be told, is cut next.
+
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::alphabet::Alphabet;
+use super::split_point::KeySample;
+use crate::model::{Key, KeyRange, Prefix, Start};
+use crate::s3::{Bucket, Page, PageStart, S3Error};
+
+/// Guesses that are tried at the same time, at most.
+const AT_ONCE: usize = 16;
+/// Guesses for a piece, at most: some find nothing behind them.
+const GUESSES_FOR_A_PIECE: usize = 3;
+
+/// A piece of the keys.
+struct Piece {
+    /// Its keys begin after this one; none at the first key.
+    after: Option<Key>,
+    sample: KeySample,
+    /// Whether it may have keys beyond the page that was read of it.
+    is_open: bool,
+}
+
+/// Cuts the keys below a prefix into so many pieces at most.
+///
+/// # Errors
+/// Why S3 refused.
+pub async fn survey(
+    bucket: &Bucket,
+    prefix: &Prefix,
+    most: usize,
+) -> Result<Vec<KeyRange>, S3Error> {
+    let first = bucket.page(prefix, &PageStart::Beginning).await?;
+    let mut survey = Survey::default();
+    survey.begin(&first);
+    let mut guesses = 0;
+    while guesses < most * GUESSES_FOR_A_PIECE && survey.pieces.len() < most {
+        let room = AT_ONCE.min(most - survey.pieces.len());
+        let tried = survey.guesses(room);
+        if tried.is_empty() {
+            break;
+        }
+        guesses += tried.len();
+        let pages = stream::iter(tried).map(|(piece, guess)| async move {
+            let start = PageStart::After(guess.clone());
+            let page = bucket.page(prefix, &start).await?;
+            Ok::<_, S3Error>((piece, guess, page))
+        });
+        let pages: Vec<(usize, Key, Page)> = pages.buffered(AT_ONCE).try_collect().await?;
+        for (piece, guess, page) in pages {
+            survey.learn(piece, guess, &page);
+        }
+    }
+    Ok(survey.ranges())
+}
+
+#[derive(Default)]
+struct Survey {
+    pieces: Vec<Piece>,
+    alphabet: Alphabet,
+}
+
+impl Survey {
+    fn begin(&mut self, page: &Page) {
+        let (Some(first), Some(last)) = (page.objects.first(), page.objects.last()) else {
+            return;
+        };
+        self.alphabet
+            .learn(page.objects.iter().map(|object| &object.key));
+        let mut sample = KeySample::new(&first.key, None);
+        sample.page(&first.key, &last.key);
+        self.pieces.push(Piece {
+            after: None,
+            sample,
+            is_open: page.next.is_some(),
+        });
+    }
+
+    /// The next places to try: at most one in each piece, the largest ones first.
+    fn guesses(&mut self, most: usize) -> Vec<(usize, Key)> {
+        let open = self
+            .pieces
+            .iter()
+            .enumerate()
+            .filter(|(_, piece)| piece.is_open);
+        let mut open: Vec<(usize, f64)> = open
+            .map(|(number, piece)| (number, piece.sample.left(&self.alphabet)))
+            .collect();
+        open.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+        let mut guesses = Vec::new();
+        for (number, _) in open {
+            if guesses.len() == most {
+                break;
+            }
+            match self.pieces[number].sample.cut(&self.alphabet, &[]) {
+                Some(guess) => guesses.push((number, guess)),
+                None => self.pieces[number].is_open = false,
+            }
+        }
+        guesses
+    }
+
+    /// What a guess has found behind it.
+    fn learn(&mut self, number: usize, guess: Key, page: &Page) {
+        let end = self.end_of(number);
+        let keys: Vec<&Key> = page.objects.iter().map(|object| &object.key).collect();
+        let inside = keys.partition_point(|key| end.as_ref().is_none_or(|end| *key <= end));
+        let Some(first) = keys[..inside].first() else {
+            self.pieces[number].sample.nothing_above(&guess);
+            return;
+        };
+        self.alphabet.learn(keys.iter().copied());
+        let mut sample = self.pieces[number].sample.cut_off(&guess, first);
+        sample.page(first, keys[inside - 1]);
+        self.pieces.push(Piece {
+            after: Some(guess),
+            sample,
+            is_open: inside == keys.len() && page.next.is_some(),
+        });
+    }
+
+    /// The last key that a piece can have; none of the last piece.
+    fn end_of(&self, number: usize) -> Option<Key> {
+        let after = &self.pieces[number].after;
+        let behind = self.pieces.iter().filter_map(|piece| piece.after.as_ref());
+        behind
+            .filter(|key| Some(*key) > after.as_ref())
+            .min()
+            .cloned()
+    }
+
+    fn ranges(self) -> Vec<KeyRange> {
+        let mut cuts: Vec<Key> = self
+            .pieces
+            .into_iter()
+            .filter_map(|piece| piece.after)
+            .collect();
+        cuts.sort();
+        let starts = cuts.iter().cloned().map(Start::After);
+        let starts = [Start::Beginning].into_iter().chain(starts);
+        let ends = cuts.iter().cloned().map(Some).chain([None]);
+        starts
+            .zip(ends)
+            .map(|(start, until)| KeyRange { start, until })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ETag, Object, StorageClass, Timestamp};
+
+    fn object(key: &str) -> Object {
+        Object {
+            key: Key::new(key),
+            size: 0,
+            etag: ETag::new("e"),
+            last_modified: Timestamp::from_millis(0),
+            storage_class: StorageClass::new(None),
+        }
+    }
+
+    /// A page of these keys behind a guess, of so many keys.
+    fn page(keys: &[String], after: Option<&Key>, size: usize) -> Page {
+        let from = after.map_or(0, |after| {
+            keys.partition_point(|key| key.as_str() <= after.as_str())
+        });
+        let objects = keys[from..]
+            .iter()
+            .take(size)
+            .map(|key| object(key))
+            .collect();
+        let next = (from + size < keys.len()).then_some(PageStart::Beginning);
+        Page { objects, next }
+    }
+
+    fn surveyed(keys: &[String], size: usize, most: usize) -> (Vec<KeyRange>, usize) {
+        let mut survey = Survey::default();
+        survey.begin(&page(keys, None, size));
+        let mut tried = 0;
+        while tried < most * GUESSES_FOR_A_PIECE && survey.pieces.len() < most {
+            let guesses = survey.guesses(AT_ONCE.min(most - survey.pieces.len()));
+            if guesses.is_empty() {
+                break;
+            }
+            tried += guesses.len();
+            for (piece, guess) in guesses {
+                survey.learn(piece, guess.clone(), &page(keys, Some(&guess), size));
+            }
+        }
+        (survey.ranges(), tried)
+    }
+
+    #[test]
+    fn pieces_have_every_key_once_and_none_has_most_of_them() {
+        let flat = |n: usize| format!("{n:06}");
+        let dated = |n: usize| format!("logs/{:02}/{:02}/{n:05}.gz", n / 2_000, n / 100 % 20);
+        let hexadecimal = |n: usize| format!("{:08x}", n.wrapping_mul(2_654_435_761) % (1 << 32));
+        for name in [flat, dated, hexadecimal] {
+            let mut keys: Vec<String> = (0..20_000).map(name).collect();
+            keys.sort();
+            keys.dedup();
+
+            let (ranges, tried) = surveyed(&keys, 100, 20);
+
+            assert!(ranges.len() >= 12, "{} pieces of {}", ranges.len(), keys[0]);
+            assert!(tried <= 60);
+            let sizes = ranges.iter().map(|range| {
+                keys.iter()
+                    .filter(|key| range.admits(&Key::new(key.as_str())))
+                    .count()
+            });
+            let sizes: Vec<usize> = sizes.collect();
+            assert_eq!(sizes.iter().sum::<usize>(), keys.len());
+            let most = sizes.iter().max().unwrap();
+            assert!(*most < keys.len() / 3, "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_bucket_is_one_piece() {
+        assert_eq!(surveyed(&[], 100, 20).0, [KeyRange::all()]);
+    }
+}
