@@ -48,6 +48,7 @@ locals {
       Architecture            = var.architecture
       OneRunAtATime           = var.one_run_at_a_time == null ? null : var.one_run_at_a_time ? "yes" : "no"
       Continuation            = var.continuation == null ? null : var.continuation ? "yes" : "no"
+      Distributed             = var.distributed == null ? null : var.distributed ? "yes" : "no"
       Events                  = var.events == null ? null : var.events ? "yes" : "no"
       EventMaxSize            = var.event_max_size
       EventTags               = var.event_tags

@@ -23,6 +23,11 @@ output "state_machine_arn" {
   value       = lookup(aws_cloudformation_stack.backup.outputs, "StateMachineArn", null)
 }
 
+output "distributed_state_machine_arn" {
+  description = "Backs up by many functions at once."
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "DistributedStateMachineArn", null)
+}
+
 output "events_function_name" {
   description = "The function that answers events."
   value       = lookup(aws_cloudformation_stack.backup.outputs, "EventsFunctionName", null)

@@ -285,6 +285,12 @@ variable "continuation" {
   default     = null
 }
 
+variable "distributed" {
+  description = "Make a state machine that backs up by 20 functions at once, for a first run over very many objects."
+  type        = bool
+  default     = null
+}
+
 variable "events" {
   description = "Copy each new object within seconds, by events. An existing source: scripts/enable-events.sh afterwards."
   type        = bool

@@ -9,6 +9,7 @@ import { type BackupPlace, backupPlace } from './backup-place.ts';
 import { both, type Choice, decidedLater, not, onlyIf } from './choice.ts';
 import { Continuation } from './continuation.ts';
 import { Dashboard } from './dashboard.ts';
+import { Distributed } from './distributed.ts';
 import { DEFAULT_MAX_DAYS, Drill } from './drill.ts';
 import { Events } from './events.ts';
 import { FailureAlarm } from './failure-alarm.ts';
@@ -72,6 +73,11 @@ export interface BackupProps extends FunctionSettings {
    * @default false
    */
   readonly continuation?: Choice;
+  /**
+   * Whether there is a state machine that backs up by many functions at once. It is started by hand.
+   * @default false
+   */
+  readonly distributed?: Choice;
   /**
    * Whether each new object is copied within seconds, by events.
    * @default false
@@ -160,7 +166,8 @@ export class Backup extends Construct {
     const answering = this.events(props, source, destination, topic);
     this.dashboard(props, answering);
     const answered = answering?.alarms ?? [];
-    topic.announce(failed, ...runs.alarms, ...watch.alarms, ...(continuation?.alarms ?? []), ...restored, ...answered);
+    const shared = this.distributed(props, source, destination, topic);
+    topic.announce(failed, ...runs.alarms, ...watch.alarms, ...(continuation?.alarms ?? []), ...restored, ...answered, ...shared);
 
     this.output('BackupRoleArn', 'The role that makes the backup.', backup.role.roleArn);
     this.output('WatchRoleArn', 'The role that looks how old the backup is.', watch.role.roleArn);
@@ -200,6 +207,19 @@ export class Backup extends Construct {
     const { stateMachineArn } = continuation.stateMachine;
     this.output('StateMachineArn', 'Continues the backup until it is done.', stateMachineArn, decidedLater(choice));
     return continuation;
+  }
+
+  /** The state machine that backs up by many functions at once; returns its alarms. */
+  private distributed(props: BackupProps, source: PrimaryBucket, destination: BackupPlace, topic: ProblemTopic): Alarm[] {
+    const { distributed = false } = props;
+    if (distributed === false) {
+      return [];
+    }
+    const shared = new Distributed(this, 'Distributed', { ...props, second: undefined, distributed, source, destination, topic });
+    const { stateMachineArn } = shared.stateMachine;
+    const description = 'Backs up by many functions at once.';
+    this.output('DistributedStateMachineArn', description, stateMachineArn, decidedLater(distributed));
+    return shared.alarms;
   }
 
   /** The function that answers events, and what brings them to it, if there can be events. */

@@ -8,6 +8,7 @@ import { TWO_KEYS } from './backup-key.ts';
 import { objection, PARAMETERS } from './parameters.ts';
 import { COMPLIANCE_UNCONFIRMED, DEFAULT_LOCK_DAYS, NO_BREAK_GLASS_ROLE, type ObjectLock, type Protection } from './protection.ts';
 import { type Retention, retentionProblem, usualRetention } from './retention.ts';
+import { ONE_PROCESS } from './distributed.ts';
 import { NO_SECOND_BUCKET, type SecondBackup } from './second-backup.ts';
 import { readSources, type Source } from './sources.ts';
 import type { WebSettings } from './web.ts';
@@ -31,6 +32,7 @@ export function backupProps(context: Context): BackupProps {
     architecture: choice(context, 'architecture', ARCHITECTURES),
     oneRunAtATime: choice(context, 'oneRunAtATime', { yes: true, no: false }),
     continuation: choice(context, 'continuation', { yes: true, no: false }),
+    distributed: distributed(context),
     logRetentionDays: number(context, 'logRetentionDays'),
     notificationEmail: text(context, 'notificationEmail'),
     notify: text(context, 'notify'),
@@ -129,6 +131,15 @@ function secondBackup(context: Context): SecondBackup | undefined {
     throw new Error(`-c secondBackupBucket is missing: ${NO_SECOND_BUCKET}`);
   }
   return undefined;
+}
+
+function distributed(context: Context): boolean | undefined {
+  const isWanted = choice(context, 'distributed', { yes: true, no: false });
+  const alone = ['secondBackupBucket', 'maxCostUsd'].filter((name) => text(context, name) !== undefined);
+  if (isWanted === true && (alone.length > 0 || text(context, 'unusual') === 'hold')) {
+    throw new Error(`-c distributed=yes: ${ONE_PROCESS}`);
+  }
+  return isWanted;
 }
 
 function createKmsKey(context: Context): boolean | undefined {

@@ -13,7 +13,7 @@ const SECONDS_FOR_AN_INVOCATION = 16 * 60;
 const SECONDS_FOR_AN_EXECUTION = 7 * 24 * 3600;
 
 /** What passes by itself. Any other error of the function is never among it: it would come again. */
-const RETRIES = [
+export const RETRIES = [
   {
     // Another run has the one reserved execution, for at most 15 minutes at a time, or the lease. In all this waits for
     // 27 minutes.

@@ -8,7 +8,7 @@ export interface FailureAlarmProps {
   /** The function that is watched. */
   readonly function: IFunction;
   /** What the function does. */
-  readonly what: 'backup' | 'events' | 'restore' | 'watch' | 'web';
+  readonly what: 'backup' | 'events' | 'restore' | 'watch' | 'web' | 'worker';
 }
 
 export class FailureAlarm extends ProblemAlarm {

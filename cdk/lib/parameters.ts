@@ -201,6 +201,10 @@ const RUNNING = {
     type: 'String', default: 'no', allowedValues: ['no', 'yes'],
     description: 'Start an AWS Step Functions state machine that continues a backup of more than 15 minutes until it is done.',
   },
+  Distributed: {
+    type: 'String', default: 'no', allowedValues: ['no', 'yes'],
+    description: 'Make a state machine that backs up by 20 functions at once, for a first run over very many objects.',
+  },
 };
 
 const EVENTS = {

@@ -183,6 +183,22 @@ export const FUNCTION_ACTIONS = [
   'lambda:InvokeFunction', // The task that runs and continues a backup; the schedule of a time zone.
 ] as const;
 
+/** Actions of the state machine of a distributed run on the requests for its pieces. */
+export const PIECES_READ_ACTIONS = [
+  's3:GetObject', // The Map reads its items.
+] as const;
+
+/** Actions of that state machine on itself. */
+export const PIECES_START_ACTIONS = [
+  'states:StartExecution', // Each piece is an execution of its own.
+] as const;
+
+/** Actions of that state machine on its executions. */
+export const PIECES_FOLLOW_ACTIONS = [
+  'states:DescribeExecution', // Whether a piece is done.
+  'states:StopExecution', // The other pieces, when one has failed.
+] as const;
+
 /** Actions of the state machine that deliver its log. AWS takes them on "*" only. */
 export const LOG_DELIVERY_ACTIONS = [
   'logs:CreateLogDelivery', // Creating the state machine, for this one and all below.

@@ -10,6 +10,7 @@ import { EXISTING_CHANGES_NOTHING } from './backup-place.ts';
 import { TWO_KEYS } from './backup-key.ts';
 import { COMPLIANCE_UNCONFIRMED, NO_BREAK_GLASS_ROLE } from './protection.ts';
 import { NO_SECOND_BUCKET } from './second-backup.ts';
+import { ONE_PROCESS } from './distributed.ts';
 import { type DeployTimeValue, orAbsent } from './setting.ts';
 
 export class PortableStack extends ParameterStack<ParameterName> {
@@ -42,6 +43,7 @@ export class PortableStack extends ParameterStack<ParameterName> {
       architecture: lambda.Architecture.custom(parameters.Architecture.valueAsString),
       oneRunAtATime: this.when('OneRunAtATimeIsYes', Fn.conditionEquals(parameters.OneRunAtATime, 'yes')),
       continuation: this.when('ContinuationIsYes', Fn.conditionEquals(parameters.Continuation, 'yes')),
+      distributed: this.when('DistributedIsYes', Fn.conditionEquals(parameters.Distributed, 'yes')),
       logRetentionDays: parameters.LogRetentionDays.valueAsNumber,
       sourceBucketName: this.optional('SourceBucket'),
       backupBucketName: this.optional('BackupBucket'),
@@ -125,7 +127,7 @@ export class PortableStack extends ParameterStack<ParameterName> {
   /** What CloudFormation refuses before it makes anything. */
   private addBucketRules(parameters: Record<ParameterName, CfnParameter>): void {
     const { BackupBucket, ExistingBackupBucket, CreateKmsKey, KmsKeyArn, SecondBackupBucket, SecondBackupAccount, SecondKmsKeyArn } = parameters;
-    const { ObjectLock, ObjectLockConfirm, ProtectBackups, BreakGlassRoleArn } = parameters;
+    const { ObjectLock, ObjectLockConfirm, ProtectBackups, BreakGlassRoleArn, Distributed, MaxCostUsd, Unusual } = parameters;
     const days = Object.entries(RETENTION).map(([name, { default: usual }]) => [parameters[name as ParameterName], String(usual)] as const);
     const unchanged = [...days, [BackupBucket, ''], [ObjectLock, 'no'], [ProtectBackups, 'no'], [CreateKmsKey, 'no']] as const;
     this.refuse(
@@ -139,6 +141,11 @@ export class PortableStack extends ParameterStack<ParameterName> {
     );
     this.refuse(
       'ComplianceIsConfirmed', Fn.conditionEquals(ObjectLock, 'compliance'), [Fn.conditionEquals(ObjectLockConfirm, 'yes'), COMPLIANCE_UNCONFIRMED],
+    );
+    this.refuse(
+      'DistributedIsOneBackup', Fn.conditionEquals(Distributed, 'yes'),
+      [Fn.conditionEquals(SecondBackupBucket, ''), ONE_PROCESS], [Fn.conditionEquals(MaxCostUsd, ''), ONE_PROCESS],
+      [Fn.conditionNot(Fn.conditionEquals(Unusual, 'hold')), ONE_PROCESS],
     );
     this.refuse('ProtectionHasARole', Fn.conditionEquals(ProtectBackups, 'yes'), [isGiven(BreakGlassRoleArn), NO_BREAK_GLASS_ROLE]);
   }

@@ -97,7 +97,7 @@ export interface ProgramProps extends FunctionSettings {
 }
 
 /** The functions of the stack. */
-export type ProgramName = 'backup' | 'events' | 'restore' | 'watch' | 'web';
+export type ProgramName = 'backup' | 'events' | 'restore' | 'watch' | 'web' | 'worker';
 
 /** The name of a function of the stack. */
 export function functionName(which: ProgramName): string {

@@ -13,7 +13,7 @@ const DEPLOYING = ['README.md', 'scripts/demo', 'docs/demo.md'];
 /** The only resource of a type, without those of restores and of the watch. */
 function only(type: string): any {
   const [found, ...others] = Object.entries<any>(template.Resources)
-    .filter(([id, { Type }]) => Type === type && !/^Backup(Events|Restore|Watch|Web)/.test(id))
+    .filter(([id, { Type }]) => Type === type && !/^Backup(Distributed|Events|Restore|Watch|Web)/.test(id))
     .map(([, resource]) => resource);
   assert.equal(others.length, 0);
   return found;
@@ -171,7 +171,7 @@ test('a variable is absent when its parameter is empty', () => {
 
 test('permission to use a key exists only with the key, and to place a marker only if that is asked for', () => {
   const policies = Object.entries<any>(template.Resources)
-    .filter(([id, { Type, Condition }]) => Type === 'AWS::IAM::Policy' && !id.startsWith('BackupWatch') && !Condition?.startsWith('Restore') && !/^(Events|Web)/.test(Condition));
+    .filter(([id, { Type, Condition }]) => Type === 'AWS::IAM::Policy' && !id.startsWith('BackupWatch') && !Condition?.startsWith('Restore') && !/^(Distributed|Events|Web)/.test(Condition));
 
   assert.deepEqual(policies.map(([, { Condition }]) => Condition).sort(), [
     'BackupKeyIsGiven', 'DeletionsIsMark', 'DeletionsIsMarkAndSecondBackup', 'FormerKmsKeyArnsIsGiven', 'OperationsKmsKeyArnIsGiven',
@@ -184,7 +184,7 @@ test('the address of a local AWS does not weaken a policy', () => {
     .filter(({ Type, Condition }) => Type === 'AWS::S3::BucketPolicy' && Condition === undefined);
 
   assert.equal(unconditional.length, 1);
-  assert.equal(text.split('AwsEndpointUrlIsGiven').length - 1, 8, 'its definition, the variable of each function, and where people sign in');
+  assert.equal(text.split('AwsEndpointUrlIsGiven').length - 1, 9, 'its definition, the variable of each function, and where people sign in');
 });
 
 test('the console shows every parameter in a group', () => {
