@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::events::{bridge, created, failed, notification, queue, record};
 use crate::lambda::Function;
-use crate::world::{BACKUP, PRIMARY, World, count};
+use crate::world::{BACKUP, PRIMARY, World, answer, count};
 
 /// A message with a record that nobody can read between two good ones.
 fn half_good() -> Value {
@@ -169,4 +169,27 @@ fn a_function_that_is_killed_in_the_middle_of_a_batch_loses_nothing_and_copies_n
     world.assert_backed_up();
     let versions = world.sim.all_versions(BACKUP);
     assert_eq!(versions.len(), 5, "{versions:?}");
+}
+
+#[tokio::test]
+async fn ten_writes_at_once_that_ten_environments_answer_are_two_versions_at_most() {
+    let world = World::new();
+    for number in 0..10 {
+        world.put("k", &format!("write {number}"));
+    }
+    let handlers: Vec<_> = (0..10).map(|_| world.handler()).collect();
+    let batch = queue(&[created("k")]);
+
+    let answers = handlers
+        .iter()
+        .map(|handler| answer(handler, batch.clone()));
+    let answers = futures::future::join_all(answers).await;
+
+    for answered in answers {
+        assert_eq!(answered.unwrap(), json!({"batchItemFailures": []}));
+    }
+    world.sim.clock().advance(Duration::from_secs(2));
+    world.assert_backed_up();
+    let versions = world.sim.all_versions(BACKUP);
+    assert!(versions.len() <= 2, "{versions:?}");
 }

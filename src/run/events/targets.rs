@@ -86,6 +86,7 @@ impl Targets {
                     return self.all(|| failed(failure.clone()));
                 }
             };
+            self.let_second_pass(object.last_modified).await;
             let each = self.destinations.iter().map(|target| {
                 let object = object.clone();
                 async move {
@@ -103,7 +104,7 @@ impl Targets {
 
     /// The step of a run for one key, at one destination.
     async fn copy(&self, object: Object, target: &Target, change: ObjectChange) -> Outcome {
-        let (key, listed, modified) = (object.key.clone(), object.size, object.last_modified);
+        let (key, listed) = (object.key.clone(), object.size);
         let copier = &target.copier;
         let own = target.policy.placement.backup_key(&key);
         let backup = match copier.destination.head(&own).await {
@@ -136,9 +137,6 @@ impl Targets {
             let reason = SkipReason::Deferred;
             return Outcome::Skipped { listed, reason };
         }
-        if matches!(action, Action::Copy { .. }) {
-            self.let_second_pass(modified).await;
-        }
         match copier.apply(action).await.outcome {
             Outcome::Interrupted => failed(interrupted(&key)),
             // An archive tier of INTELLIGENT_TIERING, which no look tells of.
@@ -153,7 +151,8 @@ impl Targets {
     }
 
     /// Waits until the second is over in which an object was written: a backup of that second proves nothing, and the
-    /// next run would make it once more.
+    /// next run would make it once more. Only then is the backup looked at, so that of several environments that
+    /// wait for one object those that come later find its copy.
     async fn let_second_pass(&self, modified: Timestamp) {
         let now = self.source.fence().now().told_by_s3();
         if now.as_seconds() == modified.as_seconds() {
