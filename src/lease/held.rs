@@ -133,7 +133,7 @@ impl LeaseObject {
     /// many may begin at once.
     ///
     /// # Errors
-    /// Who has it instead, or why S3 refused.
+    /// Another run has it, or S3 refused.
     pub async fn share(self, run_id: &str) -> Result<Lease, Refusal> {
         let mut round = 1;
         loop {
