@@ -175,6 +175,8 @@ test('a forged way back from the sign-in gets no token', async () => {
   // Somebody else's code, with a state that this page never gave.
   const { page, requests, close } = await open();
   try {
+    // The page goes to the sign-in by itself, which would interrupt the next navigation.
+    await page.getByLabel('Username').waitFor();
     await page.goto(`${URL_OF_PAGE}?code=stolen&state=forged`);
     await page.getByText('You are not signed in.').waitFor();
     await look(page, 'hosted-refused');
