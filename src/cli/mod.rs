@@ -348,7 +348,9 @@ fn refuse_destination(error: &S3Error) -> Exit {
 
 fn refuse(error: &HandlerError) -> Exit {
     let text = match error {
-        HandlerError::Request(error) => arguments::in_arguments(&error.to_string()),
+        HandlerError::Request(_) | HandlerError::Start(StartError::Request { .. }) => {
+            arguments::in_arguments(&error.to_string())
+        }
         other => other.to_string(),
     };
     show::refusal(error.error_type(), &text);

@@ -137,7 +137,9 @@ async fn a_bucket_that_is_no_backup_of_the_job_is_refused_with_those_that_are() 
     ];
     let told = run(&world, &[&words[..], &job].concat());
     assert_eq!(told.status.code(), Some(1), "{told:?}");
-    assert!(text(&told.stderr).contains("configured: backup, second"));
+    let expected =
+        "--from is \"nowhere\", which is no backup bucket of this job; configured: backup, second";
+    assert!(text(&told.stderr).contains(expected), "{told:?}");
     assert_eq!(versions(&world, PRIMARY), before);
 }
 
