@@ -65,13 +65,13 @@ impl Arguments {
         }
         let policies = Policies::of(&config, &asked);
         let Some(name) = &self.of else {
-            return show::write(&show::json(&policies)?);
+            return show::write(&show::pretty_json(&policies)?);
         };
         let policy = policies.policy_of(name).ok_or_else(|| {
             let names = policies.names().join(", ");
             wrong(&format!("--of is {name:?}; allowed: {names}"))
         })?;
-        show::write(&show::json(policy)?)
+        show::write(&show::pretty_json(policy)?)
     }
 
     fn asked(&self) -> Result<Asked, Exit> {

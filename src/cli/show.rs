@@ -228,6 +228,15 @@ pub fn json(value: &impl Serialize) -> Result<String, Exit> {
     Ok(printable_json(&line).into_owned() + "\n")
 }
 
+/// JSON over several lines, for people to read and paste.
+pub fn pretty_json(value: &impl Serialize) -> Result<String, Exit> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| unwritable(&error))?;
+    Ok(text
+        .lines()
+        .flat_map(|line| [printable_json(line), "\n".into()])
+        .collect())
+}
+
 /// Says that something cannot be written as JSON.
 pub fn unwritable(problem: &serde_json::Error) -> Exit {
     error(&format!("cannot write the result as JSON: {problem}"));

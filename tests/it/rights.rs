@@ -366,6 +366,7 @@ fn a_prefix_narrows_the_objects_of_the_source() {
         &[&["policy", "--role", BACKUP_ROLE][..], &job].concat(),
     );
 
+    assert!(output.stdout.starts_with(b"{\n  \"buckets\": {\n"));
     let policies: Value = serde_json::from_slice(&output.stdout).unwrap();
     let read = &policies["buckets"][PRIMARY]["Statement"][1];
     assert_eq!(read["Resource"], json!(["arn:aws:s3:::primary/data/*"]));
