@@ -402,9 +402,9 @@ async fn the_programs_own_state_is_leapt_over_in_pieces_too() {
     let result = world.backup().await;
 
     assert_eq!(counts(&result), [600, 0, 600, 0, 0, 0]);
-    // Where pieces are cut depends on which page comes first.
+    // Where pieces are cut depends on which page comes first. The state alone would be 300 pages.
     assert!(
-        backup_pages(&world) <= before + 6,
+        backup_pages(&world) <= before + 30,
         "{} after {before}",
         backup_pages(&world)
     );
