@@ -12,7 +12,9 @@ use super::{
     BucketAccess, ClassRule, CopyRules, DEFAULT_THRESHOLD, Destination, MIB, MaxDeletions, Prices,
     Redirects, prices, shared,
 };
-use crate::model::{Glob, Key, Location, Placement, Prefix, StorageClass, Tags, is_similar};
+use crate::model::{
+    Glob, Key, Location, Placement, Prefix, StorageClass, Tags, is_similar, shortened,
+};
 
 /// Copies in flight, at most. Lambda allows 1,024 file descriptors, and each copy holds a connection.
 const MOST_IN_FLIGHT: usize = 900;
@@ -49,9 +51,7 @@ impl fmt::Display for Mistake {
         f.write_str(&self.variable)?;
         if let Some(value) = &self.value {
             let value = value.trim_start_matches(shared::NOT_UTF8);
-            let shown: String = value.chars().take(MOST_SHOWN).collect();
-            let more = if shown.len() < value.len() { "..." } else { "" };
-            write!(f, " = {:?}", shown + more)?;
+            write!(f, " = {:?}", shortened(value, MOST_SHOWN))?;
         }
         write!(f, " {}", self.problem)
     }

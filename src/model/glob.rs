@@ -9,7 +9,7 @@
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 
-use super::Key;
+use super::{Key, shortened};
 
 /// Globs of one list, at most: each key is matched with each of them.
 const MOST_GLOBS: usize = 1_000;
@@ -61,10 +61,7 @@ impl Glob {
             return Err(format!("has {count} globs; allowed: at most {MOST_GLOBS}"));
         }
         let named = |glob: &str, problem: String| {
-            let mut shown: String = glob.chars().take(MOST_SHOWN).collect();
-            if shown.len() < glob.len() {
-                shown.push_str("...");
-            }
+            let shown = shortened(glob, MOST_SHOWN);
             format!("has a malformed glob \"{shown}\": {problem}")
         };
         let parse = |glob| Self::parse(glob).map_err(|problem| named(glob, problem));

@@ -43,7 +43,7 @@ pub use location::{BucketName, InvalidName, Location, Placement, STATE};
 pub use object::{ETag, Object, StorageClass};
 pub use part::Part;
 pub use people::{bytes, count, objects, usd};
-pub use printable::{printable_json, steers};
+pub use printable::{printable_json, shortened, steers};
 pub use properties::{Checksum, ChecksumAlgorithm, Properties, SystemHeaders, Tags};
 pub use range::{KeyRange, Start};
 pub use sample_share::SampleShare;

@@ -18,6 +18,14 @@ pub fn steers(c: char) -> bool {
         )
 }
 
+/// So many characters of a text at most; `...` stands for the others.
+pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// One line of JSON, or of text, with all of these escaped as JSON does it: `\u001b`. JSON stays the same
 /// JSON, which allows most of them as they are.
 pub fn printable_json(line: &str) -> Cow<'_, str> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::model::steers;
+use crate::model::{shortened, steers};
 use crate::report::{FailureWords, Figures, OperationKind, Status, Summary, VerifiedBlock};
 
 /// Amazon SNS takes less than 100 characters of ASCII, without a line break.
@@ -252,16 +252,13 @@ fn shown_long(text: &str) -> String {
 
 fn shown_up_to(text: &str, most: usize) -> String {
     let mut shown = String::new();
-    for c in text.chars().take(most) {
+    for c in shortened(text, most).chars() {
         // Amazon SNS cannot deliver the last two to a queue, which takes only what XML allows.
         if steers(c) || matches!(c, '\u{fffe}' | '\u{ffff}') {
             let _ = write!(shown, "\\u{:04x}", u32::from(c));
         } else {
             shown.push(c);
         }
-    }
-    if text.chars().nth(most).is_some() {
-        shown.push_str("...");
     }
     shown
 }

@@ -1,8 +1,10 @@
 //! What looks wrong about a run over nothing: how the prefix or the filter differs from the keys that exist.
 
+use std::borrow::Cow;
+
 use super::{Warning, WarningCode};
 use crate::filter::Filter;
-use crate::model::{Key, Location, Prefix, is_similar};
+use crate::model::{Key, Location, Prefix, is_similar, shortened};
 
 /// Names that are told where none is close.
 const MOST_NAMES: usize = 3;
@@ -123,11 +125,8 @@ fn filter_hint(source: &Location, filter: &Filter, keys: &[Key]) -> Option<Strin
     ))
 }
 
-fn shown(text: &str) -> String {
-    match text.char_indices().nth(MOST_SHOWN) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
+fn shown(text: &str) -> Cow<'_, str> {
+    shortened(text, MOST_SHOWN)
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ use warning::Warnings;
 use crate::diff::SkipReason;
 use crate::failure::Failure;
 use crate::forecast::Forecast;
-use crate::model::{BucketName, Verdict, VerifiedObject};
+use crate::model::{BucketName, Verdict, VerifiedObject, shortened};
 use crate::outcome::Outcome;
 use crate::plan::{Check, Intent, Plan, Run, Task};
 use crate::s3::{Requests, Stop};
@@ -512,10 +512,7 @@ impl Totals {
 
 impl Failures {
     fn add(&mut self, destination: &BucketName, mut failure: Failure) {
-        if let Some((end, _)) = failure.message.char_indices().nth(MOST_MESSAGE_CHARS) {
-            failure.message.truncate(end);
-            failure.message.push_str("...");
-        }
+        failure.message = shortened(&failure.message, MOST_MESSAGE_CHARS).into_owned();
         let size = json::size(destination, &failure);
         if self.kept.len() < MOST_FAILURES && self.bytes + size <= MOST_LIST_BYTES {
             self.bytes += size;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::model::{BucketName, Key};
+use crate::model::{BucketName, Key, shortened};
 
 /// Warnings that a report keeps, at most: each code counts once for each bucket.
 const MOST_WARNINGS: usize = 10;
@@ -140,10 +140,7 @@ impl Warnings {
         if self.0.len() == MOST_WARNINGS || self.0.iter().any(same) {
             return;
         }
-        if let Some((end, _)) = warning.message.char_indices().nth(MOST_CHARS) {
-            warning.message.truncate(end);
-            warning.message.push_str("...");
-        }
+        warning.message = shortened(&warning.message, MOST_CHARS).into_owned();
         self.0.push(warning);
     }
 

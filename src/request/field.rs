@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::RequestError;
-use crate::model::Prefix;
+use crate::model::{Prefix, shortened};
 
 /// Characters of a value that an error shows.
 const MOST_SHOWN: usize = 200;
@@ -31,14 +31,9 @@ pub(super) fn choice<T>(
 }
 
 pub(super) fn bad_value(field: &'static str, value: &Value, allowed: &'static str) -> RequestError {
-    let whole = value.to_string();
-    let mut shown: String = whole.chars().take(MOST_SHOWN).collect();
-    if shown.len() < whole.len() {
-        shown.push_str("...");
-    }
     RequestError::BadValue {
         field,
-        value: shown,
+        value: shortened(&value.to_string(), MOST_SHOWN).into_owned(),
         allowed,
     }
 }

@@ -8,7 +8,7 @@
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use crate::model::Key;
+use crate::model::{Key, shortened};
 
 /// Wrappings within wrappings that are opened: EventBridge in SNS in SQS are three.
 const MOST_WRAPPINGS: u32 = 4;
@@ -287,11 +287,7 @@ fn origin(record: &Value) -> &str {
 }
 
 fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(MOST_SHOWN).collect();
-    if shown.len() < text.len() {
-        shown.push_str("...");
-    }
-    format!("{shown:?}")
+    format!("{:?}", shortened(text, MOST_SHOWN))
 }
 
 #[cfg(test)]

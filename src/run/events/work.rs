@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::EventRules;
-use crate::model::{Key, printable_json};
+use crate::model::{Key, printable_json, shortened};
 use crate::plan::Plan;
 use crate::report::{EventCounts, Report, Warning, WarningCode};
 use crate::request::{EventsRequest, ObjectChange, ObjectEvent};
@@ -138,9 +138,5 @@ impl Work {
 
 /// The name of a bucket as a warning can show it: whoever sends events may write anything in its place.
 fn shown(name: &str) -> String {
-    let mut shown: String = name.chars().take(MOST_CHARS).collect();
-    if shown.len() < name.len() {
-        shown.push_str("...");
-    }
-    printable_json(&shown).into_owned()
+    printable_json(&shortened(name, MOST_CHARS)).into_owned()
 }
