@@ -19,6 +19,7 @@ mod properties;
 mod range;
 mod sample_share;
 mod similar;
+mod stored;
 mod thaw;
 mod time;
 mod verdict;
@@ -48,6 +49,7 @@ pub use properties::{Checksum, ChecksumAlgorithm, Properties, SystemHeaders, Tag
 pub use range::{KeyRange, Start};
 pub use sample_share::SampleShare;
 pub use similar::is_similar;
+pub use stored::read_stored;
 pub use thaw::{NoTier, ThawState, Tier, choices, hours};
 pub use time::Timestamp;
 pub use verdict::{ContentProof, Doubt, Property, Verdict, VerifiedObject};

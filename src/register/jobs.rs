@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Job, Timestamp};
+use crate::model::{Job, Timestamp, read_stored};
 
 /// The format that this version writes, and the one that it reads. Fields may be added.
 const FORMAT: u64 = 1;
@@ -98,19 +98,8 @@ impl Jobs {
     /// # Errors
     /// Why it cannot be used, in words that follow its key.
     pub fn read(json: &[u8]) -> Result<Self, String> {
-        let damaged = |error: serde_json::Error| format!("is damaged: {error}");
-        let Head { format } = serde_json::from_slice(json).map_err(damaged)?;
-        if format != FORMAT {
-            return Err(format!("has format {format}; this version reads {FORMAT}"));
-        }
-        serde_json::from_slice(json).map_err(damaged)
+        read_stored(json, FORMAT..=FORMAT, &FORMAT.to_string())
     }
-}
-
-/// Only this is the same in every format.
-#[derive(Deserialize)]
-struct Head {
-    format: u64,
 }
 
 #[cfg(test)]

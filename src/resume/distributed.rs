@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::state::{deletions, parse};
+use super::state::deletions;
 use super::tally::MOST_FAILURES;
 use super::{DestinationRemainder, RemainingRange, RunState};
 use crate::failure::Failure;
 use crate::model::{
     CURSOR_FORMAT, CursorDistributed, ETag, Job, Key, KeyCounts, KeyRange, RecordLink, Timestamp,
+    read_stored,
 };
 use crate::plan::{DestinationPlan, Plan, Stage};
 use crate::report::Totals;
@@ -370,6 +371,10 @@ impl From<StoredFailure> for Failure {
             request_id: stored.request_id,
         }
     }
+}
+
+fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
+    read_stored(bytes, FORMAT..=FORMAT, &FORMAT.to_string())
 }
 
 /// The state of a run whose pieces have come so far: as if one invocation had left it.

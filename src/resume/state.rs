@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{DestinationRemainder, words};
 use crate::model::{
     CURSOR_FORMAT, CursorReference, Job, Key, KeyCounts, KeyRange, RecordLink, StateLink,
-    Timestamp, VerifyRequestEcho,
+    Timestamp, VerifyRequestEcho, read_stored,
 };
 use crate::plan::{DestinationPlan, Plan, Stage};
 use crate::snapshot::Digest;
@@ -311,17 +311,6 @@ impl Successor {
     }
 }
 
-/// Only this is the same in every format.
-#[derive(Deserialize)]
-struct Head {
-    format: u64,
-}
-
-pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
-    let damaged = |error: serde_json::Error| format!("is damaged: {error}");
-    let Head { format } = serde_json::from_slice(bytes).map_err(damaged)?;
-    if format != FORMAT {
-        return Err(format!("has format {format}; this version reads {FORMAT}"));
-    }
-    serde_json::from_slice(bytes).map_err(damaged)
+fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
+    read_stored(bytes, FORMAT..=FORMAT, &FORMAT.to_string())
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::state::RequestRecord;
 use super::sample::Sample;
-use crate::model::{Key, Timestamp};
+use crate::model::{Key, Timestamp, read_stored};
 use crate::report::{DrillFinding, Drilled};
 use crate::request::DrillSample;
 
@@ -116,18 +116,8 @@ pub(super) fn parse_passed(body: &[u8]) -> Result<PassedDrill, String> {
 }
 
 fn parse_up_to<T: DeserializeOwned>(known: u64, body: &[u8]) -> Result<T, String> {
-    #[derive(Deserialize)]
-    struct Head {
-        format: u64,
-    }
-    let damaged = |error: serde_json::Error| format!("is damaged: {error}");
-    let Head { format } = serde_json::from_slice(body).map_err(damaged)?;
-    if format > known {
-        return Err(format!(
-            "has format {format}; this version reads up to {known}: use the version that wrote it"
-        ));
-    }
-    serde_json::from_slice(body).map_err(damaged)
+    let reads = format!("up to {known}: use the version that wrote it");
+    read_stored(body, 0..=known, &reads)
 }
 
 impl DrilledObject {
