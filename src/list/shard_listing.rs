@@ -110,9 +110,7 @@ impl Lister for Sides {
 
 impl Sides {
     fn backup_pages(&self, range: &KeyRange) -> Pages {
-        let after = range.start.list_after();
-        // Longer than any key it would be refused; what begins another text comes before it.
-        let after = after.map(|key| self.placement.backup_key(&key).cut_to_fit());
+        let after = self.placement.list_after(&range.start);
         let prefix = self.placement.prefix(&self.prefix);
         Pages::new(self.backup.clone(), prefix, after).leaping(Placement::behind_state)
     }

@@ -96,8 +96,8 @@ pub struct VersionPages {
     bucket: Bucket,
     /// The prefix that is listed, in the bucket.
     prefix: Prefix,
-    /// What stands before each key of the source.
-    before_keys: Prefix,
+    /// Where the keys of the source lie in the bucket.
+    placement: Placement,
     /// Where the next page begins; none after the last one.
     start: Option<VersionPageStart>,
     /// A page that was fetched and not yet handed on.
@@ -112,10 +112,7 @@ impl VersionPages {
     fn new(side: &VersionSide, range: &KeyRange) -> Self {
         let prefix = side.placement.prefix(&side.prefix);
         let lists_state = behind_state(&Key::new(prefix.as_str())).is_some();
-        let after = range.start.list_after();
-        // Longer than any key it would be refused; what begins another text comes before it.
-        let after = after.map(|key| side.placement.backup_key(&key).cut_to_fit());
-        let after = after.map(|after| {
+        let after = side.placement.list_after(&range.start).map(|after| {
             behind_state(&after)
                 .filter(|_| !lists_state)
                 .unwrap_or(after)
@@ -123,7 +120,7 @@ impl VersionPages {
         Self {
             bucket: side.bucket.clone(),
             prefix,
-            before_keys: side.placement.prefix(&Prefix::default()),
+            placement: side.placement.clone(),
             start: Some(after.map_or_else(VersionPageStart::beginning, VersionPageStart::after)),
             fetched: None,
             lists_state,
@@ -171,18 +168,12 @@ impl VersionPages {
             }
             page.rows.retain(|row| behind_state(&row.key).is_none());
         }
-        if !self.before_keys.is_empty() {
-            page.rows = self.as_the_source_has_them(page.rows);
-        }
-        Ok(page)
-    }
-
-    fn as_the_source_has_them(&self, rows: Vec<VersionRow>) -> Vec<VersionRow> {
-        let rows = rows.into_iter().filter_map(|row| {
-            let key = row.key.without_prefix(&self.before_keys)?;
+        let rows = page.rows.into_iter().filter_map(|row| {
+            let key = self.placement.key_below(row.key)?;
             Some(VersionRow { key, ..row })
         });
-        rows.collect()
+        page.rows = rows.collect();
+        Ok(page)
     }
 
     async fn believable(&self, start: &VersionPageStart) -> Result<VersionPage, S3Error> {

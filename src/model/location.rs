@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Key, Prefix};
+use super::{Key, Prefix, Start};
 
 /// Below this prefix of the backup bucket the program keeps its own state, never objects.
 pub const STATE: &str = ".s3-backup/";
@@ -112,12 +112,25 @@ impl Placement {
         Key::new(format!("{}{}", self.0.as_str(), source.as_str()))
     }
 
+    /// A key to list the backups after, so that no key of a range that begins there is missed, though some before it
+    /// may come along. None to list from the first key.
+    pub fn list_after(&self, start: &Start) -> Option<Key> {
+        // Longer than any key it would be refused; what begins another text comes before it.
+        let after = start.list_after()?;
+        Some(self.backup_key(&after).cut_to_fit())
+    }
+
     /// The source key that a backup is of; none for what is not ours or is our own state.
     pub fn source_key(&self, backup: Key) -> Option<Key> {
         if Self::is_state(&backup) {
             return None;
         }
-        backup.without_prefix(&self.0)
+        self.key_below(backup)
+    }
+
+    /// What follows the prefix in a key, be it our own state or not; none if it does not begin with the prefix.
+    pub fn key_below(&self, key: Key) -> Option<Key> {
+        key.without_prefix(&self.0)
     }
 
     /// Whether the backup of this key would fall among the program's own state.

@@ -15,7 +15,7 @@ use super::site::{Site, Wishes};
 use super::versions;
 use crate::diff::{Joined, join};
 use crate::list::Pages;
-use crate::model::{Key, KeyRange, Object, Placement, Prefix, Start};
+use crate::model::{Key, KeyRange, Object, Start};
 use crate::s3::S3Error;
 use crate::snapshot::{RowRef, SegmentRow};
 
@@ -225,8 +225,7 @@ pub fn target_pages(
     keys: &KeyRange,
 ) -> impl Stream<Item = Result<Vec<Object>, Obstacle>> + use<> {
     let to = site.to();
-    let after = keys.start.list_after();
-    let after = after.map(|key| to.backup_key(&key).cut_to_fit());
+    let after = to.list_after(&keys.start);
     let pages = Pages::new(site.target.clone(), to.prefix(&wishes.prefix), after);
     let keys = keys.clone();
     stream::try_unfold(Some(pages), move |pages| {
@@ -242,7 +241,7 @@ pub fn target_pages(
             let objects = page.objects.into_iter();
             let mut objects: Vec<Object> = objects
                 .filter_map(|object| {
-                    let key = source_key(&to, object.key)?;
+                    let key = to.key_below(object.key)?;
                     Some(Object { key, ..object })
                 })
                 .collect();
@@ -254,12 +253,6 @@ pub fn target_pages(
             Ok(Some((objects, (!is_over).then_some(pages))))
         }
     })
-}
-
-/// The key of the source that a key of the target stands for.
-pub fn source_key(to: &Placement, target: Key) -> Option<Key> {
-    let prefix = to.prefix(&Prefix::default());
-    target.without_prefix(&prefix)
 }
 
 /// The plans of ranges, in order, some of them in the making side by side.
