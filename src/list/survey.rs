@@ -34,17 +34,13 @@ pub async fn survey(
     most: usize,
 ) -> Result<Vec<KeyRange>, S3Error> {
     let first = bucket.page(prefix, &PageStart::Beginning).await?;
-    let mut survey = Survey::default();
-    survey.begin(&first);
-    let mut guesses = 0;
-    while guesses < most * GUESSES_FOR_A_PIECE && survey.pieces.len() < most {
-        let room = AT_ONCE.min(most - survey.pieces.len());
-        let tried = survey.guesses(room);
-        if tried.is_empty() {
+    let mut survey = Survey::begin(&first, most);
+    loop {
+        let guesses = survey.guesses();
+        if guesses.is_empty() {
             break;
         }
-        guesses += tried.len();
-        let pages = stream::iter(tried).map(|(piece, guess)| async move {
+        let pages = stream::iter(guesses).map(|(piece, guess)| async move {
             let start = PageStart::After(guess.clone());
             let page = bucket.page(prefix, &start).await?;
             Ok::<_, S3Error>((piece, guess, page))
@@ -57,30 +53,46 @@ pub async fn survey(
     Ok(survey.ranges())
 }
 
-#[derive(Default)]
 struct Survey {
     pieces: Vec<Piece>,
+    /// Pieces that are wanted, at most.
+    most: usize,
+    /// Guesses that were handed out.
+    tried: usize,
     alphabet: Alphabet,
 }
 
 impl Survey {
-    fn begin(&mut self, page: &Page) {
-        let (Some(first), Some(last)) = (page.objects.first(), page.objects.last()) else {
-            return;
+    /// Begins with the first page.
+    fn begin(page: &Page, most: usize) -> Self {
+        let mut survey = Self {
+            pieces: Vec::new(),
+            most,
+            tried: 0,
+            alphabet: Alphabet::default(),
         };
-        self.alphabet
-            .learn(page.objects.iter().map(|object| &object.key));
-        let mut sample = KeySample::new(&first.key, None);
-        sample.page(&first.key, &last.key);
-        self.pieces.push(Piece {
-            after: None,
-            sample,
-            is_open: page.next.is_some(),
-        });
+        if let (Some(first), Some(last)) = (page.objects.first(), page.objects.last()) {
+            survey
+                .alphabet
+                .learn(page.objects.iter().map(|object| &object.key));
+            let mut sample = KeySample::new(&first.key, None);
+            sample.page(&first.key, &last.key);
+            survey.pieces.push(Piece {
+                after: None,
+                sample,
+                is_open: page.next.is_some(),
+            });
+        }
+        survey
     }
 
-    /// The next places to try: at most one in each piece, the largest ones first.
-    fn guesses(&mut self, most: usize) -> Vec<(usize, Key)> {
+    /// The next places to try: at most one in each piece, the largest ones first. None once there are pieces enough, or
+    /// no guess is left.
+    fn guesses(&mut self) -> Vec<(usize, Key)> {
+        if self.tried >= self.most * GUESSES_FOR_A_PIECE {
+            return Vec::new();
+        }
+        let most = AT_ONCE.min(self.most.saturating_sub(self.pieces.len()));
         let open = self
             .pieces
             .iter()
@@ -100,6 +112,7 @@ impl Survey {
                 None => self.pieces[number].is_open = false,
             }
         }
+        self.tried += guesses.len();
         guesses
     }
 
@@ -179,20 +192,17 @@ mod tests {
     }
 
     fn surveyed(keys: &[String], size: usize, most: usize) -> (Vec<KeyRange>, usize) {
-        let mut survey = Survey::default();
-        survey.begin(&page(keys, None, size));
-        let mut tried = 0;
-        while tried < most * GUESSES_FOR_A_PIECE && survey.pieces.len() < most {
-            let guesses = survey.guesses(AT_ONCE.min(most - survey.pieces.len()));
+        let mut survey = Survey::begin(&page(keys, None, size), most);
+        loop {
+            let guesses = survey.guesses();
             if guesses.is_empty() {
-                break;
+                let tried = survey.tried;
+                return (survey.ranges(), tried);
             }
-            tried += guesses.len();
             for (piece, guess) in guesses {
                 survey.learn(piece, guess.clone(), &page(keys, Some(&guess), size));
             }
         }
-        (survey.ranges(), tried)
     }
 
     #[test]
