@@ -1,6 +1,7 @@
 //! The backups that are configured, and which of them a restore reads: the one that is named, else the first one;
 //! for a restore that was begun, the one in which its plan lies.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use futures::stream::FuturesUnordered;
@@ -106,23 +107,18 @@ impl Backups<'_> {
         let mut looks: FuturesUnordered<_> = all
             .map(|(number, to)| async move { (number, self.look_for(to, id).await) })
             .collect();
-        let mut first_problem: Option<(usize, StartError)> = None;
+        let mut problems = BTreeMap::new();
         while let Some((number, found)) = looks.next().await {
             match found {
                 Ok(Some(opened)) => return Ok(opened),
                 Ok(None) => {}
                 Err(error) => {
-                    if first_problem
-                        .as_ref()
-                        .is_none_or(|(first, _)| number < *first)
-                    {
-                        first_problem = Some((number, error));
-                    }
+                    problems.insert(number, error);
                 }
             }
         }
-        match first_problem {
-            Some((_, error)) => Err(with_more(
+        match problems.into_values().next() {
+            Some(error) => Err(with_more(
                 error,
                 &format!("no backup that can be read has restore {id}"),
             )),

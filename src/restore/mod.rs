@@ -110,26 +110,33 @@ pub async fn run(
         config,
         connections: &connections,
     };
-    let opened = match asked {
-        RestoreRequest::Start(start) => backups.open_named(start.from.as_deref()).await?,
-        RestoreRequest::Drill(drill) => backups.open_named(drill.from.as_deref()).await?,
-        RestoreRequest::Undo(UndoRestore { id, .. })
-        | RestoreRequest::Confirm(id)
-        | RestoreRequest::Continue(id)
-        | RestoreRequest::Cancel(id) => Box::pin(backups.open_with(id)).await?,
-        RestoreRequest::ContinueAll => {
-            return Box::pin(go_on_with_all(backups, run, &mut watch)).await;
-        }
-    };
-    let call = Call::new(backups, run, opened);
+    let watch = &mut watch;
     match asked {
-        RestoreRequest::Start(start) => Box::pin(call.start(start, &mut watch)).await,
-        RestoreRequest::Drill(drill) => Box::pin(call.drill(drill, &mut watch)).await,
-        RestoreRequest::Undo(undo) => Box::pin(call.undo(undo, &mut watch)).await,
-        RestoreRequest::Confirm(id) => Box::pin(call.go_on(id, Next::Confirm, &mut watch)).await,
-        RestoreRequest::Continue(id) => Box::pin(call.go_on(id, Next::Continue, &mut watch)).await,
-        RestoreRequest::Cancel(id) => Box::pin(call.cancel(id)).await,
-        RestoreRequest::ContinueAll => Ok(nothing_to_do(config, &call.run)),
+        RestoreRequest::Start(start) => {
+            let call = Call::on_named(backups, run, start.from.as_deref()).await?;
+            Box::pin(call.start(start, watch)).await
+        }
+        RestoreRequest::Drill(drill) => {
+            let call = Call::on_named(backups, run, drill.from.as_deref()).await?;
+            Box::pin(call.drill(drill, watch)).await
+        }
+        RestoreRequest::Undo(undo) => {
+            let call = Call::about(backups, run, &undo.id).await?;
+            Box::pin(call.undo(undo, watch)).await
+        }
+        RestoreRequest::Confirm(id) => {
+            let call = Call::about(backups, run, id).await?;
+            Box::pin(call.go_on(id, Next::Confirm, watch)).await
+        }
+        RestoreRequest::Continue(id) => {
+            let call = Call::about(backups, run, id).await?;
+            Box::pin(call.go_on(id, Next::Continue, watch)).await
+        }
+        RestoreRequest::Cancel(id) => {
+            let call = Call::about(backups, run, id).await?;
+            Box::pin(call.cancel(id)).await
+        }
+        RestoreRequest::ContinueAll => Box::pin(go_on_with_all(backups, run, watch)).await,
     }
 }
 
@@ -189,6 +196,22 @@ fn nothing_to_do(config: &Config, run: &Run) -> RunResult {
 }
 
 impl<'a> Call<'a> {
+    /// A call on the backup of that name, else on the first one.
+    async fn on_named(
+        backups: Backups<'a>,
+        run: Run,
+        name: Option<&str>,
+    ) -> Result<Self, StartError> {
+        let opened = backups.open_named(name).await?;
+        Ok(Self::new(backups, run, opened))
+    }
+
+    /// A call about a restore that was begun, on the backup in which it lies.
+    async fn about(backups: Backups<'a>, run: Run, id: &RestoreId) -> Result<Self, StartError> {
+        let opened = Box::pin(backups.open_with(id)).await?;
+        Ok(Self::new(backups, run, opened))
+    }
+
     fn new(backups: Backups<'a>, run: Run, opened: OpenBackup) -> Self {
         Self {
             config: backups.config,
