@@ -39,25 +39,23 @@ pub(super) struct Use {
 
 /// Reads the states that a plan goes on with, and says that they are used.
 pub(super) async fn open(plan: &Plan, runs: &[DestinationRun]) -> Result<Continuation, StartError> {
-    if plan.continues.is_none() {
+    let Some(run_id) = &plan.continues else {
         return Ok(Continuation::Run(Box::new(plan.clone()), Vec::new()));
-    }
+    };
     let mut states = Vec::new();
     for run in runs {
         states.push((run.number, state(plan, run).await?));
     }
-    go_on(plan, runs, states).await
+    go_on(plan, run_id, runs, states).await
 }
 
-/// Goes on with these states, and says that they are used.
+/// Goes on with these states of a run, and says that they are used.
 pub(super) async fn go_on(
     plan: &Plan,
+    run_id: &str,
     runs: &[DestinationRun],
     states: Vec<(usize, RunState)>,
 ) -> Result<Continuation, StartError> {
-    let Some(run_id) = plan.continues.clone() else {
-        return Ok(Continuation::Run(Box::new(plan.clone()), Vec::new()));
-    };
     let mut found = Vec::new();
     for (run, (_, state)) in runs.iter().zip(&states) {
         found.push(successor(run, &state.run_id).await?);
@@ -69,7 +67,7 @@ pub(super) async fn go_on(
         .find(is_used)
         .map(|(used, _)| used.clone());
     if let Some(before) = &before {
-        let answer = Chain { plan, runs }.answer(&run_id, before).await?;
+        let answer = Chain { plan, runs }.answer(run_id, before).await?;
         if let Some(ended) = answer {
             return Ok(Continuation::Answered(Box::new(ended)));
         }

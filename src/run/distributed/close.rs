@@ -41,7 +41,7 @@ pub(super) async fn close<W: FnMut(&Report)>(
     let state = resume::joined(&plan, &run.planned, run_id, &pieces, record, now);
     let states = vec![(run.number, state)];
     let runs = [run.clone()];
-    let (plan, uses) = match continuation::go_on(&plan, &runs, states).await? {
+    let (plan, uses) = match continuation::go_on(&plan, run_id, &runs, states).await? {
         Continuation::Run(plan, uses) => (plan, uses),
         Continuation::Answered(ended) => return Ok(*ended),
     };
