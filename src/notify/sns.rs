@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::message::Message;
 use crate::config::TopicArn;
-use crate::s3::{Outside, OutsideReply, ServicePost};
+use crate::s3::{Outside, OutsideReply, ServicePost, service_address};
 
 /// The version of the query protocol of Amazon SNS.
 const VERSION: &str = "2010-03-31";
@@ -126,18 +126,9 @@ async fn attempt(
     published(&reply.map_err(|problem| NotSent::without_reply(problem, true))?)
 }
 
-/// Where Amazon SNS is in the region of a topic. The domains are those of `partitions.json` of the AWS SDKs.
+/// Where Amazon SNS is in the region of a topic.
 fn url_of(topic: &TopicArn) -> String {
-    let domain = match topic.partition() {
-        "aws-cn" => "amazonaws.com.cn",
-        "aws-eusc" => "amazonaws.eu",
-        "aws-iso" => "c2s.ic.gov",
-        "aws-iso-b" => "sc2s.sgov.gov",
-        "aws-iso-e" => "cloud.adc-e.uk",
-        "aws-iso-f" => "csp.hci.ic.gov",
-        _ => "amazonaws.com",
-    };
-    format!("https://sns.{}.{domain}/", topic.region())
+    service_address("sns", topic.partition(), topic.region()) + "/"
 }
 
 fn form(topic: &TopicArn, message: &Message) -> String {

@@ -54,7 +54,7 @@ pub use fence::{Fence, Moment, Stop};
 pub use head::CurrentVersion;
 pub use interceptors::Requests;
 pub use no_reply::ConnectFailure;
-pub use outside::{Outside, OutsideReply, ServicePost};
+pub use outside::{Outside, OutsideReply, ServicePost, service_address};
 #[cfg(feature = "cli")]
 pub use profile::{Overrides, profile_problem};
 #[cfg(any(test, fuzzing))]

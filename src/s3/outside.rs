@@ -50,6 +50,21 @@ pub struct OutsideReply {
     pub body: String,
 }
 
+/// Where a service of AWS is in a region: `https://sns.eu-west-1.amazonaws.com`. The domains are those of
+/// `partitions.json` of the AWS SDKs.
+pub fn service_address(name: &str, partition: &str, region: &str) -> String {
+    let domain = match partition {
+        "aws-cn" => "amazonaws.com.cn",
+        "aws-eusc" => "amazonaws.eu",
+        "aws-iso" => "c2s.ic.gov",
+        "aws-iso-b" => "sc2s.sgov.gov",
+        "aws-iso-e" => "cloud.adc-e.uk",
+        "aws-iso-f" => "csp.hci.ic.gov",
+        _ => "amazonaws.com",
+    };
+    format!("https://{name}.{region}.{domain}")
+}
+
 impl Outside {
     pub(super) fn new(base: SdkConfig, network: Network) -> Self {
         Self { base, network }

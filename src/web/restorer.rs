@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::answer::Refusal;
-use crate::s3::{Outside, ServicePost};
+use crate::s3::{Outside, ServicePost, service_address};
 
 /// How long an answer is waited for: less than the page's own function may take.
 const LIMIT: Duration = Duration::from_secs(8);
@@ -113,12 +113,12 @@ impl RestoreFunction {
 }
 
 fn address(region: &str) -> String {
-    let domain = if region.starts_with("cn-") {
-        "amazonaws.com.cn"
+    let partition = if region.starts_with("cn-") {
+        "aws-cn"
     } else {
-        "amazonaws.com"
+        "aws"
     };
-    format!("https://lambda.{region}.{domain}")
+    service_address("lambda", partition, region)
 }
 
 fn refused(status: u16, body: &str) -> Refusal {
