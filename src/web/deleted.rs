@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::extract::State;
-use futures::stream::{self, BoxStream};
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
+use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use super::access::Caller;
@@ -15,6 +15,7 @@ use super::app::App;
 use super::backup::Runs;
 use super::folder::FileFacts;
 use super::names::is_hidden;
+use crate::diff::{Joined, join};
 use crate::model::{Placement, Timestamp};
 use crate::snapshot::{Index, SegmentEntry, SegmentRow, SnapshotError};
 
@@ -125,7 +126,7 @@ impl Answer<'_> {
     }
 
     /// Takes the files that the earlier run has and the later one has not, from the segments that only one
-    /// has, behind a path. Both are in the order of their keys, so that one row of each is held, however many
+    /// has, behind a path. Both are in the order of their keys, so that one page of each is held, however many
     /// were deleted. Gives the path at which it stopped.
     async fn look(
         &mut self,
@@ -134,50 +135,55 @@ impl Answer<'_> {
         after: Option<String>,
     ) -> Result<Option<String>, SnapshotError> {
         let after = after.unwrap_or_default();
-        let mut before = self.rows(earlier.segments_beside(later), &after);
-        let mut kept = self.rows(later.segments_beside(earlier), &after);
-        let (mut keeps, mut rows) = (kept.try_next().await?, 0_usize);
-        while let Some(row) = before.try_next().await? {
-            let key = row.key();
-            if key <= after.as_str() {
-                continue;
-            }
-            while keeps.as_ref().is_some_and(|keeps| keeps.key() < key) {
-                keeps = kept.try_next().await?;
-            }
-            rows += 1;
-            let stays = keeps.as_ref().is_some_and(|keeps| keeps.key() == key);
-            if !stays && !is_hidden(key, self.placement) && self.caller.sees(key) {
-                self.files.push(DeletedFile {
-                    path: key.to_owned(),
-                    run: earlier.run_id.clone(),
-                    last_seen: earlier.ended_at,
-                    gone_by: later.ended_at,
-                    file: row.row().into(),
-                });
-            }
-            // An answer comes further by a page at least, however slow the reads are.
-            let looks = rows.is_multiple_of(ROWS_BETWEEN_LOOKS) || self.files.len() >= MOST_FILES;
-            if looks && self.is_full() {
-                return Ok(Some(key.to_owned()));
+        let joined = join(
+            self.pages(earlier.segments_beside(later), &after),
+            self.pages(later.segments_beside(earlier), &after),
+            SegmentRow::key,
+            SegmentRow::key,
+        );
+        let (mut joined, mut rows) = (Box::pin(joined), 0_usize);
+        while let Some(page) = joined.try_next().await? {
+            for pair in page {
+                let (row, is_gone) = match &pair {
+                    Joined::Left(row) => (row, true),
+                    Joined::Both(row, _) => (row, false),
+                    Joined::Right(_) => continue,
+                };
+                let key = row.key();
+                if key <= after.as_str() {
+                    continue;
+                }
+                rows += 1;
+                if is_gone && !is_hidden(key, self.placement) && self.caller.sees(key) {
+                    self.files.push(DeletedFile {
+                        path: key.to_owned(),
+                        run: earlier.run_id.clone(),
+                        last_seen: earlier.ended_at,
+                        gone_by: later.ended_at,
+                        file: row.row().into(),
+                    });
+                }
+                // An answer comes further by a page at least, however slow the reads are.
+                let looks =
+                    rows.is_multiple_of(ROWS_BETWEEN_LOOKS) || self.files.len() >= MOST_FILES;
+                if looks && self.is_full() {
+                    return Ok(Some(key.to_owned()));
+                }
             }
         }
         Ok(None)
     }
 
-    /// The rows of segments that the caller may see something of, behind a path.
-    fn rows(
+    /// The rows of segments that the caller may see something of, page by page. Those before a path may come along.
+    fn pages(
         &self,
         segments: Vec<SegmentEntry>,
         after: &str,
-    ) -> BoxStream<'static, Result<SegmentRow, SnapshotError>> {
-        let caller = self.caller;
+    ) -> BoxStream<'static, Result<Vec<SegmentRow>, SnapshotError>> {
         let ahead = segments.into_iter().filter(|entry| {
             let (first, last) = (entry.first_key.as_str(), entry.last_key.as_str());
-            last > after && caller.sees_between(first, last)
+            last > after && self.caller.sees_between(first, last)
         });
-        let pages = self.runs.history.rows_of(ahead.collect());
-        let rows = pages.map_ok(|rows| stream::iter(rows.into_iter().map(Ok)));
-        rows.try_flatten().boxed()
+        self.runs.history.rows_of(ahead.collect())
     }
 }
