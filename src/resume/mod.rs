@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub use distributed::{DistributedRun, PieceState, PieceWork, joined};
 pub use frontier::Frontier;
 pub use state::{RunEnd, RunState, Successor};
-pub use tally::Tally;
+pub use tally::PieceTally;
 
 use crate::list::Shards;
 use crate::model::{

@@ -15,7 +15,7 @@ pub(super) const MOST_FAILURES: usize = 100;
 
 /// What became of the keys of all shards.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub struct PieceTally {
     shards: BTreeMap<usize, ShardTally>,
     failures: Vec<(usize, u64, Failure)>,
 }
@@ -28,7 +28,7 @@ struct ShardTally {
     given_up: Option<u64>,
 }
 
-impl Tally {
+impl PieceTally {
     /// The key at that place of a shard came to this.
     pub fn pass(&mut self, shard: usize, place: u64, outcome: &Outcome) {
         let own = self.shards.entry(shard).or_default();
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_is_behind_a_place_that_was_given_up_is_not_counted() {
-        let mut tally = Tally::default();
+        let mut tally = PieceTally::default();
         for place in [0, 4, 1, 3, 6] {
             tally.pass(0, place, &COPIED);
         }
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn no_more_is_held_than_there_are_gaps() {
-        let mut tally = Tally::default();
+        let mut tally = PieceTally::default();
         for place in (0..1_000).filter(|place| place % 100 != 50).rev() {
             tally.pass(0, place, &COPIED);
         }

@@ -15,7 +15,7 @@ use crate::model::{KeyRange, Phase, Placement};
 use crate::outcome::KeyResult;
 use crate::plan::Plan;
 use crate::record::{SnapshotRecorder, StateStore};
-use crate::resume::{Progress, Tally};
+use crate::resume::{PieceTally, Progress};
 use crate::s3::S3Error;
 use crate::verify::Verifier;
 
@@ -98,7 +98,7 @@ impl Comparison {
         let progress = Progress::of(self.shards.clone());
         let own = DestinationProgress::of(progress);
         let mut own = own.beside(self.history.clone(), self.recorder.clone());
-        own.tally = self.run.planned.is_piece.then(Tally::default);
+        own.tally = self.run.planned.is_piece.then(PieceTally::default);
         own
     }
 

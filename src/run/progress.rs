@@ -14,7 +14,7 @@ use crate::plan::{DestinationPlan, Plan};
 use crate::record::{CloseInput, Counts, RecordResult, SnapshotRecorder, StateStore};
 use crate::report::{OverBudget, Report, Warning};
 use crate::request::Mode;
-use crate::resume::{self, Progress, Remainder, Tally};
+use crate::resume::{self, PieceTally, Progress, Remainder};
 use crate::snapshot::ChangedShare;
 
 /// Keys that are kept in mind for each destination: a megabyte at most, and enough for all but a few
@@ -40,7 +40,7 @@ pub(super) struct DestinationProgress {
     /// The first keys of what is in the backup and not the job's own.
     pub foreign: BTreeSet<Key>,
     /// What became of the keys that are not left, of a piece of a distributed run.
-    pub tally: Option<Tally>,
+    pub tally: Option<PieceTally>,
     /// The record of it, once it is closed.
     pub recorded: Option<RecordLink>,
     /// Whether there was a snapshot that says which backups are the job's own.
