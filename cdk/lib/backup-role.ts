@@ -9,6 +9,7 @@ import { wildcardIn } from './findings.ts';
 import * as permissions from './permissions.ts';
 import { SecondAccess, type SecondBackup } from './second-backup.ts';
 import { conditionOf, listOf, type Setting, valueOf } from './setting.ts';
+import { allow } from './statement.ts';
 
 export interface BackupRoleProps {
   /** ARN of the primary bucket. */
@@ -143,8 +144,4 @@ export class BackupRole extends Construct {
     const policy = new iam.Policy(this, id, { roles: [this.role], statements: [statement] });
     (policy.node.defaultChild as iam.CfnPolicy).cfnOptions.condition = conditionOf(setting);
   }
-}
-
-function allow(sid: string, actions: readonly string[], ...resources: string[]): iam.PolicyStatement {
-  return new iam.PolicyStatement({ sid, actions: [...actions], resources });
 }

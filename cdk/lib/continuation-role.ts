@@ -3,6 +3,7 @@ import { Aws, Validations } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import * as permissions from './permissions.ts';
+import { allow } from './statement.ts';
 
 export interface ContinuationRoleProps {
   /** ARN of the function, without a version. */
@@ -34,8 +35,4 @@ export class ContinuationRole extends Construct {
       reason: 'Log deliveries and traces have no ARN: AWS takes these actions only on "*".',
     });
   }
-}
-
-function allow(sid: string, actions: readonly string[], resource: string): iam.PolicyStatement {
-  return new iam.PolicyStatement({ sid, actions: [...actions], resources: [resource] });
 }

@@ -16,6 +16,7 @@ import { wildcardIn } from './findings.ts';
 import * as permissions from './permissions.ts';
 import { functionName, notifications, type ProgramProps, programLog, programProps, programVariables } from './program-function.ts';
 import { conditionOf, valueOf } from './setting.ts';
+import { allow } from './statement.ts';
 
 /** Why the program refuses a distributed run: only one process can know these. */
 export const ONE_PROCESS = 'a run that many functions share has one backup bucket, no MaxCostUsd, and does not hold unusual changes';
@@ -121,8 +122,4 @@ export class Distributed extends Construct {
 
 function hasCondition(part: unknown): part is CfnResource {
   return CfnResource.isCfnResource(part as Construct) && (part as CfnResource).cfnOptions.condition !== undefined;
-}
-
-function allow(sid: string, actions: readonly string[], resource: string): iam.PolicyStatement {
-  return new iam.PolicyStatement({ sid, actions: [...actions], resources: [resource] });
 }

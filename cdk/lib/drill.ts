@@ -11,6 +11,7 @@ import { counted, seen } from './metrics.ts';
 import * as permissions from './permissions.ts';
 import { PrivateBucket } from './private-bucket.ts';
 import { ProblemAlarm } from './problem-alarm.ts';
+import { allow } from './statement.ts';
 
 /** A start that had to wait for longer is dropped: the next one comes. */
 const WAITS = Duration.hours(1);
@@ -97,8 +98,4 @@ export class Drill extends Construct {
       { id: wildcardIn(drills, this), reason: 'The drills of all jobs in this bucket.' },
     );
   }
-}
-
-function allow(sid: string, actions: readonly string[], ...resources: string[]): iam.PolicyStatement {
-  return new iam.PolicyStatement({ sid, actions: [...actions], resources });
 }

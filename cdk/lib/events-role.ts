@@ -8,6 +8,7 @@ import { wildcardIn } from './findings.ts';
 import * as permissions from './permissions.ts';
 import { SecondAccess, type SecondBackup } from './second-backup.ts';
 import { conditionOf, listOf, type Setting, valueOf } from './setting.ts';
+import { allow } from './statement.ts';
 
 export interface EventsRoleProps {
   /** Whether events are answered. */
@@ -91,8 +92,4 @@ export class EventsRole extends Construct {
     const condition = given === undefined ? decidedLater(events) : decidedLater(both(events, given, this, `Events${id}`));
     (policy.node.defaultChild as iam.CfnPolicy).cfnOptions.condition = condition;
   }
-}
-
-function allow(sid: string, actions: readonly string[], ...resources: string[]): iam.PolicyStatement {
-  return new iam.PolicyStatement({ sid, actions: [...actions], resources });
 }

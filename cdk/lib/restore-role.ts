@@ -9,6 +9,7 @@ import { wildcardIn } from './findings.ts';
 import * as permissions from './permissions.ts';
 import { SecondAccess, type SecondBackup } from './second-backup.ts';
 import { conditionOf, listOf, type Setting, valueOf } from './setting.ts';
+import { allow } from './statement.ts';
 
 export interface RestoreRoleProps {
   /** ARN of the primary bucket, into which objects are restored. */
@@ -114,8 +115,4 @@ export class RestoreRole extends Construct {
     (policy.node.defaultChild as iam.CfnPolicy).cfnOptions.condition = decidedLater(exists);
     return policy;
   }
-}
-
-function allow(sid: string, actions: readonly string[], ...resources: string[]): iam.PolicyStatement {
-  return new iam.PolicyStatement({ sid, actions: [...actions], resources });
 }

@@ -6,6 +6,7 @@ import { type BackupPlace, bucketArn } from './backup-place.ts';
 import { both, type Choice, decidedLater } from './choice.ts';
 import { wildcardIn } from './findings.ts';
 import { conditionOf, orAbsent, orElse, type Setting, valueOf } from './setting.ts';
+import { allow } from './statement.ts';
 
 /** Why the rest of a second backup is refused without its bucket. */
 export const NO_SECOND_BUCKET = 'SecondBackupAccount and SecondKmsKeyArn are of the second backup bucket: name it with SecondBackupBucket';
@@ -106,8 +107,4 @@ function ifGiven(setting: Setting | undefined, yes: string, no: string): string 
     return Fn.conditionIf(condition.logicalId, yes, no).toString();
   }
   return setting === undefined ? no : yes;
-}
-
-function allow(sid: string, actions: readonly string[], ...resources: string[]): iam.PolicyStatement {
-  return new iam.PolicyStatement({ sid, actions: [...actions], resources });
 }

@@ -16,6 +16,7 @@ import { ProblemAlarm } from './problem-alarm.ts';
 import { functionName, type ProgramProps, programLog, programProps, programVariables } from './program-function.ts';
 import { SecondAccess } from './second-backup.ts';
 import { conditionOf, listOf, type Setting, valueOf } from './setting.ts';
+import { allow } from './statement.ts';
 
 /** Once a day, and two hours for a run that takes long. */
 export const DEFAULT_MAX_HOURS = 26;
@@ -115,8 +116,4 @@ export class Watch extends Construct {
       (policy.node.defaultChild as iam.CfnPolicy).cfnOptions.condition = conditionOf(keys);
     }
   }
-}
-
-function allow(sid: string, actions: readonly string[], ...resources: string[]): iam.PolicyStatement {
-  return new iam.PolicyStatement({ sid, actions: [...actions], resources });
 }

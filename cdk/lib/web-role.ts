@@ -7,6 +7,7 @@ import { both, type Choice, decidedLater } from './choice.ts';
 import { wildcardIn } from './findings.ts';
 import * as permissions from './permissions.ts';
 import { conditionOf, listOf, type Setting, valueOf } from './setting.ts';
+import { allow } from './statement.ts';
 
 export interface WebRoleProps {
   /** Whether there is a page. */
@@ -64,8 +65,4 @@ export class WebRole extends Construct {
     const condition = decidedLater(both(exists, conditionOf(keys) ?? true, this, `Web${id}`));
     (policy.node.defaultChild as iam.CfnPolicy).cfnOptions.condition = condition;
   }
-}
-
-function allow(sid: string, actions: readonly string[], ...resources: string[]): iam.PolicyStatement {
-  return new iam.PolicyStatement({ sid, actions: [...actions], resources });
 }
