@@ -279,8 +279,8 @@ fn objects_that_fail_for_one_cause_are_one_line_with_advice_to_paste() {
     assert!(stdout.contains(told), "{stdout}");
 }
 
-#[test]
-fn a_line_of_progress_is_written_now_and_then_where_there_is_no_terminal() {
+/// A world of twenty objects, each of which takes a while to copy.
+fn twenty_slow_copies() -> World {
     let world = World::around(
         Sim::builder()
             .latency(Class::Copy, Duration::from_millis(300))
@@ -289,6 +289,12 @@ fn a_line_of_progress_is_written_now_and_then_where_there_is_no_terminal() {
     for n in 0..20 {
         world.put(&format!("{n:02}"), "1");
     }
+    world
+}
+
+#[test]
+fn a_line_of_progress_is_written_now_and_then_where_there_is_no_terminal() {
+    let world = twenty_slow_copies();
     let slow = [
         "run",
         "s3://primary",
@@ -316,14 +322,7 @@ fn a_line_of_progress_is_written_now_and_then_where_there_is_no_terminal() {
 
 #[test]
 fn a_restore_is_told_as_one_and_of_how_many_objects() {
-    let world = World::around(
-        Sim::builder()
-            .latency(Class::Copy, Duration::from_millis(300))
-            .start(),
-    );
-    for n in 0..20 {
-        world.put(&format!("{n:02}"), "1");
-    }
+    let world = twenty_slow_copies();
     let job = ["--source", "primary", "--destination", "backup"];
     run(&world, &[&["run"], &job[..]].concat());
     for n in 0..20 {

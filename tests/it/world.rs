@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use lambda_runtime::{Context, LambdaEvent};
 use s3_backup::handler::{Handler, HandlerError};
+use s3_backup::model::Deadline;
 use s3_backup::request;
 use s3_backup::s3::{CallLimits, Connections, http_client};
 use s3_sim::{BucketOptions, Effect, Fault, ObjectView, Put, Sim, Verb};
@@ -131,6 +132,16 @@ impl World {
         let result = answer(&self.handler(), payload).await;
         self.sim.clock().advance(Duration::from_secs(2));
         result
+    }
+
+    /// Sends a payload to the function, which has so much time.
+    pub async fn within(&self, time: Duration, payload: &Value) -> Value {
+        self.sim.clock().advance(Duration::from_secs(2));
+        let request = request::parse(payload).unwrap();
+        let deadline = Deadline::within(Instant::now(), time);
+        let handler = self.handler();
+        let answer = handler.answer(&request, Some(deadline), |_| {}).await;
+        serde_json::from_str(&answer.unwrap().to_json().unwrap()).unwrap()
     }
 
     /// Sends a payload to the function, which is told to stop at the nth call of a verb. It has time for what is in

@@ -6,10 +6,9 @@ mod confirmation;
 mod continued;
 mod markers;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use s3_backup::model::{Deadline, Job, Location, Placement};
-use s3_backup::request;
+use s3_backup::model::{Job, Location, Placement};
 use s3_sim::{Effect, Sim, Verb};
 use serde_json::{Value, json};
 
@@ -76,12 +75,7 @@ fn held_json() -> String {
 
 /// Sends a payload to the function, which has so much time.
 async fn within(world: &World, time: Duration, payload: &Value) -> Value {
-    world.sim.clock().advance(Duration::from_secs(2));
-    let request = request::parse(payload).unwrap();
-    let deadline = Deadline::within(Instant::now(), time);
-    let handler = world.handler();
-    let answer = handler.answer(&request, Some(deadline), |_| {});
-    let result: Value = serde_json::from_str(&answer.await.unwrap().to_json().unwrap()).unwrap();
+    let result = world.within(time, payload).await;
     assert_adds_up(&result);
     result
 }

@@ -1,9 +1,7 @@
 //! What a later run marks, or the continuation of a run.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use s3_backup::model::Deadline;
-use s3_backup::request;
 use s3_backup::snapshot::{LATEST, Latest, Link};
 use s3_sim::{Effect, Fault, Sim, Verb};
 use serde_json::{Value, json};
@@ -104,14 +102,13 @@ async fn what_is_gone_while_deletions_are_kept_can_be_marked_later() {
     assert_eq!((marked(&result), told(&result)), (1, [1, 3]));
 }
 
-/// Sends a payload to the function, which has so much time.
-async fn within(world: &World, time: Duration, payload: &Value) -> Value {
-    world.sim.clock().advance(Duration::from_secs(2));
-    let request = request::parse(payload).unwrap();
-    let deadline = Deadline::within(Instant::now(), time);
-    let handler = world.handler();
-    let answer = handler.answer(&request, Some(deadline), |_| {});
-    serde_json::from_str(&answer.await.unwrap().to_json().unwrap()).unwrap()
+/// A run whose time is over before it marks.
+async fn stopped_before_it_marks(world: &World) -> Value {
+    let (second, stall) = (Fault::on(Verb::GetBucketVersioning).nth(2), Effect::Stall);
+    world.sim.fault(second, stall);
+    let stopped = world.within(Duration::from_secs(2), &json!({})).await;
+    world.sim.clear_faults();
+    stopped
 }
 
 #[tokio::test]
@@ -125,7 +122,7 @@ async fn a_continued_run_counts_what_is_foreign_once_and_hands_on_what_is_gone()
     world.put("05", "changed");
     let copy = Fault::on(Verb::CopyObject);
     world.sim.fault(copy, Effect::Stall);
-    let stopped = within(&world, Duration::from_secs(2), &json!({})).await;
+    let stopped = world.within(Duration::from_secs(2), &json!({})).await;
     world.sim.clear_faults();
     assert!(!stopped["cursor"].is_null(), "{stopped}");
     // Nothing is marked yet, but what is gone is recorded.
@@ -148,10 +145,7 @@ async fn marking_that_is_continued_goes_by_the_snapshot_too() {
     put_foreign(&world, 5);
     world.backup().await;
     delete(&world, &["gone"]);
-    let (second, stall) = (Fault::on(Verb::GetBucketVersioning).nth(2), Effect::Stall);
-    world.sim.fault(second, stall);
-    let stopped = within(&world, Duration::from_secs(2), &json!({})).await;
-    world.sim.clear_faults();
+    let stopped = stopped_before_it_marks(&world).await;
     assert_eq!(stopped["cursor"]["stage"], "mark", "{stopped}");
 
     let going_on = json!({"operation": "continue", "cursor": stopped["cursor"]});
@@ -167,10 +161,7 @@ async fn marking_that_cannot_read_the_snapshot_marks_nothing_and_is_an_error() {
     let world = world_of(&["a", "gone"]);
     world.backup().await;
     delete(&world, &["gone"]);
-    let (second, stall) = (Fault::on(Verb::GetBucketVersioning).nth(2), Effect::Stall);
-    world.sim.fault(second, stall);
-    let stopped = within(&world, Duration::from_secs(2), &json!({})).await;
-    world.sim.clear_faults();
+    let stopped = stopped_before_it_marks(&world).await;
     let latest = Fault::on(Verb::GetObject).key(&state(LATEST));
     world.sim.fault(latest, denied());
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use s3_sim::Verb;
 use serde_json::{Value, json};
 
-use super::{restore, state, world};
+use super::{put_into_both, restore, state, world, world_in_pages};
 use crate::world::{BACKUP, PRIMARY, World, count};
 
 /// The moment, as people write it.
@@ -133,24 +133,9 @@ async fn a_dry_run_names_the_command_and_an_undo_takes_it_back() {
 /// A backup of so many keys of three versions each on pages of ten, without a snapshot, and a moment after the second
 /// versions.
 fn three_versions(objects: u32) -> (World, String) {
-    let sim = s3_sim::Sim::builder()
-        .page_size_max(10)
-        .latency(s3_sim::Class::List, Duration::from_millis(10))
-        .start();
-    let world = World::around(sim);
-    world
-        .sim
-        .set_versioning(PRIMARY, s3_sim::Versioning::Enabled);
-    let put_all = |body: &str| {
-        for bucket in [PRIMARY, BACKUP] {
-            for number in 0..objects {
-                world.sim.put(bucket, &format!("object-{number:012}"), body);
-            }
-            world.sim.clock().advance(Duration::from_mins(1));
-        }
-    };
-    put_all("first");
-    put_all("second");
+    let world = world_in_pages(10);
+    put_into_both(&world, objects, "first");
+    put_into_both(&world, objects, "second");
     let moment = text(world.sim.clock().now());
     world.sim.clock().advance(Duration::from_mins(1));
     for number in 0..objects {

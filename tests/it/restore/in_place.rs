@@ -1,11 +1,9 @@
 //! Over damage, in place: deleted, overwritten, encrypted, newer.
 
-use std::time::Duration;
-
 use s3_sim::{Put, Verb};
 use serde_json::json;
 
-use super::{asking, id, restore, state, versions, world};
+use super::{asking, id, put_into_both, restore, state, versions, world, world_in_pages};
 use crate::world::{BACKUP, PRIMARY, World, count};
 
 /// A bucket that was backed up, and what it was like then.
@@ -282,20 +280,8 @@ async fn one_key_of_many_reads_one_segment_and_lists_nothing() {
 
 #[tokio::test]
 async fn a_bucket_that_is_as_it_was_is_listed_side_by_side_at_little_cost() {
-    let sim = s3_sim::Sim::builder()
-        .page_size_max(200)
-        .latency(s3_sim::Class::List, Duration::from_millis(10))
-        .start();
-    let world = World::around(sim);
-    world
-        .sim
-        .set_versioning(PRIMARY, s3_sim::Versioning::Enabled);
-    for bucket in [PRIMARY, BACKUP] {
-        for number in 0..100_000 {
-            world.sim.put(bucket, &format!("object-{number:012}"), "1");
-        }
-        world.sim.clock().advance(Duration::from_mins(1));
-    }
+    let world = world_in_pages(200);
+    put_into_both(&world, 100_000, "1");
     world.backup().await;
     world.sim.ledger().clear();
 

@@ -18,19 +18,39 @@ mod unversioned;
 mod wrong_ways;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use s3_sim::{Content, ObjectView};
+use s3_sim::{Class, Content, ObjectView, Sim, Versioning};
 use serde_json::{Value, json};
 
-use crate::world::{PRIMARY, World, count};
+use crate::world::{BACKUP, PRIMARY, World, count};
 
 /// A world whose primary bucket keeps versions.
 fn world() -> World {
     let world = World::new();
+    world.sim.set_versioning(PRIMARY, Versioning::Enabled);
     world
-        .sim
-        .set_versioning(PRIMARY, s3_sim::Versioning::Enabled);
+}
+
+/// The same, which lists so many keys a page, each in ten milliseconds.
+fn world_in_pages(keys: usize) -> World {
+    let sim = Sim::builder()
+        .page_size_max(keys)
+        .latency(Class::List, Duration::from_millis(10))
+        .start();
+    let world = World::around(sim);
+    world.sim.set_versioning(PRIMARY, Versioning::Enabled);
     world
+}
+
+/// Puts so many objects into both buckets, and lets a minute pass after each bucket.
+fn put_into_both(world: &World, objects: u32, body: &str) {
+    for bucket in [PRIMARY, BACKUP] {
+        for number in 0..objects {
+            world.sim.put(bucket, &format!("object-{number:012}"), body);
+        }
+        world.sim.clock().advance(Duration::from_mins(1));
+    }
 }
 
 /// What people see of a bucket: each current object, in all that a copy carries.

@@ -56,16 +56,23 @@ impl Drop for Served {
     }
 }
 
+/// The command that serves the page, without credentials.
+fn serve(world: &World, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_s3-backup"));
+    command
+        .args(["serve", "--no-open", "--source", PRIMARY])
+        .args(["--destination", BACKUP])
+        .args(more)
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", world.sim.endpoint())
+        .env("AWS_REGION", "us-east-1");
+    command
+}
+
 impl Served {
     /// Starts it, with these arguments more.
     pub fn start(world: &World, more: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_s3-backup"))
-            .args(["serve", "--no-open", "--source", PRIMARY])
-            .args(["--destination", BACKUP])
-            .args(more)
-            .env_clear()
-            .env("AWS_ENDPOINT_URL", world.sim.endpoint())
-            .env("AWS_REGION", "us-east-1")
+        let mut child = serve(world, more)
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .stdout(Stdio::piped())

@@ -1,12 +1,12 @@
 //! The table of threats of docs/web.md, row by row.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use s3_sim::Verb;
 use serde_json::{Value, json};
 
-use super::{Answer, Served, paths};
-use crate::world::{BACKUP, PRIMARY, World};
+use super::{Answer, Served, paths, serve};
+use crate::world::World;
 
 /// Every route behind the token.
 const ROUTES: [&str; 15] = [
@@ -292,15 +292,8 @@ async fn it_listens_on_this_machine_only() {
 
 /// What a server says that cannot start.
 fn unserved(world: &World, more: &[&str], has_credentials: bool) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_s3-backup"));
-    command
-        .args(["serve", "--no-open", "--source", PRIMARY])
-        .args(["--destination", BACKUP])
-        .args(more)
-        .env_clear()
-        .env("AWS_ENDPOINT_URL", world.sim.endpoint())
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_EC2_METADATA_DISABLED", "true");
+    let mut command = serve(world, more);
+    command.env("AWS_EC2_METADATA_DISABLED", "true");
     if has_credentials {
         command
             .env("AWS_ACCESS_KEY_ID", "test")
