@@ -120,6 +120,12 @@ def next_second() -> None:
     time.sleep(1.1)
 
 
+def outputs_of(aws: "Aws", stack: str) -> "dict[str, str]":
+    """The outputs of a stack, by their names."""
+    [described] = aws("cloudformation", "describe-stacks", "--stack-name", stack)["Stacks"]
+    return {row["OutputKey"]: row["OutputValue"] for row in described["Outputs"]}
+
+
 @dataclass(frozen=True)
 class Stack:
     """The stack of the committed template, deployed."""
@@ -140,8 +146,7 @@ class Stack:
             "--s3-bucket", "packages", "--capabilities", "CAPABILITY_IAM",
             "--parameter-overrides", *(f"{parameter}={value}" for parameter, value in given.items()),
         )
-        [stack] = aws("cloudformation", "describe-stacks", "--stack-name", name)["Stacks"]
-        outputs = {row["OutputKey"]: row["OutputValue"] for row in stack["Outputs"]}
+        outputs = outputs_of(aws, name)
         names = ("SourceBucketName", "BackupBucketName", "FunctionName", "LogGroupName")
         return cls(aws, name, *(outputs[output] for output in names))
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
-from local import Aws, Stack, next_second
+from local import Aws, Stack, next_second, outputs_of
 
 PASSWORD = "Correct-Horse-9-Battery"
 LOST = "team-a/lost.txt"
@@ -156,8 +156,7 @@ def deploy(aws: Aws, name: str) -> Page:
     stack = Stack.deploy(
         aws, name, Restore="yes", RestoreMarks="yes", Web="cognito", WebAccess="team-b=restorer:team-b/",
     )
-    [described] = aws("cloudformation", "describe-stacks", "--stack-name", stack.name)["Stacks"]
-    page = Page(stack, {row["OutputKey"]: row["OutputValue"] for row in described["Outputs"]})
+    page = Page(stack, outputs_of(aws, stack.name))
     # The groups of WebAccess are those of whoever keeps the users.
     aws("cognito-idp", "create-group", "--user-pool-id", page.outputs["WebUserPoolId"], "--group-name", "team-b")
     with ThreadPoolExecutor(4) as pool:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from local import Aws, Stack
+from local import Aws, Stack, outputs_of
 from test_continuation import execution, put_at_once
 
 OBJECTS = 2_600
@@ -17,9 +17,7 @@ def shared(aws: Aws) -> Stack:
 
 @pytest.fixture(scope="module")
 def machine(aws: Aws, shared: Stack) -> str:
-    [described] = aws("cloudformation", "describe-stacks", "--stack-name", shared.name)["Stacks"]
-    outputs = {row["OutputKey"]: row["OutputValue"] for row in described["Outputs"]}
-    return outputs["DistributedStateMachineArn"]
+    return outputs_of(aws, shared.name)["DistributedStateMachineArn"]
 
 
 def test_the_pieces_of_a_run_are_backed_up_side_by_side_and_closed(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from local import PACKAGE, Aws, Stack
+from local import PACKAGE, Aws, Stack, outputs_of
 
 SECONDS_TO_WAIT = 150
 
@@ -44,8 +44,7 @@ def sqs(aws: Aws, *arguments: str) -> dict:
 
 
 def topic_of(aws: Aws, stack: Stack) -> str:
-    [described] = aws("cloudformation", "describe-stacks", "--stack-name", stack.name)["Stacks"]
-    return next(row["OutputValue"] for row in described["Outputs"] if row["OutputKey"] == "TopicArn")
+    return outputs_of(aws, stack.name)["TopicArn"]
 
 
 def received(aws: Aws, queue: str) -> "list[dict]":

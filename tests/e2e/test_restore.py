@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.config import Config
 from botocore.session import Session
-from local import Aws, CommandFailed, Stack, next_second
+from local import Aws, CommandFailed, Stack, next_second, outputs_of
 from odd_keys import KEYS, PERMISSION_MISTAKEN, contents
 
 LARGE = "large object"
@@ -120,9 +120,7 @@ def world(aws: Aws) -> World:
         assert result["status"] == "complete", result
         runs.append((result["run_id"], primary.state()))
         next_second()
-    [made] = aws("cloudformation", "describe-stacks", "--stack-name", "restoring")["Stacks"]
-    [restorer] = [row["OutputValue"] for row in made["Outputs"] if row["OutputKey"] == "RestoreFunctionName"]
-    return World(stack, restorer, primary, runs)
+    return World(stack, outputs_of(aws, stack.name)["RestoreFunctionName"], primary, runs)
 
 
 @pytest.mark.parametrize("number", range(3))
