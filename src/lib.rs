@@ -38,7 +38,9 @@
 //! | [`run`] | a `Plan` | the run itself |
 //! | [`restore`] | a `RestoreRequest` | the same of a restore: planned, carried out, undone |
 //! | [`notify`] | a result | a message, a heartbeat, metrics; and how old the last backup is |
-//! | [`handler`] | a Lambda invocation | the JSON result, or a function error with a stable type |
+//! | [`process`] | | its variables, its threads, and the signals that end it |
+//! | [`app`] | a `Request` | its `Summary`, whoever asks |
+//! | [`lambda`] | a Lambda invocation | the JSON result, or a function error with a stable type |
 //! | [`web`] | a request of a browser | a page, or JSON: backups to look at, and restores |
 //! | [`cli`] | arguments | the same run from a terminal |
 
@@ -98,7 +100,19 @@ pub mod restore;
 
 pub mod notify;
 
-pub mod handler;
+pub mod process;
+
+pub mod app;
+
+pub mod lambda;
+
+/// The name of [`lambda`] before it was parted from [`app`] and [`process`], for code that uses it.
+#[doc(hidden)]
+pub mod handler {
+    pub use crate::app::AppError as HandlerError;
+    pub use crate::lambda::{Answer, FailedItem, Handler, QueueAnswer, log};
+    pub use crate::process::{environment, runtime};
+}
 
 pub mod web;
 

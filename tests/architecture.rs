@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The corridor, left to right. `src/lib.rs` is its map.
-const ROOMS: [&str; 28] = [
+const ROOMS: [&str; 30] = [
     "model",
     "request",
     "config",
@@ -32,7 +32,9 @@ const ROOMS: [&str; 28] = [
     "run",
     "restore",
     "notify",
-    "handler",
+    "process",
+    "app",
+    "lambda",
     "web",
     "cli",
 ];

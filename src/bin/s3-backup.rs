@@ -3,9 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
-use s3_backup::{cli, handler};
+use s3_backup::{cli, process};
 
 fn main() -> io::Result<ExitCode> {
-    let runtime = handler::runtime()?;
+    let runtime = process::runtime()?;
     Ok(runtime.block_on(cli::main()).into())
 }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::output::Output;
 use super::{Exit, Prepared, given, read_price_table, show};
+use crate::app::AppError;
 use crate::config::{DESTINATION_BUCKET, MAX_CONCURRENCY, SOURCE_BUCKET};
-use crate::handler::HandlerError;
 use crate::request;
 
 /// What stands below the help.
@@ -69,7 +69,7 @@ pub struct Arguments {
 pub async fn drill(arguments: &Arguments) -> Exit {
     let request = match request::parse(&Value::Object(arguments.payload())) {
         Ok(request) => request,
-        Err(error) => return super::refuse(&HandlerError::Request(error)),
+        Err(error) => return super::refuse(&AppError::Request(error)),
     };
     let mut vars = given([
         (&SOURCE_BUCKET, &arguments.source),

@@ -3,20 +3,20 @@
 use super::global::Global;
 use super::{Exit, show};
 use crate::config;
-use crate::handler;
+use crate::process;
 use crate::s3::{Connections, profile_problem};
 
 /// The environment, with the flags over it. Variables that look like settings and are none, such as a
 /// `BACKUP_BUCKET` of somebody's shell, are left out.
 pub fn environment() -> Vec<(String, String)> {
-    let vars = handler::environment().into_iter();
+    let vars = process::environment().into_iter();
     let known = vars.filter(|(name, _)| config::unknown(name).is_none());
     known.chain(Global::get().vars()).collect()
 }
 
 /// Says which variables look like settings and are none.
 pub fn warn_of_unknown_variables() {
-    let vars = handler::environment().into_iter();
+    let vars = process::environment().into_iter();
     for (name, _) in vars.filter(|(_, value)| !value.is_empty()) {
         if let Some(problem) = config::unknown(&name) {
             show::warning(&format!("variable {name} {problem}; it is ignored"));

@@ -41,8 +41,8 @@ use std::{env, io};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::app::AppError;
 use crate::config::Variable;
-use crate::handler::HandlerError;
 use crate::model::steers;
 use crate::report::{Status, Summary};
 use crate::request::{Intent, Request};
@@ -346,17 +346,17 @@ fn refuse_destination(error: &S3Error) -> Exit {
     refuse(&StartError::destination(error).into())
 }
 
-fn refuse(error: &HandlerError) -> Exit {
+fn refuse(error: &AppError) -> Exit {
     let text = match error {
-        HandlerError::Request(_) | HandlerError::Start(StartError::Request { .. }) => {
+        AppError::Request(_) | AppError::Start(StartError::Request { .. }) => {
             arguments::in_arguments(&error.to_string())
         }
         other => other.to_string(),
     };
     show::refusal(error.error_type(), &text);
     match error {
-        HandlerError::Config(_) | HandlerError::Request(_) => Exit::Usage,
-        HandlerError::Start(_) | HandlerError::Watch(_) => Exit::CouldNotRun,
+        AppError::Config(_) | AppError::Request(_) => Exit::Usage,
+        AppError::Start(_) | AppError::Watch(_) => Exit::CouldNotRun,
     }
 }
 

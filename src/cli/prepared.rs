@@ -1,4 +1,4 @@
-//! A handler that answers requests of this terminal.
+//! The application that answers requests of this terminal.
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -6,13 +6,14 @@ use super::environment::{connect, environment};
 use super::output::{Lines, Output};
 use super::progress::Progress;
 use super::{Exit, finish, refuse, show};
+use crate::app::App;
 use crate::config::Config;
-use crate::handler::Handler;
+use crate::process;
 use crate::report::Summary;
 use crate::request::Request;
 
-/// The handler.
-pub struct Prepared(pub Handler);
+/// The application.
+pub struct Prepared(pub App);
 
 impl Prepared {
     /// Answers a request, and writes the result.
@@ -36,7 +37,7 @@ impl Prepared {
         }
         let connections = connect(&vars).await?;
         outlive_terminal();
-        Ok(Self(Handler::new(connections, vars)))
+        Ok(Self(App::new(connections, vars)))
     }
 
     /// Answers a request, with a line that shows how far it has come.
@@ -52,7 +53,8 @@ impl Prepared {
                 lines.take(report);
             }
         });
-        let result = self.0.until_interrupted(answer, show::stderr_line).await;
+        let connections = self.0.connections();
+        let result = process::until_interrupted(connections, answer, show::stderr_line).await;
         progress.clear();
         let summary = result.map_err(|error| refuse(&error))?;
         lines.finish()?;
@@ -63,7 +65,7 @@ impl Prepared {
 /// Lets the run go on when its terminal goes away: a connection that breaks in the middle of the night
 /// is no reason to leave a backup half made. An interrupt and `kill` still end it.
 fn outlive_terminal() {
-    // A handler that nobody asks is enough to replace the default, which is to end at once.
+    // A signal handler that nobody asks is enough to replace the default, which is to end at once.
     if let Err(error) = signal(SignalKind::hangup()) {
         tracing::debug!(%error, "cannot catch SIGHUP");
     }

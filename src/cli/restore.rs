@@ -11,8 +11,8 @@ use super::keys_file::{self, KEYS_OF_BATCH, NamedKeys, SortedKeys};
 use super::output::Output;
 use super::terminal::{self, printable};
 use super::{Exit, Prepared, given, read_price_table, restored, show};
+use crate::app::AppError;
 use crate::config::{DESTINATION_BUCKET, MAX_CONCURRENCY, SOURCE_BUCKET};
-use crate::handler::HandlerError;
 use crate::model::count;
 use crate::report::Summary;
 use crate::request;
@@ -164,7 +164,7 @@ pub async fn restore(arguments: &Arguments) -> Exit {
     }
     let request = match request::parse(&Value::Object(payload)) {
         Ok(request) => request,
-        Err(error) => return super::refuse(&HandlerError::Request(error)),
+        Err(error) => return super::refuse(&AppError::Request(error)),
     };
     if asks && !io::stdin().is_terminal() {
         show::error(
@@ -215,7 +215,7 @@ impl Arguments {
         let payload = json!({"operation": "restore", verb: id});
         let request = match request::parse(&payload) {
             Ok(request) => request,
-            Err(error) => return super::refuse(&HandlerError::Request(error)),
+            Err(error) => return super::refuse(&AppError::Request(error)),
         };
         prepared.run(&request, Output::json(self.json)).await
     }
@@ -278,7 +278,7 @@ impl Arguments {
             }
             payload.insert("keys".to_owned(), batch.into());
             let request = request::parse(&Value::Object(payload.clone()));
-            let request = request.map_err(|error| super::refuse(&HandlerError::Request(error)))?;
+            let request = request.map_err(|error| super::refuse(&AppError::Request(error)))?;
             let summary = prepared.answer(&request, output).await?;
             let exit = super::finish(&summary, output);
             if summary.cursor().is_some() {

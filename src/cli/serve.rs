@@ -15,9 +15,10 @@ use tokio::sync::mpsc;
 use tokio::time::interval;
 
 use super::{Exit, Prepared, given, refuse, show};
+use crate::app::App;
 use crate::config::{DESTINATION_BUCKET, SOURCE_BUCKET};
-use crate::handler::Handler;
-use crate::web::{App, Backup, Door, Limits, Order, Orders, Restorer, Secret, router};
+use crate::process;
+use crate::web::{Api, Backup, Door, Limits, Order, Orders, Restorer, Secret, router};
 
 /// What stands below the help.
 pub const EXAMPLES: &str = "\
@@ -66,9 +67,9 @@ impl Arguments {
             (&SOURCE_BUCKET, &self.source),
             (&DESTINATION_BUCKET, &self.destination),
         ]);
-        let Prepared(handler) = Prepared::new(vars).await?;
-        let config = handler.config().map_err(|error| refuse(&error.into()))?;
-        let backup = Backup::open(&config, handler.connections()).await;
+        let Prepared(app) = Prepared::new(vars).await?;
+        let config = app.config().map_err(|error| refuse(&error.into()))?;
+        let backup = Backup::open(&config, app.connections()).await;
         let backup = backup.map_err(|error| refuse(&error.into()))?;
         if !backup.is_there().await {
             let source = &backup.source;
@@ -84,12 +85,12 @@ impl Arguments {
         let (orders, queue) = Orders::new();
         let door = Door::new(address.to_string(), secret).map_err(|error| failed(&error))?;
         let orders = Arc::new(orders);
-        let app = Arc::new(App {
+        let api = Arc::new(Api {
             backup,
             restorer: Restorer::Here(Arc::clone(&orders)),
             read_only: self.read_only,
             limits: Limits::new(config.prices.clone()),
-            most_image: App::MOST_IMAGE,
+            most_image: Api::MOST_IMAGE,
         });
         show::write(&format!("{link}\n"))?;
         show::stderr_line("the link is good for one minute, and once; Ctrl-C ends the page");
@@ -97,10 +98,10 @@ impl Arguments {
             open(&link);
         }
         let door = Arc::new(door);
-        let server = axum::serve(listener, router(app, &door));
+        let server = axum::serve(listener, router(api, &door));
         let server = server.into_future();
-        let work = answer(server, &door, (&orders, queue), &handler);
-        handler.until_interrupted(work, show::stderr_line).await
+        let work = answer(server, &door, (&orders, queue), &app);
+        process::until_interrupted(app.connections(), work, show::stderr_line).await
     }
 
     async fn listen(&self) -> Result<TcpListener, Exit> {
@@ -120,7 +121,7 @@ async fn answer(
     server: impl Future<Output = io::Result<()>>,
     door: &Door,
     (orders, mut queue): (&Orders, mpsc::UnboundedReceiver<Order>),
-    handler: &Handler,
+    app: &App,
 ) -> Result<(), Exit> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| failed(&error))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| failed(&error))?;
@@ -130,7 +131,7 @@ async fn answer(
     loop {
         tokio::select! {
             ended = &mut server => ended.map_err(|error| failed(&error))?,
-            Some(order) = queue.recv() => under_way.push(orders.carry_out(order, handler)),
+            Some(order) = queue.recv() => under_way.push(orders.carry_out(order, app)),
             Some(()) = under_way.next() => {}
             _ = looks.tick() => {
                 if under_way.is_empty() && door.idle() > IDLE {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Caller;
 use super::answer::{Asked, Refusal, Reply};
-use super::app::App;
+use super::api::Api;
 use super::touched::Touched;
 use crate::request::RestoreId;
 use crate::restore::{RestoreRow, Stage, StateError, Store};
@@ -59,15 +59,15 @@ impl ShownRestore {
 }
 
 pub async fn answer(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(ActivityAsked {}): Asked<ActivityAsked>,
 ) -> Result<Reply<ActivityReply>, Refusal> {
-    let ids = app.backup.shelf().ids().await?;
+    let ids = api.backup.shelf().ids().await?;
     let unseen = ids.len() > MOST_LOOKED_AT;
-    let (app, caller) = (&app, &caller);
+    let (api, caller) = (&api, &caller);
     let mut restores: Vec<ShownRestore> = stream::iter(ids.into_iter().take(MOST_LOOKED_AT))
-        .map(|id| async move { row(app, caller, &id).await })
+        .map(|id| async move { row(api, caller, &id).await })
         .buffered(AT_ONCE)
         .filter_map(|row| async move { row })
         .take(MOST_RESTORES + 1)
@@ -79,11 +79,11 @@ pub async fn answer(
 }
 
 /// A restore, if the caller may see it, and if it is more than a plan that was left.
-async fn row(app: &App, caller: &Caller, id: &RestoreId) -> Option<ShownRestore> {
-    let store = Store::of(&app.backup.shelf(), id);
+async fn row(api: &Api, caller: &Caller, id: &RestoreId) -> Option<ShownRestore> {
+    let store = Store::of(&api.backup.shelf(), id);
     let unlisted = |error: &StateError| tracing::warn!(%id, %error, "a restore is not listed");
     let request = store.request().await.inspect_err(unlisted).ok()?;
-    let touched = Touched::of(app, &request).await.ok();
+    let touched = Touched::of(api, &request).await.ok();
     // Whoever sees all folders sees all restores, those among them whose request cannot be followed.
     if !caller.sees("") {
         touched.as_ref()?.look_at(caller).ok()?;

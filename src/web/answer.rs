@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::handler::HandlerError;
+use crate::app::AppError;
 use crate::restore::StateError;
 use crate::run::StartError;
 use crate::s3::{Cause, S3Error};
@@ -135,17 +135,15 @@ impl From<SnapshotError> for Refusal {
     }
 }
 
-impl From<HandlerError> for Refusal {
-    fn from(error: HandlerError) -> Self {
+impl From<AppError> for Refusal {
+    fn from(error: AppError) -> Self {
         let message = error.to_string();
         let status = match error {
-            HandlerError::Start(StartError::AlreadyRunning { .. }) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            HandlerError::Request(_) | HandlerError::Start(StartError::Request { .. }) => {
+            AppError::Start(StartError::AlreadyRunning { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+            AppError::Request(_) | AppError::Start(StartError::Request { .. }) => {
                 StatusCode::CONFLICT
             }
-            HandlerError::Config(_) | HandlerError::Start(_) | HandlerError::Watch(_) => {
+            AppError::Config(_) | AppError::Start(_) | AppError::Watch(_) => {
                 StatusCode::BAD_GATEWAY
             }
         };

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Caller;
 use super::answer::{Asked, Refusal, Reply};
-use super::app::App;
+use super::api::Api;
 use super::backup::Runs;
 use super::folder::FileFacts;
 use super::names::is_hidden;
@@ -64,20 +64,20 @@ pub struct DeletedFile {
 }
 
 pub async fn answer(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<DeletedAsked>,
 ) -> Result<Reply<DeletedReply>, Refusal> {
     if !(1..=366).contains(&asked.days) {
         return Err(Refusal::field("days", "give a number from 1 to 366"));
     }
-    let runs = app.backup.runs().await?;
+    let runs = api.backup.runs().await?;
     let far = Duration::from_secs(u64::from(asked.days) * 24 * 60 * 60);
     let last = runs.indexes.front().map(|index| index.ended_at);
     let mut answer = Answer {
         runs: &runs,
         caller: &caller,
-        placement: &app.backup.placement,
+        placement: &api.backup.placement,
         until: Instant::now() + TIME,
         files: Vec::new(),
     };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Caller;
 use super::answer::{Asked, Refusal, Reply};
-use super::app::App;
+use super::api::Api;
 use super::backup::Runs;
 use super::folder::FileFacts;
 use super::names;
@@ -50,16 +50,16 @@ pub struct FileState {
 }
 
 pub async fn answer(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<FileAsked>,
 ) -> Result<Reply<FileReply>, Refusal> {
-    let path = names::file("path", &asked.path, &app.backup.placement)?;
+    let path = names::file("path", &asked.path, &api.backup.placement)?;
     caller.look_at(path.as_str())?;
-    let runs = app.backup.runs().await?;
+    let runs = api.backup.runs().await?;
     let rows = rows(&runs, &path).await?;
     let mut states = states(&runs, &rows);
-    let between = between(&app, &path, &rows).await?;
+    let between = between(&api, &path, &rows).await?;
     if between.is_empty() && rows.iter().all(Option::is_none) {
         return Err(Refusal::not_found("there is no such file in the backup"));
     }
@@ -124,11 +124,11 @@ fn states(runs: &Runs, rows: &[Option<Row>]) -> Vec<FileState> {
 }
 
 /// Versions that no run names: a later backup replaced them before a run could see them.
-async fn between(app: &App, path: &Key, rows: &[Option<Row>]) -> Result<Vec<FileState>, Refusal> {
-    let versions = app
+async fn between(api: &Api, path: &Key, rows: &[Option<Row>]) -> Result<Vec<FileState>, Refusal> {
+    let versions = api
         .backup
         .bucket
-        .versions_of(&app.backup.backup_key(path))
+        .versions_of(&api.backup.backup_key(path))
         .await?;
     let named = |id: &str| {
         let mut versions = rows.iter().flatten();

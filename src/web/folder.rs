@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Caller;
 use super::answer::{Asked, Refusal, Reply};
-use super::app::App;
+use super::api::Api;
 use super::backup::Runs;
 use super::names::{self, behind, child_folder};
 use crate::model::{Key, Placement, Prefix, Start, Timestamp};
@@ -89,13 +89,13 @@ enum Piece {
 }
 
 pub async fn answer(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<FolderAsked>,
 ) -> Result<Reply<FolderReply>, Refusal> {
-    let placement = &app.backup.placement;
+    let placement = &api.backup.placement;
     let folder = names::folder("folder", &asked.folder, placement)?;
-    let runs = app.backup.runs().await?;
+    let runs = api.backup.runs().await?;
     let index = runs.find(&asked.run)?;
     if let Some(ways) = caller.ways_below(&folder)? {
         let entry = |path| Entry { path, file: None };

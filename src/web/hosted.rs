@@ -14,14 +14,14 @@ use tower_service::Service;
 
 use super::access::Caller;
 use super::answer::Refusal;
-use super::app::App;
+use super::api::Api;
 use super::backup::Backup;
 use super::gateway::{Answer, Payload};
 use super::orders::Restorer;
 use super::restorer::RestoreFunction;
 use super::settings::{self, Settings};
 use super::{audit, claims, headers, routes};
-use crate::handler::Handler;
+use crate::app::App;
 
 /// The most bytes of an image that is shown: in base64 it stays below one answer.
 const MOST_IMAGE: u64 = 720 << 10;
@@ -29,7 +29,7 @@ const MOST_IMAGE: u64 = 720 << 10;
 /// The page, and what it keeps from one invocation to the next.
 #[derive(Debug)]
 pub struct Hosted<'a> {
-    handler: &'a Handler,
+    app: &'a App,
     vars: Vec<(String, String)>,
     settings: Result<Settings, String>,
     calls: OnceCell<Router>,
@@ -37,9 +37,9 @@ pub struct Hosted<'a> {
 
 impl<'a> Hosted<'a> {
     /// A page that is set by these variables. Nothing is opened before somebody asks.
-    pub fn new(handler: &'a Handler, vars: Vec<(String, String)>) -> Self {
+    pub fn new(app: &'a App, vars: Vec<(String, String)>) -> Self {
         Self {
-            handler,
+            app,
             settings: Settings::read(&vars),
             vars,
             calls: OnceCell::new(),
@@ -116,15 +116,15 @@ impl<'a> Hosted<'a> {
             let settings = self.settings()?;
             let set_up =
                 |problem: String| Refusal::failed(&format!("the page is not set up: {problem}"));
-            let config = self.handler.config();
+            let config = self.app.config();
             let config = config.map_err(|error| set_up(error.to_string()))?;
-            let connections = self.handler.connections();
+            let connections = self.app.connections();
             let backup = Backup::open(&config, connections).await;
             let backup = backup.map_err(|error| Refusal::failed(&error.to_string()))?;
             let name = settings.restore_function.clone();
             let function = RestoreFunction::new(name, connections.outside());
             let limits = settings::limits(&self.vars, config.prices.clone());
-            Ok(routes::calls(Arc::new(App {
+            Ok(routes::calls(Arc::new(Api {
                 backup,
                 restorer: Restorer::Function(Box::new(function)),
                 read_only: false,

@@ -10,14 +10,14 @@
 //!
 //! ```text
 //!   browser -> Door (host, origin, token) --------> routes -> Backup (runs, folders, search) -> history, snapshot
-//!   browser -> API Gateway -> Hosted (claims) ---'       `-> Restorer: Orders -> handler -> restore
+//!   browser -> API Gateway -> Hosted (claims) ---'       `-> Restorer: Orders -> app -> restore
 //!                                                                      or a function, by its name
 //! ```
 
 mod access;
 mod activity;
 mod answer;
-mod app;
+mod api;
 mod audit;
 mod backup;
 mod claims;
@@ -45,7 +45,7 @@ mod sign_in;
 mod today;
 mod touched;
 
-pub use app::App;
+pub use api::Api;
 pub use backup::Backup;
 pub use door::{Door, Secret};
 pub use hosted::Hosted;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::answer::Refusal;
 use super::restorer::RestoreFunction;
-use crate::handler::{Handler, HandlerError};
+use crate::app::{App, AppError};
 use crate::report::Summary;
 use crate::request::{self, Request, RestoreId};
 
@@ -69,7 +69,7 @@ pub struct Order {
     request: Request,
     /// The restore that is carried out.
     id: Option<RestoreId>,
-    reply: oneshot::Sender<Result<Summary, HandlerError>>,
+    reply: oneshot::Sender<Result<Summary, AppError>>,
 }
 
 /// The state of a restore that this process carries out.
@@ -121,7 +121,7 @@ impl Orders {
         &self,
         request: Request,
         id: Option<RestoreId>,
-    ) -> Result<oneshot::Receiver<Result<Summary, HandlerError>>, Refusal> {
+    ) -> Result<oneshot::Receiver<Result<Summary, AppError>>, Refusal> {
         let (reply, answer) = oneshot::channel();
         let order = Order { request, id, reply };
         self.queue.send(order).map_err(|_| ends())?;
@@ -140,7 +140,7 @@ impl Orders {
     }
 
     /// Carries out an order.
-    pub async fn carry_out(&self, order: Order, handler: &Handler) {
+    pub async fn carry_out(&self, order: Order, app: &App) {
         let Order { request, id, reply } = order;
         let watch = |report: &crate::report::Report| {
             if let Some(id) = &id {
@@ -148,7 +148,7 @@ impl Orders {
                 self.change(id, |live| live.done = done);
             }
         };
-        let ended = Box::pin(handler.answer(&request, None, watch)).await;
+        let ended = Box::pin(app.answer(&request, None, watch)).await;
         if let Some(id) = &id {
             let problem = match &ended {
                 Err(error) => Some(error.to_string()),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Caller;
 use super::answer::{Asked, Refusal, Reply};
-use super::app::App;
+use super::api::Api;
 use super::names::{self, disposition};
 use crate::model::VersionId;
 use crate::s3::S3Error;
@@ -41,20 +41,20 @@ pub struct DownloadReply {
 
 /// The bytes, if they can be shown.
 pub async fn preview(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<VersionAsked>,
 ) -> Result<Response, Refusal> {
-    let path = names::file("path", &asked.path, &app.backup.placement)?;
+    let path = names::file("path", &asked.path, &api.backup.placement)?;
     caller.look_at(path.as_str())?;
     let version = version(&asked.version)?;
-    let key = app.backup.backup_key(&path);
-    let read = app
+    let key = api.backup.backup_key(&path);
+    let read = api
         .backup
         .bucket
-        .beginning_of(&key, &version, app.most_image);
+        .beginning_of(&key, &version, api.most_image);
     let read = read.await.map_err(unread)?;
-    let Some((kind, bytes)) = shown(read.bytes, read.size, app.most_image) else {
+    let Some((kind, bytes)) = shown(read.bytes, read.size, api.most_image) else {
         return Err(Refusal::not_found(
             "there is no preview of this kind of file",
         ));
@@ -69,16 +69,16 @@ pub async fn preview(
 
 /// A link for exactly that version, which is saved and never shown.
 pub async fn download(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<VersionAsked>,
 ) -> Result<Reply<DownloadReply>, Refusal> {
-    let path = names::file("path", &asked.path, &app.backup.placement)?;
+    let path = names::file("path", &asked.path, &api.backup.placement)?;
     caller.look_at(path.as_str())?;
     let version = version(&asked.version)?;
-    let key = app.backup.backup_key(&path);
+    let key = api.backup.backup_key(&path);
     let name = disposition(&asked.path);
-    let link = app
+    let link = api
         .backup
         .bucket
         .download_link(&key, &version, &name, LINK_SECONDS);
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     fn kind(bytes: &[u8]) -> Option<&'static str> {
-        shown(bytes.to_vec(), bytes.len() as u64, App::MOST_IMAGE).map(|(kind, _)| kind)
+        shown(bytes.to_vec(), bytes.len() as u64, Api::MOST_IMAGE).map(|(kind, _)| kind)
     }
 
     #[test]
@@ -167,17 +167,17 @@ mod tests {
         let (_, bytes) = shown(
             long.clone().into_bytes(),
             long.len() as u64,
-            App::MOST_IMAGE,
+            Api::MOST_IMAGE,
         )
         .unwrap();
         assert_eq!(bytes.len(), MOST_TEXT);
         let odd = format!("a{long}");
         let (_, bytes) =
-            shown(odd.clone().into_bytes(), odd.len() as u64, App::MOST_IMAGE).unwrap();
+            shown(odd.clone().into_bytes(), odd.len() as u64, Api::MOST_IMAGE).unwrap();
         assert_eq!(bytes.len(), MOST_TEXT - 1);
 
         assert_eq!(
-            shown(b"GIF89a".to_vec(), App::MOST_IMAGE + 1, App::MOST_IMAGE),
+            shown(b"GIF89a".to_vec(), Api::MOST_IMAGE + 1, Api::MOST_IMAGE),
             None
         );
     }

@@ -133,7 +133,7 @@ fn refused(status: u16, body: &str) -> Refusal {
     ))
 }
 
-/// The types are those of [`crate::handler::HandlerError`], which never change.
+/// The types are those of [`crate::app::AppError`], which never change.
 fn refusal(error: &FunctionError) -> Refusal {
     let message = error.error_message.clone();
     match error.error_type.as_str() {

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::access::{Caller, Role};
 use super::activity::ShownRestore;
 use super::answer::{Asked, Refusal, Reply};
-use super::app::App;
+use super::api::Api;
 use super::names::{self, MOST_FILES};
 use super::planned::{self, PlanReply};
 use super::touched::Touched;
@@ -67,83 +67,83 @@ pub struct ProgressReply {
 }
 
 pub async fn plan(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<PlanAsked>,
 ) -> Result<Reply<PlanReply>, Refusal> {
-    app.may_write()?;
+    api.may_write()?;
     let copies_into = asked.copies_into(&caller)?;
-    let words = asked.words(&app, &caller, copies_into.as_deref())?;
-    let mut reply = ask_for_plan(&app, &caller, words).await?;
+    let words = asked.words(&api, &caller, copies_into.as_deref())?;
+    let mut reply = ask_for_plan(&api, &caller, words).await?;
     reply.copies_into = copies_into;
     Ok(Reply(reply))
 }
 
 pub async fn undo(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<RestoreAsked>,
 ) -> Result<Reply<PlanReply>, Refusal> {
-    app.may_write()?;
+    api.may_write()?;
     let id = id(&asked.id)?;
-    let store = Store::of(&app.backup.shelf(), &id);
-    Touched::read(&app, &store).await?.decide(&caller)?;
+    let store = Store::of(&api.backup.shelf(), &id);
+    Touched::read(&api, &store).await?.decide(&caller)?;
     let mut words = Map::new();
     words.insert("operation".to_owned(), "restore".into());
     words.insert("undo".to_owned(), id.as_str().into());
     words.insert("hold".to_owned(), true.into());
-    ask_for_plan(&app, &caller, words).await.map(Reply)
+    ask_for_plan(&api, &caller, words).await.map(Reply)
 }
 
 /// Has a plan made and stored, in the name of the caller.
 async fn ask_for_plan(
-    app: &App,
+    api: &Api,
     caller: &Caller,
     mut words: Map<String, Value>,
 ) -> Result<PlanReply, Refusal> {
     if let Some(person) = &caller.person {
         words.insert("by".to_owned(), person.to_value());
     }
-    let result = app.restorer.ask(&Value::Object(words)).await?;
+    let result = api.restorer.ask(&Value::Object(words)).await?;
     let mut reply = planned::read(result)?;
     if let Some(problem) = reply.problem {
         // Else it would wait for a decision for ever.
         let words = json!({"operation": "restore", "cancel": reply.id});
-        app.restorer.ask(&words).await?;
+        api.restorer.ask(&words).await?;
         let message = format!("this cannot be put back: {problem}");
         return Err(Refusal::conflict(message));
     }
     if reply.can_confirm {
-        let store = Store::of(&app.backup.shelf(), &id(&reply.id)?);
-        let touched = Touched::read(app, &store).await?;
+        let store = Store::of(&api.backup.shelf(), &id(&reply.id)?);
+        let touched = Touched::read(api, &store).await?;
         let held = store.progress().await?;
-        reply.needs_admin = above(app, caller, &touched, &held.progress);
+        reply.needs_admin = above(api, caller, &touched, &held.progress);
         reply.can_confirm = reply.needs_admin.is_none();
     }
     Ok(reply)
 }
 
 /// Why the caller must not confirm it; none if that is fine.
-fn above(app: &App, caller: &Caller, touched: &Touched, progress: &Progress) -> Option<String> {
+fn above(api: &Api, caller: &Caller, touched: &Touched, progress: &Progress) -> Option<String> {
     if touched.may(caller, Role::Admin) {
         return None;
     }
-    app.limits.exceeded(progress, touched.in_place)
+    api.limits.exceeded(progress, touched.in_place)
 }
 
 pub async fn confirm(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<RestoreAsked>,
 ) -> Result<Reply<DoneReply>, Refusal> {
-    app.may_write()?;
+    api.may_write()?;
     let id = id(&asked.id)?;
-    let store = Store::of(&app.backup.shelf(), &id);
-    let touched = Touched::read(&app, &store).await?;
+    let store = Store::of(&api.backup.shelf(), &id);
+    let touched = Touched::read(&api, &store).await?;
     touched.decide(&caller)?;
     let held = store.progress().await?;
     let progress = &held.progress;
-    let begun = app.restorer.live(&id).is_some_and(|live| !live.ended);
+    let begun = api.restorer.live(&id).is_some_and(|live| !live.ended);
     if progress.stage != Stage::Held || begun {
         return Err(Refusal::conflict("this was confirmed or cancelled before"));
     }
@@ -153,42 +153,42 @@ pub async fn confirm(
             "this was planned more than a day ago, and files may have changed; choose them again",
         ));
     }
-    if let Some(why) = above(&app, &caller, &touched, progress) {
+    if let Some(why) = above(&api, &caller, &touched, progress) {
         return Err(Refusal::forbidden(format!(
             "{why}; ask an administrator to confirm it under Activity"
         )));
     }
     let words = json!({"operation": "restore", "confirm": id.as_str()});
-    app.restorer.begin(&words, id).await?;
+    api.restorer.begin(&words, id).await?;
     Ok(Reply(DoneReply { id: asked.id }))
 }
 
 pub async fn cancel(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<RestoreAsked>,
 ) -> Result<Reply<DoneReply>, Refusal> {
-    app.may_write()?;
+    api.may_write()?;
     let id = id(&asked.id)?;
-    let store = Store::of(&app.backup.shelf(), &id);
-    Touched::read(&app, &store).await?.decide(&caller)?;
+    let store = Store::of(&api.backup.shelf(), &id);
+    Touched::read(&api, &store).await?.decide(&caller)?;
     let words = json!({"operation": "restore", "cancel": id.as_str()});
-    app.restorer.ask(&words).await?;
+    api.restorer.ask(&words).await?;
     Ok(Reply(DoneReply { id: asked.id }))
 }
 
 pub async fn progress(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<RestoreAsked>,
 ) -> Result<Reply<ProgressReply>, Refusal> {
     let id = id(&asked.id)?;
-    let store = Store::of(&app.backup.shelf(), &id);
+    let store = Store::of(&api.backup.shelf(), &id);
     let request = store.request().await?;
-    let touched = Touched::of(&app, &request).await?;
+    let touched = Touched::of(&api, &request).await?;
     touched.look_at(&caller)?;
     let mut row = RestoreRow::of(&store, request).await?;
-    let live = app.restorer.live(&id);
+    let live = api.restorer.live(&id);
     if live.as_ref().is_some_and(|live| !live.ended) && row.stage == Stage::Held.name() {
         row.stage = Stage::Running.name();
     }
@@ -223,11 +223,11 @@ impl PlanAsked {
     /// The request in the words of the payload.
     fn words(
         &self,
-        app: &App,
+        api: &Api,
         caller: &Caller,
         copies_into: Option<&str>,
     ) -> Result<Map<String, Value>, Refusal> {
-        let placement = &app.backup.placement;
+        let placement = &api.backup.placement;
         let mut words = Map::new();
         words.insert("operation".to_owned(), "restore".into());
         words.insert("hold".to_owned(), true.into());
@@ -263,7 +263,7 @@ impl PlanAsked {
         };
         words.insert(point.0.to_owned(), point.1.clone().into());
         if let Some(folder) = copies_into {
-            let to = format!("s3://{}/{folder}", app.backup.source.bucket);
+            let to = format!("s3://{}/{folder}", api.backup.source.bucket);
             words.insert("to".to_owned(), to.into());
         }
         Ok(words)

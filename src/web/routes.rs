@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Caller;
 use super::answer::{Asked, Refusal, Reply};
-use super::app::App;
+use super::api::Api;
 use super::door::Door;
 use super::sign_in::SignIn;
 use super::{
@@ -40,7 +40,7 @@ struct ConfigReply {
 }
 
 /// The calls, each in the name of a [`Caller`], which whoever calls this has checked.
-pub fn calls(app: Arc<App>) -> Router {
+pub fn calls(api: Arc<Api>) -> Router {
     Router::new()
         .route("/api/me", post(me::answer))
         .route("/api/runs", post(runs::answer))
@@ -57,7 +57,7 @@ pub fn calls(app: Arc<App>) -> Router {
         .route("/api/cancel", post(restores::cancel))
         .route("/api/progress", post(restores::progress))
         .route("/api/activity", post(activity::answer))
-        .with_state(app)
+        .with_state(api)
 }
 
 /// The page itself, and what it has to know before a sign-in.
@@ -71,9 +71,9 @@ pub fn files(sign_in: Option<SignIn>) -> Router {
 }
 
 /// All routes of a server on this machine, behind its door.
-pub fn router(app: Arc<App>, door: &Arc<Door>) -> Router {
+pub fn router(api: Arc<Api>, door: &Arc<Door>) -> Router {
     let at = || Arc::clone(door);
-    let signed_in = calls(app).layer(middleware::from_fn_with_state(at(), token));
+    let signed_in = calls(api).layer(middleware::from_fn_with_state(at(), token));
     Router::new()
         .route("/api/session", post(session))
         .with_state(at())

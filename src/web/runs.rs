@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::{Caller, Role};
 use super::answer::{Asked, Refusal, Reply};
-use super::app::App;
+use super::api::Api;
 use crate::model::Timestamp;
 use crate::snapshot::Index;
 
@@ -58,16 +58,16 @@ impl From<&Index> for RunReply {
 }
 
 pub async fn answer(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(RunsAsked {}): Asked<RunsAsked>,
 ) -> Result<Reply<RunsReply>, Refusal> {
-    let runs = app.backup.runs().await?;
+    let runs = api.backup.runs().await?;
     Ok(Reply(RunsReply {
-        source: app.backup.source.to_string(),
+        source: api.backup.source.to_string(),
         runs: runs.indexes.iter().map(|index| (&**index).into()).collect(),
         problem: runs.problem.as_ref().map(ToString::to_string),
         more: runs.more,
-        read_only: app.read_only || caller.role() < Role::Restorer,
+        read_only: api.read_only || caller.role() < Role::Restorer,
     }))
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Caller;
 use super::answer::{Asked, Refusal, Reply};
-use super::app::App;
+use super::api::Api;
 use super::backup::Runs;
 use super::folder::FileFacts;
 use super::names::{is_hidden, name};
@@ -75,7 +75,7 @@ pub struct FoundFile {
 }
 
 pub async fn answer(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<SearchAsked>,
 ) -> Result<Reply<SearchReply>, Refusal> {
@@ -85,14 +85,14 @@ pub async fn answer(
             "give 1 to 200 bytes of the name of a file",
         ));
     }
-    let runs = app.backup.runs().await?;
+    let runs = api.backup.runs().await?;
     let parts = parts(&runs, &caller);
     let (at, after) = match asked.from {
         None => (0, None),
         Some(place) => (position(&parts, &place)?, place.after),
     };
     let mut search = Search {
-        shows: |path: &str| caller.sees(path) && !is_hidden(path, &app.backup.placement),
+        shows: |path: &str| caller.sees(path) && !is_hidden(path, &api.backup.placement),
         parts,
         at,
         after,

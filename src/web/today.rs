@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Caller;
 use super::answer::{Asked, Refusal, Reply};
-use super::app::App;
+use super::api::Api;
 use super::folder::PAGE;
 use super::names;
 use crate::model::Key;
@@ -41,7 +41,7 @@ pub struct TodayReply {
 }
 
 pub async fn answer(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<TodayAsked>,
 ) -> Result<Reply<TodayReply>, Refusal> {
@@ -50,12 +50,12 @@ pub async fn answer(
     }
     let mut files = Vec::new();
     for file in asked.files {
-        let path = names::file("files", &file.path, &app.backup.placement)?;
+        let path = names::file("files", &file.path, &api.backup.placement)?;
         caller.look_at(path.as_str())?;
         files.push((path, file.tag));
     }
     let states = stream::iter(files)
-        .map(|(path, tag)| compare(&app, path, tag))
+        .map(|(path, tag)| compare(&api, path, tag))
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
@@ -63,8 +63,8 @@ pub async fn answer(
 }
 
 /// A listing of one key needs no right to read the object.
-async fn compare(app: &App, path: Key, tag: String) -> Result<&'static str, S3Error> {
-    let listed = app.backup.source_bucket.list_one_state(&path).await?;
+async fn compare(api: &Api, path: Key, tag: String) -> Result<&'static str, S3Error> {
+    let listed = api.backup.source_bucket.list_one_state(&path).await?;
     Ok(match listed.state {
         None => "deleted",
         Some((etag, _)) if etag.as_str() == tag => "same",

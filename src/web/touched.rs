@@ -2,7 +2,7 @@
 
 use super::access::{Caller, Role};
 use super::answer::Refusal;
-use super::app::App;
+use super::api::Api;
 use crate::request::{Person, RestoreId};
 use crate::restore::{RequestRecord, Store};
 
@@ -26,22 +26,22 @@ impl Touched {
     ///
     /// # Errors
     /// That there is no such restore, or why it cannot be read.
-    pub async fn read(app: &App, store: &Store) -> Result<Self, Refusal> {
+    pub async fn read(api: &Api, store: &Store) -> Result<Self, Refusal> {
         let record = store.request().await?;
-        Self::of(app, &record).await
+        Self::of(api, &record).await
     }
 
     /// The same of a restore whose request was read before.
     ///
     /// # Errors
     /// Why what it takes back cannot be read.
-    pub async fn of(app: &App, record: &RequestRecord) -> Result<Self, Refusal> {
-        let first = first(app, record).await?;
+    pub async fn of(api: &Api, record: &RequestRecord) -> Result<Self, Refusal> {
+        let first = first(api, record).await?;
         let mut paths = paths(first.as_ref().unwrap_or(record));
         let selected = paths.len();
         let target = &record.target;
         if !target.in_place {
-            let here = target.bucket == app.backup.source.bucket.as_str();
+            let here = target.bucket == api.backup.source.bucket.as_str();
             let prefix = target.prefix.as_str();
             paths.push(if here { prefix } else { "" }.to_owned());
         }
@@ -98,14 +98,14 @@ impl Touched {
 }
 
 /// The restore that a row of undos goes back to; none if this one takes nothing back.
-async fn first(app: &App, record: &RequestRecord) -> Result<Option<RequestRecord>, Refusal> {
+async fn first(api: &Api, record: &RequestRecord) -> Result<Option<RequestRecord>, Refusal> {
     let mut first = None;
     for _ in 0..MOST_UNDOS {
         let undoes = first.as_ref().unwrap_or(record).undoes.as_deref();
         let Some(id) = undoes.and_then(RestoreId::parse) else {
             break;
         };
-        let store = Store::of(&app.backup.shelf(), &id);
+        let store = Store::of(&api.backup.shelf(), &id);
         first = Some(store.request().await?);
     }
     Ok(first)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_credential_types::provider::future;
 use aws_sdk_s3::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
-use s3_backup::handler::Handler;
+use s3_backup::lambda::Handler;
 use s3_backup::s3::{CallLimits, Connections};
 use s3_sim::{Effect, Fault, Verb};
 use serde_json::json;

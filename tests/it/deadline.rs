@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use s3_backup::handler::HandlerError;
+use s3_backup::app::AppError;
 use s3_backup::model::Deadline;
 use s3_backup::request;
 use s3_sim::{Content, Effect, Fault, Put, Verb};
@@ -42,7 +42,7 @@ async fn in_time(
     world: &World,
     time: Duration,
     payload: &Value,
-) -> Result<Value, HandlerError> {
+) -> Result<Value, AppError> {
     world.sim.clock().advance(Duration::from_secs(2));
     let request = request::parse(payload).unwrap();
     let handler = world.handler();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use s3_backup::handler::Handler;
+use s3_backup::lambda::Handler;
 use s3_sim::{Effect, Fault, Put, Verb, Versioning};
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
-use s3_backup::handler::Handler;
+use s3_backup::lambda::Handler;
 use s3_backup::s3::{CallLimits, Connections};
 use s3_sim::{Content, Encryption, Put, SystemHeaders};
 

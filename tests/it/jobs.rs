@@ -1,7 +1,7 @@
 //! Several jobs in one backup bucket: those that would write over each other's backups are found before
 //! the first copy, and the later one is refused.
 
-use s3_backup::handler::HandlerError;
+use s3_backup::app::AppError;
 use s3_sim::{BucketOptions, Effect, Fault, Verb};
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn register(world: &World) -> Value {
     serde_json::from_slice(view.content.as_bytes().unwrap()).unwrap()
 }
 
-fn assert_refused(error: &HandlerError) -> String {
+fn assert_refused(error: &AppError) -> String {
     assert_eq!(error.error_type(), "DestinationError");
     let text = error.to_string();
     for part in [

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use lambda_runtime::{Context, LambdaEvent};
-use s3_backup::handler::Handler;
+use s3_backup::lambda::Handler;
 use s3_backup::model::Deadline;
 use s3_backup::request;
 use s3_backup::s3::{CallLimits, Connections};

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use s3_backup::handler::Handler;
+use s3_backup::lambda::Handler;
 use s3_sim::{Content, Effect, Fault, Put, TargetConditions, Verb, Versioning};
 use serde_json::{Value, json};
 use tokio::time::sleep;

@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use s3_backup::handler::Handler;
+use s3_backup::lambda::Handler;
 use s3_backup::s3::{CallLimits, Connections};
 use s3_sim::{Content, Put};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! What keeps a run from starting: a function error with a stable type, and nothing copied.
 
-use s3_backup::handler::HandlerError;
+use s3_backup::app::AppError;
 use s3_sim::{BucketOptions, Content, Effect, Fault, Put, Verb, Versioning};
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn world() -> World {
 
 /// Asserts that the run was refused, with that type and these parts of a message, and did nothing.
 async fn assert_refused(world: &World, payload: Value, error_type: &str, parts: &[&str]) {
-    let error: HandlerError = world.invoke(payload).await.unwrap_err();
+    let error: AppError = world.invoke(payload).await.unwrap_err();
 
     let message = error.to_string();
     assert_eq!(error.error_type(), error_type, "{message}");

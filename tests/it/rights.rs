@@ -164,7 +164,7 @@ struct Told {
 
 impl Told {
     /// Adds an answer. The id of the restore that it tells of, or one that there is not.
-    fn add(&mut self, answer: Result<Value, s3_backup::handler::HandlerError>) -> String {
+    fn add(&mut self, answer: Result<Value, s3_backup::app::AppError>) -> String {
         match answer {
             Ok(result) => {
                 self.text += &result.to_string();

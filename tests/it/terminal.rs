@@ -254,8 +254,7 @@ fn a_log_has_no_colours() {
     let length = master.read(&mut shown).unwrap();
     for told in [&told, &text(&shown[..length])] {
         assert!(
-            told.contains(" INFO run{run_id=")
-                && told.contains("s3_backup::handler: backup begins"),
+            told.contains(" INFO run{run_id=") && told.contains("s3_backup::app: backup begins"),
             "{told:?}"
         );
         // A progress line clears itself.

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use lambda_runtime::{Context, LambdaEvent};
-use s3_backup::handler::{Handler, HandlerError};
+use s3_backup::app::AppError;
+use s3_backup::lambda::Handler;
 use s3_backup::model::Deadline;
 use s3_backup::request;
 use s3_backup::s3::{CallLimits, Connections, http_client};
@@ -127,7 +128,7 @@ impl World {
 
     /// Sends a payload to a new environment of the function, a while after what was done before:
     /// S3's dates have whole seconds, and a backup counts only if it is later than its object.
-    pub async fn invoke(&self, payload: Value) -> Result<Value, HandlerError> {
+    pub async fn invoke(&self, payload: Value) -> Result<Value, AppError> {
         self.sim.clock().advance(Duration::from_secs(2));
         let result = answer(&self.handler(), payload).await;
         self.sim.clock().advance(Duration::from_secs(2));
@@ -234,7 +235,7 @@ impl World {
 }
 
 /// Sends a payload to an environment of the function.
-pub async fn answer(handler: &Handler, payload: Value) -> Result<Value, HandlerError> {
+pub async fn answer(handler: &Handler, payload: Value) -> Result<Value, AppError> {
     let event = LambdaEvent::new(payload, Context::default());
     let summary = Box::pin(handler.handle(event)).await?;
     Ok(serde_json::from_str(&summary.to_json().unwrap()).unwrap())

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use s3_backup::handler::Handler;
+use s3_backup::lambda::Handler;
 use s3_backup::report::Report;
 use s3_backup::request;
 use s3_sim::{Effect, Fault, Verb};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use s3_backup::handler::HandlerError;
+use s3_backup::app::AppError;
 use s3_backup::model::{Job, Location, Placement};
 use s3_sim::{Class, Effect, Fault, Sim, Verb};
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ pub(super) async fn cut(world: &World, pieces: usize) -> Cut {
 }
 
 /// What a child of the state machine does: the request, and the cursor of each result, until there is none.
-pub(super) async fn work(world: &World, request: Value) -> Result<Vec<Value>, HandlerError> {
+pub(super) async fn work(world: &World, request: Value) -> Result<Vec<Value>, AppError> {
     let mut results = vec![answer(&world.handler(), request).await?];
     while !results[results.len() - 1]["cursor"].is_null() {
         assert!(results.len() < 50, "no end of it: {results:?}");

@@ -7,7 +7,7 @@ mod unreadable;
 
 use std::time::Duration;
 
-use s3_backup::handler::HandlerError;
+use s3_backup::app::AppError;
 use s3_backup::model::{Job, Location, Placement, Prefix};
 use s3_sim::{Effect, Fault, Verb};
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ async fn meanwhile<T>(world: &World, other: impl Future<Output = T>) -> (Value, 
     tokio::join!(first, second)
 }
 
-fn assert_already_running(refused: Result<Value, HandlerError>, parts: &[&str]) {
+fn assert_already_running(refused: Result<Value, AppError>, parts: &[&str]) {
     let error = refused.unwrap_err();
     let message = error.to_string();
     assert_eq!(error.error_type(), "AlreadyRunning", "{message}");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use s3_backup::handler::HandlerError;
+use s3_backup::app::AppError;
 use s3_backup::model::Deadline;
 use s3_backup::request;
 use s3_sim::{Backdoor, BucketOptions, Effect, Fault, Sim, Versioning};
@@ -185,10 +185,10 @@ impl History {
         run: &Run,
         payload: &Value,
         time: Option<Duration>,
-    ) -> Result<Value, HandlerError> {
+    ) -> Result<Value, AppError> {
         self.note(run);
         let handler = self.jobs[run.job].handler(&self.world);
-        let request = request::parse(payload).map_err(HandlerError::from)?;
+        let request = request::parse(payload).map_err(AppError::from)?;
         let deadline = time.map(|time| Deadline::within(Instant::now(), time));
         let answer = handler.answer(&request, deadline, |_| {}).await;
         let answer = answer

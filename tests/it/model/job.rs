@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use s3_backup::handler::Handler;
+use s3_backup::lambda::Handler;
 use s3_backup::model::{Job, Location, Placement, Prefix};
 use s3_backup::snapshot::{Index, LATEST, Latest, Row, Segment, SegmentEntry};
 use s3_sim::{ObjectView, Sim};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use s3_backup::handler::HandlerError;
+use s3_backup::app::AppError;
 use s3_sim::Sim;
 use serde_json::Value;
 
@@ -97,7 +97,7 @@ impl Bucket {
 
 impl History {
     /// Judges what a run has done and what it says.
-    pub fn judge(&mut self, run: &Run, answer: &Result<Value, HandlerError>) {
+    pub fn judge(&mut self, run: &Run, answer: &Result<Value, AppError>) {
         let before = std::mem::take(&mut self.bucket);
         self.bucket = before.clone();
         let now = self.judge_keeping(run);

@@ -3,11 +3,12 @@
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
-use s3_backup::handler::{Handler, HandlerError};
+use s3_backup::app::AppError;
+use s3_backup::lambda::Handler;
 use s3_backup::request;
 use serde_json::{Value, json};
 
-type Answer = Result<Value, HandlerError>;
+type Answer = Result<Value, AppError>;
 
 pub struct Suspended {
     slept: Receiver<()>,

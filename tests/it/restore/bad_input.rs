@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use s3_backup::handler::HandlerError;
+use s3_backup::app::AppError;
 use serde_json::{Value, json};
 
 use super::{asking, id, refusal, restore, versions, world};
@@ -17,7 +17,7 @@ async fn backed_up() -> World {
 }
 
 async fn error(world: &World, fields: Value) -> (String, String) {
-    let error: HandlerError = world.invoke(asking(fields)).await.unwrap_err();
+    let error: AppError = world.invoke(asking(fields)).await.unwrap_err();
     (error.error_type().to_owned(), error.to_string())
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use lambda_runtime::LambdaEvent;
-use s3_backup::handler::Handler;
+use s3_backup::lambda::Handler;
 use s3_backup::s3::{CallLimits, Connections};
 use s3_backup::web::Hosted;
 use s3_sim::Versioning;
@@ -147,7 +147,7 @@ impl Site {
     }
 
     pub(super) fn page(&self) -> Hosted<'_> {
-        Hosted::new(&self.handler, self.vars.clone())
+        Hosted::new(self.handler.app(), self.vars.clone())
     }
 }
 

@@ -6,12 +6,10 @@
 use std::io::{self, Write};
 use std::panic;
 
-use tracing::Span;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::model::printable_json;
-use crate::plan::Run;
 
 /// Begins the log, to stdout: as text, or as JSON with `AWS_LAMBDA_LOG_FORMAT=JSON`, from the level
 /// of `AWS_LAMBDA_LOG_LEVEL` or `RUST_LOG` on. Colours would be control characters in CloudWatch.
@@ -36,11 +34,6 @@ pub fn begin() {
         log.init();
     }
     panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
-}
-
-/// What each line of the log of a run has beside its message: the id by which its lines are found.
-pub(super) fn span_of(run: &Run) -> Span {
-    tracing::info_span!("run", run_id = run.id)
 }
 
 /// Writes each event as one line.

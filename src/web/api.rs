@@ -7,7 +7,7 @@ use super::orders::Restorer;
 
 /// What the routes work with.
 #[derive(Debug)]
-pub struct App {
+pub struct Api {
     /// The backup that is shown.
     pub backup: Backup,
     /// The restorer.
@@ -20,7 +20,7 @@ pub struct App {
     pub most_image: u64,
 }
 
-impl App {
+impl Api {
     /// The most bytes of an image that is shown, unless the way to the browser has room for less.
     pub const MOST_IMAGE: u64 = 4 << 20;
 
