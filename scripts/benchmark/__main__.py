@@ -1,6 +1,6 @@
 """Measures the release build on the simulator, and other tools beside it: see docs/performance.md.
 
-The environment says what: CASES (names), HUGE=1, SMALL=1, REPEAT=N, RIVALS=0 or 1, RIVAL_SECONDS=N.
+The environment says what: CASES (names), HUGE=1, SMALL=1, REPEAT=N, RIVALS=0 or 1, RIVAL_SECONDS=N, BUILD=debug.
 """
 
 import os
@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import built
 import cases
 import charts
 import cold_start
@@ -21,7 +22,7 @@ import web
 from cases import Case, Result
 from simulator import Unusable, Simulator
 
-PROGRAM = "target/release/s3-backup"
+PROGRAM = str(built.COMMAND_LINE)
 COLD_START = "cold-start"
 EVENTS = "events"
 MESSAGES = "messages"
@@ -162,6 +163,8 @@ def page(
         parts.append(table.messages(told))
     if pages:
         parts.append(table.web(pages))
+    if not built.IS_RELEASE:
+        parts.append("BUILD=debug: only counts of requests and objects are those of a release.")
     if flag("SMALL"):
         parts.append(f"SMALL=1: a part in {SMALL} of the objects, to try it out. Targets are not for this.")
     else:

@@ -15,10 +15,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
-FUNCTION = Path("target/release/bootstrap")
+import built
+
+FUNCTION = built.FUNCTION
 CORES = sorted(os.sched_getaffinity(0))
 # With two cores or more the simulator and this program are on the first, the measured program is on the last.
 SERVER_CORE, CLIENT_CORE = CORES[0], CORES[-1]

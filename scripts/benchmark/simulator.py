@@ -3,11 +3,11 @@
 import json
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
+import built
 import process
 
-PROGRAM = Path("target/release/s3-sim")
+PROGRAM = built.SIMULATOR
 # S3 in the same region, as a rule of thumb.
 LATENCY_MS = {"list": 60, "copy": 30, "head": 15, "write": 30}
 

@@ -2,11 +2,16 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 from s3 import S3
 
-PROGRAM = Path("target/release/s3-sim")
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts/benchmark"))
+
+import built
+
+PROGRAM = built.SIMULATOR
 PRIMARY, BACKUP = "primary", "backup"
 HOUR, DAY = 3_600, 86_400
 # So long ago does a case begin: all of it is in the past of the tools, whose clock is the real one.

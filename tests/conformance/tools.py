@@ -1,7 +1,6 @@
 """The tools that are compared: ours, and those of the benchmark as it calls them, if they are here."""
 
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +9,11 @@ from pathlib import Path
 from holes import Case
 from stage import BACKUP, PRIMARY, NotStarted
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts/benchmark"))
-
+import built
 import process
 import rivals
 
-PROGRAM = "target/release/s3-backup"
+PROGRAM = str(built.COMMAND_LINE)
 OURS = "s3-backup"
 
 
