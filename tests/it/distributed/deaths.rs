@@ -6,7 +6,7 @@ use s3_sim::{Effect, Fault, Verb};
 use serde_json::{Value, json};
 
 use super::deletions::with_gone;
-use super::{Cut, cut, key, state_key, work_on_all, world_of};
+use super::{Cut, cut, key, state_key, stored, work_on_all, world_of};
 use crate::restore::kills;
 use crate::world::{BACKUP, PRIMARY, World, answer, assert_adds_up, count, counts};
 
@@ -208,4 +208,50 @@ async fn a_piece_whose_listing_breaks_off_is_worked_on_again() {
         (200, 0),
         "{all}"
     );
+}
+
+#[tokio::test]
+async fn a_worker_that_another_one_overtook_is_refused_and_the_piece_stays() {
+    let world = world_of(200);
+    let cut = cut(&world, 2).await;
+    world.sim.clock().advance(Duration::from_secs(2));
+    let piece = state_key(&format!("runs/{}/pieces/0001.json", cut.run_id));
+    let slow = Fault::on(Verb::PutObject).key(&piece).nth(1);
+    world.sim.fault(slow, Effect::Slow(Duration::from_secs(3)));
+    let (one, two) = (world.handler(), world.handler());
+    let late = answer(&one, cut.requests[0].clone());
+    let in_time = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        answer(&two, cut.requests[0].clone()).await.unwrap()
+    };
+
+    let (late, in_time) = futures::join!(late, in_time);
+
+    assert!(in_time["cursor"].is_null(), "{in_time}");
+    assert_eq!(late.unwrap_err().error_type(), "AlreadyRunning");
+    let versions = world.sim.all_versions(BACKUP).into_iter();
+    assert_eq!(versions.filter(|version| version.key == piece).count(), 1);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_another_run_wrote_meanwhile_stays_the_last() {
+    let world = world_of(200);
+    let cut = cut(&world, 4).await;
+    let (first, rest) = cut.requests.split_at(1);
+    work_on_all(&world, first.to_vec()).await;
+    let (lease, latest) = (state_key("lease.json"), state_key("snapshots/latest.json"));
+    let held = stored(&world, &lease).to_string();
+    // As on a server whose conditions hold nobody off.
+    world.sim.delete(BACKUP, &lease);
+    world.backup().await;
+    world.sim.put(BACKUP, &lease, held.into_bytes());
+    let before = stored(&world, &latest);
+    work_on_all(&world, rest.to_vec()).await;
+
+    let all = world.run(cut.close).await;
+
+    assert_eq!(stored(&world, &latest), before, "{all}");
+    let problem = all["destinations"][0]["snapshot"]["problem"].as_str();
+    assert!(problem.is_some(), "{all}");
+    assert_eq!(world.backup().await["status"], "complete");
 }
