@@ -77,13 +77,11 @@ impl Report {
         failures: Vec<Failure>,
         sent: Requests,
     ) -> Self {
-        let Some((bucket, totals)) = self.destinations.get_mut(destination) else {
-            return self;
-        };
-        *totals = totals.plus(counted);
+        let own = &mut self.destinations[destination];
+        own.totals = own.totals.plus(counted);
         self.failures.omitted += counted.errors.saturating_sub(failures.len() as u64);
         for failure in failures {
-            self.failures.add(bucket, failure);
+            self.failures.add(&own.bucket, failure);
         }
         self.sent_elsewhere = self.sent_elsewhere.and(sent);
         self

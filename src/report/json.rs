@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::destination::DestinationReport;
 use super::ending::Status;
 use super::figures::{FailureWords, Figures};
 use super::request_counts::RequestCounts;
@@ -158,15 +159,7 @@ impl Report {
             estimated_cost_usd: self.rates.cost(requests),
             source: self.source.to_string(),
             sides: self.sides.clone(),
-            destinations: self
-                .destinations
-                .iter()
-                .zip(&self.snapshots)
-                .map(|(row, snapshot)| DestinationRow {
-                    verified: self.check.map(|_| row.1.verified.into()),
-                    ..DestinationRow::new(row, snapshot.as_ref())
-                })
-                .collect(),
+            destinations: self.destinations.iter().map(|own| self.row(own)).collect(),
             run_id: self.run.id.clone(),
             started_at: self.run.started,
             timestamp: ended,
@@ -174,6 +167,15 @@ impl Report {
             cursor,
         };
         summary.fitting()
+    }
+
+    fn row(&self, own: &DestinationReport) -> DestinationRow {
+        DestinationRow {
+            bucket: own.bucket.to_string(),
+            counts: own.totals.into(),
+            snapshot: own.snapshot.clone(),
+            verified: self.check.map(|_| own.totals.verified.into()),
+        }
     }
 }
 
@@ -318,15 +320,6 @@ impl From<Totals> for Counts {
 }
 
 impl DestinationRow {
-    fn new((bucket, totals): &(BucketName, Totals), snapshot: Option<&SnapshotNote>) -> Self {
-        Self {
-            bucket: bucket.to_string(),
-            counts: (*totals).into(),
-            snapshot: snapshot.cloned(),
-            verified: None,
-        }
-    }
-
     pub(super) fn figures(&self) -> (&str, Figures) {
         (&self.bucket, self.counts.into())
     }

@@ -8,12 +8,14 @@ mod bucket_warning;
 mod changes_note;
 mod continued;
 mod deletions;
+mod destination;
 mod distributed;
 mod drill_sentence;
 mod drilled;
 mod each;
 mod ending;
 mod events;
+mod failures;
 mod figures;
 mod fit;
 mod held;
@@ -26,7 +28,9 @@ mod restored;
 mod sides;
 mod storage;
 mod told;
+mod totals;
 mod verified;
+mod verify_counts;
 mod warning;
 
 pub use backed_up::{BackedUpObject, BackupVersion, RunNames};
@@ -34,6 +38,7 @@ pub use bucket_warning::BucketWarning;
 pub use changes_note::ChangesNote;
 pub use continued::ContinuedRun;
 pub use deletions::Deletions;
+pub use destination::SnapshotNote;
 pub use distributed::PartNote;
 pub use drilled::{DrillFinding, Drilled};
 pub use each::{Phase, ToldRow};
@@ -47,28 +52,25 @@ pub use plan::{Amount, PlanPart};
 pub use restored::{AmountRow, KeyRow, PointWords, RestorePlanWords, Restored, RunPlace};
 pub use sides::Sides;
 pub use storage::ClassRow;
-pub use verified::{VerifiedBlock, VerifyCounts};
+pub use totals::Totals;
+pub use verified::VerifiedBlock;
+pub use verify_counts::VerifyCounts;
 pub use warning::{Warning, WarningCode};
 
-use serde::{Deserialize, Serialize};
-
+use destination::DestinationReport;
+use failures::Failures;
 use plan::PlanTotals;
 use price::Rates;
 use verified::Findings;
 use warning::Warnings;
 
-use crate::diff::SkipReason;
 use crate::failure::Failure;
 use crate::forecast::Forecast;
-use crate::model::{BucketName, Verdict, VerifiedObject, shortened};
+use crate::model::BucketName;
 use crate::outcome::Outcome;
 use crate::plan::{Check, Intent, Plan, Run, Task};
 use crate::s3::{Requests, Stop};
 
-/// Failures that a report keeps, at most.
-const MOST_FAILURES: usize = 100;
-/// Characters of what a failure says, at most: S3 may say anything.
-const MOST_MESSAGE_CHARS: usize = 2_000;
 /// What their JSON may take, with that of the objects of a plan, or of the backups that are not as they should be. Lambda delivers 256 KiB to asynchronous destinations, and keys of
 /// control characters grow sixfold.
 const MOST_LIST_BYTES: usize = 150 * 1024;
@@ -87,8 +89,7 @@ pub struct Report {
     expected: Option<u64>,
     /// The line about the object that was counted last.
     told: Vec<ToldRow>,
-    destinations: Vec<(BucketName, Totals)>,
-    snapshots: Vec<Option<SnapshotNote>>,
+    destinations: Vec<DestinationReport>,
     failures: Failures,
     warnings: Warnings,
     bucket_warnings: Vec<BucketWarning>,
@@ -116,88 +117,41 @@ pub struct Report {
     outlook: Option<Box<PlanTotals>>,
 }
 
-/// What became of the snapshot of one destination.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct SnapshotNote {
-    /// The key of its index in the backup bucket; none if the run wrote none.
-    pub key: Option<String>,
-    /// The SHA-256 of that index: a log of results proves the history, whoever can write to the bucket.
-    pub sha256: Option<String>,
-    /// Objects in it.
-    pub objects: u64,
-    /// Segments that it consists of.
-    pub segments: u64,
-    /// Segments that were written: the others are those of snapshots before.
-    pub segments_written: u64,
-    /// How much had changed since the last one; none if nothing was known before, or if the run wrote none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub changes: Option<ChangesNote>,
-    /// What was wrong with the last snapshot, or kept this one from being written, and what follows.
-    pub problem: Option<String>,
-}
-
-/// Counters of objects and bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Totals {
-    /// Objects in the source.
-    pub found: u64,
-    /// Objects whose copy S3 has confirmed.
-    pub copied: u64,
-    /// Objects whose backup is current.
-    pub unchanged: u64,
-    /// Objects that were left out.
-    pub skipped: u64,
-    /// Objects, among the skipped, that the filter does not admit, by their keys or their tags.
-    pub excluded: u64,
-    /// Objects that were deleted between listing and copy.
-    pub vanished: u64,
-    /// Archived versions that were asked for, by a restore.
-    pub waiting: u64,
-    /// Objects that are not in the backup, or nobody knows.
-    pub errors: u64,
-    /// Objects that were gone from the source and are marked as deleted now.
-    pub marked: u64,
-    /// Bytes of what was found.
-    pub bytes_found: u64,
-    /// Bytes of what was copied.
-    pub bytes_copied: u64,
-    /// Objects, among the skipped, that are due: a dry run or a plan does not copy them.
-    pub due: u64,
-    /// Their bytes.
-    pub bytes_due: u64,
-    /// What a verification has found.
-    #[serde(skip)]
-    pub verified: VerifyCounts,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Failures {
-    /// With the destination that each belongs to.
-    kept: Vec<(BucketName, Failure)>,
-    /// That their JSON takes, and what else shares its room.
-    bytes: usize,
-    omitted: u64,
-}
-
 impl Report {
     /// An empty report.
     pub fn begin(plan: &Plan) -> Self {
-        let empty = |name: &BucketName| (name.clone(), Totals::default());
+        let intent = plan.task.intent();
+        let planned = plan.destinations.iter();
+        let buckets = planned.map(|planned| planned.destination.location.bucket.clone());
         Self {
-            run: plan.run.clone(),
-            intent: plan.task.intent(),
             check: plan.task.check(),
-            source: plan.source.bucket.clone(),
-            sides: Sides::of(plan),
+            outlook: (intent == Intent::Plan).then(|| Box::new(PlanTotals::new(&plan.prices))),
+            follows_events: plan.follows_events && matches!(plan.task, Task::Backup(_)),
+            ..Self::empty(
+                (&plan.run, intent),
+                (&plan.source.bucket, Sides::of(plan)),
+                buckets.collect(),
+                Rates::of(&plan.prices, &plan.scope.copies),
+            )
+        }
+    }
+
+    /// Nothing has been counted, and nothing told.
+    fn empty(
+        (run, intent): (&Run, Intent),
+        (source, sides): (&BucketName, Sides),
+        buckets: Vec<BucketName>,
+        rates: Rates,
+    ) -> Self {
+        Self {
+            run: run.clone(),
+            intent,
+            check: None,
+            source: source.clone(),
+            sides,
             expected: None,
             told: Vec::new(),
-            destinations: plan
-                .destinations
-                .iter()
-                .map(|planned| empty(&planned.destination.location.bucket))
-                .collect(),
-            snapshots: vec![None; plan.destinations.len()],
+            destinations: buckets.into_iter().map(DestinationReport::begin).collect(),
             failures: Failures::default(),
             warnings: Warnings::default(),
             bucket_warnings: Vec::new(),
@@ -205,9 +159,6 @@ impl Report {
             unusable: Vec::new(),
             stop: None,
             interrupted: false,
-            rates: Rates::of(&plan.prices, &plan.scope.copies),
-            outlook: (plan.task.intent() == Intent::Plan)
-                .then(|| Box::new(PlanTotals::new(&plan.prices))),
             deletions: None,
             held_changes: None,
             over_budget: None,
@@ -216,16 +167,17 @@ impl Report {
             sent_elsewhere: Requests::default(),
             restored: None,
             events: None,
-            follows_events: plan.follows_events && matches!(plan.task, Task::Backup(_)),
+            follows_events: false,
+            rates,
+            outlook: None,
         }
     }
 
     /// The report with one more outcome, of the destination of that number in the plan.
     #[must_use]
     pub fn with(mut self, destination: usize, outcome: Outcome) -> Self {
-        let Some((bucket, totals)) = self.destinations.get_mut(destination) else {
-            return self;
-        };
+        let own = &mut self.destinations[destination];
+        let bucket = &own.bucket;
         if let Outcome::Verified(compared) = &outcome {
             let room = MOST_LIST_BYTES.saturating_sub(self.failures.bytes);
             self.failures.bytes += self.findings.add(bucket, compared, room);
@@ -235,7 +187,7 @@ impl Report {
         if tells && let Outcome::Verified(compared) = &outcome {
             self.told.extend(ToldRow::of_finding(bucket, compared));
         }
-        if let Some(failure) = totals.add(outcome) {
+        if let Some(failure) = own.totals.add(outcome) {
             if tells {
                 self.told.push(ToldRow::of_failure(bucket, &failure));
             }
@@ -247,9 +199,8 @@ impl Report {
     /// The report with what a run would make of a key, at the destination of that number.
     #[must_use]
     pub fn foreseeing(mut self, destination: usize, forecast: Forecast) -> Self {
-        if let Some(outlook) = &mut self.outlook
-            && let Some((bucket, _)) = self.destinations.get(destination)
-        {
+        if let Some(outlook) = &mut self.outlook {
+            let bucket = &self.destinations[destination].bucket;
             self.told.extend(ToldRow::of_forecast(bucket, &forecast));
             outlook.add(destination, bucket, forecast);
         }
@@ -278,8 +229,8 @@ impl Report {
     /// The report of a run that cannot use the destination of that number.
     #[must_use]
     pub fn without_destination(mut self, destination: usize) -> Self {
-        let row = self.destinations.get(destination);
-        self.unusable.extend(row.map(|(bucket, _)| bucket.clone()));
+        let bucket = self.destinations[destination].bucket.clone();
+        self.unusable.push(bucket);
         self
     }
 
@@ -291,9 +242,7 @@ impl Report {
     /// The report with what became of the snapshot of the destination of that number.
     #[must_use]
     pub fn with_snapshot(mut self, destination: usize, snapshot: SnapshotNote) -> Self {
-        if let Some(note) = self.snapshots.get_mut(destination) {
-            *note = Some(snapshot);
-        }
+        self.destinations[destination].snapshot = Some(snapshot);
         self
     }
 
@@ -333,8 +282,7 @@ impl Report {
 
     /// The counters of the destination of that number in the plan.
     pub fn totals_of(&self, destination: usize) -> Totals {
-        let row = self.destinations.get(destination);
-        row.map_or_else(Totals::default, |(_, totals)| *totals)
+        self.destinations[destination].totals
     }
 
     /// The report with something that somebody should look at.
@@ -415,111 +363,8 @@ impl Report {
 
     /// The counters over all destinations: an object counts once for each.
     pub fn totals(&self) -> Totals {
-        let each = self.destinations.iter().map(|(_, totals)| totals);
+        let each = self.destinations.iter().map(|own| &own.totals);
         each.fold(Totals::default(), Totals::plus)
-    }
-}
-
-impl Totals {
-    /// Counts an outcome and hands on what went wrong.
-    pub fn add(&mut self, outcome: Outcome) -> Option<Failure> {
-        match outcome {
-            Outcome::Copied { listed, copied } => {
-                self.find(listed);
-                self.copied += 1;
-                self.bytes_copied += copied;
-            }
-            Outcome::WouldCopy { listed } => {
-                self.find(listed);
-                self.skipped += 1;
-                self.due += 1;
-                self.bytes_due += listed;
-            }
-            Outcome::Unchanged { listed } => {
-                self.find(listed);
-                self.unchanged += 1;
-            }
-            Outcome::Skipped { listed, reason } => {
-                self.find(listed);
-                self.skipped += 1;
-                self.excluded += match reason {
-                    SkipReason::Excluded | SkipReason::OtherTags => 1,
-                    SkipReason::Archived | SkipReason::Deferred => 0,
-                };
-            }
-            Outcome::Vanished { listed } => {
-                self.find(listed);
-                self.vanished += 1;
-            }
-            Outcome::Failed { listed, failure } => {
-                self.find(listed);
-                self.errors += 1;
-                return Some(failure);
-            }
-            Outcome::ListingFailed(failure) => {
-                self.find(0);
-                self.errors += 1;
-                return Some(failure);
-            }
-            Outcome::Marked => self.marked += 1,
-            Outcome::Verified(compared) => self.verify(&compared),
-            Outcome::BackupOnly
-            | Outcome::SourceDeleted(_)
-            | Outcome::Foreign
-            | Outcome::Interrupted
-            | Outcome::End => {}
-        }
-        None
-    }
-
-    /// An equal object counts as unchanged too, and a repaired one as copied.
-    fn verify(&mut self, compared: &VerifiedObject) {
-        self.verified.add(compared);
-        if !matches!(compared.verdict, Verdict::Extra { .. }) {
-            self.find(compared.listed);
-        }
-        self.unchanged += u64::from(matches!(compared.verdict, Verdict::Equal(_)));
-        self.copied += u64::from(compared.repaired.is_some());
-        self.bytes_copied += compared.repaired.unwrap_or(0);
-    }
-
-    fn find(&mut self, bytes: u64) {
-        self.found += 1;
-        self.bytes_found += bytes;
-    }
-
-    /// Both together.
-    #[must_use]
-    pub fn plus(self, other: &Totals) -> Totals {
-        Totals {
-            found: self.found + other.found,
-            copied: self.copied + other.copied,
-            unchanged: self.unchanged + other.unchanged,
-            skipped: self.skipped + other.skipped,
-            excluded: self.excluded + other.excluded,
-            vanished: self.vanished + other.vanished,
-            waiting: self.waiting + other.waiting,
-            errors: self.errors + other.errors,
-            marked: self.marked + other.marked,
-            bytes_found: self.bytes_found + other.bytes_found,
-            bytes_copied: self.bytes_copied + other.bytes_copied,
-            due: self.due + other.due,
-            bytes_due: self.bytes_due + other.bytes_due,
-            verified: self.verified.plus(other.verified),
-        }
-    }
-}
-
-impl Failures {
-    fn add(&mut self, destination: &BucketName, mut failure: Failure) {
-        failure.message = shortened(&failure.message, MOST_MESSAGE_CHARS).into_owned();
-        let size = json::size(destination, &failure);
-        if self.kept.len() < MOST_FAILURES && self.bytes + size <= MOST_LIST_BYTES {
-            self.bytes += size;
-            self.kept.push((destination.clone(), failure));
-        } else {
-            self.omitted += 1;
-        }
     }
 }
 
@@ -527,7 +372,7 @@ impl Failures {
 pub(crate) mod tests {
     use super::*;
     use crate::config::{Config, Prices};
-    use crate::diff::Reason;
+    use crate::diff::{Reason, SkipReason};
     use crate::forecast::PlannedCopy;
     use crate::model::{ETag, Key, StorageClass, Timestamp};
     use crate::plan;
@@ -659,8 +504,8 @@ pub(crate) mod tests {
             )
             .with(1, Outcome::Unchanged { listed: 1 });
 
-        assert_eq!(report.destinations[0].1.copied, 1);
-        assert_eq!(report.destinations[1].1.copied, 0);
+        assert_eq!(report.destinations[0].totals.copied, 1);
+        assert_eq!(report.destinations[1].totals.copied, 0);
         assert_eq!(report.totals().found, 2);
     }
 

@@ -6,12 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::drilled::Drilled;
 use super::ending::{counted, errors};
-use super::{Report, Status, Totals};
+use super::{Rates, Report, Sides, Status, Totals};
 use crate::config::{CopyRules, Prices};
 use crate::failure::Failure;
 use crate::model::{BucketName, Timestamp, count};
 use crate::plan::{Intent, Run};
-use crate::s3::Requests;
 
 /// What a restore tells beside its counters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -192,57 +191,29 @@ impl Report {
         prices: &Prices,
         dry_run: bool,
     ) -> Self {
-        Self {
-            run: run.clone(),
-            intent: if dry_run {
-                Intent::DryRun
-            } else {
-                Intent::Copy
-            },
-            check: None,
-            source: source.clone(),
-            sides: super::Sides {
-                source: source.to_string(),
-                destinations: vec![target.to_string()],
-            },
-            expected: None,
-            told: Vec::new(),
-            destinations: vec![(target.clone(), Totals::default())],
-            snapshots: vec![None],
-            failures: super::Failures::default(),
-            warnings: super::Warnings::default(),
-            bucket_warnings: Vec::new(),
-            findings: super::Findings::default(),
-            unusable: Vec::new(),
-            stop: None,
-            interrupted: false,
-            deletions: None,
-            held_changes: None,
-            over_budget: None,
-            continued: None,
-            part: None,
-            sent_elsewhere: Requests::default(),
-            restored: None,
-            events: None,
-            follows_events: false,
-            rates: super::Rates::of(prices, &CopyRules::default()),
-            outlook: None,
-        }
+        let intent = if dry_run {
+            Intent::DryRun
+        } else {
+            Intent::Copy
+        };
+        let sides = Sides {
+            source: source.to_string(),
+            destinations: vec![target.to_string()],
+        };
+        let rates = Rates::of(prices, &CopyRules::default());
+        Self::empty((run, intent), (source, sides), vec![target.clone()], rates)
     }
 
     /// Sets the counters of the destination of that number: a restore that goes on counts what was done
     /// before.
     pub fn set_totals(&mut self, destination: usize, totals: Totals) {
-        if let Some((_, counted)) = self.destinations.get_mut(destination) {
-            *counted = totals;
-        }
+        self.destinations[destination].totals = totals;
     }
 
     /// Adds what went wrong at the destination of that number, without counting it.
     pub fn add_failure(&mut self, destination: usize, failure: Failure) {
-        if let Some((bucket, _)) = self.destinations.get(destination) {
-            self.failures.add(bucket, failure);
-        }
+        let bucket = &self.destinations[destination].bucket;
+        self.failures.add(bucket, failure);
     }
 
     /// The report with what a restore tells.
