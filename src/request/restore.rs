@@ -347,10 +347,9 @@ impl Words {
                 }
             }
             "run" => {
-                let named = |text: &str| (!text.is_empty()).then(|| text.to_owned());
                 let allowed = "the id of a run or its beginning, latest, latest~1";
-                self.point
-                    .push(("run", Point::Run(choice("run", value, named, allowed)?)));
+                let run = choice("run", value, named, allowed)?;
+                self.point.push(("run", Point::Run(run)));
             }
             "at" => {
                 let at = choice("at", value, Timestamp::parse_loose, TIMES)?;
@@ -358,8 +357,8 @@ impl Words {
             }
             "versions" => self.by_versions = flag("versions", value)?,
             "version_id" => {
-                let named = |text: &str| (!text.is_empty()).then(|| VersionId::new(text));
                 let id = choice("version_id", value, named, "the id of a version")?;
+                let id = VersionId::new(&id);
                 self.point.push(("version_id", Point::Version(id)));
             }
             "include" => self.include = globs("include", value)?,
@@ -389,11 +388,6 @@ impl Words {
                 self.max_cost = Some(cost.ok_or_else(|| bad_value("max_cost", value, allowed))?);
             }
             "replaced" => {
-                let discards = |text: &str| match text {
-                    "keep" => Some(false),
-                    "discard" => Some(true),
-                    _ => None,
-                };
                 self.discards_replaced = choice("replaced", value, discards, "keep, discard")?;
             }
             _ => return Err(unknown(name, FIELDS)),
@@ -463,6 +457,18 @@ fn keys(value: &Value) -> Result<Vec<Key>, RequestError> {
 fn globs(field: &'static str, value: &Value) -> Result<Vec<Glob>, RequestError> {
     let parse = |text: &str| Glob::parse_list(text).ok();
     choice(field, value, parse, "globs over keys, separated by commas")
+}
+
+fn named(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn discards(text: &str) -> Option<bool> {
+    match text {
+        "keep" => Some(false),
+        "discard" => Some(true),
+        _ => None,
+    }
 }
 
 fn extra(text: &str) -> Option<Extra> {

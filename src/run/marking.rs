@@ -22,7 +22,7 @@ use crate::history::History;
 use crate::list::Shards;
 use crate::model::{BucketName, ETag, Key, KeyCounts, KeyRange};
 use crate::outcome::{CopyResult, KeyResult, Outcome};
-use crate::plan::{Intent, Plan};
+use crate::plan::{Intent, Marking, Plan};
 use crate::report::{Deletions, Report, Warning};
 use crate::resume::{Progress, Remainder};
 use crate::s3::{Bucket, Operation};
@@ -48,23 +48,8 @@ pub(super) async fn finish_run(
     let counted = count_keys(plan, &by_destination);
     let report = with_foreign(report, plan, &counted, &by_destination);
     let told = deletions_note(&counted, &by_destination);
-    let postponed = if report.lacks_destinations() {
-        Some(
-            "a destination could not be used, and what is gone is marked in all of them or in none",
-        )
-    } else if by_destination
-        .iter()
-        .any(|destination_progress| destination_progress.progress.is_broken())
-    {
-        Some("a listing broke off, so nobody knows what is gone; the next run looks again")
-    } else if let Some(why) = &marking.postponed {
-        Some(why.as_str())
-    } else if rest.is_some() {
-        Some("not everything was counted yet")
-    } else {
-        None
-    };
-    if let Some(why) = postponed {
+    let lacks_destinations = report.lacks_destinations();
+    if let Some(why) = postponed(marking, lacks_destinations, &by_destination, rest.as_ref()) {
         let report = report.with_deletions(told.postponed(why));
         return (report, rest);
     }
@@ -93,6 +78,27 @@ pub(super) async fn finish_run(
                 }
             }
         }
+    }
+}
+
+/// Why nothing is marked by this invocation, whatever was counted.
+fn postponed<'a>(
+    marking: &'a Marking,
+    lacks_destinations: bool,
+    by_destination: &[DestinationProgress],
+    rest: Option<&Remainder>,
+) -> Option<&'a str> {
+    let mut progress = by_destination.iter().map(|own| &own.progress);
+    if lacks_destinations {
+        Some(
+            "a destination could not be used, and what is gone is marked in all of them or in none",
+        )
+    } else if progress.any(Progress::is_broken) {
+        Some("a listing broke off, so nobody knows what is gone; the next run looks again")
+    } else if let Some(why) = &marking.postponed {
+        Some(why)
+    } else {
+        rest.map(|_| "not everything was counted yet")
     }
 }
 

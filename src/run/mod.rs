@@ -171,12 +171,7 @@ async fn work(
         Continuation::Run(plan, uses) => (plan, uses),
         Continuation::Answered(ended) => return Ok(*ended),
     };
-    // Where an overlap cannot be found, nothing is hidden.
-    let mut problems = destinations.usable.iter();
-    let problem = problems.find_map(|run| run.register_problem.clone());
-    if let (Some(marking), Some(problem)) = (plan.task.marking_mut(), problem) {
-        marking.postponed.get_or_insert(problem);
-    }
+    postpone_where_unregistered(&mut plan, &destinations.usable);
     for run in &mut destinations.usable {
         if let Some(planned) = plan.destinations.get(run.number) {
             run.planned.clone_from(planned);
@@ -184,7 +179,7 @@ async fn work(
     }
     let runs = destinations.usable.clone();
     let look = Box::pin(unusual::look(&plan, &runs, &mut watch)).await?;
-    let end = match (look, plan.task.stage()) {
+    let (mut report, rest) = match (look, plan.task.stage()) {
         (Look::Held(report), _) => (*report, None),
         (Look::GoOn { .. }, Stage::Mark) => {
             Box::pin(marking::resume_marking(&plan, destinations, &mut watch)).await
@@ -206,15 +201,21 @@ async fn work(
             Box::pin(marking::finish_run(&plan, &runs, run_progress, &mut watch)).await
         }
     };
-    let (mut report, rest) = end;
-    let refused = |run: &&DestinationRun| {
-        source.credentials_are_refused() || run.destination.credentials_are_refused()
-    };
-    for run in runs.iter().filter(refused) {
-        report = without_credentials(run, report, rest.as_ref());
+    for run in &runs {
+        if source.credentials_are_refused() || run.destination.credentials_are_refused() {
+            report = without_credentials(run, report, rest.as_ref());
+        }
     }
     let ended = continuation::close(&plan, &runs, uses, (report, rest)).await;
     Ok(Box::pin(nothing::warn(&plan, source, ended)).await)
+}
+
+/// Where an overlap cannot be found, nothing is hidden.
+fn postpone_where_unregistered(plan: &mut Plan, runs: &[DestinationRun]) {
+    let problem = runs.iter().find_map(|run| run.register_problem.clone());
+    if let (Some(marking), Some(problem)) = (plan.task.marking_mut(), problem) {
+        marking.postponed.get_or_insert(problem);
+    }
 }
 
 /// What a run may spend on copies, over all its destinations.

@@ -70,14 +70,7 @@ impl S3Error {
             Cause::Missing => "none needed if it was deleted".to_owned(),
             Cause::NoBucket => format!("create the bucket {} or correct its name", self.bucket),
             Cause::NoUpload => "run again; if it stays, look for who aborts uploads".to_owned(),
-            Cause::Archived if self.operation == Operation::GetObject => {
-                "a lifecycle rule of the bucket has archived it: let no rule that covers .s3-backup/ move \
-                 current objects to GLACIER, DEEP_ARCHIVE or an archive tier of INTELLIGENT_TIERING"
-                    .to_owned()
-            }
-            Cause::Archived => {
-                "restore it with s3:RestoreObject; the next run copies it".to_owned()
-            }
+            Cause::Archived => self.advice_on_archives().to_owned(),
             Cause::ChangedMeanwhile if self.operation == Operation::PutObject => {
                 "another run wrote it first; run again when that one has ended".to_owned()
             }
@@ -129,6 +122,15 @@ impl S3Error {
                 "copy it by other means or exclude it with BACKUP_EXCLUDE".to_owned()
             }
             Cause::Rejected => self.advice_by_code(),
+        }
+    }
+
+    fn advice_on_archives(&self) -> &'static str {
+        if self.operation == Operation::GetObject {
+            "a lifecycle rule of the bucket has archived it: let no rule that covers .s3-backup/ move \
+             current objects to GLACIER, DEEP_ARCHIVE or an archive tier of INTELLIGENT_TIERING"
+        } else {
+            "restore it with s3:RestoreObject; the next run copies it"
         }
     }
 

@@ -2,8 +2,9 @@
 
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, Config};
+use aws_sdk_s3::operation::copy_object::CopyObjectOutput;
 use aws_sdk_s3::types::{
-    ChecksumType, MetadataDirective, StorageClass as SdkClass, TaggingDirective,
+    ChecksumType, CopyObjectResult, MetadataDirective, StorageClass as SdkClass, TaggingDirective,
 };
 
 use super::blank_key;
@@ -150,31 +151,13 @@ impl Bucket {
             .send(operation, call.send())
             .await
             .map_err(|error| error.about(&object.key))?;
-        let result = reply.copy_object_result();
-        let etag = result.and_then(|result| result.e_tag());
+        let etag = reply.copy_object_result().and_then(CopyObjectResult::e_tag);
         let etag = self.etag_of_write(operation, &object.key, etag)?;
         let version = self
             .version_of_write(operation, target.key, reply.version_id())
             .await
             .map_err(|error| error.about(&object.key))?;
-        Ok(CopyReply {
-            etag,
-            modified: result
-                .and_then(|result| result.last_modified()?.to_millis().ok())
-                .map(Timestamp::from_millis),
-            version,
-            source_version: reply.copy_source_version_id().map(VersionId::new),
-            checksum: result.and_then(|result| {
-                full_checksum(
-                    result.checksum_type(),
-                    [
-                        (ChecksumAlgorithm::Crc64Nvme, result.checksum_crc64_nvme()),
-                        (ChecksumAlgorithm::Crc32C, result.checksum_crc32_c()),
-                        (ChecksumAlgorithm::Crc32, result.checksum_crc32()),
-                    ],
-                )
-            }),
-        })
+        Ok(copy_reply(etag, version, &reply))
     }
 
     /// The settings of a copy of that many bytes that differ from most: the time that an attempt may take, and how
@@ -210,6 +193,28 @@ impl Bucket {
             let doubt = "success was reported without a result".to_owned();
             S3Error::ours(operation, &self.name, Cause::Unreadable, doubt).about(about)
         })
+    }
+}
+
+/// What a copy told beside its tag and version, which were looked at.
+fn copy_reply(etag: ETag, version: Option<VersionId>, reply: &CopyObjectOutput) -> CopyReply {
+    let result = reply.copy_object_result();
+    let modified = result.and_then(|result| result.last_modified()?.to_millis().ok());
+    CopyReply {
+        etag,
+        modified: modified.map(Timestamp::from_millis),
+        version,
+        source_version: reply.copy_source_version_id().map(VersionId::new),
+        checksum: result.and_then(|result| {
+            full_checksum(
+                result.checksum_type(),
+                [
+                    (ChecksumAlgorithm::Crc64Nvme, result.checksum_crc64_nvme()),
+                    (ChecksumAlgorithm::Crc32C, result.checksum_crc32_c()),
+                    (ChecksumAlgorithm::Crc32, result.checksum_crc32()),
+                ],
+            )
+        }),
     }
 }
 

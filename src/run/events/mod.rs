@@ -93,12 +93,11 @@ pub async fn answer(
         }
     }
     report = with_malformed(report, &work);
-    let ids = failed.iter().filter_map(|place| {
-        let message = request.messages.get(*place)?;
-        message.id.clone()
-    });
+    let ids = failed
+        .iter()
+        .map(|place| request.messages[*place].id.clone());
     Ok(EventsResult {
-        failed: ids.collect(),
+        failed: ids.flatten().collect(),
         report: report.of_events(work.counts),
     })
 }
