@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use s3_sim::{Class, Sim, Verb};
+use s3_sim::{Algorithm, Class, Effect, Fault, Sim, Verb};
 use tempfile::TempDir;
 
 use crate::cli::text;
@@ -397,4 +397,39 @@ fn few_file_descriptors_slow_a_run_down_and_no_more() {
         let most = world.sim.ledger().max_in_flight_of(Verb::CopyObject);
         assert!(most <= limit / 4, "{most} copies at once with {limit}");
     }
+}
+
+#[test]
+fn how_often_a_call_is_tried_is_no_setting() {
+    let world = world(Sim::start(), 3);
+    let busy = Effect::status(503, "SlowDown", "Reduce your request rate.");
+    let listing = Fault::on(Verb::ListObjectsV2).bucket(PRIMARY).first(2);
+    world.sim.fault(listing, busy);
+    let endpoint = world.sim.endpoint();
+
+    let output = run(&[
+        ("AWS_ENDPOINT_URL", &endpoint),
+        ("AWS_MAX_ATTEMPTS", "1"),
+        ("AWS_RETRY_MODE", "legacy"),
+    ]);
+
+    assert_complete(&world, &output);
+}
+
+#[test]
+fn what_is_stored_is_sent_with_a_checksum_unless_a_setting_leaves_it_out() {
+    let checksum = |variables: &[(&str, &str)]| {
+        let world = world(Sim::start(), 1);
+        let endpoint = world.sim.endpoint();
+        let endpoint = [("AWS_ENDPOINT_URL", endpoint.as_str())];
+        assert_complete(&world, &run(&[&endpoint, variables].concat()));
+        let mut stored = world.sim.all_versions(BACKUP).into_iter();
+        let latest = stored.find(|version| version.key.ends_with("/latest.json"));
+        latest.unwrap().checksum.unwrap().algorithm
+    };
+
+    assert_eq!(checksum(&[]), Algorithm::Crc32);
+    // S3 makes one of its own where none was sent.
+    let left_out = [("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")];
+    assert_eq!(checksum(&left_out), Algorithm::Crc64Nvme);
 }
