@@ -12,9 +12,11 @@ mod histories;
 mod in_place;
 pub mod kills;
 mod points;
+mod target;
 mod terminal;
 mod undo;
 mod unversioned;
+mod worst_day;
 mod wrong_ways;
 
 use std::collections::BTreeMap;
