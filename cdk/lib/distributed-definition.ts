@@ -15,10 +15,13 @@ export const MAX_CONCURRENCY = 20;
 const SECONDS_FOR_AN_INVOCATION = 16 * 60;
 const SECONDS_FOR_AN_EXECUTION = 7 * 24 * 3600;
 
-/** A listing that broke off, and a function that died, may come right by themselves. */
+/**
+ * Any failure of a piece may pass: a bucket that did not answer, a listing that broke off, a function that died. A piece can
+ * be repeated at any time, and what cannot pass, as a wrong setting, has failed the cut before.
+ */
 const PIECE_RETRIES = [
   ...RETRIES,
-  { ErrorEquals: ['SourceError', 'States.Timeout', 'Lambda.Unknown', 'Runtime.ExitError'], IntervalSeconds: 30, BackoffRate: 2, MaxAttempts: 3 },
+  { ErrorEquals: ['States.TaskFailed', 'States.Timeout'], IntervalSeconds: 30, BackoffRate: 2, MaxAttempts: 3 },
 ];
 
 function invoke(more: object) {
