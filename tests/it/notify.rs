@@ -18,11 +18,11 @@ use serde_json::{Value, json};
 
 use crate::world::{World, answer, counts};
 
-const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:backups";
+pub const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:backups";
 
 /// How the server answers.
 #[derive(Clone, Copy)]
-enum Reply {
+pub enum Reply {
     Published,
     Error(u16, &'static str),
     Redirect,
@@ -33,21 +33,21 @@ enum Reply {
 
 /// A request that has come.
 #[derive(Clone, Debug)]
-struct Posted {
+pub struct Posted {
     line: String,
     authorization: String,
-    fields: BTreeMap<String, String>,
+    pub fields: BTreeMap<String, String>,
 }
 
 /// A topic, and what was published to it.
-struct Sns {
+pub struct Sns {
     url: String,
     posted: Arc<Mutex<Vec<Posted>>>,
 }
 
 impl Sns {
     /// Answers the first requests so, and each further one like the last.
-    fn start(replies: &[Reply]) -> Self {
+    pub fn start(replies: &[Reply]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let posted = Arc::new(Mutex::new(Vec::new()));
@@ -62,12 +62,12 @@ impl Sns {
         Self { url, posted }
     }
 
-    fn posted(&self) -> Vec<Posted> {
+    pub fn posted(&self) -> Vec<Posted> {
         self.posted.lock().unwrap().clone()
     }
 
     /// A function that publishes here.
-    fn handler(&self, world: &World) -> Handler {
+    pub fn handler(&self, world: &World) -> Handler {
         let base = world.sdk().into_builder();
         let base = base.service_config(At(self.url.clone())).build();
         world.handler_over(Connections::new(base, CallLimits::default()))

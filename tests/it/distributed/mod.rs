@@ -2,6 +2,8 @@
 
 mod deaths;
 mod deletions;
+mod messages;
+mod processes;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
