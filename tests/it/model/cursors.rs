@@ -35,26 +35,39 @@ impl History {
         if result["cursor"].is_null() {
             return;
         }
-        self.cursors.push(GivenCursor {
-            job,
-            cursor: result["cursor"].clone(),
-            prefix: "",
-            source,
-            lost: self.lost.len(),
-            is_used: Some(false),
-        });
+        let lost = self.lost.len();
+        let number = self.give_cursor(job, &result["cursor"], source, lost);
         if go_on {
-            self.use_cursor(self.cursors.len() - 1, Some(time)).await;
+            self.use_cursor(number, Some(time)).await;
         }
     }
 
+    /// Keeps a cursor of a run that began when the source was so, and so many backups had been lost.
+    pub fn give_cursor(
+        &mut self,
+        job: usize,
+        cursor: &Value,
+        source: BTreeMap<String, String>,
+        lost: usize,
+    ) -> usize {
+        self.cursors.push(GivenCursor {
+            job,
+            cursor: cursor.clone(),
+            prefix: "",
+            source,
+            lost,
+            is_used: Some(false),
+        });
+        self.cursors.len() - 1
+    }
+
     /// The versions of a source, by keys.
-    fn source(&self, job: usize) -> BTreeMap<String, String> {
+    pub fn source(&self, job: usize) -> BTreeMap<String, String> {
         let objects = self.world.sim.objects(self.jobs[job].source).into_iter();
         objects.map(|view| (view.key, view.version_id)).collect()
     }
 
-    async fn use_cursor(&mut self, number: usize, time: Option<Duration>) {
+    pub async fn use_cursor(&mut self, number: usize, time: Option<Duration>) {
         self.wait(2);
         let given = self.cursors[number].clone();
         let payload = json!({"operation": "continue", "cursor": given.cursor});

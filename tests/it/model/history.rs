@@ -145,6 +145,7 @@ impl History {
             }
             Step::Kill { job, after } => self.kill(job % count, after).await,
             Step::Stop { job, time, go_on } => self.stop(job % count, time, go_on).await,
+            Step::Share { job, share } => self.share(job % count, share).await,
             Step::Replay { which, edit } => self.replay(which, edit).await,
         }
         self.bucket = self.bucket.assert_keeps_versions(&self.world.sim, 0);
@@ -361,16 +362,20 @@ impl History {
     }
 
     async fn kill(&mut self, job: usize, after: Duration) {
-        let run = Run::of(job);
         self.wait(2);
-        self.note(&run);
-        let handler = self.jobs[job].handler(&self.world);
-        let request = request::parse(&json!({})).unwrap();
+        self.cut_off(&Run::of(job), &json!({}), after).await;
+        self.world.let_leases_end();
+    }
+
+    /// Sends a payload to a function that is no more after so much time.
+    pub async fn cut_off(&mut self, run: &Run, payload: &Value, after: Duration) {
+        self.note(run);
+        let handler = self.jobs[run.job].handler(&self.world);
+        let request = request::parse(payload).unwrap();
         let _ = tokio::time::timeout(after, handler.answer(&request, None, |_| {})).await;
         // The last request of a run that was killed may still be carried out.
         self.wait_until_quiet();
-        self.bucket = self.judge_keeping(&run);
-        self.world.let_leases_end();
+        self.bucket = self.judge_keeping(run);
     }
 
     pub async fn assert_converges(&mut self) {

@@ -1,6 +1,6 @@
 //! A model judges the product: random histories of two jobs, of whose sources versions come and go, with
-//! faults, cursors that come again, machines that sleep and a bucket that forgets versions; then the laws. A
-//! counter-example that was found stays as a named test.
+//! faults, cursors that come again, runs that many functions share, machines that sleep and a bucket that forgets
+//! versions; then the laws. A counter-example that was found stays as a named test.
 
 mod cursors;
 mod history;
@@ -8,6 +8,7 @@ mod job;
 mod laws;
 mod limits;
 mod setting;
+mod shared;
 mod step;
 mod suspended;
 

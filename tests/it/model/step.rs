@@ -6,6 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use s3_sim::{Backdoor, Content, Effect, Put, Verb};
 
+use super::shared::Share;
+
 /// Keys that are near to each other in order and odd in form. More than the brake lets go unasked.
 pub const KEYS: [&str; 13] = [
     "a", "a ", "a+", "a/", "a/b", "a//b", "a/c", "b%2F", "b/1", "b/2", "é", "\u{1}", "😀",
@@ -118,6 +120,11 @@ pub enum Step {
         job: usize,
         time: Duration,
         go_on: bool,
+    },
+    /// A run that many functions share.
+    Share {
+        job: usize,
+        share: Share,
     },
     /// One of the cursors that there ever were comes again.
     Replay {
@@ -276,10 +283,24 @@ pub fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(job, outcomes, changes, other)| Step::Suspend { job, outcomes, changes, other }),
         1 => (job.clone(), prefix()).prop_map(|(job, prefix)| Step::Repair { job, prefix }),
         1 => (job.clone(), milliseconds(0..30)).prop_map(|(job, after)| Step::Kill { job, after }),
+        2 => (job.clone(), share()).prop_map(|(job, share)| Step::Share { job, share }),
         3 => (job, milliseconds(0..40), any::<bool>())
             .prop_map(|(job, time, go_on)| Step::Stop { job, time, go_on }),
         2 => (any::<usize>(), edit()).prop_map(|(which, edit)| Step::Replay { which, edit }),
     ]
+}
+
+fn share() -> impl Strategy<Value = Share> {
+    let killed = proptest::option::weighted(0.3, (0..20_u64).prop_map(Duration::from_millis));
+    let changes = proptest::collection::vec(change(), 0..3);
+    let choices = (proptest::bool::weighted(0.3), any::<bool>());
+    (1..6_usize, killed, changes, choices).prop_map(|(pieces, killed, changes, choices)| Share {
+        pieces,
+        killed,
+        changes,
+        is_missing: choices.0,
+        goes_on: choices.1,
+    })
 }
 
 fn change() -> impl Strategy<Value = Change> {
