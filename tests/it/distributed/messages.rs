@@ -1,4 +1,4 @@
-//! Who is told of a distributed run, and when: nobody of a piece, and one message of the whole.
+//! Messages of a distributed run: none of a piece, and one of the whole.
 
 use serde_json::{Value, json};
 
