@@ -73,6 +73,9 @@ pub struct Arguments {
     /// Where to, instead of the source
     #[arg(long, value_name = "S3_URL")]
     to: Option<String>,
+    /// With --to: what the keys, which all begin with it, lose there
+    #[arg(long, value_name = "PREFIX")]
+    strip_prefix: Option<String>,
     /// Tell what would be done, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -327,6 +330,7 @@ impl Arguments {
             ("version_id", &self.version_id),
             ("from", &self.from),
             ("to", &self.to),
+            ("strip_prefix", &self.strip_prefix),
             ("only", &self.only),
             ("extra", &self.extra),
             ("storage_class", &self.storage_class),

@@ -103,7 +103,7 @@ pub(super) fn parse(fields: &Map<String, Value>) -> Result<BackupRequest, Reques
     for (name, value) in fields {
         match name.as_str() {
             "operation" => operation(value)?,
-            "prefix" => request.prefix = Some(prefix(value)?),
+            "prefix" => request.prefix = Some(prefix("prefix", value)?),
             "mode" => request.mode = Some(choice("mode", value, Mode::parse, Mode::ALLOWED)?),
             "dry_run" if !planned => {
                 if flag("dry_run", value)? {

@@ -8,8 +8,8 @@ use crate::model::{Prefix, shortened};
 /// Characters of a value that an error shows.
 const MOST_SHOWN: usize = 200;
 
-pub(super) fn prefix(value: &Value) -> Result<Prefix, RequestError> {
-    choice("prefix", value, |text| Some(Prefix::new(text)), "a string")
+pub(super) fn prefix(field: &'static str, value: &Value) -> Result<Prefix, RequestError> {
+    choice(field, value, |text| Some(Prefix::new(text)), "a string")
 }
 
 pub(super) fn flag(field: &'static str, value: &Value) -> Result<bool, RequestError> {

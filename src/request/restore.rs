@@ -74,6 +74,8 @@ pub struct StartRestore {
     pub from: Option<String>,
     /// Where to; none for the source, in place.
     pub to: Option<Location>,
+    /// What each key loses before it gets the prefix of that; all keys of the request begin with it.
+    pub strip_prefix: Prefix,
     /// Whether it acts at once.
     pub manner: Manner,
     /// Whether existing keys are left alone.
@@ -179,8 +181,8 @@ impl Dollars {
 }
 
 /// The fields of a request to bring objects back, as messages list them.
-const FIELDS: &str = "operation, keys, prefix, all, include, exclude, run, at, versions, version_id, from, to, dry_run, \
-     hold, only, extra, storage_class, tier, thawed_days, max_cost, replaced, by; or one of confirm, continue, undo, cancel";
+const FIELDS: &str = "operation, keys, prefix, all, include, exclude, run, at, versions, version_id, from, to, \
+     strip_prefix, dry_run, hold, only, extra, storage_class, tier, thawed_days, max_cost, replaced, by; or one of confirm, continue, undo, cancel";
 /// Those of a request about a restore.
 const FIELDS_OF_ONE: &str =
     "operation, and one of confirm, continue, undo, cancel; with undo also dry_run, hold, by";
@@ -272,6 +274,7 @@ struct Words {
     exclude: Vec<Glob>,
     from: Option<String>,
     to: Option<Location>,
+    strip_prefix: Prefix,
     dry_run: bool,
     hold: bool,
     only_missing: bool,
@@ -316,6 +319,7 @@ fn start(fields: &Map<String, Value>) -> Result<StartRestore, RequestError> {
             needs: "\"prefix\" or \"all\": of named keys none is extra",
         });
     }
+    check_strip_prefix(&words.strip_prefix, &what, words.to.as_ref())?;
     Ok(StartRestore {
         what,
         include: words.include,
@@ -323,6 +327,7 @@ fn start(fields: &Map<String, Value>) -> Result<StartRestore, RequestError> {
         point,
         from: words.from,
         to: words.to,
+        strip_prefix: words.strip_prefix,
         manner,
         only_missing: words.only_missing,
         extra: words.extra,
@@ -340,7 +345,9 @@ impl Words {
         match name {
             "operation" => {}
             "keys" => self.what.push(("keys", What::Keys(keys(value)?))),
-            "prefix" => self.what.push(("prefix", What::Prefix(prefix(value)?))),
+            "prefix" => self
+                .what
+                .push(("prefix", What::Prefix(prefix("prefix", value)?))),
             "all" => {
                 if flag("all", value)? {
                     self.what.push(("all", What::All));
@@ -368,6 +375,7 @@ impl Words {
                 let location = |text: &str| Location::parse(text).ok();
                 self.to = Some(choice("to", value, location, "s3://bucket/prefix")?);
             }
+            "strip_prefix" => self.strip_prefix = prefix("strip_prefix", value)?,
             "by" => person::check(value)?,
             "dry_run" => self.dry_run = flag("dry_run", value)?,
             "hold" => self.hold = flag("hold", value)?,
@@ -434,6 +442,34 @@ fn only_one<T>(
             })
         }
     }
+}
+
+/// Whether all keys begin with what they lose, and something is left of each.
+fn check_strip_prefix(
+    stripped: &Prefix,
+    what: &What,
+    to: Option<&Location>,
+) -> Result<(), RequestError> {
+    if stripped.is_empty() {
+        return Ok(());
+    }
+    let all_have_it = match what {
+        What::Keys(keys) => keys.iter().all(|key| key.is_below(stripped)),
+        What::Prefix(prefix) => prefix.as_str().starts_with(stripped.as_str()),
+        What::All => false,
+    };
+    let needs = |needs| RequestError::Needs {
+        field: "strip_prefix",
+        needs,
+    };
+    if !all_have_it {
+        return Err(needs("\"keys\" or a \"prefix\" that begin with it"));
+    }
+    // Else an object with just that key would be left without one.
+    if to.is_none_or(|to| to.prefix.is_empty()) {
+        return Err(needs("\"to\" with a prefix, such as s3://bucket/back/"));
+    }
+    Ok(())
 }
 
 fn keys(value: &Value) -> Result<Vec<Key>, RequestError> {
@@ -506,7 +542,7 @@ mod tests {
     #[test]
     fn every_field_of_a_request_is_read() {
         let payload = json!({"operation": "restore", "keys": ["b", "a", "b"], "include": "*.x",
-            "exclude": "t*", "at": "2026-11-20T14:00Z", "from": "second", "to": "s3://other/there/", "hold": true,
+            "exclude": "t*", "at": "2026-11-20T14:00Z", "from": "second", "to": "s3://other/there/", "hold": true, "strip_prefix": "",
             "only": "missing", "extra": "keep", "storage_class": "STANDARD_IA", "tier": "bulk",
             "thawed_days": 3, "max_cost": 1.5, "replaced": "discard", "by": {"sub": "1"}});
 
@@ -579,6 +615,22 @@ mod tests {
             (
                 json!({"keys": ["a"], "run": "latest", "extra": "mark"}),
                 "field \"extra\" needs \"prefix\" or \"all\": of named keys none is extra",
+            ),
+            (
+                json!({"keys": ["a/b", "c"], "run": "latest", "to": "s3://other/x/", "strip_prefix": "a/"}),
+                "field \"strip_prefix\" needs \"keys\" or a \"prefix\" that begin with it",
+            ),
+            (
+                json!({"all": true, "run": "latest", "to": "s3://other/x/", "strip_prefix": "a/"}),
+                "field \"strip_prefix\" needs \"keys\" or a \"prefix\" that begin with it",
+            ),
+            (
+                json!({"prefix": "a/b/", "run": "latest", "to": "s3://other", "strip_prefix": "a/"}),
+                "field \"strip_prefix\" needs \"to\" with a prefix, such as s3://bucket/back/",
+            ),
+            (
+                json!({"prefix": "a/b/", "run": "latest", "strip_prefix": "a/"}),
+                "field \"strip_prefix\" needs \"to\" with a prefix, such as s3://bucket/back/",
             ),
             (
                 json!({"keys": [""], "run": "latest"}),

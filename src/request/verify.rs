@@ -59,7 +59,7 @@ pub(super) fn parse(fields: &Map<String, Value>) -> Result<VerifyRequest, Reques
     for (name, value) in fields {
         match name.as_str() {
             "operation" => {}
-            "prefix" => request.prefix = Some(prefix(value)?),
+            "prefix" => request.prefix = Some(prefix("prefix", value)?),
             "deep" => deep = Some(flag("deep", value)?),
             "sample" => sample = Some(choice("sample", value, parts_of_sample, SAMPLES)?),
             "part" => part = Some(value),

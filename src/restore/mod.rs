@@ -37,6 +37,7 @@ mod site;
 mod state;
 mod state_error;
 mod tally;
+mod target_keys;
 mod totals;
 mod undo;
 mod versions;

@@ -64,7 +64,7 @@ pub fn target_of(start: &StartRestore, config: &Config) -> Result<TargetRecord, 
             true,
         ),
         Some(to) => {
-            let in_place = to.bucket == source.bucket && to.prefix.is_empty();
+            let in_place = to.bucket == source.bucket && to.prefix == start.strip_prefix;
             (to.clone(), in_place)
         }
     };
@@ -90,6 +90,7 @@ pub fn target_of(start: &StartRestore, config: &Config) -> Result<TargetRecord, 
     Ok(TargetRecord {
         bucket: name.to_string(),
         prefix: location.prefix.as_str().to_owned(),
+        strip_prefix: start.strip_prefix.as_str().to_owned(),
         in_place,
     })
 }

@@ -241,7 +241,7 @@ pub fn target_pages(
             let objects = page.objects.into_iter();
             let mut objects: Vec<Object> = objects
                 .filter_map(|object| {
-                    let key = to.key_below(object.key)?;
+                    let key = to.source_of(object.key)?;
                     Some(Object { key, ..object })
                 })
                 .collect();

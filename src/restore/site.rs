@@ -10,6 +10,7 @@ use crate::s3::Bucket;
 use super::choose::Policy;
 use super::rows::Place;
 use super::state::TargetRecord;
+use super::target_keys::TargetKeys;
 
 /// The two sides.
 #[derive(Clone, Debug)]
@@ -60,13 +61,13 @@ impl Site {
     }
 
     /// Where keys of the source go in the target.
-    pub fn to(&self) -> Placement {
-        Placement::below(Prefix::new(self.record.prefix.as_str()))
+    pub fn to(&self) -> TargetKeys {
+        TargetKeys::new(&self.record.prefix, &self.record.strip_prefix)
     }
 
     /// The key of the target for one of the source.
     pub fn target_key(&self, source: &Key) -> Key {
-        self.to().backup_key(source)
+        self.to().of(source)
     }
 
     /// The key of the backup of one of the source.

@@ -79,7 +79,10 @@ pub struct TargetRecord {
     pub bucket: String,
     /// What stands before each key.
     pub prefix: String,
-    /// Whether it is the source.
+    /// What each key of the source loses for it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub strip_prefix: String,
+    /// Whether it is the source, and keys stay what they are.
     pub in_place: bool,
 }
 

@@ -171,6 +171,7 @@ fn words_of(start: &StartRestore, session: &Session<'_>) -> Vec<String> {
         ("include", "--include"),
         ("exclude", "--exclude"),
         ("to", "--to"),
+        ("strip_prefix", "--strip-prefix"),
         ("storage_class", "--storage-class"),
         ("tier", "--tier"),
     ] {

@@ -136,8 +136,7 @@ impl Session<'_> {
 
     /// The key of the source that a key of the scratch place stands for.
     fn source_key(&self, scratch: &Key) -> Key {
-        let prefix = self.site.to().prefix(&crate::model::Prefix::default());
-        let key = scratch.clone().without_prefix(&prefix);
+        let key = self.site.to().source_of(scratch.clone());
         key.unwrap_or_else(|| scratch.clone())
     }
 

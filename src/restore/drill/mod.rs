@@ -137,6 +137,7 @@ fn start(asked: &DrillRequest, to: Location, index: &Index, keys: Vec<Key>) -> S
         from: asked.from.clone(),
         point: Point::Run(index.run_id.clone()),
         to: Some(to),
+        strip_prefix: Prefix::default(),
         manner: Manner::Act,
         only_missing: false,
         extra: Extra::Keep,

@@ -42,6 +42,11 @@ async fn requests_that_say_too_little_or_too_much_are_refused() {
             "fields all, keys exclude each other",
         ),
         (
+            json!({"keys": ["a"], "run": "latest", "to": "s3://primary/x/", "strip_prefix": "b"}),
+            "RequestError",
+            "field \"strip_prefix\" needs \"keys\" or a \"prefix\" that begin with it",
+        ),
+        (
             json!({"all": true, "run": "2001"}),
             "RequestError",
             "no snapshot of run 2001",

@@ -102,6 +102,47 @@ async fn existing_keys_are_left_alone_if_only_missing_ones_are_asked_for() {
 }
 
 #[tokio::test]
+async fn keys_can_lose_their_beginning_on_the_way_to_another_place() {
+    let world = world();
+    let body = |number: usize| format!("{number}");
+    let key = |number: usize| format!("a/b/{number:04}");
+    for number in 0..300 {
+        world.put(&key(number), &body(number));
+    }
+    world.put("a/c", "another");
+    world.backup().await;
+    let request = json!({"prefix": "a/b/", "run": "latest", "to": "s3://primary/a/copy/",
+        "strip_prefix": "a/", "extra": "mark"});
+    world.put("a/copy/b/0000", "other");
+    world.put("a/copy/b/x", "extra");
+    world.put("a/copy/c", "of nobody's concern");
+
+    let result = restore(&world, request.clone()).await;
+    let again = restore(&world, request).await;
+
+    assert_eq!(count(&result, "objects_restored"), 300, "{result}");
+    assert_eq!(result["restore"]["marked"], 1, "{result}");
+    assert_eq!(count(&again, "objects_unchanged"), 300, "{again}");
+    let there = state(&world, PRIMARY);
+    assert_eq!(there.len(), 602);
+    for number in 0..300 {
+        let copy = format!("a/copy/b/{number:04}");
+        assert_eq!(there[&copy].content, there[&key(number)].content);
+    }
+    let plan = restore(
+        &world,
+        json!({"keys": ["a/b/0001"], "run": "latest", "to": "s3://primary/x/",
+        "strip_prefix": "a/b/", "dry_run": true}),
+    );
+    let plan = plan.await;
+    let command = plan["restore"]["plan"]["command"].as_str().unwrap();
+    assert!(
+        command.contains("--to s3://primary/x/ --strip-prefix a/b/ "),
+        "{command}"
+    );
+}
+
+#[tokio::test]
 async fn another_bucket_gets_the_same_objects_below_its_prefix() {
     let (world, before) = backed_up().await;
     damage(&world);
