@@ -205,27 +205,6 @@ impl Caller {
             last >= folder && (first < folder || first.starts_with(folder))
         })
     }
-
-    /// The folder in which copies of all these files may be made: the top, if that may be; else the one whose
-    /// files they are.
-    ///
-    /// # Errors
-    /// When they are of several.
-    pub fn place_of_copies(&self, paths: &[&str]) -> Result<&str, Refusal> {
-        let grants = self
-            .grants
-            .iter()
-            .filter(|grant| grant.role >= Role::Restorer);
-        let mut grants: Vec<&Grant> = grants.collect();
-        grants.sort_by_key(|grant| grant.folder.len());
-        let all = |grant: &&Grant| paths.iter().all(|path| path.starts_with(&grant.folder));
-        let one = grants.into_iter().find(all);
-        one.map(|grant| grant.folder.as_str()).ok_or_else(|| {
-            let message =
-                "copies are made in a folder of yours; choose files of one of them at a time";
-            Refusal::field("files", message)
-        })
-    }
 }
 
 #[cfg(test)]
@@ -268,11 +247,6 @@ mod tests {
         assert_eq!(ways("shared/"), Ok(Some(vec!["shared/x/".to_owned()])));
         assert_eq!(ways("team-a/d/"), Ok(None));
         assert!(ways("team-b/").is_err());
-        assert_eq!(
-            team.place_of_copies(&["team-a/x", "team-a/y"]),
-            Ok("team-a/")
-        );
-        assert!(team.place_of_copies(&["team-a/x", "shared/x/y"]).is_err());
         let admin = caller(access, &["s3-backup-admins"]).unwrap();
         assert!(admin.sees("b/1") && !admin.sees("a"));
     }

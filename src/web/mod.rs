@@ -21,6 +21,7 @@ mod api;
 mod audit;
 mod backup;
 mod claims;
+mod copies;
 mod deleted;
 mod door;
 mod file;

@@ -15,6 +15,7 @@ use super::access::{Caller, Role};
 use super::activity::ShownRestore;
 use super::answer::{Asked, Refusal, Reply};
 use super::api::Api;
+use super::copies::{Copied, PlaceOfCopies};
 use super::names::{self, MOST_FILES};
 use super::planned::{self, PlanReply};
 use super::touched::Touched;
@@ -72,10 +73,10 @@ pub async fn plan(
     Asked(asked): Asked<PlanAsked>,
 ) -> Result<Reply<PlanReply>, Refusal> {
     api.may_write()?;
-    let copies_into = asked.copies_into(&caller)?;
-    let words = asked.words(&api, &caller, copies_into.as_deref())?;
+    let words = asked.selected(&api, &caller)?;
+    let (words, copies) = asked.placed(&api, &caller, words)?;
     let mut reply = ask_for_plan(&api, &caller, words).await?;
-    reply.copies_into = copies_into;
+    reply.copies_into = copies.map(|copies| copies.folder);
     Ok(Reply(reply))
 }
 
@@ -201,32 +202,8 @@ pub async fn progress(
 }
 
 impl PlanAsked {
-    /// The folder of the copies, if copies are made.
-    fn copies_into(&self, caller: &Caller) -> Result<Option<String>, Refusal> {
-        if !self.copy {
-            return Ok(None);
-        }
-        let paths = self.files.iter().flatten().chain(&self.folder);
-        let paths: Vec<&str> = paths.map(String::as_str).collect();
-        // What may not be seen or put back is refused as such, below.
-        let may = |path: &&str| caller.put_back(path).is_ok();
-        let above = if paths.iter().all(may) {
-            caller.place_of_copies(&paths)?
-        } else {
-            ""
-        };
-        let now = Timestamp::from(SystemTime::now()).to_string();
-        let day = now.split('T').next().unwrap_or_default();
-        Ok(Some(format!("{above}restored {day}/")))
-    }
-
-    /// The request in the words of the payload.
-    fn words(
-        &self,
-        api: &Api,
-        caller: &Caller,
-        copies_into: Option<&str>,
-    ) -> Result<Map<String, Value>, Refusal> {
+    /// The request in the words of the payload, without the place.
+    fn selected(&self, api: &Api, caller: &Caller) -> Result<Map<String, Value>, Refusal> {
         let placement = &api.backup.placement;
         let mut words = Map::new();
         words.insert("operation".to_owned(), "restore".into());
@@ -262,11 +239,40 @@ impl PlanAsked {
             _ => return Err(Refusal::field("run", "name a backup, or one version")),
         };
         words.insert(point.0.to_owned(), point.1.clone().into());
-        if let Some(folder) = copies_into {
-            let to = format!("s3://{}/{folder}", api.backup.source.bucket);
-            words.insert("to".to_owned(), to.into());
-        }
         Ok(words)
+    }
+
+    /// The same with the place of the copies, if copies are made. What may not be seen or put back was refused
+    /// before.
+    fn placed(
+        &self,
+        api: &Api,
+        caller: &Caller,
+        mut words: Map<String, Value>,
+    ) -> Result<(Map<String, Value>, Option<PlaceOfCopies>), Refusal> {
+        if !self.copy {
+            return Ok((words, None));
+        }
+        let copied = match (&self.files, &self.folder) {
+            (Some(files), _) => Copied::Files(files),
+            (None, folder) => Copied::Folder(folder.as_deref().unwrap_or_default()),
+        };
+        let now = Timestamp::from(SystemTime::now()).to_string();
+        let day = now.split('T').next().unwrap_or_default();
+        let source = &api.backup.source;
+        let place = PlaceOfCopies::of(copied, day, source.prefix.as_str(), caller)?;
+        let to = format!("s3://{}/{}", source.bucket, place.folder);
+        words.insert("to".to_owned(), to.into());
+        if !place.above.is_empty() {
+            words.insert("strip_prefix".to_owned(), place.above.clone().into());
+            let is_wider = |below: &str| !below.starts_with(&place.above);
+            if self.folder.as_deref().is_some_and(is_wider) {
+                // Nothing else of it is backed up.
+                words.remove("all");
+                words.insert("prefix".to_owned(), place.above.clone().into());
+            }
+        }
+        Ok((words, Some(place)))
     }
 }
 

@@ -107,7 +107,7 @@ test('the whole way works by keyboard, and on another day', async () => {
     await page.keyboard.press('Space');
     await press(page, 'Put back the chosen files');
     // The file of today is newer, so that a copy is chosen.
-    await page.getByText(/^1 file, 24 B, will be copied into restored /).waitFor();
+    await page.getByText(/^1 file, 24 B, will be copied into team-b\/restored /).waitFor();
     await press(page, 'Make the copy');
     await page.getByText('Done: 1 file put back.').waitFor({ timeout: 30_000 });
     await look(page, 'hosted-progress-dark');

@@ -55,7 +55,7 @@ test('a person finds a file, looks at it, puts it back, watches, and undoes it',
     await page.getByRole('heading', { name: 'Check before anything happens' }).waitFor();
     // The file of today is newer: a copy is chosen, and can be chosen against.
     await page.getByText('There are newer files today').waitFor();
-    await page.getByText(/^1 file, 42 B, will be copied into restored /).waitFor();
+    await page.getByText(/^1 file, 42 B, will be copied into reports\/2026\/restored /).waitFor();
     await look(page, 'check');
     await page.getByRole('radio', { name: /Back in its place/ }).check();
     await page.getByText(/1 file replaces a newer one/).waitFor();

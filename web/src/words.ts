@@ -104,7 +104,7 @@ export const words = {
   inPlace: 'Back in its place',
   inPlaceHint: 'What is there now stays in the history.',
   copy: (folder: string) => `A copy in ${folder}`,
-  copyUnknown: 'A copy in a folder of its own',
+  copyUnknown: 'A copy beside it, in a folder of its own',
   copyHint: 'Nothing that is there now is touched.',
   newerThere: 'There are newer files today, so a copy is chosen. You can change that.',
   theFiles: 'The files',

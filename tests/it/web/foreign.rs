@@ -42,7 +42,7 @@ async fn a_team_is_blind_for_the_folders_of_others() {
     let run = last_but_one(&page).await;
     let history = ask(&page, ADMIN, "file", json!({"path": "team-b/lost-b.txt"})).await;
     let version = history["states"][1]["file"]["version"].clone();
-    let asked = json!({"run": run, "files": ["team-b/lost-b.txt"], "copy": true});
+    let asked = json!({"run": run, "folder": "team-b/", "copy": true});
     let plan = ask(&page, ADMIN, "plan", asked).await;
 
     let top = ask(&page, TEAM_A, "folder", json!({"run": run, "folder": ""})).await;
@@ -80,17 +80,30 @@ async fn a_team_is_blind_for_the_folders_of_others() {
         assert!(!refused.to_string().contains("team-b"), "{refused}");
     }
 
-    let copy = json!({"run": run, "folder": "team-a/", "copy": true});
-    let copy = ask(&page, TEAM_A, "plan", copy).await;
-    assert!(
-        copy["copies_into"]
-            .as_str()
-            .unwrap()
-            .starts_with("team-a/restored "),
-        "{copy}"
-    );
     let activity = ask(&page, TEAM_B, "activity", json!({})).await;
     assert_eq!(activity["restores"], json!([]), "the copies go to the top");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_of_a_team_are_made_in_its_own_folder() {
+    let world = two_teams().await;
+    let site = Site::new(&world, &[]);
+    let page = site.page();
+    let run = last_but_one(&page).await;
+    let before = world.sim.keys(PRIMARY);
+
+    // Beside the folder would be where the team may not write.
+    let wish = json!({"run": run, "folder": "team-a/", "copy": true});
+    let plan = ask(&page, TEAM_A, "plan", wish).await;
+    ask(&page, TEAM_A, "confirm", json!({"id": plan["id"]})).await;
+    ended(&page, &plan["id"]).await;
+
+    let folder = plan["copies_into"].as_str().unwrap();
+    assert!(folder.starts_with("team-a/restored "), "{plan}");
+    let mut after = world.sim.keys(PRIMARY);
+    after.retain(|key| !before.contains(key));
+    let copies = ["kept.txt", "lost-a.txt"].map(|name| format!("{folder}{name}"));
+    assert_eq!(after, copies);
 }
 
 /// Folders whose names begin alike, or differ in what people take for the same.

@@ -59,8 +59,11 @@ impl Drop for Served {
 /// The command that serves the page, without credentials.
 fn serve(world: &World, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_s3-backup"));
+    command.args(["serve", "--no-open"]);
+    if !more.contains(&"--source") {
+        command.args(["--source", PRIMARY]);
+    }
     command
-        .args(["serve", "--no-open", "--source", PRIMARY])
         .args(["--destination", BACKUP])
         .args(more)
         .env_clear()

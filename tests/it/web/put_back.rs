@@ -30,6 +30,16 @@ fn content(world: &World, key: &str) -> Option<Vec<u8>> {
     Some(object.content.as_bytes()?.to_vec())
 }
 
+/// Makes a copy, and says in which folder.
+fn copy(served: &Served, wish: Value) -> String {
+    let plan = served.ask("plan", wish);
+    if plan["can_confirm"] == true {
+        served.ask("confirm", json!({"id": plan["id"]}));
+        ended(served, &plan["id"]);
+    }
+    plan["copies_into"].as_str().unwrap().to_owned()
+}
+
 /// Waits until a restore has ended.
 pub fn ended(served: &Served, id: &Value) -> Value {
     for _ in 0..200 {
@@ -107,23 +117,111 @@ async fn a_copy_is_made_beside_what_is_there() {
     let served = Served::signed_in(&world);
     let run = &served.runs()[0];
 
-    let plan = served.ask(
-        "plan",
-        json!({"run": run, "files": ["d/changed"], "copy": true}),
-    );
-    served.ask("confirm", json!({"id": plan["id"]}));
-    ended(&served, &plan["id"]);
+    let wish = json!({"run": run, "files": ["d/changed"], "copy": true});
+    let folder = copy(&served, wish);
 
-    let folder = plan["copies_into"].as_str().unwrap();
     assert!(
-        folder.starts_with("restored 20") && folder.ends_with('/'),
+        folder.starts_with("d/restored 20") && folder.ends_with('/'),
         "{folder}"
     );
     assert_eq!(
-        content(&world, &format!("{folder}d/changed")).unwrap(),
+        content(&world, &format!("{folder}changed")).unwrap(),
         b"before"
     );
     assert_eq!(content(&world, "d/changed").unwrap(), b"after");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_a_folder_is_made_beside_it_and_can_be_undone() {
+    let world = a_night().await;
+    world.put("d/e/deep", "deep");
+    world.put("d/e/f/deeper", "deeper");
+    world.backup().await;
+    let served = Served::signed_in(&world);
+    let run = &served.runs()[0];
+    let before = world.sim.keys(PRIMARY);
+
+    let plan = served.ask("plan", json!({"run": run, "folder": "d/e/", "copy": true}));
+    let folder = plan["copies_into"].as_str().unwrap();
+    let shown: Vec<&str> = plan["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| file["key"].as_str().unwrap())
+        .collect();
+    let copies = ["e/deep", "e/f/deeper"].map(|name| format!("{folder}{name}"));
+    assert!(folder.starts_with("d/restored 20"), "{folder}");
+    assert_eq!(shown, copies, "the person is not told where they go");
+    served.ask("confirm", json!({"id": plan["id"]}));
+    ended(&served, &plan["id"]);
+
+    assert_eq!(content(&world, &copies[0]).unwrap(), b"deep");
+    assert_eq!(content(&world, &copies[1]).unwrap(), b"deeper");
+    assert_eq!(world.sim.keys(PRIMARY).len(), before.len() + 2);
+    let again = served.ask("plan", json!({"run": run, "folder": "d/e/", "copy": true}));
+    assert_eq!(amount(&again, "unchanged"), 2, "{again}");
+
+    let undo = served.ask("undo", json!({"id": plan["id"]}));
+    served.ask("confirm", json!({"id": undo["id"]}));
+    ended(&served, &undo["id"]);
+    for key in &copies {
+        assert_eq!(content(&world, key), None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_stays_in_what_is_backed_up() {
+    let source = "s3://primary/d/";
+    let world = World::new().with("SOURCE_BUCKET", source);
+    world
+        .sim
+        .set_versioning(PRIMARY, s3_sim::Versioning::Enabled);
+    world.put("d/a", "a");
+    world.put("e/b", "b");
+    world.backup().await;
+    let mut served = Served::start(&world, &["--source", source]);
+    served.sign_in();
+    let run = &served.runs()[0];
+
+    for wish in [
+        json!({"run": run, "folder": "d/", "copy": true}),
+        json!({"run": run, "folder": "", "copy": true}),
+    ] {
+        let folder = copy(&served, wish);
+
+        assert!(folder.starts_with("d/restored 20"), "{folder}");
+        assert_eq!(content(&world, &format!("{folder}a")).unwrap(), b"a");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_another_restore_has_the_lease_a_plan_is_asked_to_come_again() {
+    let world = a_night().await;
+    let served = Served::signed_in(&world);
+    let run = &served.runs()[0];
+    let slow = world.sim.fault(
+        s3_sim::Fault::on(Verb::CopyObject).bucket(PRIMARY),
+        s3_sim::Effect::Slow(Duration::from_millis(1_500)),
+    );
+    let wish = json!({"run": run, "files": ["d/gone"], "copy": false});
+
+    let payload = json!({"operation": "restore", "all": true, "run": "latest"});
+    let other = world.invoke(payload);
+    let plan = async {
+        while slow.count() == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::task::block_in_place(|| served.call("plan", &wish))
+    };
+    let (other, refused) = futures::join!(other, plan);
+
+    assert_eq!(other.unwrap()["status"], "complete");
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert_eq!(refused.header("retry-after"), Some("30"), "{refused:?}");
+    let message = refused.json()["message"].to_string();
+    assert!(message.contains("lease-primary.json"), "{message}");
+    let again = served.ask("plan", json!({"run": run, "folder": "d/", "copy": false}));
+    assert_eq!(amount(&again, "unchanged"), 3, "{again}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
