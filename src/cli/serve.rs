@@ -4,18 +4,17 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use futures::{Stream, StreamExt, stream};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::interval;
 
 use super::{Exit, Prepared, given, refuse, show};
-use crate::app::App;
 use crate::config::{DESTINATION_BUCKET, SOURCE_BUCKET};
 use crate::process;
 use crate::web::{Api, Backup, Door, Limits, Order, Orders, Restorer, Secret, router};
@@ -100,7 +99,8 @@ impl Arguments {
         let door = Arc::new(door);
         let server = axum::serve(listener, router(api, &door));
         let server = server.into_future();
-        let work = answer(server, &door, (&orders, queue), &app);
+        let carry_out = |order| orders.carry_out(order, &app);
+        let work = answer(server, &door, (queue, carry_out), looks());
         process::until_interrupted(app.connections(), work, show::stderr_line).await
     }
 
@@ -115,26 +115,33 @@ impl Arguments {
     }
 }
 
+/// The moments at which it is looked whether somebody uses the page.
+fn looks() -> impl Stream<Item = Instant> {
+    stream::unfold(interval(LOOK), |mut looks| async {
+        Some((looks.tick().await.into_std(), looks))
+    })
+}
+
 /// Answers, and carries out what was ordered, until a signal, or until nobody uses the page. A restore that is
 /// under way is carried out to its end, or until the second signal.
-async fn answer(
+async fn answer<W: Future>(
     server: impl Future<Output = io::Result<()>>,
     door: &Door,
-    (orders, mut queue): (&Orders, mpsc::UnboundedReceiver<Order>),
-    app: &App,
+    (mut queue, carry_out): (mpsc::UnboundedReceiver<Order>, impl Fn(Order) -> W),
+    looks: impl Stream<Item = Instant>,
 ) -> Result<(), Exit> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| failed(&error))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| failed(&error))?;
-    let mut looks = interval(LOOK);
+    let mut looks = Box::pin(looks);
     let mut server = Box::pin(server);
     let mut under_way = FuturesUnordered::new();
     loop {
         tokio::select! {
             ended = &mut server => ended.map_err(|error| failed(&error))?,
-            Some(order) = queue.recv() => under_way.push(orders.carry_out(order, app)),
-            Some(()) = under_way.next() => {}
-            _ = looks.tick() => {
-                if under_way.is_empty() && door.idle() > IDLE {
+            Some(order) = queue.recv() => under_way.push(carry_out(order)),
+            Some(_) = under_way.next() => {}
+            Some(now) = looks.next() => {
+                if under_way.is_empty() && door.idle(now) > IDLE {
                     show::stderr_line("nobody used the page for 30 minutes: it ends");
                     return Ok(());
                 }
@@ -169,4 +176,96 @@ fn open(link: &str) {
 fn failed(error: &io::Error) -> Exit {
     show::error(&format!("the page cannot be served: {error}"));
     Exit::CouldNotRun
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::pending;
+
+    use axum::http::{HeaderMap, HeaderValue, header};
+    use serde_json::json;
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::request::{self, RestoreId};
+
+    /// A door, and the headers of a call that it lets in.
+    fn door() -> (Door, HeaderMap) {
+        let secret = Secret::random().unwrap();
+        let door = Door::new("127.0.0.1:1".to_owned(), secret.clone()).unwrap();
+        let token = door.trade(secret.as_str()).unwrap();
+        let value = HeaderValue::from_str(&format!("Bearer {}", token.as_str())).unwrap();
+        (door, HeaderMap::from_iter([(header::AUTHORIZATION, value)]))
+    }
+
+    /// Serves with looks at these times from now on, each of which is told before; how long it took.
+    async fn served<W: Future>(
+        door: &Door,
+        orders: (mpsc::UnboundedReceiver<Order>, impl Fn(Order) -> W),
+        look: impl Fn(Duration),
+    ) -> Duration {
+        let (began, last) = (Instant::now(), Cell::new(Duration::ZERO));
+        let looks = (0..10_000).map(|number| {
+            last.set(LOOK * number);
+            look(last.get());
+            began + last.get()
+        });
+        // Others have their turn between two looks.
+        let looks = stream::iter(looks).then(|now| async move {
+            tokio::task::yield_now().await;
+            now
+        });
+        answer(pending(), door, orders, looks).await.unwrap();
+        last.get()
+    }
+
+    fn nothing() -> (
+        mpsc::UnboundedReceiver<Order>,
+        impl Fn(Order) -> std::future::Ready<()>,
+    ) {
+        (Orders::new().1, |_| std::future::ready(()))
+    }
+
+    #[tokio::test]
+    async fn it_ends_after_thirty_minutes_in_which_nobody_used_it() {
+        let (door, _) = door();
+
+        let took = served(&door, nothing(), |_| {}).await;
+
+        assert!((IDLE..=IDLE + LOOK).contains(&took), "{took:?}");
+    }
+
+    #[tokio::test]
+    async fn only_calls_with_the_token_keep_it_open() {
+        let (door, headers) = door();
+        let refused = HeaderMap::new();
+
+        let took = served(&door, nothing(), |_| {
+            assert!(door.check_token(&refused).is_err());
+        });
+        assert!((IDLE..=IDLE + LOOK).contains(&took.await));
+        assert!(door.check_token(&headers).is_ok());
+        assert!(door.idle(Instant::now()) < LOOK);
+        assert!(door.idle(Instant::now() + IDLE) >= IDLE);
+    }
+
+    #[tokio::test]
+    async fn a_restore_that_is_under_way_is_carried_out_to_its_end() {
+        let (door, _) = door();
+        let (orders, queue) = Orders::new();
+        let words = json!({"operation": "restore", "confirm": "2026-11-21T02-00-00Z-7f3a"});
+        let id = RestoreId::parse("2026-11-21T02-00-00Z-7f3a").unwrap();
+        orders.begin(request::parse(&words).unwrap(), id).unwrap();
+        let (end, takes) = (Notify::new(), IDLE * 3);
+
+        let took = served(&door, (queue, |_| end.notified()), |now| {
+            if now == takes {
+                end.notify_one();
+            }
+        });
+        let took = took.await;
+
+        assert!((takes..=takes + LOOK * 20).contains(&took), "{took:?}");
+    }
 }

@@ -144,9 +144,9 @@ impl Door {
         Ok(&self.token)
     }
 
-    /// For how long nobody has used it.
-    pub fn idle(&self) -> Duration {
-        lock(&self.last_used).elapsed()
+    /// For how long nobody has used it by then.
+    pub fn idle(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(*lock(&self.last_used))
     }
 }
 
