@@ -43,8 +43,14 @@
 //! | [`lambda`] | a Lambda invocation | the JSON result, or a function error with a stable type |
 //! | [`web`] | a request of a browser | a page, or JSON: backups to look at, and restores |
 //! | [`cli`] | arguments | the same run from a terminal |
+//!
+//! Rooms that nobody outside needs are closed: whoever embeds the program asks [`app`].
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// The terminal alone uses some of what lies to its left, and the package is built without it.
+#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
+// The map shows closed rooms, too: who reads it reads the code.
+#![allow(rustdoc::private_intra_doc_links)]
 
 pub mod model;
 
@@ -64,41 +70,41 @@ pub mod snapshot;
 
 pub mod s3;
 
-pub mod failure;
+mod failure;
 
-pub mod checks;
+mod checks;
 
-pub mod history;
+mod history;
 
 pub mod list;
 
-pub mod diff;
+mod diff;
 
-pub mod forecast;
+mod forecast;
 
-pub mod outcome;
+mod outcome;
 
-pub mod copy;
+mod copy;
 
 pub mod report;
 
-pub mod resume;
+mod resume;
 
-pub mod register;
+mod register;
 
-pub mod lease;
+mod lease;
 
-pub mod record;
+mod record;
 
-pub mod deletions;
+mod deletions;
 
-pub mod verify;
+mod verify;
 
-pub mod run;
+mod run;
 
-pub mod restore;
+mod restore;
 
-pub mod notify;
+mod notify;
 
 pub mod process;
 

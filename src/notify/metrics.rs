@@ -86,7 +86,8 @@ pub enum Metric {
 
 impl Metric {
     /// All there are.
-    pub const ALL: [Self; 29] = [
+    #[cfg(test)]
+    const ALL: [Self; 29] = [
         Self::Found,
         Self::Copied,
         Self::Unchanged,

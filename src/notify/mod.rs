@@ -13,10 +13,7 @@ use std::time::{Duration, Instant};
 use futures::future;
 
 pub use message::{Message, is_problem};
-pub use metrics::{
-    Ages, DESTINATION, HOURS_OF_NEVER, JOB, Metric, NAMESPACE, TimeLeft, lines, watch_line,
-};
-
+pub use metrics::{TimeLeft, lines};
 pub use watch::{WatchError, WatchResult, watch};
 
 use crate::config::{HeartbeatUrl, Notify, NotifySettings, TopicArn};

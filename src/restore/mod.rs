@@ -47,12 +47,10 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use futures::FutureExt;
 
-pub use choose::Why;
-pub use drill::{DRILL_FORMAT, DrillFile, DrillRecord, DrilledObject, last_passed};
+pub use drill::last_passed;
 pub use listed::RestoreRow;
-pub use rows::{Became, DoneRow, PlanRow};
-pub use shelf::{OpenError, Shelf};
-pub use state::{Kind, Progress, RequestRecord, Stage, Store};
+pub use shelf::Shelf;
+pub use state::{Progress, RequestRecord, Stage, Store};
 pub use state_error::StateError;
 
 use asked::Asked;

@@ -12,7 +12,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value, json};
 
 use record::PassedDrill;
-pub use record::{DRILL_FORMAT, DrillFile, DrillRecord, DrilledObject};
+pub use record::{DrillFile, DrillRecord};
 
 use super::asked::Asked;
 use super::session::Session;
