@@ -77,6 +77,10 @@ class Aws:
             self.set_versioning(name, "Enabled")
         return name
 
+    def new_bucket_in(self, region: str, name: str) -> str:
+        self("s3api", "create-bucket", "--bucket", name, "--create-bucket-configuration", f"LocationConstraint={region}")
+        return name
+
     def set_versioning(self, bucket: str, status: str) -> None:
         self("s3api", "put-bucket-versioning", "--bucket", bucket, "--versioning-configuration", f"Status={status}")
 
