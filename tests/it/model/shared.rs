@@ -1,19 +1,20 @@
 //! A run of a history that many functions share: cut into pieces, worked on, and closed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::history::History;
 use super::laws::Run;
-use super::step::Change;
+use super::step::{Change, KEYS};
 use crate::world::{BACKUP, count};
 
 /// How a run is shared.
 #[derive(Clone, Debug)]
 pub struct Share {
-    /// The most pieces.
-    pub pieces: usize,
+    /// The keys that pieces end with, in any order; one more has the rest.
+    pub ends: Vec<usize>,
     /// Each worker is cut off after so much time, and repeated.
     pub killed: Option<Duration>,
     /// What happens to the source after the first piece.
@@ -33,11 +34,11 @@ impl History {
         // A part of a run tells of its own keys.
         part.goes_on = true;
         part.is_of_other_ranges = true;
-        let asked = json!({"operation": "ranges", "pieces": share.pieces});
+        let asked = json!({"operation": "ranges"});
         let Ok(begun) = self.invoke(&part, &asked, None).await else {
             return;
         };
-        let mut requests = self.requests(begun["distributed"]["key"].as_str().unwrap());
+        let mut requests = self.cut(begun["distributed"]["key"].as_str().unwrap(), &share.ends);
         if share.is_missing {
             requests.pop();
         }
@@ -74,10 +75,31 @@ impl History {
         self.world.let_leases_end();
     }
 
-    /// The requests for the pieces of a run.
-    fn requests(&self, key: &str) -> Vec<Value> {
-        let view = self.world.sim.current(BACKUP, key).unwrap();
-        serde_json::from_slice(view.content.as_bytes().unwrap()).unwrap()
+    /// Cuts a run anew, which has too few keys for more than one piece, and gives the requests for its pieces.
+    fn cut(&self, requests: &str, ends: &[usize]) -> Vec<Value> {
+        let sim = &self.world.sim;
+        let read = |key: &str| -> Value {
+            let view = sim.current(BACKUP, key).unwrap();
+            serde_json::from_slice(view.content.as_bytes().unwrap()).unwrap()
+        };
+        let ends: BTreeSet<&str> = ends.iter().map(|end| KEYS[*end]).collect();
+        let mut ranges = vec![json!({})];
+        for end in ends {
+            ranges.last_mut().unwrap()["until"] = json!(end);
+            ranges.push(json!({"after": end}));
+        }
+        let of_pieces = 1..=ranges.len();
+        let key = requests.replace("ranges.json", "distributed.json");
+        let mut run = read(&key);
+        run["ranges"] = json!(ranges);
+        sim.put(BACKUP, &key, run.to_string());
+        let of_one = read(requests)[0].clone();
+        let of_pieces = of_pieces.map(|number| {
+            let mut request = of_one.clone();
+            request["cursor"]["piece"] = json!(number);
+            request
+        });
+        of_pieces.collect()
     }
 }
 

@@ -294,8 +294,9 @@ fn share() -> impl Strategy<Value = Share> {
     let killed = proptest::option::weighted(0.3, (0..20_u64).prop_map(Duration::from_millis));
     let changes = proptest::collection::vec(change(), 0..3);
     let choices = (proptest::bool::weighted(0.3), any::<bool>());
-    (1..6_usize, killed, changes, choices).prop_map(|(pieces, killed, changes, choices)| Share {
-        pieces,
+    let ends = proptest::collection::vec(0..KEYS.len(), 0..5);
+    (ends, killed, changes, choices).prop_map(|(ends, killed, changes, choices)| Share {
+        ends,
         killed,
         changes,
         is_missing: choices.0,
