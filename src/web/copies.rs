@@ -3,7 +3,7 @@
 use super::access::{Caller, Role};
 use super::answer::Refusal;
 
-/// What is copied.
+/// The files that are copied, or the folder.
 #[derive(Clone, Copy, Debug)]
 pub enum Copied<'a> {
     /// These files.

@@ -415,15 +415,21 @@ async fn a_bucket_policy_that_may_demand_an_encryption_header_is_told() {
 #[tokio::test]
 async fn a_requester_pays_source_is_told() {
     let messages = [
-        "Access Denied",
-        "The bucket is configured with Requester Pays.",
+        (
+            "Access Denied",
+            "a requester-pays bucket of another account",
+        ),
+        (
+            "The bucket is configured with Requester Pays.",
+            "the bucket is requester-pays: set BACKUP_REQUEST_PAYER",
+        ),
     ];
-    for message in messages {
+    for (message, advice) in messages {
         let world = world();
         let denied = Effect::status(403, "AccessDenied", message);
         world.sim.fault(Fault::on_any().bucket(PRIMARY), denied);
 
-        assert_told(&refusal(&world).await, &["requester-pays"]);
+        assert_told(&refusal(&world).await, &[advice]);
     }
 }
 
