@@ -36,7 +36,7 @@ def test_people_get_files_back_behind_the_sign_in(aws: Aws, page: Page) -> None:
     assert ended.returncode == 0
     keys = aws.keys(page.stack.primary)
     assert LOST not in keys, "it was undone"
-    [copy] = [key for key in keys if key.startswith("restored ")]
+    [copy] = [key for key in keys if key.startswith("team-b/restored ")]
     assert aws.get(page.stack.primary, copy) == b"what,how much\nrent,1200\n"
 
 
