@@ -175,7 +175,8 @@ def test_of_two_executions_at_once_one_waits_for_the_other(aws: Aws, shared: Sta
 
     assert [ended["status"] for ended in both] == ["SUCCEEDED"] * 2, both
     messages = sorted(json.loads(ended["output"])["message"].split(": ", 1)[1] for ended in both)
-    assert [", 1 copied" in f", {message}" for message in messages].count(True) == 1, messages
+    # An object whose backup is of the same second is copied once more, so that it may be more than this one.
+    assert messages[0].startswith("0 copied, ") and not messages[1].startswith("0 copied, "), messages
     assert len(aws.versions(shared.backup, "many/of two")) == 1
 
 
