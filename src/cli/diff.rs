@@ -8,10 +8,11 @@ use std::pin::pin;
 use clap::Args;
 use futures::TryStreamExt;
 
-use super::changes::{FirstChanges, Line, Totals, text};
+use super::changes::{text, totals_text};
 use super::job::{JobArguments, JobDestination};
 use super::{Exit, show, terminal};
 use crate::diff::{Change, ChangeCounts, changes};
+use crate::report::{ChangeLine, ChangeTotals, FirstChanges};
 use crate::snapshot::{Index, SnapshotError, SnapshotSelector};
 
 /// What stands below the help.
@@ -132,7 +133,7 @@ impl ChangePrinter {
             self.tally.count(change);
             match &mut self.form {
                 Form::Text => told.push_str(&text(change)),
-                Form::Lines => told.push_str(&show::json(&Line::from(change))?),
+                Form::Lines => told.push_str(&show::json(&ChangeLine::from(change))?),
                 Form::Object(first) => first
                     .add(change)
                     .map_err(|error| show::unwritable(&error))?,
@@ -142,9 +143,9 @@ impl ChangePrinter {
     }
 
     fn end(self, from: &Index, to: &Index) -> Result<(), Exit> {
-        let totals = Totals::of(from, to, &self.tally);
+        let totals = ChangeTotals::of(from, to, &self.tally);
         let told = match self.form {
-            Form::Text => totals.text(),
+            Form::Text => totals_text(&totals),
             Form::Lines => show::json(&totals.as_last_line())?,
             Form::Object(first) => show::json(&first.with(&totals))?,
         };

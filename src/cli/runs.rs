@@ -5,14 +5,13 @@ use std::num::NonZero;
 
 use clap::Args;
 use futures::TryStreamExt;
-use serde::Serialize;
 
 use super::buckets::Buckets;
 use super::job::{JobDestination, places};
 use super::{Exit, refuse_destination, show, terminal};
-use crate::deletions::{HeldRun, held_run};
-use crate::model::Timestamp;
-use crate::snapshot::{Index, SnapshotError};
+use crate::deletions::held_run;
+use crate::report::{DestinationRuns, HistoryProblem, RunRow, Runs};
+use crate::snapshot::SnapshotError;
 
 /// What stands below the help.
 pub const EXAMPLES: &str = "\
@@ -47,104 +46,6 @@ pub struct Arguments {
     json: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct RunsJson {
-    source: String,
-    destinations: Vec<DestinationRuns>,
-}
-
-/// The runs of one destination.
-#[derive(Debug, Serialize)]
-struct DestinationRuns {
-    bucket: String,
-    job: String,
-    runs: Vec<Run>,
-    /// Whether there are earlier ones that were not asked for.
-    more: bool,
-    problem: Option<Problem>,
-    /// Whether the problem is where the runs end.
-    #[serde(skip)]
-    is_broken: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Run {
-    #[serde(rename = "run_id")]
-    id: String,
-    status: RunStatus,
-    started_at: Timestamp,
-    ended_at: Timestamp,
-    objects: u64,
-    bytes: u64,
-    copied: u64,
-    errors: u64,
-    segments: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct Problem {
-    message: String,
-    advice: &'static str,
-}
-
-/// How a run ended, as far as its snapshot tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RunStatus {
-    /// Everything that should have been in the backup was.
-    Complete,
-    /// Some objects could not be backed up.
-    Incomplete,
-    /// It was the last run that was held, and nobody has confirmed it.
-    Held,
-}
-
-impl RunStatus {
-    /// The status of the run of a snapshot.
-    pub fn of(index: &Index, held: Option<&HeldRun>) -> Self {
-        let is_held = held.is_some_and(|held| held.run_id == index.run_id);
-        match index.totals.errors {
-            0 if is_held => Self::Held,
-            0 => Self::Complete,
-            _ => Self::Incomplete,
-        }
-    }
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Incomplete => "incomplete",
-            Self::Held => "held",
-        }
-    }
-}
-
-impl Run {
-    fn of(index: &Index, held: Option<&HeldRun>) -> Self {
-        Self {
-            status: RunStatus::of(index, held),
-            id: index.run_id.clone(),
-            started_at: index.started_at,
-            ended_at: index.ended_at,
-            objects: index.totals.objects,
-            bytes: index.totals.bytes,
-            copied: index.totals.copied,
-            errors: index.totals.errors,
-            segments: index.segments.len(),
-        }
-    }
-}
-
-impl From<SnapshotError> for Problem {
-    fn from(error: SnapshotError) -> Self {
-        Self {
-            message: error.to_string(),
-            advice: error.remedy(),
-        }
-    }
-}
-
 /// Lists them.
 pub async fn list(arguments: &Arguments) -> Exit {
     arguments.list().await.unwrap_or_else(|exit| exit)
@@ -160,7 +61,7 @@ impl Arguments {
         }
         let broken = destinations.iter().any(|listing| listing.problem.is_some());
         if self.json {
-            let listed = RunsJson {
+            let listed = Runs {
                 source: source.unwrap_or_default(),
                 destinations,
             };
@@ -191,11 +92,12 @@ impl Arguments {
         };
         let held = held_run(&place.bucket, &place.job).await;
         let held = held.map_err(|error| refuse_destination(&error))?;
+        let held = held.map(|held| held.run_id);
         let mut indexes = place.history.indexes();
         while listing.runs.len() < most {
             match indexes.try_next().await {
                 Ok(Some(index)) => {
-                    let run = Run::of(&index, held.as_ref());
+                    let run = RunRow::of(&index, held.as_deref());
                     let first = listing.runs.is_empty();
                     self.say(|| {
                         if first {
@@ -223,7 +125,7 @@ impl Arguments {
         // The runs are those that can be proven, and there may be later ones.
         if listing.problem.is_none() {
             place.history.look_for_later().await;
-            listing.problem = place.history.problem().map(Problem::from);
+            listing.problem = place.history.problem().map(HistoryProblem::from);
         }
         self.say(|| ending(&listing))?;
         Ok(listing)
@@ -263,7 +165,7 @@ fn titles() -> String {
     row(["run", "status", "objects", "size", "copied", "errors"])
 }
 
-fn line(run: &Run) -> String {
+fn line(run: &RunRow) -> String {
     row([
         &terminal::printable(&run.id),
         run.status.name(),
@@ -282,7 +184,7 @@ fn ending(listing: &DestinationRuns) -> String {
     } else if listing.runs.is_empty() && listing.problem.is_none() {
         text.push_str("no snapshot yet: the first run writes one\n");
     }
-    if let Some(Problem { message, advice }) = &listing.problem {
+    if let Some(HistoryProblem { message, advice }) = &listing.problem {
         let message = terminal::printable(message);
         let place = if listing.is_broken {
             "the history ends here: "

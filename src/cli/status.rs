@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use super::buckets::Buckets;
 use super::job::{JobDestination, places};
-use super::runs::RunStatus;
 use super::terminal::{age, bytes, objects, parse_duration, printable, quoted};
 use super::{Exit, refuse_destination, show};
 use crate::deletions::held_run;
 use crate::lease::{Holder, LeaseObject};
 use crate::model::Timestamp;
+use crate::report::RunStatus;
 use crate::restore::Shelf;
 use crate::snapshot::{Index, SnapshotError};
 
@@ -156,7 +156,7 @@ impl Arguments {
                 run_id: index.run_id.clone(),
                 started_at: index.started_at,
                 ended_at: index.ended_at,
-                status: RunStatus::of(index, held.as_ref()),
+                status: RunStatus::of(index, held.as_ref().map(|held| held.run_id.as_str())),
                 errors: index.totals.errors,
             }),
             under_way: lease.holder.map(HolderRow::from),

@@ -5,6 +5,9 @@
 
 mod backed_up;
 mod bucket_warning;
+#[cfg(test)]
+pub(crate) mod change_samples;
+mod changes;
 mod changes_note;
 mod continued;
 mod deletions;
@@ -25,6 +28,7 @@ mod plan;
 mod price;
 mod request_counts;
 mod restored;
+mod runs;
 mod sides;
 mod storage;
 mod told;
@@ -35,6 +39,7 @@ mod warning;
 
 pub use backed_up::{BackedUpObject, BackupVersion, RunNames};
 pub use bucket_warning::BucketWarning;
+pub use changes::{ChangeLine, ChangeTotals, FirstChanges, difference_name};
 pub use changes_note::ChangesNote;
 pub use continued::ContinuedRun;
 pub use deletions::Deletions;
@@ -50,6 +55,7 @@ pub use hint::level_of;
 pub use json::Summary;
 pub use plan::{Amount, PlanPart};
 pub use restored::{AmountRow, KeyRow, PointWords, RestorePlanWords, Restored, RunPlace};
+pub use runs::{DestinationRuns, HistoryProblem, RunRow, RunStatus, Runs};
 pub use sides::Sides;
 pub use storage::ClassRow;
 pub use totals::Totals;
