@@ -15,6 +15,7 @@ mod field;
 mod marking;
 mod person;
 mod restore;
+mod restore_words;
 mod s3_event;
 mod verify;
 
@@ -26,9 +27,9 @@ pub use error::RequestError;
 pub use marking::MarkingProgress;
 pub use person::Person;
 pub use restore::{
-    Dollars, Extra, Manner, Point, RestoreId, RestoreRequest, StartRestore, TIMES, UndoRestore,
-    What,
+    Dollars, Extra, Manner, Point, RestoreId, RestoreRequest, StartRestore, UndoRestore, What,
 };
+pub use restore_words::TIMES;
 pub use s3_event::{EventMessage, EventsRequest, ObjectChange, ObjectEvent};
 pub use verify::{Depth, PARTS, SAMPLES, VerifyRequest, parts_of_sample};
 
@@ -99,7 +100,7 @@ pub fn parse(payload: &Value) -> Result<Request, RequestError> {
         return from_event_bridge(fields);
     }
     match fields.get("operation").and_then(Value::as_str) {
-        Some("continue") => match restore::of_cursor(fields) {
+        Some("continue") => match restore_words::of_cursor(fields) {
             Some(request) => request.map(Request::Restore),
             None => cursor::parse(fields).map(Request::Continue),
         },
@@ -110,7 +111,7 @@ pub fn parse(payload: &Value) -> Result<Request, RequestError> {
             let drill = drill::parse(fields)?;
             Ok(Request::Restore(RestoreRequest::Drill(drill)))
         }
-        Some("restore") => restore::parse(fields).map(Request::Restore),
+        Some("restore") => restore_words::parse(fields).map(Request::Restore),
         Some(_) | None => backup::parse(fields).map(Request::Backup),
     }
 }
