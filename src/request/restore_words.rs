@@ -221,11 +221,7 @@ impl Words {
                 self.tier = choice("tier", value, |text| text.parse().ok(), Tier::ALLOWED)?;
             }
             "thawed_days" => self.thawed_days = Some(days(value)?),
-            "max_cost" => {
-                let cost = Dollars::parse(value);
-                let allowed = "a number of US dollars that is not negative";
-                self.max_cost = Some(cost.ok_or_else(|| bad_value("max_cost", value, allowed))?);
-            }
+            "max_cost" => self.max_cost = Some(dollars(value)?),
             "replaced" => {
                 self.discards_replaced = choice("replaced", value, discards, "keep, discard")?;
             }
@@ -301,6 +297,11 @@ fn check_strip_prefix(
         return Err(needs("\"to\" with a prefix, such as s3://bucket/back/"));
     }
     Ok(())
+}
+
+fn dollars(value: &Value) -> Result<Dollars, RequestError> {
+    let allowed = "a number of US dollars that is not negative";
+    Dollars::parse(value).ok_or_else(|| bad_value("max_cost", value, allowed))
 }
 
 fn keys(value: &Value) -> Result<Vec<Key>, RequestError> {
