@@ -41,7 +41,7 @@ pub struct Arguments {
     /// The bucket that is backed up: `bucket` or `s3://bucket/prefix` [env: SOURCE_BUCKET]
     #[arg(long, value_name = "BUCKET")]
     source: Option<String>,
-    /// The bucket that keeps the backup; of several the first is shown [env: DESTINATION_BUCKET]
+    /// The bucket that keeps the backup; of several the first that can be read is shown [env: DESTINATION_BUCKET]
     #[arg(long, value_name = "BUCKET")]
     destination: Option<String>,
     /// The port of 127.0.0.1; without it a free one
@@ -76,6 +76,10 @@ impl Arguments {
                 "there is no backup of {source} yet; make one with s3-backup run"
             ));
             return Err(Exit::CouldNotRun);
+        }
+        if let Some(why) = &backup.instead {
+            let shown = backup.bucket.name();
+            show::stderr_line(&format!("{why}; the page shows the backup in {shown}"));
         }
         let listener = self.listen().await?;
         let address = listener.local_addr().map_err(|error| failed(&error))?;

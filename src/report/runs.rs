@@ -59,7 +59,7 @@ pub struct RunRow {
 /// Why the runs end where they do, and what to do about it.
 #[derive(Debug, Serialize)]
 pub struct HistoryProblem {
-    /// What is wrong.
+    /// The error.
     pub message: String,
     /// What to do about it.
     pub advice: &'static str,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::TryStreamExt;
 
 use super::answer::Refusal;
-use crate::config::Config;
+use crate::config::{Config, Destination};
 use crate::history::History;
 use crate::model::{Job, Key, Location, Placement};
 use crate::restore::Shelf;
@@ -33,6 +33,8 @@ pub struct Backup {
     pub placement: Placement,
     /// Whose state it is.
     pub job: Job,
+    /// Why it is shown in the place of the first one; none for the first one.
+    pub instead: Option<String>,
     runs: Mutex<Option<Arc<Runs>>>,
 }
 
@@ -50,28 +52,72 @@ pub struct Runs {
 }
 
 impl Backup {
-    /// Opens the backup that is configured: the first destination.
+    /// Opens the backup that is shown: the first one that is configured, or the next one that can be read where that
+    /// cannot or has nothing.
     ///
     /// # Errors
-    /// When a bucket cannot be reached.
+    /// When the source, or none of the backups, can be reached.
     pub async fn open(config: &Config, connections: &Connections) -> Result<Self, StartError> {
-        let Some(to) = config.destinations.first() else {
+        let source = connections.bucket(&config.source.bucket, &config.source_access);
+        let source = source.await.map_err(|error| StartError::source(&error))?;
+        let (Some(first), rest) = (
+            config.destinations.first(),
+            config.destinations.iter().skip(1),
+        ) else {
             return Err(StartError::request("no backup bucket is configured"));
         };
+        let shown = Self::of(config, first, &source, connections).await;
+        let name = first.location.bucket.as_str();
+        let why = match &shown {
+            Ok(_) if config.destinations.len() == 1 => return shown,
+            Ok(backup) => match backup.objection().await {
+                Some(why) => format!("bucket {name}: {why}"),
+                None => return shown,
+            },
+            Err(error) => error.to_string(),
+        };
+        for destination in rest {
+            let Ok(mut backup) = Self::of(config, destination, &source, connections).await else {
+                continue;
+            };
+            if backup.objection().await.is_none() {
+                tracing::warn!(shown = %backup.bucket.name(), "the page shows another backup: {why}");
+                backup.instead = Some(why);
+                return Ok(backup);
+            }
+        }
+        shown
+    }
+
+    async fn of(
+        config: &Config,
+        to: &Destination,
+        source: &Bucket,
+        connections: &Connections,
+    ) -> Result<Self, StartError> {
         let bucket = connections.bucket(&to.location.bucket, &to.access);
         let bucket = bucket
             .await
             .map_err(|error| StartError::destination(&error))?;
-        let source = connections.bucket(&config.source.bucket, &config.source_access);
-        let source_bucket = source.await.map_err(|error| StartError::source(&error))?;
         Ok(Self {
             job: Job::new(&config.source, &to.placement),
             source: config.source.clone(),
-            source_bucket,
+            source_bucket: source.clone(),
             bucket,
             placement: to.placement.clone(),
+            instead: None,
             runs: Mutex::default(),
         })
+    }
+
+    /// Why there is nothing to show; none if there is.
+    async fn objection(&self) -> Option<String> {
+        let history = History::open(self.bucket.clone(), self.job.clone()).await;
+        match (history.problem(), history.last()) {
+            (Some(problem), _) => Some(problem.to_string()),
+            (None, None) => Some("it has no backup yet".to_owned()),
+            (None, Some(_)) => None,
+        }
     }
 
     /// Whether there is a backup to show. One that cannot be read is one: the page says what is wrong.

@@ -208,6 +208,9 @@ impl PlanAsked {
         let mut words = Map::new();
         words.insert("operation".to_owned(), "restore".into());
         words.insert("hold".to_owned(), true.into());
+        if api.backup.instead.is_some() {
+            words.insert("from".to_owned(), api.backup.bucket.name().as_str().into());
+        }
         match (&self.files, &self.folder) {
             (Some(files), None) if files.len() > MOST_FILES => {
                 return Err(Refusal::too_many(

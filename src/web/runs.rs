@@ -30,6 +30,8 @@ pub struct RunsReply {
     more: bool,
     /// Whether nothing can be put back here.
     read_only: bool,
+    /// Whether the first backup cannot be read, and these are of another one.
+    second_copy: bool,
 }
 
 /// A backup.
@@ -69,5 +71,6 @@ pub async fn answer(
         problem: runs.problem.as_ref().map(ToString::to_string),
         more: runs.more,
         read_only: api.read_only || caller.role() < Role::Restorer,
+        second_copy: api.backup.instead.is_some(),
     }))
 }

@@ -16,6 +16,7 @@ export interface Runs {
   problem: string | null;
   more: boolean;
   read_only: boolean;
+  second_copy: boolean;
 }
 export interface Facts {
   size: number;

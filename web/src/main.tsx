@@ -82,6 +82,7 @@ function App() {
           problem && <Problem problem={problem} again={load} />
         )}
         {!runs && !problem && <Loading />}
+        {runs?.second_copy && <p role="status">{words.secondCopy}</p>}
         {runs && screen.at !== 'find' && (
           <button type="button" class="back" onClick={back}>
             ‹ {words.back}

@@ -11,6 +11,7 @@ export const words = {
   back: 'Back',
   zone: (zone: string) => `Times are in ${zone}.`,
   readOnly: 'You can look and download here, and not put back.',
+  secondCopy: 'The usual backup cannot be read now. This is its second copy.',
   notSignedIn: 'This link was used before, or is older than a minute.',
   notSignedInNext: 'Run s3-backup serve again and open the link that it prints.',
   signInFailed: 'You are not signed in.',

@@ -6,6 +6,7 @@ mod foreign;
 mod hosted;
 mod page;
 mod put_back;
+mod second_copy;
 mod shapes;
 mod threats;
 
@@ -63,8 +64,10 @@ fn serve(world: &World, more: &[&str]) -> Command {
     if !more.contains(&"--source") {
         command.args(["--source", PRIMARY]);
     }
+    if !more.contains(&"--destination") {
+        command.args(["--destination", BACKUP]);
+    }
     command
-        .args(["--destination", BACKUP])
         .args(more)
         .env_clear()
         .env("AWS_ENDPOINT_URL", world.sim.endpoint())
