@@ -17,7 +17,7 @@ use crate::{lease, signals};
 /// The time that the function has, as its timeout says.
 const TIME: Duration = Duration::from_secs(2);
 /// How long a test waits for an answer.
-const BOUND: Duration = Duration::from_secs(30);
+const BOUND: Duration = Duration::from_mins(3);
 
 /// What the function posted: the path of the Runtime API, and the body.
 pub struct Posted {
@@ -44,11 +44,23 @@ impl Function {
         payloads: Vec<String>,
         time: Duration,
     ) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_bootstrap"));
+        Self::of(program, world, vars, payloads, time)
+    }
+
+    /// The same of another build of the function.
+    pub fn of(
+        program: &Path,
+        world: &World,
+        vars: &[(&str, &str)],
+        payloads: Vec<String>,
+        time: Duration,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let api = listener.local_addr().unwrap().to_string();
         let (send, posted) = mpsc::channel();
         thread::spawn(move || serve(&listener, payloads, &send, time));
-        let process = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
+        let process = Command::new(program)
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", api)
             .env("AWS_LAMBDA_FUNCTION_NAME", "backup")
@@ -64,6 +76,11 @@ impl Function {
             .spawn()
             .unwrap();
         Self { process, posted }
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     fn posted(&self) -> Posted {

@@ -1,79 +1,50 @@
 //! Size: memory does not grow with the bucket, and a night without changes is two listings.
 //!
-//! Measured on the release binary, in a process of its own; `make test` builds it first.
+//! Measured on the function of the package, in a process of its own; `make test` builds it first.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use s3_sim::{Detail, Sim};
 use serde_json::Value;
 
+use crate::lambda::Function;
 use crate::world::{BACKUP, PRIMARY, World, count, counts};
 
 const OBJECTS: u64 = 100_000;
 const MOST_MEMORY_KIB: u64 = 64 * 1024;
+const TIME: Duration = Duration::from_mins(15);
 
-/// A run of the release binary: its result, its peak memory in KiB and its wall time.
+/// A run of the packaged function in an environment of its own: its result, its peak memory in KiB and its wall time.
 fn measured(world: &World) -> (Value, u64, Duration) {
     world.sim.clock().advance(Duration::from_secs(2));
     let began = Instant::now();
-    let mut process = Command::new(release_binary())
-        .args([
-            "run",
-            "--json",
-            "--source",
-            PRIMARY,
-            "--destination",
-            BACKUP,
-        ])
-        .env_clear()
-        .env("AWS_ENDPOINT_URL", world.sim.endpoint())
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        // On one thread, as the function of the stack runs. Each more takes memory of its own.
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let status = PathBuf::from(format!("/proc/{}/status", process.id()));
-    let mut peak = 0;
-    while process.try_wait().unwrap().is_none() {
-        peak = peak.max(peak_memory(&status).unwrap_or(0));
-        thread::sleep(Duration::from_millis(5));
-    }
-    let mut result = String::new();
-    process
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut result)
-        .unwrap();
-    assert!(peak > 0, "the memory was never seen");
-    (
-        serde_json::from_str(&result).unwrap(),
-        peak,
-        began.elapsed(),
-    )
+    // The last of a name counts: the memory of the stack, with which the function runs on one thread. Each more takes
+    // memory of its own.
+    let vars = [
+        ("SOURCE_BUCKET", PRIMARY),
+        ("DESTINATION_BUCKET", BACKUP),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
+    ];
+    let payloads = vec!["{}".to_owned()];
+    let function = Function::of(&packaged(), world, &vars, payloads, TIME);
+    let result = function.response();
+    let status = PathBuf::from(format!("/proc/{}/status", function.id()));
+    let peak = peak_memory(&status).expect("the function waits for the next payload");
+    (result, peak, began.elapsed())
 }
 
-fn release_binary() -> PathBuf {
-    let binary = Path::new(env!("CARGO_BIN_EXE_s3-backup"));
-    let release = binary
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .join("release/s3-backup");
+fn packaged() -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_bootstrap"))
+        .ancestors()
+        .nth(2);
+    let packaged = target.unwrap().join("lambda/bootstrap/bootstrap");
     assert!(
-        release.exists(),
-        "{} is missing: cargo build --release",
-        release.display()
+        packaged.exists(),
+        "{} is missing: make package",
+        packaged.display()
     );
-    release
+    packaged
 }
 
 /// The largest resident set so far, in KiB.
@@ -84,7 +55,7 @@ fn peak_memory(status: &Path) -> Option<u64> {
 }
 
 #[test]
-#[ignore = "measures the release binary: make test builds it and runs this"]
+#[ignore = "measures the packaged function: make test builds it and runs this"]
 fn a_hundred_thousand_objects_fit_into_64_mib() {
     let world = World::around(Sim::start());
     world.sim.ledger().keep(Detail::Counts);
