@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from local import Aws, Stack
+from local import Aws, Stack, next_second
 
 OBJECTS = 1_200
 # The function begins nothing new in the last quarter of it.
@@ -125,11 +125,6 @@ def put_at_once(aws: Aws, bucket: str, keys: "list[str]", folder: Path) -> None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(key)
     aws("s3", "cp", folder, f"s3://{bucket}/", "--recursive", "--only-show-errors")
-
-
-def next_second() -> None:
-    """Lets this second pass: an object that was copied in the second it was written is copied once more."""
-    time.sleep(1 - time.time() % 1)
 
 
 def execution(aws: Aws, machine: str, request: dict) -> dict:

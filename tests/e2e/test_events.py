@@ -4,10 +4,12 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
+import botocore.session
 import pytest
 from local import ROOT, Aws, CommandFailed, Stack
 
@@ -68,9 +70,20 @@ def send(aws: Aws, stack: Stack, *bodies: str) -> None:
 
 def dead(aws: Aws, stack: Stack) -> int:
     [letters] = queues(aws, stack, "DeadLetters")
-    name = "ApproximateNumberOfMessages"
-    shown = sqs(aws, "get-queue-attributes", "--queue-url", letters, "--attribute-names", name)
-    return int(shown["Attributes"][name])
+    return messages(aws, letters)[0]
+
+
+def waiting(aws: Aws, stack: Stack) -> int:
+    """Events that nobody has answered yet; the poison comes back every two seconds."""
+    [queue] = queues(aws, stack, "Queue")
+    return sum(messages(aws, queue))
+
+
+def messages(aws: Aws, queue: str) -> "list[int]":
+    """Messages of a queue that are visible, and those that somebody works on."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    shown = sqs(aws, "get-queue-attributes", "--queue-url", queue, "--attribute-names", *names)
+    return [int(shown["Attributes"][name]) for name in names]
 
 
 def role_of_events(aws: Aws, stack: Stack) -> str:
@@ -102,6 +115,24 @@ def test_most_of_many_uploads_arrive_within_seconds(aws: Aws, answered: Stack, t
     waits = sorted(copied[key] - uploaded[key] for key in uploaded)
     print(f"upload to copy: median {waits[UPLOADS // 2]:.2f} s, 95th of {UPLOADS} {waits[94]:.2f} s")
     assert waits[94] <= SECONDS_OF_MOST, waits
+
+
+def test_a_burst_of_writes_of_one_object_is_one_copy_or_two(aws: Aws, answered: Stack) -> None:
+    s3 = botocore.session.get_session().create_client(
+        "s3", region_name=aws.env["AWS_REGION"], endpoint_url=aws.env["AWS_ENDPOINT_URL"],
+        verify=aws.env.get("AWS_CA_BUNDLE"), aws_access_key_id=aws.env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=aws.env["AWS_SECRET_ACCESS_KEY"],
+    )
+    writes = [b"write %d" % number for number in range(10)]
+    with ThreadPoolExecutor(len(writes)) as pool:
+        list(pool.map(lambda body: s3.put_object(Bucket=answered.primary, Key="burst", Body=body), writes))
+
+    last = aws.get(answered.primary, "burst")
+    until(lambda: "burst" in aws.keys(answered.backup) and aws.get(answered.backup, "burst") == last, "the last write")
+    until(lambda: waiting(aws, answered) == 0, "all events")
+
+    # Two, if the window of a batch ends in the middle of them.
+    assert len(aws.versions(answered.backup, "burst")) <= 2
 
 
 def instant(text: str) -> float:
