@@ -205,14 +205,14 @@ impl App {
         Ok(Box::pin(answered).await?)
     }
 
-    /// Finds out how old the last backup is.
+    /// Finds out how old the last backup of each job is. What could not be looked at is in the result.
     ///
     /// # Errors
-    /// [`AppError`], when nobody knows.
+    /// [`AppError`], when the configuration is wrong.
     pub async fn watch(&self, deadline: Option<Deadline>) -> Result<WatchResult, AppError> {
         let (config, now) = (self.config()?, SystemTime::now().into());
         let watched = notify::watch(&config, &self.connections, deadline, now);
-        Ok(Box::pin(watched).await?)
+        Ok(Box::pin(watched).await)
     }
 
     /// The metrics of a result, a line each.

@@ -16,7 +16,7 @@ mod variable;
 
 pub use access::{AccountId, BucketAccess, Encryption, Sse};
 pub use events::EventRules;
-pub use notify::{HeartbeatUrl, Notify, NotifySettings, TopicArn};
+pub use notify::{HeartbeatUrl, Notify, NotifySettings, TopicArn, WatchJobs};
 pub use prices::{ClassPrices, Prices, Retrieval};
 pub use reader::{ConfigError, Mistake, unknown};
 pub use shared::NOT_UTF8;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::reader::Reader;
-use super::variable::{CONTINUATION, HEARTBEAT_URL, JOB_NAME, NOTIFY, SNS_TOPIC_ARN};
+use super::variable::{CONTINUATION, HEARTBEAT_URL, JOB_NAME, NOTIFY, SNS_TOPIC_ARN, WATCH_JOBS};
 
 /// The most bytes of the name of a job, which CloudWatch takes as a dimension.
 const MOST_JOB_NAME_BYTES: usize = 255;
@@ -21,6 +21,8 @@ pub struct NotifySettings {
     pub heartbeat: Option<HeartbeatUrl>,
     /// The name of the job in metrics; the source without one.
     pub job_name: Option<String>,
+    /// The jobs that the watch looks at.
+    pub watch_jobs: WatchJobs,
     /// Whether somebody continues runs that stop: only the end of the last one is told then.
     pub runs_are_continued: bool,
 }
@@ -45,6 +47,28 @@ impl Notify {
             "always" => Some(Self::Always),
             "problems" => Some(Self::Problems),
             "never" => Some(Self::Never),
+            _ => None,
+        }
+    }
+}
+
+/// The jobs that the watch looks at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WatchJobs {
+    /// The one that is configured.
+    #[default]
+    Own,
+    /// Each job of the backup buckets that has a name in metrics.
+    All,
+}
+
+impl WatchJobs {
+    const ALLOWED: &str = "own, all";
+
+    fn parse(name: &str) -> Option<Self> {
+        match name {
+            "own" => Some(Self::Own),
+            "all" => Some(Self::All),
             _ => None,
         }
     }
@@ -275,6 +299,7 @@ impl Reader {
             notify,
             heartbeat,
             job_name: self.read(&JOB_NAME, parse_job_name),
+            watch_jobs: self.choice(&WATCH_JOBS, WatchJobs::parse, WatchJobs::ALLOWED),
             runs_are_continued: self.choice(&CONTINUATION, yes_or_no, "yes, no"),
         }
     }
@@ -317,16 +342,18 @@ mod tests {
             ("BACKUP_CONTINUATION", "maybe"),
             ("BACKUP_JOB_NAME", "j\u{f6}b"),
             ("BACKUP_HEARTBEAT_URL", "http://hc-ping.com/uuid"),
+            ("BACKUP_WATCH_JOBS", "both"),
         ];
 
         let error = config(&vars).unwrap_err();
 
-        assert_eq!(error.0.len(), 5, "{error}");
+        assert_eq!(error.0.len(), 6, "{error}");
         for part in [
             "BACKUP_SNS_TOPIC_ARN = \"my-topic\" is not the ARN of a topic",
             "BACKUP_NOTIFY = \"sometimes\" is not allowed; allowed: always, problems, never",
             "BACKUP_JOB_NAME = \"j\u{f6}b\" is not allowed; allowed: 1 to 255 printable",
             "BACKUP_CONTINUATION = \"maybe\" is not allowed; allowed: yes, no",
+            "BACKUP_WATCH_JOBS = \"both\" is not allowed; allowed: own, all",
             "BACKUP_HEARTBEAT_URL does not begin with https://",
         ] {
             assert!(error.to_string().contains(part), "{part:?}: {error}");

@@ -74,6 +74,8 @@ pub const NOTIFY: Variable = variable("BACKUP_NOTIFY");
 pub const MAX_COST_USD: Variable = variable("BACKUP_MAX_COST_USD");
 /// The name of the job in metrics.
 pub const JOB_NAME: Variable = variable("BACKUP_JOB_NAME");
+/// The jobs that the watch looks at.
+pub const WATCH_JOBS: Variable = variable("BACKUP_WATCH_JOBS");
 /// What to do when an unusual share of the objects has changed.
 pub const UNUSUAL: Variable = variable("BACKUP_UNUSUAL");
 /// The share of known objects, in percent, up to which changes are not unusual.
@@ -100,7 +102,7 @@ pub fn flags() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// Those whose names are ours, all of which are known.
-pub(super) const OURS: [&Variable; 30] = [
+pub(super) const OURS: [&Variable; 31] = [
     &SOURCE_PREFIX,
     &DESTINATION_PREFIX,
     &INCLUDE,
@@ -125,6 +127,7 @@ pub(super) const OURS: [&Variable; 30] = [
     &CONTINUATION,
     &HEARTBEAT_URL,
     &JOB_NAME,
+    &WATCH_JOBS,
     &MAX_COST_USD,
     &UNUSUAL,
     &UNUSUAL_CHANGE_PERCENT,

@@ -139,13 +139,14 @@ impl Handler {
     /// Answers an invocation of the function that watches, whatever its payload is.
     ///
     /// # Errors
-    /// [`AppError`], when nobody knows how old the backup is.
+    /// [`AppError`], when nobody knows how old a backup is. The metrics of the others are written.
     pub async fn handle_watch(&self, event: LambdaEvent<Value>) -> Result<WatchResult, AppError> {
         let watched = self.app.watch(deadline(&event.context)).await;
         let watched = watched.inspect_err(AppError::log)?;
         // A log that cannot be written is a metric that is missing, which the alarm knows.
         drop(watched.write_metrics(SystemTime::now().into(), &mut io::stdout()));
-        Ok(watched)
+        let complete = watched.complete().map_err(AppError::from);
+        complete.inspect_err(AppError::log)
     }
 
     /// The metrics, each line bare: CloudWatch reads nothing else.

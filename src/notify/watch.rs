@@ -1,33 +1,39 @@
 //! The watch: how old is the last complete run of each job? It runs every hour, in a function of its own, so that
 //! somebody hears of it when the backup fails, when it never worked, and when nothing runs any more.
 
+use std::collections::BTreeSet;
 use std::io;
 
+use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use super::metrics::{Ages, HOURS_OF_NEVER, watch_line};
-use crate::config::{Config, Destination};
+use crate::config::{Config, Destination, WatchJobs};
 use crate::history::History;
-use crate::model::{BucketName, Deadline, Job, Phase, Timestamp};
+use crate::model::{Deadline, Job, Phase, Timestamp};
+use crate::register::Register;
 use crate::request::RestoreId;
 use crate::restore::{self, Shelf};
-use crate::s3::{Connections, RunConnections};
+use crate::s3::{Bucket, Connections, RunConnections};
 use crate::snapshot::SnapshotError;
 
-/// Why nobody knows how old the last complete run is. The function fails, no metric comes, and the alarm treats
-/// that as it treats an old backup.
+/// Jobs that are looked at side by side: each needs a few small reads, and an index in memory.
+const AT_ONCE: usize = 4;
+
+/// Why nobody knows how old the last complete run of a job is. The function fails, no metric of that job comes, and the
+/// alarm treats that as it treats an old backup.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot look at the backup in bucket {bucket}: {problem}")]
-pub struct WatchError {
-    bucket: BucketName,
-    problem: String,
-}
+#[error("cannot look at the backup in bucket {0}")]
+pub struct WatchError(String);
 
 /// What the watch has seen.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct WatchResult {
-    /// One for each backup bucket.
+    /// One for each job and backup bucket.
     pub jobs: Vec<JobAge>,
+    /// What could not be looked at, each with its bucket.
+    #[serde(skip)]
+    problems: Vec<String>,
 }
 
 /// The age of a backup in one bucket.
@@ -51,44 +57,114 @@ pub struct JobAge {
     pub problem: Option<String>,
 }
 
-/// Looks at each backup bucket: the name of the last snapshot, its index, the list of open restores, and the note of
-/// the last drill.
+/// A job of a backup bucket, by its name in metrics.
+struct WatchedJob {
+    name: String,
+    job: Job,
+    bucket: Bucket,
+    /// Whether its drills are counted: their schedule reads the first backup bucket; restores may read any.
+    is_drilled: bool,
+}
+
+/// Looks at each backup bucket, for the job that is configured or for all that have a name in metrics: the name of the
+/// last snapshot, its index, the list of open restores, and the note of the last drill.
 ///
-/// # Errors
-/// When a bucket cannot be read.
+/// A job that cannot be looked at in one bucket is left out, and keeps no other from being told of.
 pub async fn watch(
     config: &Config,
     connections: &Connections,
     deadline: Option<Deadline>,
     now: Timestamp,
-) -> Result<WatchResult, WatchError> {
+) -> WatchResult {
     connections.begin_run();
     let connections = connections.for_run(1, deadline);
-    let mut jobs = Vec::new();
-    for (number, destination) in config.destinations.iter().enumerate() {
-        // The schedule of drills reads the first backup bucket; restores may read any.
-        let age = JobAge::read(config, destination, number == 0, &connections, now).await;
-        jobs.push(age.map_err(|problem| WatchError {
-            bucket: destination.location.bucket.clone(),
-            problem,
-        })?);
+    let mut result = WatchResult::default();
+    let mut watched = Vec::new();
+    for number in 0..config.destinations.len() {
+        let (jobs, problem) = jobs_of(config, number, &connections).await;
+        watched.extend(jobs);
+        result.problems.extend(problem);
     }
-    Ok(WatchResult { jobs })
+    let ages = watched.iter().map(|job| job.age(now));
+    let ages: Vec<_> = stream::iter(ages).buffered(AT_ONCE).collect().await;
+    let mut left_out = BTreeSet::new();
+    for (watched, age) in watched.iter().zip(ages) {
+        match age {
+            Ok(age) => result.jobs.push(age),
+            Err(problem) => {
+                result.problems.push(watched.problem(config, &problem));
+                left_out.insert(&watched.name);
+            }
+        }
+    }
+    result.jobs.retain(|age| !left_out.contains(&age.job));
+    result
 }
 
-impl JobAge {
-    async fn read(
-        config: &Config,
-        destination: &Destination,
-        is_drilled: bool,
-        connections: &RunConnections<'_>,
-        now: Timestamp,
-    ) -> Result<Self, String> {
-        let name = &destination.location.bucket;
-        let bucket = connections.bucket(name, &destination.access).await;
-        let bucket = bucket.map_err(|error| format!("{error}; {}", error.advice()))?;
-        let job = Job::new(&config.source, &destination.placement);
-        let history = History::open(bucket.in_phase(Phase::Cursor), job.clone()).await;
+/// The jobs that are looked at in a backup bucket, and the problem of the bucket or of its register.
+async fn jobs_of(
+    config: &Config,
+    number: usize,
+    connections: &RunConnections<'_>,
+) -> (Vec<WatchedJob>, Option<String>) {
+    let Destination {
+        location,
+        placement,
+        access,
+        ..
+    } = &config.destinations[number];
+    let bucket = match connections.bucket(&location.bucket, access).await {
+        Ok(bucket) => bucket.in_phase(Phase::Cursor),
+        Err(error) => {
+            let problem = format!("{}: {error}; {}", location.bucket, error.advice());
+            return (Vec::new(), Some(problem));
+        }
+    };
+    let watched = |name, job| WatchedJob {
+        name,
+        job,
+        bucket: bucket.clone(),
+        is_drilled: number == 0,
+    };
+    let own = Job::new(&config.source, placement);
+    let mut jobs = vec![watched(config.job_name(), own.clone())];
+    if config.notify.watch_jobs == WatchJobs::Own {
+        return (jobs, None);
+    }
+    let register = match Register::read(&bucket).await {
+        Ok(register) => register,
+        Err(problem) => return (jobs, Some(format!("{}: {problem}", location.bucket))),
+    };
+    let mut problem = None;
+    for (name, job) in register.named_jobs() {
+        match job {
+            Some(job) if job == own || name == config.job_name() => {}
+            Some(job) => jobs.push(watched(name, job)),
+            None => {
+                let (key, bucket) = (Job::register_key(), &location.bucket);
+                problem = Some(format!(
+                    "{bucket}: the entry of job {name:?} in {key} names another job than its source and prefixes do; \
+                     remove it: the job registers again in its next run"
+                ));
+            }
+        }
+    }
+    (jobs, problem)
+}
+
+impl WatchedJob {
+    /// What could not be looked at, with its bucket, and with its job where there are others.
+    fn problem(&self, config: &Config, problem: &str) -> String {
+        let bucket = self.bucket.name();
+        match config.notify.watch_jobs {
+            WatchJobs::Own => format!("{bucket}: {problem}"),
+            WatchJobs::All => format!("{bucket}, job {:?}: {problem}", self.name),
+        }
+    }
+
+    async fn age(&self, now: Timestamp) -> Result<JobAge, String> {
+        let (bucket, job) = (&self.bucket, &self.job);
+        let history = History::open(bucket.clone(), job.clone()).await;
         let problem = history.problem();
         if let Some(SnapshotError::Unreadable { .. }) = problem {
             return Err(problem
@@ -97,22 +173,21 @@ impl JobAge {
         }
         let complete = history.last().and_then(|(index, _)| index.last_complete());
         let since = |then: Timestamp| now.since(then).as_secs_f64() / 3_600.0;
-        let bucket = bucket.in_phase(Phase::Cursor);
         let mut drilled = Ok(None);
-        if is_drilled {
-            let last = restore::last_passed(&bucket, &job).await;
+        if self.is_drilled {
+            let last = restore::last_passed(bucket, job).await;
             drilled = last.map_err(|error| format!("{error}; {}", error.advice()))?;
         }
-        let (open, _) = Shelf::new(bucket, job)
+        let (open, _) = Shelf::new(bucket.clone(), job.clone())
             .open()
             .await
             .map_err(|error| error.to_string())?;
         let problem = problem.map(|problem| problem.to_string());
         let problem = problem.or_else(|| drilled.as_ref().err().cloned());
         let oldest = open.iter().filter_map(begun_at).min();
-        Ok(Self {
-            job: config.job_name(),
-            destination: name.to_string(),
+        Ok(JobAge {
+            job: self.name.clone(),
+            destination: bucket.name().to_string(),
             hours_since_complete: complete.as_ref().map_or(HOURS_OF_NEVER, |run| {
                 since(run.ended_at).min(HOURS_OF_NEVER)
             }),
@@ -133,6 +208,17 @@ fn begun_at(id: &RestoreId) -> Option<Timestamp> {
 }
 
 impl WatchResult {
+    /// The same, if each job could be looked at.
+    ///
+    /// # Errors
+    /// What could not.
+    pub fn complete(self) -> Result<Self, WatchError> {
+        if self.problems.is_empty() {
+            return Ok(self);
+        }
+        Err(WatchError(self.problems.join("; in bucket ")))
+    }
+
     /// Writes the metrics, each line bare.
     ///
     /// # Errors

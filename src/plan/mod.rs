@@ -52,6 +52,8 @@ pub struct Plan {
     pub max_cost_usd: Option<f64>,
     /// Whether it copies only what events have missed.
     pub follows_events: bool,
+    /// The name of the job in metrics, if it was given one.
+    pub job_name: Option<String>,
 }
 
 /// What a run does with each key.
@@ -338,6 +340,7 @@ pub fn make(
         max_cost_usd: config.max_cost_usd,
         follows_events: config.events.are_on
             && request.mode.unwrap_or(config.defaults.mode) == Mode::Incremental,
+        job_name: config.notify.job_name.clone(),
     })
 }
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Job, Timestamp, read_stored};
+use crate::model::{BucketName, Job, Location, Placement, Prefix, Timestamp, read_stored};
 
 /// The format that this version writes, and the one that it reads. Fields may be added.
 const FORMAT: u64 = 1;
@@ -26,20 +26,35 @@ pub struct JobEntry {
     pub source_prefix: String,
     /// Put before each key.
     pub destination_prefix: String,
+    /// Its name in metrics, if it has one: a watch of all jobs tells of it by that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_name: Option<String>,
     /// When it was registered.
     pub since: Timestamp,
 }
 
 impl JobEntry {
-    /// A job that is registered now.
-    pub fn of(job: &Job, since: Timestamp) -> Self {
+    /// A job that is registered now, with its name in metrics.
+    pub fn of(job: &Job, job_name: Option<&str>, since: Timestamp) -> Self {
         Self {
             job: job.name().to_owned(),
             source: job.source().bucket.to_string(),
             source_prefix: job.source().prefix.as_str().to_owned(),
             destination_prefix: job.destination_prefix().as_str().to_owned(),
+            job_name: job_name.map(str::to_owned),
             since,
         }
+    }
+
+    /// The job, unless the entry names another one than its source and prefixes do.
+    pub fn job(&self) -> Option<Job> {
+        let source = Location {
+            bucket: BucketName::new(&self.source).ok()?,
+            prefix: Prefix::new(&self.source_prefix),
+        };
+        let placement = Placement::below(Prefix::new(&self.destination_prefix));
+        let job = Job::new(&source, &placement);
+        (job.name() == self.job).then_some(job)
     }
 
     /// What the keys of all its backups begin with.
@@ -67,9 +82,16 @@ impl Default for Jobs {
 }
 
 impl Jobs {
-    /// Whether the job is registered.
-    pub fn has(&self, job: &Job) -> bool {
-        self.jobs.iter().any(|entry| entry.job == job.name())
+    /// Whether the job is registered, and under this name in metrics if it has one.
+    pub fn has(&self, job: &Job, job_name: Option<&str>) -> bool {
+        let mut own = self.jobs.iter().filter(|entry| entry.job == job.name());
+        own.any(|entry| job_name.is_none() || entry.job_name.as_deref() == job_name)
+    }
+
+    /// The jobs that have a name in metrics.
+    pub fn named(&self) -> impl Iterator<Item = (&str, &JobEntry)> {
+        let jobs = self.jobs.iter();
+        jobs.filter_map(|entry| Some((entry.job_name.as_deref()?, entry)))
     }
 
     /// The first job that overlaps this one.
@@ -78,10 +100,20 @@ impl Jobs {
         others.find(|other| entry.overlaps(other))
     }
 
-    /// The same with one more.
+    /// The same with this job, which keeps its place if it has one. A name in metrics is of one job: who had it before,
+    /// such as the job of a stack before its prefix was changed, loses it.
     #[must_use]
     pub fn with(mut self, entry: JobEntry) -> Self {
-        self.jobs.push(entry);
+        if entry.job_name.is_some() {
+            let former = self.jobs.iter_mut();
+            let former = former.filter(|other| other.job_name == entry.job_name);
+            former.for_each(|other| other.job_name = None);
+        }
+        let mut own = self.jobs.iter_mut();
+        match own.find(|other| other.job == entry.job) {
+            Some(own) => own.job_name = entry.job_name.or(own.job_name.take()),
+            None => self.jobs.push(entry),
+        }
         self
     }
 
@@ -105,12 +137,11 @@ impl Jobs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Location, Placement, Prefix};
 
     fn entry(source: &str, destination_prefix: &str) -> JobEntry {
         let placement = Placement::below(Prefix::new(destination_prefix));
         let job = Job::new(&Location::parse(source).unwrap(), &placement);
-        JobEntry::of(&job, Timestamp::from_millis(1_795_226_400_000))
+        JobEntry::of(&job, None, Timestamp::from_millis(1_795_226_400_000))
     }
 
     #[test]
@@ -152,6 +183,50 @@ mod tests {
             include_str!("../../tests/golden/jobs.json").trim_end()
         );
         assert_eq!(Jobs::read(&json), Ok(jobs));
+    }
+
+    /// The same entry with a name in metrics.
+    fn called(entry: &JobEntry, job_name: &str) -> JobEntry {
+        let job_name = Some(job_name.to_owned());
+        JobEntry {
+            job_name,
+            ..entry.clone()
+        }
+    }
+
+    #[test]
+    fn a_name_in_metrics_is_of_the_job_that_took_it_last() {
+        let (old, new) = (entry("one", "old/"), entry("one", "new/"));
+        let (first, second) = (old.job().unwrap(), new.job().unwrap());
+        let unnamed = Jobs::default().with(old.clone());
+        assert!(unnamed.has(&first, None) && !unnamed.has(&first, Some("stack")));
+
+        let named = unnamed.with(called(&old, "stack"));
+        // A run by hand has no name, and takes none away.
+        let again = named.clone().with(old.clone());
+        let moved = named.clone().with(called(&new, "stack"));
+
+        assert!(named.has(&first, Some("stack")) && named.has(&first, None));
+        assert_eq!(again, named);
+        assert_eq!(named.jobs.len(), 1);
+        assert!(moved.has(&first, None) && moved.has(&second, Some("stack")));
+        let told: Vec<_> = moved.named().map(|(of, entry)| (of, &entry.job)).collect();
+        assert_eq!(told, [("stack", &new.job)]);
+        assert_eq!(Jobs::read(&moved.to_json().unwrap()), Ok(moved));
+    }
+
+    #[test]
+    fn an_entry_tells_its_job_unless_somebody_has_changed_it() {
+        let registered = entry("s3://one/a/", "{x}/");
+
+        let job = registered.job().unwrap();
+        let changed = JobEntry {
+            source_prefix: "b/".to_owned(),
+            ..registered.clone()
+        };
+
+        assert_eq!(JobEntry::of(&job, None, registered.since), registered);
+        assert_eq!(changed.job(), None);
     }
 
     #[test]

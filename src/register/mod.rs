@@ -94,7 +94,7 @@ impl Register {
 
     /// The error of a job that overlaps one that was registered before.
     pub fn overlap(&self, bucket: &Bucket, job: &Job) -> Option<Failure> {
-        let entry = JobEntry::of(job, SystemTime::now().into());
+        let entry = JobEntry::of(job, None, SystemTime::now().into());
         let other = self.jobs.overlapping(&entry)?;
         let told = |entry: &JobEntry| {
             format!(
@@ -124,31 +124,50 @@ impl Register {
         })
     }
 
-    /// Registers a job, unless it is registered. Others may do so at the same time: one is the first.
+    /// The jobs that have a name in metrics, and those names; none for an entry that somebody has changed.
+    pub fn named_jobs(&self) -> Vec<(String, Option<Job>)> {
+        let named = self.jobs.named();
+        named
+            .map(|(name, entry)| (name.to_owned(), entry.job()))
+            .collect()
+    }
+
+    /// Registers a job by its name in metrics, unless it is registered. Others may do so at the same time: one is the
+    /// first.
     ///
     /// # Errors
     /// Why it is not registered.
-    pub async fn add(self, bucket: &Bucket, job: &Job) -> Result<(), NotRegistered> {
-        if self.jobs.has(job) {
+    pub async fn add(
+        self,
+        bucket: &Bucket,
+        job: &Job,
+        job_name: Option<&str>,
+    ) -> Result<(), NotRegistered> {
+        if self.jobs.has(job, job_name) {
             return Ok(());
         }
-        let added = timeout(TIME_LIMIT, self.write(bucket, job)).await;
+        let added = timeout(TIME_LIMIT, self.write(bucket, job, job_name)).await;
         added.unwrap_or_else(|_| {
             let advice = "the next run registers the job";
             Err(problem(bucket, "was not written in time", advice).into())
         })
     }
 
-    async fn write(mut self, bucket: &Bucket, job: &Job) -> Result<(), NotRegistered> {
+    async fn write(
+        mut self,
+        bucket: &Bucket,
+        job: &Job,
+        job_name: Option<&str>,
+    ) -> Result<(), NotRegistered> {
         let mut round = 1;
         loop {
             if let Some(overlap) = self.overlap(bucket, job) {
                 return Err(NotRegistered::Overlap(Box::new(overlap)));
             }
-            if self.jobs.has(job) {
+            if self.jobs.has(job, job_name) {
                 return Ok(());
             }
-            let entry = JobEntry::of(job, SystemTime::now().into());
+            let entry = JobEntry::of(job, job_name, SystemTime::now().into());
             let body = self.jobs.with(entry).to_json();
             let body = body.map_err(|error| error.to_string())?;
             if body.len() > MOST_BYTES {

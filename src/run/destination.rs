@@ -158,7 +158,8 @@ async fn registered(
     if !plan.task.writes() {
         return Ok(());
     }
-    register.add(bucket, &planned.job).await
+    let name = plan.job_name.as_deref();
+    register.add(bucket, &planned.job, name).await
 }
 
 impl<T> Destinations<T> {

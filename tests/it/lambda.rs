@@ -114,7 +114,7 @@ impl Function {
         posted.body
     }
 
-    fn error(&self) -> Value {
+    pub fn error(&self) -> Value {
         let posted = self.posted();
         assert!(
             posted.path.ends_with("/error"),

@@ -1,5 +1,6 @@
 //! Messages on the wire: a server of Amazon SNS on loopback, which checks what comes and answers as it is told.
 
+mod all_jobs;
 mod budget;
 mod unusual;
 mod watch;
