@@ -63,6 +63,8 @@ locals {
       WebMaxObjects           = var.web_max_objects
       WebMaxBytes             = var.web_max_bytes
       WebMaxCost              = var.web_max_cost
+      WatchJobs               = var.watch_jobs
+      ExistingTopicArn        = var.existing_topic_arn
       NotificationEmail       = var.notification_email
       Notify                  = var.notify
       MaxHoursWithoutBackup   = var.max_hours_without_backup

@@ -5,7 +5,7 @@ output "backup_role_arn" {
 
 output "watch_role_arn" {
   description = "The role that looks how old the backup is."
-  value       = aws_cloudformation_stack.backup.outputs["WatchRoleArn"]
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "WatchRoleArn", null)
 }
 
 output "restore_role_arn" {

@@ -375,6 +375,18 @@ variable "web_max_cost" {
   default     = null
 }
 
+variable "watch_jobs" {
+  description = "Jobs that the watch and the dashboard show. \"all\": each that backs up into the bucket, whose stacks name the topic of this one."
+  type        = string
+  default     = null
+}
+
+variable "existing_topic_arn" {
+  description = "Topic of the stack with WatchJobs=all and the same backup bucket. No topic, watch and dashboard are made then."
+  type        = string
+  default     = null
+}
+
 variable "notification_email" {
   description = "Address that gets a mail for each message and alarm. Empty: nobody."
   type        = string

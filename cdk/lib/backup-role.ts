@@ -2,11 +2,11 @@
 import { Validations } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { type Choice, decidedLater } from './choice.ts';
 import { wildcardIn } from './findings.ts';
 import * as permissions from './permissions.ts';
+import type { TopicPlace } from './problem-topic.ts';
 import { SecondAccess, type SecondBackup } from './second-backup.ts';
 import { conditionOf, listOf, type Setting, valueOf } from './setting.ts';
 import { allow } from './statement.ts';
@@ -24,7 +24,7 @@ export interface BackupRoleProps {
    */
   readonly markDeletions?: Choice;
   /** Topic for messages of runs. */
-  readonly topic: ITopic;
+  readonly topic: TopicPlace;
   /**
    * Key of the topic.
    * @default - a key of AWS, which needs no permission

@@ -13,9 +13,13 @@ export interface BackupStackProps extends StackProps {
 export class BackupStack extends Stack {
   /** The bucket that holds the backups. */
   readonly backupBucketName: string;
+  /** The topic that is told of problems. */
+  readonly topicArn: string;
 
   constructor(scope: Construct, id: string, props: BackupStackProps) {
     super(scope, id, { description: DESCRIPTION, ...props });
-    this.backupBucketName = new Backup(this, 'Backup', props.backup).backupBucketName;
+    const backup = new Backup(this, 'Backup', props.backup);
+    this.backupBucketName = backup.backupBucketName;
+    this.topicArn = backup.topicArn;
   }
 }

@@ -14,7 +14,7 @@ import { DEFAULT_MAX_DAYS, Drill } from './drill.ts';
 import { Events } from './events.ts';
 import { FailureAlarm } from './failure-alarm.ts';
 import { PrimaryBucket } from './primary-bucket.ts';
-import { ProblemTopic } from './problem-topic.ts';
+import { type TopicPlace, topicPlace } from './problem-topic.ts';
 import type { FunctionSettings } from './program-function.ts';
 import type { ObjectLock, Protection } from './protection.ts';
 import { Restore } from './restore.ts';
@@ -129,6 +129,17 @@ export interface BackupProps extends FunctionSettings {
    */
   readonly dashboard?: Choice;
   /**
+   * Whether the watch and the dashboard look at each job in the backup bucket, and the topic takes the alarms of their stacks.
+   * @default false
+   */
+  readonly watchJobs?: Choice;
+  /**
+   * ARN of the topic of another stack with `watchJobs` and the same backup bucket: this one then has no topic, watch and
+   * dashboard of its own.
+   * @default - it has
+   */
+  readonly existingTopicArn?: Setting;
+  /**
    * Address that gets a mail for each message and alarm.
    * @default - nobody; the topic can be subscribed to later
    */
@@ -138,6 +149,8 @@ export interface BackupProps extends FunctionSettings {
 export class Backup extends Construct {
   /** The bucket that holds the backups. */
   readonly backupBucketName: string;
+  /** The topic that is told of problems. */
+  readonly topicArn: string;
 
   constructor(scope: Construct, id: string, given: BackupProps) {
     super(scope, id);
@@ -156,21 +169,26 @@ export class Backup extends Construct {
     });
     this.backupBucketName = destination.bucketName;
     accessLogs.accept(source.bucketArn, destination.bucketArn);
-    const topic = new ProblemTopic(this, 'Problems', { email: props.notificationEmail, kmsKeyArn: props.operationsKmsKeyArn });
+    const topic = topicPlace(this, 'Problems', props.existingTopicArn, {
+      email: props.notificationEmail, kmsKeyArn: props.operationsKmsKeyArn, ofOthers: props.watchJobs,
+    });
+    this.topicArn = topic.topicArn;
     const backup = new BackupFunction(this, 'Run', { ...props, source, destination, topic });
     const failed = new FailureAlarm(this, 'Failed', { function: backup.function, what: 'backup' });
     const runs = new RunAlarms(this, 'Runs');
-    const watch = new Watch(this, 'Watch', { ...props, source, destination, topic });
+    const watch = new Watch(this, 'Watch', { ...props, source, destination, topic, exists: topic.isNew });
     const continuation = this.start(backup, props);
     const restored = this.restores(props, source, destination, topic);
     const answering = this.events(props, source, destination, topic);
-    this.dashboard(props, answering);
+    this.dashboard(props, topic.isNew, answering);
     const answered = answering?.alarms ?? [];
     const shared = this.distributed(props, source, destination, topic);
     topic.announce(failed, ...runs.alarms, ...watch.alarms, ...(continuation?.alarms ?? []), ...restored, ...answered, ...shared);
 
     this.output('BackupRoleArn', 'The role that makes the backup.', backup.role.roleArn);
-    this.output('WatchRoleArn', 'The role that looks how old the backup is.', watch.role.roleArn);
+    if (watch.role !== undefined) {
+      this.output('WatchRoleArn', 'The role that looks how old the backup is.', watch.role.roleArn, decidedLater(topic.isNew));
+    }
     this.output('SourceBucketName', 'The bucket that is backed up.', source.bucketName);
     this.output('BackupBucketName', 'The bucket that holds the backups.', destination.bucketName);
     this.output('FunctionName', 'The function that makes the backup.', backup.function.functionName);
@@ -210,7 +228,7 @@ export class Backup extends Construct {
   }
 
   /** The state machine that backs up by many functions at once; returns its alarms. */
-  private distributed(props: BackupProps, source: PrimaryBucket, destination: BackupPlace, topic: ProblemTopic): Alarm[] {
+  private distributed(props: BackupProps, source: PrimaryBucket, destination: BackupPlace, topic: TopicPlace): Alarm[] {
     const { distributed = false } = props;
     if (distributed === false) {
       return [];
@@ -223,7 +241,7 @@ export class Backup extends Construct {
   }
 
   /** The function that answers events, and what brings them to it, if there can be events. */
-  private events(props: BackupProps, source: PrimaryBucket, destination: BackupPlace, topic: ProblemTopic): Events | undefined {
+  private events(props: BackupProps, source: PrimaryBucket, destination: BackupPlace, topic: TopicPlace): Events | undefined {
     const { events = false } = props;
     if (events === false) {
       return undefined;
@@ -237,7 +255,7 @@ export class Backup extends Construct {
   }
 
   /** The function that restores, and what goes on with it; returns its alarms. */
-  private restores(props: BackupProps, source: PrimaryBucket, destination: BackupPlace, topic: ProblemTopic): Alarm[] {
+  private restores(props: BackupProps, source: PrimaryBucket, destination: BackupPlace, topic: TopicPlace): Alarm[] {
     const { restore = false, restoreMarks = false, continuation = false } = props;
     if (restore === false) {
       return [];
@@ -259,7 +277,7 @@ export class Backup extends Construct {
   }
 
   /** The page, which asks the function that restores; returns its alarms. */
-  private page(props: BackupProps, restorer: Restore, source: PrimaryBucket, destination: BackupPlace, topic: ProblemTopic): Alarm[] {
+  private page(props: BackupProps, restorer: Restore, source: PrimaryBucket, destination: BackupPlace, topic: TopicPlace): Alarm[] {
     const { restore = false, web = false, webSettings: settings = { cognito: true } } = props;
     if (web === false) {
       return [];
@@ -297,11 +315,13 @@ export class Backup extends Construct {
     return drill.alarms;
   }
 
-  private dashboard(props: BackupProps, answering: Events | undefined): void {
+  private dashboard(props: BackupProps, isWatched: Choice, answering: Events | undefined): void {
     const { dashboard = true, maxHoursWithoutBackup = DEFAULT_MAX_HOURS, maxDaysWithoutDrill = DEFAULT_MAX_DAYS } = props;
-    if (dashboard !== false) {
+    const exists = both(dashboard, isWatched, this, 'DashboardOfThisStack');
+    if (exists !== false) {
       const eventsQueueName = answering?.queueNameOr('none');
-      onlyIf(dashboard, new Dashboard(this, 'Dashboard', { maxHoursWithoutBackup, maxDaysWithoutDrill, eventsQueueName }));
+      const shown = { maxHoursWithoutBackup, maxDaysWithoutDrill, eventsQueueName, allJobs: props.watchJobs ?? false };
+      onlyIf(exists, new Dashboard(this, 'Dashboard', shown));
     }
   }
 

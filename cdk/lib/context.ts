@@ -9,6 +9,7 @@ import { objection, PARAMETERS } from './parameters.ts';
 import { COMPLIANCE_UNCONFIRMED, DEFAULT_LOCK_DAYS, NO_BREAK_GLASS_ROLE, type ObjectLock, type Protection } from './protection.ts';
 import { type Retention, retentionProblem, usualRetention } from './retention.ts';
 import { ONE_PROCESS } from './distributed.ts';
+import { TOPIC_OF_ANOTHER_STACK } from './problem-topic.ts';
 import { NO_SECOND_BUCKET, type SecondBackup } from './second-backup.ts';
 import { readSources, type Source } from './sources.ts';
 import type { WebSettings } from './web.ts';
@@ -34,7 +35,7 @@ export function backupProps(context: Context): BackupProps {
     continuation: choice(context, 'continuation', { yes: true, no: false }),
     distributed: distributed(context),
     logRetentionDays: number(context, 'logRetentionDays'),
-    notificationEmail: text(context, 'notificationEmail'),
+    ...topic(context),
     notify: text(context, 'notify'),
     heartbeatUrl: text(context, 'heartbeatUrl'),
     maxHoursWithoutBackup: number(context, 'maxHoursWithoutBackup'),
@@ -119,6 +120,17 @@ function existingBackupBucket(context: Context): string | undefined {
     throw new Error(`-c existingBackupBucket=${name} -c ${changes[0]}: ${EXISTING_CHANGES_NOTHING}`);
   }
   return name;
+}
+
+function topic(context: Context): Pick<BackupProps, 'existingTopicArn' | 'notificationEmail' | 'watchJobs'> {
+  const existingTopicArn = text(context, 'existingTopicArn');
+  const notificationEmail = text(context, 'notificationEmail');
+  const watchJobs = choice(context, 'watchJobs', { own: false, all: true });
+  const isAlone = text(context, 'existingBackupBucket') === undefined;
+  if (existingTopicArn !== undefined && (isAlone || notificationEmail !== undefined || watchJobs === true)) {
+    throw new Error(`-c existingTopicArn=${existingTopicArn}: ${TOPIC_OF_ANOTHER_STACK}`);
+  }
+  return { existingTopicArn, notificationEmail, watchJobs };
 }
 
 function secondBackup(context: Context): SecondBackup | undefined {

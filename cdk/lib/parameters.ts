@@ -263,6 +263,14 @@ const WEB = {
 };
 
 const WATCHING = {
+  WatchJobs: {
+    type: 'String', default: 'own', allowedValues: ['own', 'all'],
+    description: 'Jobs that the watch and the dashboard show. "all": each that backs up into the bucket, whose stacks name the topic of this one.',
+  },
+  ExistingTopicArn: optional('Topic of the stack with WatchJobs=all and the same backup bucket. No topic, watch and dashboard are made then.', {
+    allowedPattern: '^$|^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$',
+    constraintDescription: 'an ARN such as arn:aws:sns:eu-west-1:111122223333:name, or empty',
+  }),
   NotificationEmail: optional('Address that gets a mail for each message and alarm. Empty: nobody.', {
     allowedPattern: '^$|^[^@\\s]+@[^@\\s]+$', constraintDescription: 'a mail address, or empty',
   }),

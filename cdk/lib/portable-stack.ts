@@ -7,6 +7,7 @@ import { DESCRIPTION } from './backup-stack.ts';
 import { GROUPS, type ParameterName, RETENTION } from './parameters.ts';
 import { isGiven, ParameterStack } from './parameter-stack.ts';
 import { EXISTING_CHANGES_NOTHING } from './backup-place.ts';
+import { TOPIC_OF_ANOTHER_STACK } from './problem-topic.ts';
 import { TWO_KEYS } from './backup-key.ts';
 import { COMPLIANCE_UNCONFIRMED, NO_BREAK_GLASS_ROLE } from './protection.ts';
 import { NO_SECOND_BUCKET } from './second-backup.ts';
@@ -18,6 +19,7 @@ export class PortableStack extends ParameterStack<ParameterName> {
     super(scope, id, DESCRIPTION, GROUPS);
     this.addBackup(this.parameters);
     this.addWebRules(this.parameters);
+    this.addTopicRules(this.parameters);
     this.pinPackage(this.optional('CodeVersion'));
     this.addBucketRules(this.parameters);
     Validations.of(this).acknowledge({
@@ -63,6 +65,8 @@ export class PortableStack extends ParameterStack<ParameterName> {
         exists: this.when('ProtectBackupsIsYes', Fn.conditionEquals(parameters.ProtectBackups, 'yes')),
         breakGlassRoleArn: parameters.BreakGlassRoleArn.valueAsString,
       },
+      watchJobs: this.when('WatchJobsIsAll', Fn.conditionEquals(parameters.WatchJobs, 'all')),
+      existingTopicArn: this.optional('ExistingTopicArn'),
       notificationEmail: this.optional('NotificationEmail'),
       notify: this.optional('Notify'),
       heartbeatUrl: this.optional('HeartbeatUrl'),
@@ -121,6 +125,14 @@ export class PortableStack extends ParameterStack<ParameterName> {
     this.refuse(
       'WebNeedsIssuer', Fn.conditionEquals(Web, 'oidc'),
       [isGiven(WebIssuer), 'Web=oidc needs WebIssuer.'], [isGiven(WebClientId), 'Web=oidc needs WebClientId.'],
+    );
+  }
+
+  private addTopicRules({ ExistingTopicArn, ExistingBackupBucket, NotificationEmail, WatchJobs }: Record<ParameterName, CfnParameter>): void {
+    const asserted = [isGiven(ExistingBackupBucket), Fn.conditionEquals(NotificationEmail, ''), Fn.conditionEquals(WatchJobs, 'own')];
+    this.refuse(
+      'TopicIsOfAnotherStack', isGiven(ExistingTopicArn),
+      ...asserted.map((assert): [ICfnConditionExpression, string] => [assert, TOPIC_OF_ANOTHER_STACK]),
     );
   }
 

@@ -2,13 +2,13 @@
 import { Aws, type CfnCondition, Duration, RemovalPolicy } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { BackupPlace } from './backup-place.ts';
 import type { Choice } from './choice.ts';
 import { JOB_NAME } from './metrics.ts';
 import { type BackupOptions, optionVariables, present } from './options.ts';
 import type { PrimaryBucket } from './primary-bucket.ts';
+import type { TopicPlace } from './problem-topic.ts';
 import { destinationVariables, type SecondBackup } from './second-backup.ts';
 import { orAbsent, type Setting } from './setting.ts';
 
@@ -93,7 +93,7 @@ export interface ProgramProps extends FunctionSettings {
   readonly source: PrimaryBucket;
   readonly destination: BackupPlace;
   /** Gets the error of an asynchronous invocation that failed. */
-  readonly topic: ITopic;
+  readonly topic: TopicPlace;
 }
 
 /** The functions of the stack. */

@@ -2,11 +2,11 @@
 import { Validations } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { both, type Choice, decidedLater } from './choice.ts';
 import { wildcardIn } from './findings.ts';
 import * as permissions from './permissions.ts';
+import type { TopicPlace } from './problem-topic.ts';
 import { SecondAccess, type SecondBackup } from './second-backup.ts';
 import { conditionOf, listOf, type Setting, valueOf } from './setting.ts';
 import { allow } from './statement.ts';
@@ -19,7 +19,7 @@ export interface RestoreRoleProps {
   /** Log group of the function. */
   readonly logGroup: ILogGroup;
   /** Topic for problems. */
-  readonly topic: ITopic;
+  readonly topic: TopicPlace;
   /** Whether there are restores. */
   readonly restore: Choice;
   /** Whether a restore may place delete markers in the primary bucket. */

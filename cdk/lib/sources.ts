@@ -1,6 +1,6 @@
 /**
  * Many sources of one backup bucket: a stack for each, with a schedule, a role and alarms of its own. The first makes the
- * bucket, unless one exists, and each backs up below a prefix of its own.
+ * bucket, unless one exists, and the topic, watch and dashboard of all; each backs up below a prefix of its own.
  */
 import { type CfnParameterProps, Token } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
@@ -79,10 +79,16 @@ export function addSources(scope: Construct, name: string, shared: () => BackupP
   if (others.length > 0 && (props.createKmsKey ?? false) !== false) {
     throw new Error(`sources: ${KEY_OF_ONE_STACK}`);
   }
-  const stack = new BackupStack(scope, name, { backup: propsOf(first, props) });
+  const watchJobs = props.existingTopicArn === undefined && (others.length > 0 || props.watchJobs === true);
+  const stack = new BackupStack(scope, name, { backup: { ...propsOf(first, props), watchJobs } });
   const further = (): BackupProps => {
-    const { backupBucketName, objectLock, protection, retention, ...rest } = shared();
-    return { ...rest, existingBackupBucketName: orAbsent(rest.existingBackupBucketName) ?? stack.backupBucketName };
+    const { backupBucketName, objectLock, protection, retention, notificationEmail, ...rest } = shared();
+    return {
+      ...rest,
+      existingBackupBucketName: orAbsent(rest.existingBackupBucketName) ?? stack.backupBucketName,
+      existingTopicArn: stack.topicArn,
+      watchJobs: false,
+    };
   };
   return [stack, ...others.map((source) => new BackupStack(scope, stackName(name, source, sources), { backup: propsOf(source, further()) }))];
 }

@@ -1,13 +1,15 @@
 /**
- * The dead-man's switch: a function of its own looks every hour how old the last complete run is. Its alarm goes off
- * when backups fail, when none ever worked, and when the function itself is gone.
+ * The dead-man's switch: a function of its own looks every hour how old the last complete run is, of the job of this stack or
+ * of each job in the backup bucket. Its alarm goes off when backups fail, when none ever worked, and when the function
+ * itself is gone. A stack whose job another stack looks at has the alarms alone.
  */
-import { Duration, Validations } from 'aws-cdk-lib';
+import { Aws, Duration, Validations } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
+import { both, type Choice, decidedLater, either, onlyIf } from './choice.ts';
 import { FailureAlarm } from './failure-alarm.ts';
 import { wildcardIn } from './findings.ts';
 import { seen } from './metrics.ts';
@@ -25,6 +27,13 @@ export const DEFAULT_MAX_HOURS = 26;
 const HOURS_OF_A_RESTORE = 72;
 
 export interface WatchProps extends ProgramProps {
+  /** Whether there is a function: the watch of another stack may look at this job. */
+  readonly exists: Choice;
+  /**
+   * Whether it looks at each job in the backup bucket.
+   * @default false
+   */
+  readonly watchJobs?: Choice;
   /**
    * Hours without a complete run after which somebody is told.
    * @default DEFAULT_MAX_HOURS
@@ -33,35 +42,20 @@ export interface WatchProps extends ProgramProps {
 }
 
 export class Watch extends Construct {
-  readonly function: lambda.Function;
-  readonly role: iam.Role;
+  /** The role of the function, if there can be one. */
+  readonly role: iam.Role | undefined;
   readonly alarms: ProblemAlarm[];
 
   constructor(scope: Construct, id: string, props: WatchProps) {
     super(scope, id);
-    const logGroup = programLog(this, 'watch', props);
-    this.role = this.newRole(props, logGroup.logGroupArn);
-    const { sourcePrefix, destinationPrefix } = props.options ?? {};
-    const { onFailure, retryAttempts, ...program } = programProps(props);
-    this.function = new lambda.Function(this, 'Function', {
-      ...program,
-      functionName: functionName('watch'),
-      description: 'Looks how old the last complete backup is.',
-      handler: 'watch',
-      memorySize: 128,
-      timeout: Duration.minutes(1),
-      environment: programVariables(props, { sourcePrefix, destinationPrefix }),
-      role: this.role.withoutPolicyUpdates(),
-      logGroup,
-    });
-    new events.Rule(this, 'Schedule', {
-      description: 'Looks how old the last complete backup is.',
-      schedule: events.Schedule.rate(Duration.hours(1)),
-      targets: [new targets.LambdaFunction(this.function)],
-    });
     const { maxHoursWithoutBackup = DEFAULT_MAX_HOURS } = props;
-    this.alarms = [
-      new FailureAlarm(this, 'Failed', { function: this.function, what: 'watch' }),
+    this.alarms = [];
+    if (props.exists !== false) {
+      const looks = this.newFunction(props);
+      this.role = looks.role;
+      this.alarms.push(looks.failed);
+    }
+    this.alarms.push(
       new ProblemAlarm(this, 'NoBackup', {
         what: 'No run was complete for too long, or nobody looks any more.',
         section: 'no-backup',
@@ -76,7 +70,37 @@ export class Watch extends Construct {
         metric: seen('RestoreOpenHours'),
         above: HOURS_OF_A_RESTORE,
       }),
-    ];
+    );
+  }
+
+  /** The function, which is started every hour, its role, and the alarm that tells of its failures. */
+  private newFunction(props: WatchProps): { role: iam.Role; failed: ProblemAlarm } {
+    const logGroup = programLog(this, 'watch', props);
+    const role = this.newRole(props, logGroup.logGroupArn);
+    const { sourcePrefix, destinationPrefix } = props.options ?? {};
+    const { onFailure, retryAttempts, ...program } = programProps(props);
+    const watch = new lambda.Function(this, 'Function', {
+      ...program,
+      functionName: functionName('watch'),
+      description: 'Looks how old the last complete backup is.',
+      handler: 'watch',
+      memorySize: 128,
+      timeout: Duration.minutes(1),
+      environment: programVariables(props, { sourcePrefix, destinationPrefix }, { BACKUP_WATCH_JOBS: jobs(props.watchJobs ?? false) }),
+      role: role.withoutPolicyUpdates(),
+      logGroup,
+    });
+    new events.Rule(this, 'Schedule', {
+      description: 'Looks how old the last complete backup is.',
+      schedule: events.Schedule.rate(Duration.hours(1)),
+      targets: [new targets.LambdaFunction(watch)],
+    });
+    const failed = new FailureAlarm(this, 'Failed', { function: watch, what: 'watch' });
+    onlyIf(props.exists, this);
+    this.allowSecond(role, props);
+    this.allowKeys(role, props.exists, 'BackupKey', props.kmsKeyArn, (key) => [valueOf(key)]);
+    this.allowKeys(role, props.exists, 'FormerBackupKeys', props.formerKmsKeyArns, listOf);
+    return { role, failed };
   }
 
   /** It reads the program's own objects in the backup bucket, and nothing else. */
@@ -96,24 +120,31 @@ export class Watch extends Construct {
       },
     });
     Validations.of(role).acknowledge({ id: wildcardIn(state, this), reason: 'The records of all runs of the job.' });
-    if (props.second !== undefined) {
-      new SecondAccess(this, 'Second', {
-        role, second: props.second, name: 'Watch', exists: true, keyActions: permissions.FORMER_KEY_ACTIONS,
-        rights: [['ListSecondBackup', permissions.WATCH_BUCKET_ACTIONS], ['ReadSecondState', permissions.WATCH_OBJECT_ACTIONS, '.s3-backup/']],
-      });
-    }
-    this.allowKeys(role, 'BackupKey', props.kmsKeyArn, (key) => [valueOf(key)]);
-    this.allowKeys(role, 'FormerBackupKeys', props.formerKmsKeyArns, listOf);
     return role;
   }
 
-  /** A policy of its own, because it exists only if the key is given. */
-  private allowKeys(role: iam.Role, id: string, keys: Setting | undefined, values: (keys: Setting) => string[]): void {
+  /** Policies of their own, because they exist only if the bucket or the key is given. */
+  private allowSecond(role: iam.Role, { second, exists }: WatchProps): void {
+    if (second !== undefined) {
+      new SecondAccess(this, 'Second', {
+        role, second, name: 'Watch', exists, keyActions: permissions.FORMER_KEY_ACTIONS,
+        rights: [['ListSecondBackup', permissions.WATCH_BUCKET_ACTIONS], ['ReadSecondState', permissions.WATCH_OBJECT_ACTIONS, '.s3-backup/']],
+      });
+    }
+  }
+
+  private allowKeys(role: iam.Role, exists: Choice, id: string, keys: Setting | undefined, values: (keys: Setting) => string[]): void {
     if (keys !== undefined) {
       const policy = new iam.Policy(this, id, {
         roles: [role], statements: [allow(id, permissions.FORMER_KEY_ACTIONS, ...values(keys))],
       });
-      (policy.node.defaultChild as iam.CfnPolicy).cfnOptions.condition = conditionOf(keys);
+      const withKeys = both(exists, conditionOf(keys) ?? true, this, `WatchAnd${id}`);
+      (policy.node.defaultChild as iam.CfnPolicy).cfnOptions.condition = decidedLater(withKeys);
     }
   }
+}
+
+/** What the function is told of the jobs that it looks at; nothing for its own. */
+function jobs(all: Choice): string | undefined {
+  return all === false ? undefined : either(all, 'all', Aws.NO_VALUE);
 }

@@ -21,9 +21,17 @@ function alarms(from: any): [string, any][] {
 describe('alarms', () => {
   test('each is sent to the topic when it goes off and when it calms down', () => {
     assert.ok(alarms(template).length >= 12);
-    for (const [id, { AlarmActions, OKActions }] of [...alarms(template), ...alarms(portable)]) {
+    for (const [id, { AlarmActions, OKActions }] of alarms(template)) {
       assert.match(AlarmActions?.[0]?.Ref ?? '', /Problems/, id);
       assert.match(OKActions?.[0]?.Ref ?? '', /Problems/, id);
+    }
+    for (const [id, { AlarmActions, OKActions }] of alarms(portable)) {
+      for (const [action] of [AlarmActions, OKActions]) {
+        const [condition, own, other] = action['Fn::If'] ?? ['CreateTopic', action, undefined];
+        assert.equal(condition, 'CreateTopic', id);
+        assert.match(own.Ref, /Problems/, id);
+        assert.deepEqual(other, id.startsWith('BackupWatchFailed') ? undefined : { Ref: 'ExistingTopicArn' }, id);
+      }
     }
   });
 
@@ -67,9 +75,10 @@ describe('alarms', () => {
 });
 
 describe('dashboard', () => {
-  const body = (from: any): any => {
+  const body = (from: any, ofAll = false): any => {
     const found: any = Object.values<any>(from.Resources).find(({ Type }) => Type === 'AWS::CloudWatch::Dashboard');
-    const parts = found.Properties.DashboardBody['Fn::Join'][1];
+    const { 'Fn::If': choices } = found.Properties.DashboardBody;
+    const parts = (choices?.[ofAll ? 1 : 2] ?? found.Properties.DashboardBody)['Fn::Join'][1];
     // A number stands without quotes.
     const text = (part: any) => part.Ref ? (part.Ref.startsWith('AWS::') ? part.Ref : 26) : part['Fn::If'] || part['Fn::GetAtt'] ? 'a-name' : part;
     return JSON.parse(parts.map(text).join(''));
@@ -88,6 +97,23 @@ describe('dashboard', () => {
           assert.ok(written.includes(name), name);
         }
       }
+    }
+  });
+
+  test('of all jobs has a row for each in its tables and a line for each in its graphs, of metrics that the program writes', () => {
+    const ofFirst = backupTemplate({ watchJobs: true }).toJSON();
+    for (const { widgets } of [body(portable, true), body(ofFirst)]) {
+      const own = widgets.filter(({ properties }: any) => properties.metrics[0][0] !== 'AWS/SQS');
+      const tables = own.filter(({ properties: { view } }: any) => view === 'table');
+      const read = own.flatMap(({ properties: { metrics, stat, period } }: any) => metrics.map(([{ expression }]: any) => {
+        const [, name] = /^SEARCH\('\{S3Backup,Job\} MetricName="(\w+)"', '(?:Sum|Maximum)', \d+\)$/.exec(expression) ?? [];
+        assert.ok(written.includes(name!), expression);
+        assert.ok(expression.endsWith(`'${stat}', ${period})`), expression);
+        return name;
+      }));
+      assert.ok(new Set(read).size >= 19);
+      assert.deepEqual(tables.map(({ properties: { metrics } }: any) => metrics[0][0].expression.split('"')[1]), ['HoursSinceComplete', 'Copied', 'Errors']);
+      assert.equal(new Set(widgets.map(({ x, y }: any) => `${x},${y}`)).size, widgets.length);
     }
   });
 

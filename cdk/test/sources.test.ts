@@ -92,6 +92,94 @@ test('a list of sources is a stack for each, and the first makes the bucket of a
   assert.deepEqual(Object.values(stacks).map(runs), ['1 day', '6 hours', '1 day']);
 });
 
+/** The resources of a type, by the beginning of their names. */
+function partsOf(template: any, type: string, beginning = ''): [string, any][] {
+  return Object.entries<any>(template.Resources).filter(([id, { Type }]) => Type === type && id.startsWith(beginning));
+}
+
+const SHARED: readonly (readonly [type: string, beginning?: string])[] = [
+  ['AWS::SNS::Topic'], ['AWS::CloudWatch::Dashboard'], ['AWS::Lambda::Function', 'BackupWatch'], ['AWS::Events::Rule', 'BackupWatch'],
+  ['AWS::IAM::Role', 'BackupWatch'], ['AWS::Logs::LogGroup', 'BackupWatch'], ['AWS::SNS::Subscription'],
+];
+
+test('a list of sources has one watch, topic and dashboard for all, and each stack has the alarms of its own job', () => {
+  const stacks = stacksOf([{ bucket: 'photos' }, { bucket: 'letters' }, { bucket: 'sounds' }], { notificationEmail: 'me@example.com' });
+  const [first, ...others] = Object.values(stacks);
+
+  for (const [type, beginning] of SHARED) {
+    const made = Object.values(stacks).map((template) => partsOf(template, type, beginning).length);
+    assert.deepEqual(made, [1, 0, 0], `${type} ${beginning}`);
+  }
+  const [[, watch]] = partsOf(first, 'AWS::Lambda::Function', 'BackupWatch') as [[string, any]];
+  assert.equal(watch.Properties.Environment.Variables.BACKUP_WATCH_JOBS, 'all');
+  const own = Object.values(stacks).map((template) => partsOf(template, 'AWS::CloudWatch::Alarm')
+    .filter(([, { Properties }]) => Properties.Namespace === 'S3Backup').map(([id]) => id).sort());
+  assert.deepEqual(own[1], own[0]);
+  assert.ok(own[0]!.some((id) => id.startsWith('BackupWatchNoBackup')) && own[0]!.some((id) => id.startsWith('BackupWatchRestoreWaits')));
+  const [topic] = partsOf(first, 'AWS::SNS::Topic')[0]!;
+  for (const template of others) {
+    for (const [id, { Properties }] of partsOf(template, 'AWS::CloudWatch::Alarm')) {
+      assert.match(JSON.stringify(Properties.AlarmActions), new RegExp(topic), id);
+    }
+    const [, noBackup] = partsOf(template, 'AWS::CloudWatch::Alarm', 'BackupWatchNoBackup')[0]!;
+    assert.equal(noBackup.Properties.TreatMissingData, 'breaching');
+    assert.match(JSON.stringify(variablesOf(template).BACKUP_SNS_TOPIC_ARN), new RegExp(topic));
+  }
+  assert.match(JSON.stringify(partsOf(first, 'AWS::SNS::TopicPolicy')), /:alarm:\*/);
+});
+
+test('a stack without other sources takes its own alarms alone, and looks at its own job', () => {
+  for (const template of [backupTemplate().toJSON(), stacksOf([{ bucket: 'photos' }]).Nightly]) {
+    const [[, watch]] = partsOf(template, 'AWS::Lambda::Function', 'BackupWatch') as [[string, any]];
+    assert.equal(watch.Properties.Environment.Variables.BACKUP_WATCH_JOBS, undefined);
+    assert.match(JSON.stringify(partsOf(template, 'AWS::SNS::TopicPolicy')), /:alarm:"?,?.{0,40}AWS::StackName/);
+  }
+});
+
+test('one more source that names a topic has no topic, watch and dashboard of its own', () => {
+  const topicArn = 'arn:aws:sns:eu-west-1:111122223333:first';
+  const template = backupTemplate({ sourceBucketName: 'letters', existingBackupBucketName: 'backups', existingTopicArn: topicArn }).toJSON();
+
+  for (const [type, beginning] of SHARED) {
+    assert.deepEqual(partsOf(template, type, beginning), [], type);
+  }
+  for (const [id, { Properties }] of partsOf(template, 'AWS::CloudWatch::Alarm')) {
+    assert.deepEqual([Properties.AlarmActions, Properties.OKActions], [[topicArn], [topicArn]], id);
+  }
+  const given = (condition: string, seen = new Set<string>()): boolean => {
+    const text = JSON.stringify(portable.Conditions[condition]);
+    seen.add(condition);
+    const others = Object.keys(portable.Conditions).filter((name) => text.includes(`{"Condition":"${name}"}`) && !seen.has(name));
+    return text === '{"Fn::Not":[{"Condition":"ExistingTopicArnIsGiven"}]}' || others.some((name) => given(name, seen));
+  };
+  for (const [type, beginning] of SHARED) {
+    for (const [id, { Condition }] of partsOf(portable, type, beginning)) {
+      assert.ok(given(Condition), id);
+    }
+  }
+  for (const name of ['NoBackup', 'RestoreWaits']) {
+    assert.equal(partsOf(portable, 'AWS::CloudWatch::Alarm', `BackupWatch${name}`)[0]![1].Condition, undefined);
+  }
+});
+
+test('a topic of another stack without its bucket, with an address or with a watch is refused', () => {
+  const topicArn = 'arn:aws:sns:eu-west-1:111122223333:first';
+  const fine: Record<string, string> = { code: packageFile, existingBackupBucket: 'backups', existingTopicArn: topicArn };
+  const read = (context: Record<string, string>) => () => backupProps((asked) => context[asked]);
+
+  assert.equal(read(fine)().existingTopicArn, topicArn);
+  const { existingBackupBucket, ...alone } = fine;
+  for (const context of [alone, { ...fine, notificationEmail: 'me@example.com' }, { ...fine, watchJobs: 'all' }]) {
+    assert.throws(read(context), /ExistingTopicArn is of the stack that watches for this one/, JSON.stringify(context));
+  }
+  assert.throws(read({ ...fine, existingTopicArn: 'first' }), /an ARN such as arn:aws:sns/);
+  const { RuleCondition, Assertions } = portable.Rules.TopicIsOfAnotherStack;
+  assert.deepEqual(RuleCondition, { 'Fn::Not': [{ 'Fn::Equals': [{ Ref: 'ExistingTopicArn' }, ''] }] });
+  assert.deepEqual(Assertions.map(({ Assert }: any) => JSON.stringify(Assert).match(/"Ref":"(\w+)"/)![1]).sort(), [
+    'ExistingBackupBucket', 'NotificationEmail', 'WatchJobs',
+  ]);
+});
+
 test('a list of sources uses an existing bucket as it is', () => {
   const stacks = stacksOf([{ bucket: 'photos' }, { bucket: 'letters' }], { existingBackupBucketName: 'backups' });
 

@@ -124,6 +124,12 @@ def next_second() -> None:
     time.sleep(1.1)
 
 
+def log_lines(aws: "Aws", group: str, containing: str) -> "list[str]":
+    """The lines of a log that contain a text."""
+    events = aws("logs", "filter-log-events", "--log-group-name", group).get("events", [])
+    return [event["message"].strip() for event in events if containing in event["message"]]
+
+
 def outputs_of(aws: "Aws", stack: str) -> "dict[str, str]":
     """The outputs of a stack, by their names."""
     [described] = aws("cloudformation", "describe-stacks", "--stack-name", stack)["Stacks"]

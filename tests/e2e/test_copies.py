@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from local import ROOT, STATE, Aws, CommandFailed, Stack, next_second, outputs_of
+from local import ROOT, STATE, Aws, CommandFailed, Stack, log_lines, next_second, outputs_of
 
 COPY_TEMPLATE = ROOT / "cdk" / "cloudformation" / "s3-backup-copy.template.json"
 ELSEWHERE = "eu-central-1"
@@ -119,9 +119,10 @@ def shared(aws: Aws) -> "dict[str, Stack]":
     def deploy(source: str, **more: str) -> Stack:
         return Stack.deploy(aws, f"of-{source}", SourceBucket=source, DestinationPrefix=prefix, Restore="yes", **more)
 
-    first = deploy(SOURCES[0])
+    first = deploy(SOURCES[0], WatchJobs="all")
+    of_first = {"ExistingBackupBucket": first.backup, "ExistingTopicArn": outputs_of(aws, first.name)["TopicArn"]}
     with ThreadPoolExecutor() as pool:
-        others = pool.map(lambda source: deploy(source, ExistingBackupBucket=first.backup), SOURCES[1:])
+        others = pool.map(lambda source: deploy(source, **of_first), SOURCES[1:])
         return dict(zip(SOURCES, [first, *others]))
 
 
@@ -143,3 +144,51 @@ def test_three_sources_share_a_bucket_and_each_comes_back(aws: Aws, shared: "dic
 
     with ThreadPoolExecutor() as pool:
         assert list(pool.map(lose_and_restore, SOURCES)) == [source.encode() for source in SOURCES]
+
+
+def test_one_watch_tells_of_each_source_and_one_topic_hears_of_all(aws: Aws, shared: "dict[str, Stack]") -> None:
+    first, *others = shared.values()
+    with ThreadPoolExecutor() as pool:
+        assert {result["status"] for result in pool.map(lambda stack: stack.run({}), shared.values())} == {"complete"}
+
+    answer = aws.invoke(f"{first.name}-watch", {})
+
+    assert answer.error is None, answer.result
+    names = [stack.name for stack in shared.values()]
+    assert sorted(job["job"] for job in answer.result["jobs"]) == sorted(names), answer.result
+    assert all(job["hours_since_complete"] < 1 for job in answer.result["jobs"]), answer.result
+    lines = [json.loads(line) for line in log_lines(aws, f"/aws/lambda/{first.name}-watch", "HoursSinceComplete")]
+    written = {line["Job"]: line for line in lines}
+    assert sorted(written) == sorted(names)
+    assert all(line["HoursSinceComplete"] < 1 for line in written.values()), written
+    topics = {outputs_of(aws, name)["TopicArn"] for name in names}
+    assert len(topics) == 1
+    for stack in others:
+        resources = aws("cloudformation", "describe-stack-resources", "--stack-name", stack.name)["StackResources"]
+        kinds = {resource["ResourceType"] for resource in resources}
+        assert not kinds & {"AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "AWS::CloudWatch::Dashboard"}, kinds
+        assert "WatchRoleArn" not in outputs_of(aws, stack.name)
+        alarms = aws("cloudwatch", "describe-alarms", "--alarm-name-prefix", stack.name)["MetricAlarms"]
+        [age] = [alarm for alarm in alarms if alarm["MetricName"] == "HoursSinceComplete"]
+        assert age["Dimensions"] == [{"Name": "Job", "Value": stack.name}]
+        assert {*age["AlarmActions"], *age["OKActions"]} == topics
+
+
+def test_the_role_of_the_watch_reads_what_the_program_wrote_and_nothing_else(
+    aws: Aws, shared: "dict[str, Stack]"
+) -> None:
+    first = shared[SOURCES[0]]
+    assert first.run({})["status"] == "complete"
+    role = aws.as_role(outputs_of(aws, first.name)["WatchRoleArn"])
+    register = f"{STATE}jobs.json"
+
+    assert first.name in role.get(first.backup, register).decode()
+    for command, bucket, *more in (
+        ("get-object", first.backup, "--key", f"{SOURCES[0]}/same name", "/dev/null"),
+        ("get-object", first.primary, "--key", "same name", "/dev/null"),
+        ("put-object", first.backup, "--key", register, "--body", "LICENSE"),
+        ("delete-object", first.backup, "--key", register),
+        ("delete-bucket-policy", first.backup),
+    ):
+        with pytest.raises(CommandFailed, match="AccessDenied"):
+            role("s3api", command, "--bucket", bucket, *more)

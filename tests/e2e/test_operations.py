@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from local import PACKAGE, Aws, Stack, outputs_of
+from local import PACKAGE, Aws, Stack, log_lines, outputs_of
 
 SECONDS_TO_WAIT = 150
 
@@ -50,11 +50,6 @@ def topic_of(aws: Aws, stack: Stack) -> str:
 def received(aws: Aws, queue: str) -> "list[dict]":
     messages = sqs(aws, "receive-message", "--queue-url", queue, "--max-number-of-messages", "10").get("Messages", [])
     return [json.loads(message["Body"]) for message in messages]
-
-
-def log_lines(aws: Aws, group: str, containing: str) -> "list[str]":
-    events = aws("logs", "filter-log-events", "--log-group-name", group).get("events", [])
-    return [event["message"].strip() for event in events if containing in event["message"]]
 
 
 def test_the_schedule_runs_and_the_message_arrives(aws: Aws, scheduled: Stack, mailbox: str) -> None:
