@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use s3_sim::{Encryption, KeyState, Put};
+use s3_sim::{Effect, Encryption, Fault, KeyState, Put, Verb};
 use serde_json::{Value, json};
 
 use crate::world::{BACKUP, PRIMARY, World, count, counts};
@@ -143,5 +143,37 @@ async fn a_key_of_backups_that_is_disabled_at_night_is_named_and_the_next_night_
     assert!(text.contains(&arn("backups")), "{text}");
     assert!(text.contains("enable the KMS key"), "{text}");
     assert_eq!(counts(&next), [1, 1, 0, 0, 0, 0], "{next}");
+    world.assert_backed_up();
+}
+
+/// The key of the backups while a run goes on: each object and the program's own are named with the key and the action.
+#[tokio::test]
+async fn a_key_of_backups_that_is_disabled_while_a_run_goes_on_is_named_with_objects_and_state() {
+    let world = World::new().with("BACKUP_MAX_CONCURRENCY", "1");
+    default_key(&world, "backups");
+    for key in ["a", "b", "c"] {
+        world.put(key, "1");
+    }
+    let disable = Effect::before(|sim| sim.set_key(&arn("backups"), Some(KeyState::Disabled)));
+    world.sim.fault(Fault::on(Verb::CopyObject).nth(2), disable);
+
+    let night = world.backup().await;
+    world.sim.clear_faults();
+    world.sim.set_key(&arn("backups"), None);
+    // The lease could not be given back.
+    world.let_leases_end();
+    let next = world.backup().await;
+
+    assert_eq!(counts(&night), [3, 1, 0, 0, 0, 2], "{night}");
+    assert_eq!(codes(&night), ["KMS.DisabledException"; 2]);
+    for failure in night["failures"].as_array().unwrap() {
+        let told = failure["message"].as_str().unwrap();
+        assert!(told.contains(&arn("backups")), "{told}");
+        assert_eq!(failure["operation"], "CopyObject", "{failure}");
+    }
+    let snapshot = &night["destinations"][0]["snapshot"];
+    let problem = snapshot["problem"].as_str().unwrap();
+    assert!(problem.contains(&arn("backups")), "{problem}");
+    assert_eq!(next["status"], "complete", "{next}");
     world.assert_backed_up();
 }
