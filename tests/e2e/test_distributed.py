@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from local import Aws, Stack, outputs_of
+from local import Aws, CommandFailed, Stack, outputs_of
 from test_continuation import execution, put_at_once
 
 OBJECTS = 800
@@ -86,13 +86,17 @@ def workers(aws: Aws, shared: Stack) -> "list[int]":
     return sorted(found)
 
 
-@contextmanager
-def piece_that_cannot_be_written(aws: Aws, shared: Stack, number: int) -> Iterator[None]:
-    """A worker that may not say what it did about a piece."""
+def role_of_worker(aws: Aws, shared: Stack) -> str:
     [row] = [
         row for row in aws("lambda", "list-functions")["Functions"] if row["FunctionName"] == f"{shared.name}-worker"
     ]
-    policy = ("--role-name", row["Role"].split("/")[-1], "--policy-name", "denied")
+    return row["Role"]
+
+
+@contextmanager
+def piece_that_cannot_be_written(aws: Aws, shared: Stack, number: int) -> Iterator[None]:
+    """A worker that may not say what it did about a piece."""
+    policy = ("--role-name", role_of_worker(aws, shared).split("/")[-1], "--policy-name", "denied")
     piece = f"arn:aws:s3:::{shared.backup}/.s3-backup/*/runs/*/pieces/{number:04}.json"
     statement = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": piece}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -208,3 +212,20 @@ def test_a_run_that_cannot_be_cut_fails_the_execution(aws: Aws, shared: Stack, m
         aws.set_versioning(shared.backup, "Enabled")
 
     assert (ended["status"], ended["error"]) == ("FAILED", "DestinationError")
+
+
+def test_the_role_of_a_worker_can_neither_take_a_backup_away_nor_write_the_source(aws: Aws, shared: Stack) -> None:
+    aws.put(shared.backup, "written by hand", b"backup")
+    [version] = aws.versions(shared.backup, "written by hand")
+    role = aws.as_role(role_of_worker(aws, shared))
+
+    assert role.keys(shared.primary) == aws.keys(shared.primary)
+    for command, bucket, *arguments in (
+        ("delete-object", shared.backup, "--key", "written by hand", "--version-id", version["VersionId"]),
+        ("delete-object", shared.backup, "--key", "written by hand"),
+        ("put-bucket-versioning", shared.backup, "--versioning-configuration", "Status=Suspended"),
+        ("put-object", shared.primary, "--key", "x", "--body", "LICENSE"),
+        ("list-objects-v2", "packages"),
+    ):
+        with pytest.raises(CommandFailed, match="AccessDenied"):
+            role("s3api", command, "--bucket", bucket, *arguments)
