@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::macros::format_description;
-use time::{Date, OffsetDateTime, PrimitiveDateTime};
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime};
 
 /// Milliseconds since 1970-01-01T00:00:00Z. S3's `LastModified` has whole seconds in practice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +51,24 @@ impl Timestamp {
         Some(Self(time.assume_utc().unix_timestamp() * 1000))
     }
 
+    /// Reads RFC 3339 with three digits of a second, as it stands in each row of S3's listings, from 1970 on:
+    /// `2026-11-21T02:00:00.000Z`.
+    pub fn parse_millis(text: &str) -> Option<Self> {
+        let bytes: [u8; 24] = text.as_bytes().try_into().ok()?;
+        let marks = [4, 7, 10, 13, 16, 19, 23].map(|at: usize| bytes[at]);
+        if marks != *b"--T::.Z" {
+            return None;
+        }
+        let year = i32::from(digits(&bytes[0..4])?);
+        let two = |at: usize| u8::try_from(digits(&bytes[at..at + 2])?).ok();
+        let month = Month::try_from(two(5)?).ok()?;
+        let date = Date::from_calendar_date(year, month, two(8)?).ok()?;
+        let millis = digits(&bytes[20..23])?;
+        let time = date.with_hms_milli(two(11)?, two(14)?, two(17)?, millis);
+        let seconds = time.ok()?.assume_utc().unix_timestamp();
+        (year >= 1970).then(|| Self(seconds * 1000 + i64::from(millis)))
+    }
+
     /// Reads a time as people write it: RFC 3339, also without seconds, or a day; without an offset it is UTC.
     pub fn parse_loose(text: &str) -> Option<Self> {
         let seconds = |time: OffsetDateTime| Self(time.unix_timestamp() * 1000);
@@ -94,6 +112,14 @@ impl Timestamp {
         let nanos = i128::from(self.0) * 1_000_000;
         OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
+}
+
+/// A number of at most four digits.
+fn digits(text: &[u8]) -> Option<u16> {
+    text.iter().try_fold(0, |number, digit| {
+        let digit = digit.is_ascii_digit().then(|| u16::from(digit - b'0'))?;
+        Some(number * 10 + digit)
+    })
 }
 
 impl From<SystemTime> for Timestamp {
@@ -148,6 +174,30 @@ mod tests {
         let http = Timestamp::parse_http("Sat, 21 Nov 2026 02:00:00 GMT");
         assert_eq!(http, Some(time));
         assert_eq!(Timestamp::parse_http(&time.to_string()), None);
+    }
+
+    #[test]
+    fn is_read_as_listings_have_it() {
+        let cases = [
+            ("1970-01-01T00:00:00.000Z", Some(0)),
+            ("2026-11-21T02:00:00.123Z", Some(1_795_226_400_123)),
+            ("2024-02-29T23:59:59.999Z", Some(1_709_251_199_999)),
+            ("2026-02-29T00:00:00.000Z", None),
+            ("2026-13-01T00:00:00.000Z", None),
+            ("2026-11-21T24:00:00.000Z", None),
+            ("2026-11-21T02:00:60.000Z", None),
+            ("1969-12-31T23:59:59.999Z", None),
+            ("2026-11-21T02:00:00.1234", None),
+            ("2026-11-21t02:00:00.123Z", None),
+            ("2026-11-21T02:00:00Z", None),
+            ("+026-11-21T02:00:00.123Z", None),
+        ];
+
+        for (text, millis) in cases {
+            let read = Timestamp::parse_millis(text);
+
+            assert_eq!(read, millis.map(Timestamp::from_millis), "{text}");
+        }
     }
 
     #[test]

@@ -22,6 +22,8 @@ mod interceptors;
 mod no_reply;
 mod outside;
 mod page;
+#[cfg(any(test, fuzzing))]
+mod page_agreement;
 mod page_reader;
 #[cfg(feature = "cli")]
 mod profile;
@@ -30,6 +32,7 @@ mod read;
 mod reason;
 mod reply_xml;
 mod retry;
+mod row_text;
 mod send_again;
 mod small_object;
 mod small_object_list;

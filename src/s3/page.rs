@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{Error, Output};
 
 use super::page_reader::{Doubt, ListPage};
 use super::reply_xml::{Elements, class, etag, number, own_name, owned, parsed, timestamp};
+use super::row_text::{RowText, first};
 use crate::model::{ETag, StorageClass, Timestamp};
 
 /// What a page says, believed or not.
@@ -41,6 +42,15 @@ pub(super) struct Row {
 /// The most keys of a page.
 const MOST_KEYS: usize = 1_000;
 
+impl RawPage {
+    fn keep(&mut self, row: Row) {
+        if self.rows.is_empty() {
+            self.rows.reserve(MOST_KEYS);
+        }
+        self.rows.push(row);
+    }
+}
+
 impl ListPage for RawPage {
     const ROOT: &'static str = "ListBucketResult";
 
@@ -54,26 +64,7 @@ impl ListPage for RawPage {
     ];
 
     fn read(elements: &mut Elements<'_>) -> Result<Self, Doubt> {
-        let mut said = Self::default();
-        while let Some(element) = elements.next()? {
-            let name = own_name(&element)?;
-            match name {
-                "Contents" => {
-                    if said.rows.is_empty() {
-                        said.rows.reserve(MOST_KEYS);
-                    }
-                    said.rows.push(row(elements)?);
-                }
-                "Prefix" => elements.once(&element, &mut said.prefix, owned)?,
-                "IsTruncated" => elements.once(&element, &mut said.truncated, parsed)?,
-                "KeyCount" => elements.once(&element, &mut said.key_count, number)?,
-                "NextContinuationToken" => elements.once(&element, &mut said.token, owned)?,
-                "EncodingType" => elements.once(&element, &mut said.encoding, owned)?,
-                "CommonPrefixes" => said.prefixes.push(common_prefix(elements)?),
-                _ => elements.skip(&element)?,
-            }
-        }
-        Ok(said)
+        page(elements, usual_row)
     }
 
     fn output() -> Output {
@@ -82,6 +73,55 @@ impl ListPage for RawPage {
 
     fn error(refusal: ErrorMetadata) -> Error {
         Error::erase(ListObjectsV2Error::generic(refusal))
+    }
+}
+
+/// Reads a page. What `usual` cannot take from the text, the reader of XML reads.
+pub(super) fn page(elements: &mut Elements<'_>, usual: TakeRow) -> Result<RawPage, Doubt> {
+    let mut said = RawPage::default();
+    while let Some(element) = elements.next()? {
+        match own_name(&element)? {
+            "Contents" => said.keep(row(elements)?),
+            "Prefix" => elements.once(&element, &mut said.prefix, owned)?,
+            "IsTruncated" => elements.once(&element, &mut said.truncated, parsed)?,
+            "KeyCount" => elements.once(&element, &mut said.key_count, number)?,
+            "NextContinuationToken" => elements.once(&element, &mut said.token, owned)?,
+            "EncodingType" => elements.once(&element, &mut said.encoding, owned)?,
+            "CommonPrefixes" => said.prefixes.push(common_prefix(elements)?),
+            _ => elements.skip(&element)?,
+        }
+        while let Some(row) = elements.take_from_text(usual) {
+            said.keep(row);
+        }
+    }
+    Ok(said)
+}
+
+/// Takes a row from the beginning of a text, and hands out what follows.
+pub(super) type TakeRow = fn(&str) -> Option<(Row, &str)>;
+
+/// A row as S3 sends it.
+pub(super) fn usual_row(text: &str) -> Option<(Row, &str)> {
+    let mut text = RowText::of(text);
+    if !text.tag("<Contents>") {
+        return None;
+    }
+    let mut row = Row::default();
+    loop {
+        if text.tag("<Key>") {
+            first(&mut row.key, text.text("</Key>")?.to_owned())?;
+        } else if text.tag("<LastModified>") {
+            let time = timestamp(text.text("</LastModified>")?)?;
+            first(&mut row.last_modified, time)?;
+        } else if text.tag("<ETag>") {
+            first(&mut row.etag, text.etag("</ETag>")?)?;
+        } else if text.tag("<Size>") {
+            first(&mut row.size, number(text.text("</Size>")?)?)?;
+        } else if text.tag("<StorageClass>") {
+            first(&mut row.class, class(text.text("</StorageClass>")?)?)?;
+        } else if !(text.checksum()? || text.owner()?) {
+            return text.tag("</Contents>").then(|| (row, text.rest()));
+        }
     }
 }
 

@@ -218,7 +218,12 @@ pub(super) fn validate(
 
 /// Reads any body as a page, and believes it or not, for `tests/fuzz`.
 #[cfg(any(test, fuzzing))]
+///
+/// # Panics
+/// When rows that were taken from the text of the page are not those that the reader of XML finds there.
 pub fn fuzz(body: &[u8]) {
+    super::page_agreement::of_objects(body);
+    super::page_agreement::of_versions(body);
     for in_levels in [false, true] {
         if let Ok(super::page_reader::Reply::Page(said)) = super::page_reader::parse(body) {
             let asked = PageRequest {

@@ -41,6 +41,7 @@ pub(super) fn own_name<'a>(element: &'a BytesStart<'_>) -> Result<&'a str, Doubt
 
 /// The elements of a document, one after the other.
 pub(super) struct Elements<'a> {
+    text: &'a str,
     reader: Reader<&'a [u8]>,
     /// Names of elements that may be only where they belong.
     of_pages: &'static [&'static str],
@@ -52,7 +53,11 @@ impl<'a> Elements<'a> {
         let mut reader = Reader::from_str(text);
         // Else `<PutBody/>` would not be seen as a row.
         reader.config_mut().expand_empty_elements = true;
-        Self { reader, of_pages }
+        Self {
+            text,
+            reader,
+            of_pages,
+        }
     }
 
     /// The root element.
@@ -71,6 +76,18 @@ impl<'a> Elements<'a> {
                 other => between_elements(&other)?,
             }
         }
+    }
+
+    /// Takes what is right behind an element that was read to its end from the text itself; the next element is the one
+    /// behind that.
+    pub(super) fn take_from_text<T>(
+        &mut self,
+        take: impl FnOnce(&'a str) -> Option<(T, &'a str)>,
+    ) -> Option<T> {
+        let at = self.text.len() - self.reader.get_ref().len();
+        let (value, rest) = take(self.text.get(at..)?)?;
+        *self.reader.get_mut() = rest.as_bytes();
+        Some(value)
     }
 
     /// Nothing follows the root element.
@@ -184,6 +201,9 @@ pub(super) fn number(text: &str) -> Option<u64> {
 }
 
 pub(super) fn timestamp(text: &str) -> Option<Timestamp> {
+    if let Some(time) = Timestamp::parse_millis(text) {
+        return Some(time);
+    }
     let time = DateTime::from_str(text, DateTimeFormat::DateTime).ok()?;
     time.to_millis().ok().map(Timestamp::from_millis)
 }

@@ -10,6 +10,7 @@ use quick_xml::events::BytesStart;
 
 use super::page_reader::{Doubt, ListPage};
 use super::reply_xml::{Elements, class, etag, number, own_name, owned, parsed, timestamp};
+use super::row_text::{RowText, first};
 use crate::model::{ETag, StorageClass, Timestamp};
 
 /// What a page says, believed or not.
@@ -55,6 +56,15 @@ pub(super) struct RawRestoreStatus {
 /// The most rows of a page.
 const MOST_ROWS: usize = 1_000;
 
+impl RawVersionPage {
+    fn keep(&mut self, row: RawVersionRow) {
+        if self.rows.is_empty() {
+            self.rows.reserve(MOST_ROWS);
+        }
+        self.rows.push(row);
+    }
+}
+
 impl ListPage for RawVersionPage {
     const ROOT: &'static str = "ListVersionsResult";
 
@@ -69,28 +79,7 @@ impl ListPage for RawVersionPage {
     ];
 
     fn read(elements: &mut Elements<'_>) -> Result<Self, Doubt> {
-        let mut page = Self::default();
-        while let Some(element) = elements.next()? {
-            match own_name(&element)? {
-                name @ ("Version" | "DeleteMarker") => {
-                    if page.rows.is_empty() {
-                        page.rows.reserve(MOST_ROWS);
-                    }
-                    page.rows.push(row(elements, name == "DeleteMarker")?);
-                }
-                "Prefix" => elements.once(&element, &mut page.prefix, owned)?,
-                "IsTruncated" => elements.once(&element, &mut page.truncated, parsed)?,
-                "NextKeyMarker" => elements.once(&element, &mut page.next_key, owned)?,
-                "NextVersionIdMarker" => elements.once(&element, &mut page.next_id, owned)?,
-                "EncodingType" => elements.once(&element, &mut page.encoding, owned)?,
-                "CommonPrefixes" => {
-                    page.has_prefixes = true;
-                    skip_within(elements)?;
-                }
-                _ => elements.skip(&element)?,
-            }
-        }
-        Ok(page)
+        page(elements, usual_row)
     }
 
     fn output() -> Output {
@@ -99,6 +88,63 @@ impl ListPage for RawVersionPage {
 
     fn error(refusal: ErrorMetadata) -> Error {
         Error::erase(ListObjectVersionsError::generic(refusal))
+    }
+}
+
+/// Reads a page. What `usual` cannot take from the text, the reader of XML reads.
+pub(super) fn page(elements: &mut Elements<'_>, usual: TakeRow) -> Result<RawVersionPage, Doubt> {
+    let mut page = RawVersionPage::default();
+    while let Some(element) = elements.next()? {
+        match own_name(&element)? {
+            "Version" => page.keep(row(elements, false)?),
+            "DeleteMarker" => page.keep(row(elements, true)?),
+            "Prefix" => elements.once(&element, &mut page.prefix, owned)?,
+            "IsTruncated" => elements.once(&element, &mut page.truncated, parsed)?,
+            "NextKeyMarker" => elements.once(&element, &mut page.next_key, owned)?,
+            "NextVersionIdMarker" => elements.once(&element, &mut page.next_id, owned)?,
+            "EncodingType" => elements.once(&element, &mut page.encoding, owned)?,
+            "CommonPrefixes" => {
+                page.has_prefixes = true;
+                skip_within(elements)?;
+            }
+            _ => elements.skip(&element)?,
+        }
+        while let Some(row) = elements.take_from_text(usual) {
+            page.keep(row);
+        }
+    }
+    Ok(page)
+}
+
+/// Takes a row from the beginning of a text, and hands out what follows.
+pub(super) type TakeRow = fn(&str) -> Option<(RawVersionRow, &str)>;
+
+/// A version as S3 sends it; delete markers are few.
+pub(super) fn usual_row(text: &str) -> Option<(RawVersionRow, &str)> {
+    let mut text = RowText::of(text);
+    if !text.tag("<Version>") {
+        return None;
+    }
+    let mut row = RawVersionRow::default();
+    loop {
+        if text.tag("<Key>") {
+            first(&mut row.key, text.text("</Key>")?.to_owned())?;
+        } else if text.tag("<VersionId>") {
+            first(&mut row.id, text.text("</VersionId>")?.to_owned())?;
+        } else if text.tag("<IsLatest>") {
+            first(&mut row.is_latest, parsed(text.text("</IsLatest>")?)?)?;
+        } else if text.tag("<LastModified>") {
+            let time = timestamp(text.text("</LastModified>")?)?;
+            first(&mut row.last_modified, time)?;
+        } else if text.tag("<ETag>") {
+            first(&mut row.etag, text.etag("</ETag>")?)?;
+        } else if text.tag("<Size>") {
+            first(&mut row.size, number(text.text("</Size>")?)?)?;
+        } else if text.tag("<StorageClass>") {
+            first(&mut row.class, class(text.text("</StorageClass>")?)?)?;
+        } else if !(text.checksum()? || text.owner()?) {
+            return text.tag("</Version>").then(|| (row, text.rest()));
+        }
     }
 }
 
