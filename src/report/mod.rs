@@ -182,6 +182,12 @@ impl Report {
     /// The report with one more outcome, of the destination of that number in the plan.
     #[must_use]
     pub fn with(mut self, destination: usize, outcome: Outcome) -> Self {
+        self.note(destination, outcome);
+        self
+    }
+
+    /// Notes one more outcome, of the destination of that number in the plan.
+    pub fn note(&mut self, destination: usize, outcome: Outcome) {
         let own = &mut self.destinations[destination];
         let bucket = &own.bucket;
         if let Outcome::Verified(compared) = &outcome {
@@ -199,18 +205,22 @@ impl Report {
             }
             self.failures.add(bucket, failure);
         }
-        self
     }
 
     /// The report with what a run would make of a key, at the destination of that number.
     #[must_use]
     pub fn foreseeing(mut self, destination: usize, forecast: Forecast) -> Self {
+        self.foresee(destination, forecast);
+        self
+    }
+
+    /// Notes what a run would make of a key, at the destination of that number.
+    pub fn foresee(&mut self, destination: usize, forecast: Forecast) {
         if let Some(outlook) = &mut self.outlook {
             let bucket = &self.destinations[destination].bucket;
             self.told.extend(ToldRow::of_forecast(bucket, &forecast));
             outlook.add(destination, bucket, forecast);
         }
-        self
     }
 
     /// The report of a run that has stopped at the destination of that number: like a listing that broke

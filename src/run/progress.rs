@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::BoxStream;
-use futures::{StreamExt, future, stream};
+use futures::{StreamExt, stream};
 
 use crate::copy::Budget;
 use crate::history::History;
@@ -143,43 +143,48 @@ impl RunProgress {
 
     /// Follows all destinations to their ends, and lets others watch.
     pub async fn follow(
-        self,
+        mut self,
         plan: &Plan,
         outcomes: impl Iterator<Item = (usize, BoxStream<'_, KeyResult>)>,
         watch: &mut impl FnMut(&Report),
     ) -> Self {
         let numbered = outcomes.map(|(number, outcomes)| outcomes.map(move |done| (number, done)));
         let marks = plan.task.marking().is_some();
-        stream::select_all(numbered)
-            .fold(self, |mut run_progress, (number, done)| {
-                let outcome = done.result.outcome;
-                log_outcome(&outcome);
-                let destination_progress = &mut run_progress.by_destination[number];
-                if let (true, Some(key)) = (marks, &done.key) {
-                    match &outcome {
-                        Outcome::SourceDeleted(etag) => {
-                            remember(&mut destination_progress.gone, key, etag);
-                        }
-                        Outcome::Foreign => {
-                            remember_foreign(&mut destination_progress.foreign, key);
-                        }
-                        _ => {}
-                    }
+        // Not a fold by value: to move a report for each key costs more than to count it.
+        let mut outcomes = stream::select_all(numbered);
+        while let Some((number, done)) = outcomes.next().await {
+            self.pass(number, done, marks);
+            watch(&self.report);
+        }
+        self
+    }
+
+    /// Notes what became of a key. Those that are to be marked are kept in mind, if any will be.
+    fn pass(&mut self, number: usize, done: KeyResult, marks: bool) {
+        let outcome = done.result.outcome;
+        log_outcome(&outcome);
+        let destination_progress = &mut self.by_destination[number];
+        if let (true, Some(key)) = (marks, &done.key) {
+            match &outcome {
+                Outcome::SourceDeleted(etag) => {
+                    remember(&mut destination_progress.gone, key, etag);
                 }
-                if let Some(tally) = &mut destination_progress.tally {
-                    tally.pass(done.shard, done.sequence, &outcome);
+                Outcome::Foreign => {
+                    remember_foreign(&mut destination_progress.foreign, key);
                 }
-                let progress = &mut destination_progress.progress;
-                progress.pass(done.shard, done.key, &outcome, done.counted);
-                run_progress.report.forget_told();
-                if let Some(forecast) = done.forecast {
-                    run_progress.report = run_progress.report.foreseeing(number, *forecast);
-                }
-                run_progress.report = run_progress.report.with(number, outcome);
-                watch(&run_progress.report);
-                future::ready(run_progress)
-            })
-            .await
+                _ => {}
+            }
+        }
+        if let Some(tally) = &mut destination_progress.tally {
+            tally.pass(done.shard, done.sequence, &outcome);
+        }
+        let progress = &mut destination_progress.progress;
+        progress.pass(done.shard, done.key, &outcome, done.counted);
+        self.report.forget_told();
+        if let Some(forecast) = done.forecast {
+            self.report.foresee(number, *forecast);
+        }
+        self.report.note(number, outcome);
     }
 
     /// The same, of a run that could spend only so much.
