@@ -13,6 +13,11 @@ output "restore_role_arn" {
   value       = lookup(aws_cloudformation_stack.backup.outputs, "RestoreRoleArn", null)
 }
 
+output "web_role_arn" {
+  description = "The role of the page."
+  value       = lookup(aws_cloudformation_stack.backup.outputs, "WebRoleArn", null)
+}
+
 output "events_role_arn" {
   description = "The role that answers events."
   value       = lookup(aws_cloudformation_stack.backup.outputs, "EventsRoleArn", null)

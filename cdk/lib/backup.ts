@@ -290,6 +290,7 @@ export class Backup extends Construct {
     const condition = decidedLater(exists);
     this.output('WebUrl', 'The page where people get files back.', page.url, condition);
     this.output('WebFunctionName', 'The function of the page.', page.function.functionName, condition);
+    this.output('WebRoleArn', 'The role of the page.', page.function.role!.roleArn, condition);
     if (page.users !== undefined) {
       const { poolId, clientId, signInUrl } = page.users;
       const withUsers = decidedLater(hasUsers);

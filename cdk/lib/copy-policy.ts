@@ -18,12 +18,14 @@ export interface CopyRoles {
   readonly watch: Setting;
   /** The role that answers events. */
   readonly events: Setting;
+  /** The role of the page. */
+  readonly web: Setting;
   /** Whether runs place delete markers. */
   readonly marks: Choice;
 }
 
 /** The statements of the bucket policy, behind the one that demands TLS. */
-export function bucketStatements(bucketArn: string, { backup, restore, watch, events, marks }: CopyRoles): unknown[] {
+export function bucketStatements(bucketArn: string, { backup, restore, watch, events, web, marks }: CopyRoles): unknown[] {
   const objects = `${bucketArn}/*`;
   const state = `${bucketArn}/.s3-backup/*`;
   const list = [...permissions.DESTINATION_BUCKET_ACTIONS, ...permissions.DESTINATION_SETTING_ACTIONS];
@@ -39,16 +41,20 @@ export function bucketStatements(bucketArn: string, { backup, restore, watch, ev
     allow('WatchReads', watch, permissions.WATCH_OBJECT_ACTIONS, state),
     allow('EventsList', events, permissions.DESTINATION_BUCKET_ACTIONS, bucketArn),
     allow('EventsAdd', events, permissions.DESTINATION_OBJECT_ACTIONS, objects),
+    allow('WebLists', web, permissions.WEB_BACKUP_ACTIONS, bucketArn),
+    allow('WebReads', web, permissions.WEB_VERSION_ACTIONS, objects),
+    allow('WebReadsState', web, permissions.WATCH_OBJECT_ACTIONS, state),
   ];
 }
 
 /** The statements of the key policy, behind the one of the account. */
-export function keyStatements({ backup, restore, watch, events }: CopyRoles): unknown[] {
+export function keyStatements({ backup, restore, watch, events, web }: CopyRoles): unknown[] {
   return [
     allowKey('BackupUses', backup, permissions.DESTINATION_KEY_ACTIONS),
     allowKey('RestoreUses', restore, permissions.RESTORE_KEY_ACTIONS),
     allowKey('WatchDecrypts', watch, permissions.FORMER_KEY_ACTIONS),
     allowKey('EventsUse', events, permissions.DESTINATION_KEY_ACTIONS),
+    allowKey('WebDecrypts', web, permissions.FORMER_KEY_ACTIONS),
   ];
 }
 

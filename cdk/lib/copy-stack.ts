@@ -21,6 +21,7 @@ const ROLES = {
   WatchRoleArn: role('ARN of the role that looks how old the backup is: output WatchRoleArn of the stack of the backup.'),
   RestoreRoleArn: role('ARN of the role that restores: output RestoreRoleArn of the stack of the backup. Empty: none.'),
   EventsRoleArn: role('ARN of the role that answers events: output EventsRoleArn of the stack of the backup. Empty: none.'),
+  WebRoleArn: role('ARN of the role of the page: output WebRoleArn of the stack of the backup. Empty: none.'),
   Deletions: {
     ...PARAMETERS.Deletions, description: '"mark" lets the backup put a delete marker for what is gone from the source. Its versions stay.',
   },
@@ -54,6 +55,7 @@ export class CopyStack extends ParameterStack<Name> {
       restore: this.optional('RestoreRoleArn'),
       watch: this.optional('WatchRoleArn'),
       events: this.optional('EventsRoleArn'),
+      web: this.optional('WebRoleArn'),
       marks: this.has('Deletions', 'mark'),
     };
     const key = new BackupKey(this, 'Key', {
@@ -79,6 +81,9 @@ export class CopyStack extends ParameterStack<Name> {
     Validations.of(this).acknowledge({
       id: 'CloudFormation-Validate::W1001',
       reason: 'The output names the new key only under the condition that creates it.',
+    }, {
+      id: 'CloudFormation-Validate::W9052',
+      reason: 'The validator goes through combinations of parameters and stops early; scripts/lint looks at the template as well.',
     }, {
       id: 'CloudFormation-Validate::W1030',
       reason: 'What is empty is not used: it stands under the condition that it is given.',

@@ -6,6 +6,7 @@ import { Construct } from 'constructs';
 import { both, type Choice, decidedLater } from './choice.ts';
 import { wildcardIn } from './findings.ts';
 import * as permissions from './permissions.ts';
+import { SecondAccess, type SecondBackup } from './second-backup.ts';
 import { conditionOf, listOf, type Setting, valueOf } from './setting.ts';
 import { allow } from './statement.ts';
 
@@ -22,6 +23,8 @@ export interface WebRoleProps {
   readonly logGroup: ILogGroup;
   readonly kmsKeyArn?: Setting;
   readonly formerKmsKeyArns?: Setting;
+  /** What the page shows while the first bucket cannot be read. */
+  readonly second?: SecondBackup;
 }
 
 export class WebRole extends Construct {
@@ -53,6 +56,21 @@ export class WebRole extends Construct {
     );
     this.allowKeys(props.exists, 'BackupKey', props.kmsKeyArn, (key) => [valueOf(key)]);
     this.allowKeys(props.exists, 'FormerBackupKeys', props.formerKmsKeyArns, listOf);
+    this.allowSecond(props);
+  }
+
+  private allowSecond({ second, exists }: WebRoleProps): void {
+    if (second === undefined) {
+      return;
+    }
+    new SecondAccess(this, 'Second', {
+      role: this.role, second, name: 'Web', exists, keyActions: permissions.FORMER_KEY_ACTIONS,
+      rights: [
+        ['ListSecondBackup', permissions.WEB_BACKUP_ACTIONS],
+        ['ReadSecondBackup', permissions.WEB_VERSION_ACTIONS, ''],
+        ['ReadSecondState', permissions.WATCH_OBJECT_ACTIONS, '.s3-backup/'],
+      ],
+    });
   }
 
   /** A policy of its own, because it exists only if there is a page and the key is given. */

@@ -72,6 +72,9 @@ test('its policy demands TLS and lets exactly the roles that are named in, each 
     WatchReads: right('WatchRoleArn', 'WatchRoleArnIsGiven', permissions.WATCH_OBJECT_ACTIONS),
     EventsList: right('EventsRoleArn', 'EventsRoleArnIsGiven', permissions.DESTINATION_BUCKET_ACTIONS),
     EventsAdd: right('EventsRoleArn', 'EventsRoleArnIsGiven', permissions.DESTINATION_OBJECT_ACTIONS),
+    WebLists: right('WebRoleArn', 'WebRoleArnIsGiven', permissions.WEB_BACKUP_ACTIONS),
+    WebReads: right('WebRoleArn', 'WebRoleArnIsGiven', permissions.WEB_VERSION_ACTIONS),
+    WebReadsState: right('WebRoleArn', 'WebRoleArnIsGiven', permissions.WATCH_OBJECT_ACTIONS),
   });
 });
 
@@ -94,7 +97,7 @@ test('the key of the copy is administered by its account and used by the roles, 
   assert.equal(key.Condition, 'CreateKmsKeyIsYes');
   assert.equal(account![0].Sid, 'AccountAdministers');
   assert.ok(!account![0].Action.includes('kms:Decrypt'));
-  assert.deepEqual(users.map(([{ Principal }]) => Principal.AWS.Ref), ['BackupRoleArn', 'RestoreRoleArn', 'WatchRoleArn', 'EventsRoleArn']);
+  assert.deepEqual(users.map(([{ Principal }]) => Principal.AWS.Ref), ['BackupRoleArn', 'RestoreRoleArn', 'WatchRoleArn', 'EventsRoleArn', 'WebRoleArn']);
   for (const [{ Condition }] of users) {
     assert.ok('kms:ViaService' in Condition.StringEquals);
   }
@@ -129,7 +132,7 @@ test('the functions are told of the second bucket, its owner and its key', () =>
 test('each role may do in the second bucket what it may do in the first, and use its key', () => {
   const template = backupTemplate({
     existingBackupBucketName: 'backups', second: { bucketName: 'copies', kmsKeyArn: SECOND_KEY_ARN }, kmsKeyArn: KEY_ARN, sourceBucketName: 'my-data',
-    markDeletions: true, restore: true, events: true,
+    markDeletions: true, restore: true, events: true, web: true,
   });
 
   const rights = (what: string): string[] => {

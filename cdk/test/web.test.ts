@@ -114,7 +114,7 @@ test('in the portable template all of it exists only if it is asked for', () => 
   const parts = Object.entries<any>(template.Resources).filter(([id]) => isOfPage(id));
   const conditions = [...new Set(parts.map(([, { Condition }]) => Condition))].sort();
 
-  assert.deepEqual(conditions, ['RestoreAndWeb', 'WebAndUsers', 'WebBackupKey', 'WebFormerBackupKeys']);
+  assert.deepEqual(conditions, ['RestoreAndWeb', 'WebAndSecondBackup', 'WebAndSecondKey', 'WebAndUsers', 'WebBackupKey', 'WebFormerBackupKeys']);
   assert.deepEqual(template.Conditions.RestoreAndWeb['Fn::And'], [{ Condition: 'RestoreIsYes' }, { Condition: 'WebIsWanted' }]);
   assert.deepEqual(template.Conditions.WebAndUsers['Fn::And'], [{ Condition: 'RestoreAndWeb' }, { Condition: 'WebIsCognito' }]);
   const pool = parts.filter(([, { Type }]) => Type.startsWith('AWS::Cognito')).map(([, { Condition }]) => Condition);
