@@ -9,6 +9,7 @@ import { type Choice } from './choice.ts';
 import * as permissions from './permissions.ts';
 import { conditionOf, type Setting, valueOf } from './setting.ts';
 
+/** Each may be several, comma separated: those of many sources. */
 export interface CopyRoles {
   /** The role of runs. */
   readonly backup: Setting;
@@ -59,14 +60,14 @@ export function keyStatements({ backup, restore, watch, events, web }: CopyRoles
 }
 
 function allow(sid: string, role: Setting, actions: readonly string[], resource: string): unknown {
-  const statement = { Sid: sid, Effect: 'Allow', Principal: { AWS: valueOf(role) }, Action: [...actions], Resource: resource };
+  const statement = { Sid: sid, Effect: 'Allow', Principal: { AWS: Fn.split(',', valueOf(role)) }, Action: [...actions], Resource: resource };
   return onlyWhen(conditionOf(role) ?? true, statement);
 }
 
 /** Only through S3 in the region of the bucket. */
 function allowKey(sid: string, role: Setting, actions: readonly string[]): unknown {
   const statement = {
-    Sid: sid, Effect: 'Allow', Principal: { AWS: valueOf(role) }, Action: [...actions], Resource: '*',
+    Sid: sid, Effect: 'Allow', Principal: { AWS: Fn.split(',', valueOf(role)) }, Action: [...actions], Resource: '*',
     Condition: { StringEquals: { 'kms:ViaService': `s3.${Aws.REGION}.${Aws.URL_SUFFIX}` } },
   };
   return onlyWhen(conditionOf(role) ?? true, statement);

@@ -6,17 +6,17 @@ import { AccessLogBucket } from './access-log-bucket.ts';
 import { BackupBucket } from './backup-bucket.ts';
 import { BackupKey, TWO_KEYS } from './backup-key.ts';
 import { bucketStatements, type CopyRoles, keyStatements } from './copy-policy.ts';
-import { PARAMETERS, RETENTION, ROLE_ARN, ROLE_ARN_OR_EMPTY } from './parameters.ts';
+import { PARAMETERS, RETENTION, ROLE_ARNS, ROLE_ARNS_OR_EMPTY } from './parameters.ts';
 import { isGiven, type ParameterGroup, ParameterStack } from './parameter-stack.ts';
 import { COMPLIANCE_UNCONFIRMED, NO_BREAK_GLASS_ROLE } from './protection.ts';
 
 const DESCRIPTION = 'A second bucket for the backups of s3-backup, in another region or account.';
 
-const role = (description: string): CfnParameterProps => ({ type: 'String', default: '', description, ...ROLE_ARN_OR_EMPTY });
+const role = (description: string): CfnParameterProps => ({ type: 'String', default: '', description, ...ROLE_ARNS_OR_EMPTY });
 
 const ROLES = {
   BackupRoleArn: {
-    type: 'String', description: 'ARN of the role that makes the backup: output BackupRoleArn of the stack of the backup.', ...ROLE_ARN,
+    type: 'String', description: 'ARN of the role that makes the backup: output BackupRoleArn of the stack of the backup. Many sources: those of all, comma separated.', ...ROLE_ARNS,
   },
   WatchRoleArn: role('ARN of the role that looks how old the backup is: output WatchRoleArn of the stack of the backup.'),
   RestoreRoleArn: role('ARN of the role that restores: output RestoreRoleArn of the stack of the backup. Empty: none.'),

@@ -36,6 +36,11 @@ const STORAGE_CLASSES = [
 const ROLE_WORDS = 'an ARN such as arn:aws:iam::111122223333:role/name';
 /** A role of IAM, by its ARN. */
 export const ROLE_ARN = { allowedPattern: '^arn:[a-z-]+:iam::[0-9]{12}:role/.+$', constraintDescription: ROLE_WORDS };
+const ROLES = '^arn:[a-z-]+:iam::[0-9]{12}:role/[^,\\s]+(,arn:[a-z-]+:iam::[0-9]{12}:role/[^,\\s]+)*$';
+const ROLES_WORDS = `${ROLE_WORDS}, or several, comma separated, without blanks`;
+/** Roles of IAM, by their ARNs. */
+export const ROLE_ARNS = { allowedPattern: ROLES, constraintDescription: ROLES_WORDS };
+export const ROLE_ARNS_OR_EMPTY = { allowedPattern: `^$|${ROLES}`, constraintDescription: `${ROLES_WORDS}, or empty` };
 export const ROLE_ARN_OR_EMPTY = { allowedPattern: `^$|${ROLE_ARN.allowedPattern}`, constraintDescription: `${ROLE_WORDS}, or empty` };
 
 function optional(description: string, more: CfnParameterProps = {}): CfnParameterProps {

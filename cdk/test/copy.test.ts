@@ -23,6 +23,12 @@ function statements(all: any[]): [any, string | undefined][] {
   return all.map((one) => ('Fn::If' in one ? [one['Fn::If'][1], one['Fn::If'][0]] : [one, undefined]));
 }
 
+/** The parameter of which each role is a principal. */
+function roles({ AWS: { 'Fn::Split': [comma, { Ref }] } }: any): string {
+  assert.equal(comma, ',');
+  return Ref;
+}
+
 const policy = statements(resource('AWS::S3::BucketPolicy', 'Copy').Properties.PolicyDocument.Statement);
 
 function fromContext(values: Record<string, string>) {
@@ -43,6 +49,16 @@ test('only the role of the backup has to be named, and the console shows every p
   assert.deepEqual(COPY_GROUPS.flatMap(({ parameters }) => Object.keys(parameters)).sort(), Object.keys(copy.Parameters).sort());
 });
 
+test('the roles of many sources are let in by one list', () => {
+  const role = (name: string) => `arn:aws:iam::111122223333:role/${name}`;
+  for (const name of ['BackupRoleArn', 'WatchRoleArn', 'RestoreRoleArn', 'EventsRoleArn', 'WebRoleArn']) {
+    const takes = (value: string) => new RegExp(copy.Parameters[name].AllowedPattern).test(value);
+    assert.ok(takes(role('one')) && takes(`${role('one')},${role('path/two')}`), name);
+    assert.ok(!takes(`${role('one')}, ${role('two')}`) && !takes(`${role('one')},two`) && !takes('*'), name);
+    assert.equal(takes(''), name !== 'BackupRoleArn');
+  }
+});
+
 test('the bucket is as the first: versioned, private, kept, and with the same lifecycle', () => {
   const first = Object.entries<any>(main.Resources).find(([id, { Type }]) => Type === 'AWS::S3::Bucket' && id.startsWith('BackupBackupBucket'))![1];
   const { Properties: second, DeletionPolicy } = resource('AWS::S3::Bucket', 'Copy');
@@ -55,7 +71,7 @@ test('the bucket is as the first: versioned, private, kept, and with the same li
 
 test('its policy demands TLS and lets exactly the roles that are named in, each with the rights that it has at home', () => {
   const rights = Object.fromEntries(policy.filter(([{ Effect }]) => Effect === 'Allow').map(([{ Sid, Principal, Action }, condition]) => (
-    [Sid, { role: Principal.AWS.Ref, condition, actions: Action }]
+    [Sid, { role: roles(Principal), condition, actions: Action }]
   )));
 
   assert.deepEqual(policy[0]![0].Condition, { Bool: { 'aws:SecureTransport': 'false' } });
@@ -97,7 +113,7 @@ test('the key of the copy is administered by its account and used by the roles, 
   assert.equal(key.Condition, 'CreateKmsKeyIsYes');
   assert.equal(account![0].Sid, 'AccountAdministers');
   assert.ok(!account![0].Action.includes('kms:Decrypt'));
-  assert.deepEqual(users.map(([{ Principal }]) => Principal.AWS.Ref), ['BackupRoleArn', 'RestoreRoleArn', 'WatchRoleArn', 'EventsRoleArn', 'WebRoleArn']);
+  assert.deepEqual(users.map(([{ Principal }]) => roles(Principal)), ['BackupRoleArn', 'RestoreRoleArn', 'WatchRoleArn', 'EventsRoleArn', 'WebRoleArn']);
   for (const [{ Condition }] of users) {
     assert.ok('kms:ViaService' in Condition.StringEquals);
   }
