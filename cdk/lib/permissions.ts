@@ -130,12 +130,12 @@ export const RESTORE_KEY_ACTIONS = [
 
 /** Actions of the watch on the backup bucket. */
 export const WATCH_BUCKET_ACTIONS = [
-  's3:ListBucket', // HeadBucket; 404 instead of 403 for what is not there.
+  's3:ListBucket', // HeadBucket; ListObjectsV2 of the leases of restores; 404 instead of 403 for what is not there.
 ] as const;
 
 /** Actions of the watch on the program's own objects in the backup bucket. */
 export const WATCH_OBJECT_ACTIONS = [
-  's3:GetObject', // GetObject of the last snapshot's name and index, and of the list of open restores.
+  's3:GetObject', // GetObject of the last snapshot's name and index, and of what names open restores.
 ] as const;
 
 /** Actions of the page on the backup bucket. */

@@ -134,11 +134,11 @@ impl Arguments {
         let held = held_run(&place.bucket, &place.job).await;
         let held = held.map_err(|error| refuse_destination(&error))?;
         let restores = Shelf::new(place.bucket.clone(), place.job.clone());
-        let open = restores.open().await.map_err(|error| {
+        let open = restores.unfinished(true).await.map_err(|error| {
             show::refusal("DestinationError", &error.to_string());
             Exit::CouldNotRun
         });
-        let (open, _) = open?;
+        let open = open?;
         let index = place.history.last().map(|(index, _)| index);
         let complete = index.and_then(Index::last_complete);
         let age = complete.as_ref().map(|run| lease.at.since(run.ended_at));

@@ -11,14 +11,13 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::record::{Finding, Record, judge, judge_unread};
+use super::record::{Finding, Record, judge, judge_unread, restore_of};
 use crate::failure::Failure;
 use crate::model::{ETag, Key, Phase, Timestamp};
-use crate::plan::Run;
 use crate::s3::{Bucket, Cause, Condition, Moment, Operation, PutBody, S3Error, Stop};
 
 /// Rounds of finding the lease as it is and writing it anew.
-const ROUNDS: u32 = 4;
+pub(super) const ROUNDS: u32 = 4;
 /// How long giving back may take. A run near its deadline has no more time; a lease that is
 /// not given back ends by itself.
 const TO_RELEASE: Duration = Duration::from_secs(5);
@@ -32,6 +31,13 @@ pub enum Refusal {
     Lost(Failure),
     /// S3 did not let it be read or written.
     S3(S3Error),
+}
+
+impl Refusal {
+    /// Whether another one has written the lease first.
+    pub fn is_of_a_faster_one(&self) -> bool {
+        matches!(self, Self::S3(error) if error.cause == Cause::ChangedMeanwhile)
+    }
 }
 
 impl From<S3Error> for Refusal {
@@ -73,6 +79,8 @@ enum RenewalFailure {
 /// A lease as it is now.
 pub(super) struct Found {
     pub finding: Finding,
+    /// The restore that its last holder may have left something of.
+    pub restore: Option<String>,
     /// Why it cannot be read, if it cannot.
     pub unread: Option<S3Error>,
     /// When S3 answered, by its clock.
@@ -80,55 +88,6 @@ pub(super) struct Found {
 }
 
 impl LeaseObject {
-    /// Takes the lease, if nobody has it but the run that it may be taken over from.
-    ///
-    /// # Errors
-    /// The holder, or why S3 refused.
-    pub async fn take(self, run: &Run, from: Option<&str>) -> Result<Lease, Refusal> {
-        let lasts = self.bucket.lease_time();
-        let mut round = 1;
-        loop {
-            let found = self.find(lasts).await?;
-            let condition = match (found.finding, found.unread) {
-                (Finding::Free(condition), _) => condition,
-                (
-                    Finding::Held {
-                        record: Some(record),
-                        etag,
-                        ..
-                    },
-                    None,
-                ) if Some(record.run_id.as_str()) == from => Condition::Replace(etag),
-                (Finding::Held { until, .. }, Some(unread)) => {
-                    return Err(Refusal::Held(self.held_unread(&unread, until)));
-                }
-                (Finding::Held { record, until, .. }, None) => {
-                    return Err(Refusal::Held(self.held_by(record.as_ref(), until)));
-                }
-            };
-            let record = Record::taken(run, fastrand::u64(..), SystemTime::now().into(), lasts);
-            let written = self.bucket.fence().now();
-            match self.write(&record, &condition).await {
-                Ok(_) if self.bucket.fence().stop() == Some(Stop::NotVersioned) => {
-                    return Err(self.bucket.not_versioned(&self.key).into());
-                }
-                Ok(etag) => return Ok(Lease::new(self, record, etag, written)),
-                // Somebody was faster: who?
-                Err(error) if error.cause == Cause::ChangedMeanwhile && round < ROUNDS => {
-                    round += 1;
-                }
-                Err(error) => {
-                    if error.cause.leaves_doubt() || error.cause == Cause::OutOfTime {
-                        // It may have been written all the same, and would keep others out.
-                        let unknown = ETag::new("");
-                        Lease::new(self, record, unknown, written).release().await;
-                    }
-                    return Err(error.into());
-                }
-            }
-        }
-    }
-
     /// Holds the lease of a run together with others who do. One that was renewed lately is held as it is, for
     /// many may begin at once.
     ///
@@ -186,6 +145,7 @@ impl LeaseObject {
         match self.bucket.read_state(&self.key).await {
             Ok(reading) => Ok(Found {
                 finding: judge(&reading, lasts),
+                restore: restore_of(&reading),
                 unread: None,
                 at: reading.at,
             }),
@@ -194,43 +154,13 @@ impl LeaseObject {
                 tracing::warn!(key = %self.key, %error, advice = error.advice(), "the lease cannot be read");
                 Ok(Found {
                     finding: judge_unread(&listed),
+                    restore: None,
                     unread: Some(error),
                     at: listed.at,
                 })
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Until when a lease counts as held that cannot be read, why it cannot be, and what to do.
-    fn held_unread(&self, error: &S3Error, until: Timestamp) -> Failure {
-        let (key, bucket) = (&self.key, self.bucket.name());
-        let message = format!("{key} of bucket {bucket} counts as held until {until}: {error}");
-        let advice = format!("{}; a run after that time replaces it", error.advice());
-        already_running(message, advice)
-    }
-
-    /// The holder of the lease, since when and until when, and what to do.
-    fn held_by(&self, record: Option<&Record>, until: Timestamp) -> Failure {
-        let (key, bucket) = (&self.key, self.bucket.name());
-        let (message, advice) = match record {
-            Some(record) => (
-                format!(
-                    "run {} ({}) has held {key} of bucket {bucket} since {} and holds it until {until} \
-                     or, while it goes on, longer",
-                    record.run_id, record.holder, record.taken_at
-                ),
-                "run again when it has ended, or after that time if it was killed",
-            ),
-            None => (
-                format!(
-                    "{key} of bucket {bucket} cannot be read by this version, and counts as held until \
-                     {until}"
-                ),
-                "run again after that time",
-            ),
-        };
-        already_running(message, advice.to_owned())
     }
 
     pub(super) async fn write(
@@ -256,7 +186,7 @@ impl LeaseObject {
 
 impl Lease {
     /// A lease that was taken, in a bucket that keeps versions.
-    fn new(object: LeaseObject, record: Record, etag: ETag, written: Moment) -> Self {
+    pub(super) fn new(object: LeaseObject, record: Record, etag: ETag, written: Moment) -> Self {
         let object = LeaseObject {
             bucket: object.bucket.in_phase(Phase::Lease),
             ..object
@@ -278,6 +208,11 @@ impl Lease {
             is_shared: true,
             ..self
         }
+    }
+
+    /// Nothing is left of the restore that it was taken for.
+    pub fn has_nothing_left(&mut self) {
+        self.record = self.record.clone().of_restore(None);
     }
 
     /// Leaves the lease to others of the same run. Why nothing more was written to the bucket, if it came to that.
@@ -412,17 +347,6 @@ impl Lease {
 fn renewed_lately(now: Moment, age: Duration, lasts: Duration) -> Option<Moment> {
     let age = age + Duration::from_secs(1);
     (age < lasts / 3).then(|| now.earlier(age)).flatten()
-}
-
-fn already_running(message: String, advice: String) -> Failure {
-    Failure {
-        key: None,
-        operation: Operation::PutObject.name(),
-        code: Some("AlreadyRunning".to_owned()),
-        message,
-        advice,
-        request_id: None,
-    }
 }
 
 /// How long after a lease was written its holder may write: a sixth of its time is left by then.

@@ -9,6 +9,7 @@
 mod held;
 mod look;
 mod record;
+mod taking;
 
 use std::convert::Infallible;
 
@@ -18,6 +19,7 @@ pub use held::{LeaseObject, Refusal};
 pub use look::{Holder, UnlockError};
 #[cfg(any(test, fuzzing))]
 pub use record::fuzz;
+pub use taking::Free;
 
 use held::Lease;
 
@@ -61,14 +63,27 @@ impl Leases {
         Ok(())
     }
 
-    /// Takes a lease that lies elsewhere, if nobody has it.
+    /// Takes a lease that lies elsewhere and was free a moment ago, for that restore.
     ///
     /// # Errors
-    /// The holder, or why S3 refused.
-    pub async fn take_object(&mut self, object: LeaseObject, run: &Run) -> Result<(), Refusal> {
-        let lease = object.take(run, None).await?;
+    /// Why S3 refused, as when somebody was faster.
+    pub async fn take_for_restore(
+        &mut self,
+        object: LeaseObject,
+        run: &Run,
+        restore: &str,
+        free: Free,
+    ) -> Result<(), Refusal> {
+        let lease = object.take_free(run, Some(restore), free).await?;
         self.0.push((self.0.len(), lease));
         Ok(())
+    }
+
+    /// Nothing is left of the restore that they were taken for.
+    pub fn have_nothing_left(&mut self) {
+        for (_, lease) in &mut self.0 {
+            lease.has_nothing_left();
+        }
     }
 
     /// Renews the leases while the work goes on.

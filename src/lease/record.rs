@@ -35,6 +35,10 @@ pub struct Record {
     lasts_seconds: u64,
     /// When it was given back.
     released_at: Option<Timestamp>,
+    /// The restore that it was taken for. It stays in a lease that was given back for as long as that restore has
+    /// something left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    restore: Option<String>,
 }
 
 /// What somebody who wants a lease has found.
@@ -65,7 +69,19 @@ impl Record {
             expires_at: now.plus(lasts),
             lasts_seconds: lasts.as_secs().max(1),
             released_at: None,
+            restore: None,
         }
+    }
+
+    /// The same lease, taken for that restore, or for none that has something left.
+    #[must_use]
+    pub fn of_restore(self, restore: Option<String>) -> Self {
+        Self { restore, ..self }
+    }
+
+    /// The restore that it was taken for, and that may have something left.
+    pub fn restore(&self) -> Option<&str> {
+        self.restore.as_deref()
     }
 
     /// The same lease, from now on.
@@ -135,6 +151,12 @@ pub fn judge(reading: &SmallObjectRead, lasts: Duration) -> Finding {
         until: state.last_modified.plus(lasts),
         etag: state.etag.clone(),
     }
+}
+
+/// The restore that a lease names.
+pub fn restore_of(reading: &SmallObjectRead) -> Option<String> {
+    let record = Record::read(&reading.state.as_ref()?.body)?;
+    record.restore().map(str::to_owned)
 }
 
 /// Judges a lease that cannot be read, by what a listing tells of it: somebody may hold it, but for no
@@ -240,6 +262,20 @@ mod tests {
 }"#
         );
         assert_eq!(Record::read(json.as_bytes()), Some(record()));
+    }
+
+    #[test]
+    fn a_lease_of_a_restore_names_it_until_nothing_is_left() {
+        let taken = record().of_restore(Some("r-1".to_owned()));
+
+        let json = String::from_utf8(taken.renewed(NOW).released(NOW).to_json().unwrap()).unwrap();
+
+        assert!(json.ends_with("\"restore\": \"r-1\"\n}"), "{json}");
+        assert_eq!(
+            Record::read(json.as_bytes()).unwrap().restore(),
+            Some("r-1")
+        );
+        assert_eq!(taken.of_restore(None), record());
     }
 
     #[test]

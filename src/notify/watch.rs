@@ -67,7 +67,7 @@ struct WatchedJob {
 }
 
 /// Looks at each backup bucket, for the job that is configured or for all that have a name in metrics: the name of the
-/// last snapshot, its index, the list of open restores, and the note of the last drill.
+/// last snapshot, its index, what names open restores, and the note of the last drill.
 ///
 /// A job that cannot be looked at in one bucket is left out, and keeps no other from being told of.
 pub async fn watch(
@@ -178,8 +178,8 @@ impl WatchedJob {
             let last = restore::last_passed(bucket, job).await;
             drilled = last.map_err(|error| format!("{error}; {}", error.advice()))?;
         }
-        let (open, _) = Shelf::new(bucket.clone(), job.clone())
-            .open()
+        let open = Shelf::new(bucket.clone(), job.clone())
+            .unfinished(true)
             .await
             .map_err(|error| error.to_string())?;
         let problem = problem.map(|problem| problem.to_string());

@@ -11,7 +11,7 @@ use super::archive::{self, Readable};
 use super::manner::Manner;
 use super::rows::{Became, DoneRow, Origin, PlanRow, Seen, WrittenRef};
 use super::site::Site;
-use super::state::Store;
+use super::store::Store;
 use super::totals::failure_of;
 use crate::copy::Item;
 use crate::failure::Failure;

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::state::Kind;
 use super::undo::Undone;
-use crate::request::{Manner, RestoreId, StartRestore, UndoRestore};
+use crate::model::Key;
+use crate::request::{Manner, Point, RestoreId, StartRestore, UndoRestore, What};
 
 /// What was asked for.
 pub enum Asked {
@@ -15,6 +16,20 @@ pub enum Asked {
 }
 
 impl Asked {
+    /// The key of the source, if only one is named and a snapshot says what it was.
+    pub(super) fn only_key(&self) -> Option<&Key> {
+        let Self::Start(start) = self else {
+            return None;
+        };
+        match (&start.point, &start.what) {
+            (Point::Run(_) | Point::At(_), What::Keys(keys)) => match keys.as_slice() {
+                [only] => Some(only),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Start(_) => Kind::Restore,

@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::opening::{self, Source};
 use super::shelf::OpenError;
-use super::state::Store;
 use super::state_error::StateError;
+use super::store::Store;
 use super::{Call, refused};
 use crate::config::{Config, Destination};
 use crate::history::History;
@@ -35,8 +35,6 @@ pub struct Backups<'a> {
 pub struct OpenBackup {
     /// Its bucket, and its state.
     pub source: Source,
-    /// Its restores that have something left.
-    pub unfinished: Vec<RestoreId>,
     /// When S3 answered.
     pub now: Timestamp,
 }
@@ -48,15 +46,8 @@ impl Backups<'_> {
     /// When it cannot be read.
     pub async fn open(&self, destination: &Destination) -> Result<OpenBackup, StartError> {
         let source = opening::source(self.config, destination, self.connections).await?;
-        let (unfinished, now) = source.shelf.open().await.map_err(|error| match &error {
-            OpenError::S3(error) => StartError::source(error),
-            OpenError::NewerFormat { .. } => StartError::request(&error.to_string()),
-        })?;
-        Ok(OpenBackup {
-            source,
-            unfinished,
-            now,
-        })
+        let now = source.bucket.time();
+        Ok(OpenBackup { source, now })
     }
 
     /// Opens the backup of that name, else the first one.
@@ -267,6 +258,14 @@ fn can_be_elsewhere(asked: &Point, now: Timestamp) -> bool {
         Point::Run(text) => text.parse::<SnapshotSelector>().is_ok(),
         Point::At(at) => *at <= now,
         Point::Versions(_) | Point::Version(_) => false,
+    }
+}
+
+/// The error of a list of what is open that cannot be read.
+pub fn refused_list(error: &OpenError) -> StartError {
+    match error {
+        OpenError::S3(error) => StartError::source(error),
+        OpenError::NewerFormat { .. } => StartError::request(&error.to_string()),
     }
 }
 

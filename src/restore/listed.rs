@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::state::{Kind, RequestRecord, Store};
+use super::state::Kind;
 use super::state_error::StateError;
+use super::store::{Recorded, Store};
 use crate::model::Timestamp;
 use crate::request::Person;
 
@@ -50,16 +51,17 @@ impl RestoreRow {
     /// # Errors
     /// That there is no such restore, or why it cannot be read.
     pub async fn read(store: &Store) -> Result<Self, StateError> {
-        let request = store.request().await?;
-        Self::of(store, request).await
+        let recorded = store.recorded().await?;
+        Self::of(store, recorded).await
     }
 
     /// The same of a restore whose request was read before.
     ///
     /// # Errors
     /// Why the rest of its state cannot be read.
-    pub async fn of(store: &Store, request: RequestRecord) -> Result<Self, StateError> {
-        let progress = store.progress().await?.progress;
+    pub async fn of(store: &Store, recorded: Recorded) -> Result<Self, StateError> {
+        let (request, held) = store.with_progress(recorded).await?;
+        let progress = held.progress;
         let tally = progress.tally();
         Ok(Self {
             id: store.id().to_string(),

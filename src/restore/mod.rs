@@ -24,6 +24,7 @@ mod listed;
 mod manner;
 mod one_version;
 mod opening;
+mod parts;
 mod plan_queue;
 mod planning;
 mod range_plan;
@@ -36,38 +37,35 @@ mod shelf;
 mod site;
 mod state;
 mod state_error;
+mod store;
 mod tally;
 mod target_keys;
+mod target_lease;
 mod totals;
 mod undo;
+mod unfinished;
 mod versions;
 mod words;
-
-use std::panic::{AssertUnwindSafe, resume_unwind};
-
-use futures::FutureExt;
 
 pub use drill::last_passed;
 pub use listed::RestoreRow;
 pub use shelf::Shelf;
-pub use state::{Progress, RequestRecord, Stage, Store};
+pub use state::{Held, Progress, RequestRecord, Stage};
 pub use state_error::StateError;
+pub use store::Store;
 
 use asked::Asked;
 use backups::{Backups, OpenBackup};
 use opening::Source;
 use session::Session;
-use state::Held;
 
 use crate::config::Config;
-use crate::failure::Failure;
-use crate::lease::{LeaseObject, Leases, Refusal};
 use crate::model::{Deadline, Timestamp};
 use crate::plan::Run;
 use crate::report::Report;
 use crate::request::{Manner, RestoreId, RestoreRequest, StartRestore, UndoRestore};
 use crate::run::{RunResult, StartError};
-use crate::s3::{Connections, Operation, RunConnections, Stop};
+use crate::s3::{Connections, RunConnections};
 
 /// The longest that a held plan can be confirmed, in seconds.
 const CONFIRMED_WITHIN: u64 = 24 * 60 * 60;
@@ -160,7 +158,14 @@ async fn go_on_with_all(
                 continue;
             }
         };
-        let unfinished = opened.unfinished.clone();
+        let unfinished = match opened.source.shelf.unfinished(false).await {
+            Ok(unfinished) => unfinished,
+            Err(error) => {
+                tracing::warn!(%error, "what is left of restores cannot be found");
+                problem = Some(backups::refused_list(&error));
+                continue;
+            }
+        };
         let call = Call::new(backups, run.clone(), opened);
         for id in &unfinished {
             if backups.connections.limit().has_stopped() {
@@ -208,6 +213,8 @@ impl<'a> Call<'a> {
     /// A call about a restore that was begun, on the backup in which it lies.
     async fn about(backups: Backups<'a>, run: Run, id: &RestoreId) -> Result<Self, StartError> {
         let opened = Box::pin(backups.open_with(id)).await?;
+        let listed = opened.source.shelf.open().await;
+        listed.map_err(|error| backups::refused_list(&error))?;
         Ok(Self::new(backups, run, opened))
     }
 
@@ -273,8 +280,7 @@ impl Call<'_> {
         watch: &mut impl FnMut(&Report),
     ) -> Result<RunResult, StartError> {
         let store = Store::of(&self.source.shelf, id);
-        let request = store.request().await.map_err(refused)?;
-        let held = store.progress().await.map_err(refused)?;
+        let (request, held) = store.read().await.map_err(refused)?;
         if let Some(problem) = cannot_go_on(&held, next) {
             if held.progress.stage == Stage::Cancelled {
                 // A call that was killed may have left it among what is open.
@@ -304,8 +310,7 @@ impl Call<'_> {
     /// Nothing more of a restore is done. What it wrote stays.
     async fn cancel(&self, id: &RestoreId) -> Result<RunResult, StartError> {
         let store = Store::of(&self.source.shelf, id);
-        let request = store.request().await.map_err(refused)?;
-        let held = store.progress().await.map_err(refused)?;
+        let (request, held) = store.read().await.map_err(refused)?;
         if matches!(held.progress.stage, Stage::Complete | Stage::Cancelled) {
             let stage = held.progress.stage.name();
             return Err(StartError::request(&format!(
@@ -321,40 +326,6 @@ impl Call<'_> {
             }),
         )
         .await
-    }
-
-    /// Does the work while the lease of its target is held.
-    async fn under_lease(
-        &self,
-        (key, target): &(crate::model::Key, String),
-        work: impl Future<Output = Result<RunResult, StartError>>,
-    ) -> Result<RunResult, StartError> {
-        let mut leases = Leases::default();
-        let object = LeaseObject {
-            bucket: self.source.bucket.clone(),
-            key: key.clone(),
-        };
-        leases
-            .take_object(object, &self.run)
-            .await
-            .map_err(held_by)?;
-        // Whatever happens in it, the lease does not keep the next call out.
-        let ended = AssertUnwindSafe(leases.keep(work)).catch_unwind().await;
-        let stops = leases.release().await;
-        let ended = ended.unwrap_or_else(|panic| resume_unwind(panic))?;
-        let report = stops
-            .into_iter()
-            .fold(ended.report, |report, (_, stop, failure)| {
-                let failure = match stop {
-                    Stop::LeaseLost => failure,
-                    Stop::NotVersioned => not_versioned(target),
-                };
-                report.stopped(0, stop, failure)
-            });
-        Ok(RunResult {
-            report,
-            cursor: ended.cursor,
-        })
     }
 }
 
@@ -396,31 +367,5 @@ fn refused(error: StateError) -> StartError {
         | StateError::Damaged { .. }
         | StateError::NewerFormat { .. }
         | StateError::NewerOpen { .. } => StartError::request(&error.to_string()),
-    }
-}
-
-fn held_by(refusal: Refusal) -> StartError {
-    match refusal {
-        Refusal::Held(failure) => StartError::AlreadyRunning {
-            problem: format!("{}; {}", failure.message, failure.advice),
-        },
-        Refusal::Lost(failure) => StartError::Destination {
-            problem: format!("{}; {}", failure.message, failure.advice),
-        },
-        Refusal::S3(error) => StartError::destination(&error),
-    }
-}
-
-fn not_versioned(target: &str) -> Failure {
-    Failure {
-        key: None,
-        operation: Operation::GetBucketVersioning.name(),
-        code: Some("NotVersioned".to_owned()),
-        message: format!(
-            "bucket {target} keeps no versions any more: nothing more is written to it"
-        ),
-        advice: "enable versioning with s3api put-bucket-versioning, then continue the restore"
-            .to_owned(),
-        request_id: None,
     }
 }

@@ -4,12 +4,13 @@ use futures::{FutureExt, future};
 
 use super::choose::Policy;
 use super::shelf::Shelf;
-use super::site::{Site, Wishes};
+use super::site::{FirstLook, Site, Wishes};
 use super::state::{PointRecord, TargetRecord};
+use super::target_keys::TargetKeys;
 use crate::config::{BucketAccess, ClassRule, Config, CopyRules, Destination};
 use crate::filter::Filter;
 use crate::history::History;
-use crate::model::{BucketName, Job, Location, Phase, Prefix, Timestamp};
+use crate::model::{BucketName, Job, Key, Location, Phase, Prefix, Timestamp};
 use crate::request::{Extra, Point, StartRestore, TIMES, What};
 use crate::run::StartError;
 use crate::s3::{Bucket, RunConnections, S3Error, Versioning};
@@ -95,22 +96,23 @@ pub fn target_of(start: &StartRestore, config: &Config) -> Result<TargetRecord, 
     })
 }
 
-/// Opens the target, and the history of the backup.
+/// Opens the target, and the history of the backup. If the only key that is restored is named, it is looked at.
 ///
 /// # Errors
 /// When the target cannot be reached or read.
 pub async fn site(
     source: &Source,
     record: &TargetRecord,
+    only: Option<&Key>,
     config: &Config,
     connections: &RunConnections<'_>,
 ) -> Result<Site, StartError> {
     let (target, history) = future::join(
-        target(record, config, connections).boxed(),
+        target(record, only, config, connections).boxed(),
         History::open(source.bucket.clone(), source.job.clone()).boxed(),
     )
     .await;
-    let (target, versioned) = target?;
+    let (target, versioned, first_look) = target?;
     let target = target.under_lease_of(&source.bucket);
     let target = if versioned {
         target
@@ -122,6 +124,7 @@ pub async fn site(
         target,
         record: record.clone(),
         versioned,
+        first_look,
         destination: source.destination.clone(),
         history,
         rules: CopyRules {
@@ -134,12 +137,13 @@ pub async fn site(
     })
 }
 
-/// Opens the target. Whether it keeps versions.
+/// Opens the target. Whether it keeps versions, and what it has under the key of the source that is named.
 async fn target(
     record: &TargetRecord,
+    only: Option<&Key>,
     config: &Config,
     connections: &RunConnections<'_>,
-) -> Result<(Bucket, bool), StartError> {
+) -> Result<(Bucket, bool, Option<FirstLook>), StartError> {
     let name = BucketName::new(&record.bucket)
         .map_err(|error| StartError::request(&format!("bucket {} {error}", record.bucket)))?;
     let is_source = name == config.source.bucket;
@@ -148,11 +152,19 @@ async fn target(
     } else {
         &BucketAccess::default()
     };
-    let target = connections.bucket(&name, access).await;
+    let (target, first_look) = match only {
+        None => (connections.bucket(&name, access).await, None),
+        Some(key) => {
+            let to = TargetKeys::new(&record.prefix, &record.strip_prefix).of(key);
+            let found = connections.bucket_and_object(&name, access, &to).await;
+            let (target, object) = found.map_err(|error| StartError::destination(&error))?;
+            (Ok(target), Some(FirstLook::of(key, object)))
+        }
+    };
     let target = target.map_err(|error| StartError::destination(&error))?;
     let versioning = target.versioning().await;
     let versioning = versioning.map_err(|error| StartError::destination(&error))?;
-    Ok((target, versioning == Versioning::Enabled))
+    Ok((target, versioning == Versioning::Enabled, first_look))
 }
 
 /// What a request asks for, of what is configured.

@@ -7,6 +7,7 @@ use std::mem;
 
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt, future, stream};
 
+use super::choose::{Choice, choose};
 use super::plan_queue::{PlanQueue, ROWS_OF_PIECE, in_order};
 use super::range_plan::{Obstacle, Pending, RangePlan, decide};
 use super::ranges::{RangeWork, Ranges};
@@ -168,7 +169,7 @@ impl RangeWork {
         wishes: &Wishes,
         plan: &mut RangePlan,
     ) -> Result<Vec<Pending>, Obstacle> {
-        let looks = wanted.iter().cloned().map(|key| look(key, site));
+        let looks = wanted.iter().cloned().map(|key| first_look(key, site));
         let looks = stream::iter(looks).buffered(LOOKS_AT_ONCE);
         let (found, looks) = future::join(
             self.rows_of(wanted, site).boxed(),
@@ -183,6 +184,10 @@ impl RangeWork {
             }
             let at = found.binary_search_by(|row| row.key().cmp(key.as_str()));
             let row = at.ok().and_then(|at| found.get(at));
+            let there = match (row, there) {
+                (Some(row), Ok(there)) => second_look(&key, row, there, site, wishes).await,
+                (_, there) => there,
+            };
             match (row, there) {
                 (None, _) => {
                     missing += 1;
@@ -216,6 +221,34 @@ pub async fn look(key: Key, site: &Site) -> (Key, Result<Option<Object>, S3Error
         })
     });
     (key, there)
+}
+
+/// The same, if it was looked at when the target was opened.
+async fn first_look(key: Key, site: &Site) -> (Key, Result<Option<Object>, S3Error>) {
+    match &site.first_look {
+        Some(first) if first.key == key => (key, Ok(first.there.clone())),
+        _ => look(key, site).await,
+    }
+}
+
+/// What the target has by now, if it was looked at before the lease was taken and nothing is to be done by that: no
+/// write would notice that it has changed since.
+async fn second_look(
+    key: &Key,
+    row: &SegmentRow,
+    there: Option<Object>,
+    site: &Site,
+    wishes: &Wishes,
+) -> Result<Option<Object>, S3Error> {
+    let is_first = site
+        .first_look
+        .as_ref()
+        .is_some_and(|first| first.key == *key);
+    let chosen = choose(Some(row.row()), there.as_ref(), wishes.policy);
+    if is_first && !matches!(chosen, Choice::Copy(_)) {
+        return look(key.clone(), site).await.1;
+    }
+    Ok(there)
 }
 
 /// The objects of the target in a range, by the keys of the source.

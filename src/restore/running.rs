@@ -5,19 +5,20 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::time::{Duration, Instant};
 
-use futures::future::{Fuse, FusedFuture};
-use futures::{FutureExt, StreamExt, stream};
+use futures::future::{BoxFuture, Fuse, FusedFuture};
+use futures::{FutureExt, StreamExt, future, stream};
 
 use super::apply::{Step, Work};
 use super::manner::Manner;
 use super::rows::{Became, DoneRow, PlanRow};
 use super::site::Site;
-use super::state::{Held, Store};
+use super::state::{Held, Part};
 use super::state_error::StateError;
+use super::store::Store;
 use super::tally::Tally;
 use crate::copy::guarded;
 use crate::failure::Failure;
-use crate::model::Timestamp;
+use crate::model::{ETag, Timestamp};
 use crate::s3::Operation;
 
 /// Rows that are written down at once.
@@ -84,9 +85,9 @@ impl Running<'_> {
         };
         let rows = match self.first_part.take() {
             Some(rows) if number == 0 => rows,
-            _ => self.store.part(number, &part).await?,
+            _ => self.store.part(held, number, &part).await?,
         };
-        let mut known = self.known(number).await?;
+        let mut known = self.known(held, number).await?;
         let others = held.progress.tally().without(part.tally);
         let todo: Vec<usize> = (0..rows.len())
             .filter(|row| !known.is_settled(*row))
@@ -95,10 +96,11 @@ impl Running<'_> {
         let tried = self
             .carry_out(number, &rows, todo, &mut known, others, hear)
             .await?;
+        if let Some(in_one) = known.in_one.take() {
+            *held = in_one;
+        }
         if let Some(part) = held.progress.parts.get_mut(number) {
-            let result = known.last.values().filter(|done| done.outcome.is_settled());
-            part.left = rows.len() - result.count();
-            part.tally = known.tally();
+            known.count(part);
         }
         let waiting = known
             .last
@@ -149,7 +151,7 @@ impl Running<'_> {
             let next = tokio::select! {
                 biased;
                 written = &mut writing => {
-                    written?;
+                    known.is_written(written?);
                     continue;
                 }
                 next = steps.next() => next,
@@ -166,15 +168,19 @@ impl Running<'_> {
             }
             let is_due = new.len() >= ROWS_AT_ONCE || since.elapsed() >= LONGEST;
             if is_due && writing.is_terminated() {
-                writing = self.write(part, mem::take(&mut new), known).boxed().fuse();
+                writing = self.write(part, mem::take(&mut new), known).fuse();
                 since = Instant::now();
             }
         }
         drop(steps);
         if !writing.is_terminated() {
-            writing.await?;
+            known.is_written(writing.await?);
         }
-        self.write(part, new, known).await?;
+        match &mut known.in_one {
+            // The end of the call writes it down.
+            Some(in_one) => in_one.note(new),
+            None => drop(self.write(part, new, known).await?),
+        }
         Ok(tried)
     }
 
@@ -202,35 +208,50 @@ impl Running<'_> {
         Some(done.unwrap_or_else(|failure| work.failed(failure)))
     }
 
-    async fn known(&self, part: usize) -> Result<Results, StateError> {
+    async fn known(&self, held: &Held, part: usize) -> Result<Results, StateError> {
+        let in_one = held.is_in_one().then(|| held.clone());
         if self.fresh {
-            return Ok(Results::default());
+            return Ok(Results {
+                in_one,
+                ..Results::default()
+            });
         }
-        let known = self.store.known(part).await?;
+        let known = self.store.known(held, part).await?;
         let last = known.last.iter();
         Ok(Results {
             last: last
                 .map(|(row, done)| (*row, RowResult::of(done)))
                 .collect(),
             files: known.files,
+            in_one,
         })
     }
 
-    /// Writes rows into the next file of the part.
+    /// Writes rows into the next file of the part, or into the one object that has all of the restore. What that is
+    /// by then.
     fn write(
         &self,
         part: usize,
         rows: Vec<DoneRow>,
         known: &mut Results,
-    ) -> impl Future<Output = Result<(), StateError>> + Send + use<'_> {
-        let file = known.files;
-        known.files += usize::from(!rows.is_empty());
-        async move {
-            if rows.is_empty() {
-                return Ok(());
-            }
-            self.store.write_done(part, file, &rows).await
+    ) -> BoxFuture<'_, Result<Option<ETag>, StateError>> {
+        if rows.is_empty() {
+            return future::ok(None).boxed();
         }
+        if let Some(mut held) = known.in_one_with(rows.clone(), part) {
+            return async move {
+                self.store.advance(&mut held).await?;
+                Ok(Some(held.etag))
+            }
+            .boxed();
+        }
+        let file = known.files;
+        known.files += 1;
+        async move {
+            self.store.write_done(part, file, &rows).await?;
+            Ok(None)
+        }
+        .boxed()
     }
 }
 
@@ -240,6 +261,8 @@ struct Results {
     last: BTreeMap<usize, RowResult>,
     /// The files that the lines are in: the next ones go into the file of that number.
     files: usize,
+    /// The one object that has all of the restore, with the rows that are to be written into it.
+    in_one: Option<Held>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -250,6 +273,33 @@ struct RowResult {
 }
 
 impl Results {
+    /// The one object that has all of the restore, with these rows too.
+    fn in_one_with(&mut self, rows: Vec<DoneRow>, part: usize) -> Option<Held> {
+        let mut held = {
+            let held = self.in_one.as_mut()?;
+            held.note(rows);
+            held.clone()
+        };
+        if let Some(part) = held.progress.parts.get_mut(part) {
+            self.count(part);
+        }
+        Some(held)
+    }
+
+    /// Takes note of what the one object is by now.
+    fn is_written(&mut self, etag: Option<ETag>) {
+        if let (Some(held), Some(etag)) = (&mut self.in_one, etag) {
+            held.etag = etag;
+        }
+    }
+
+    /// Counts what became of the rows of a part.
+    fn count(&self, part: &mut Part) {
+        let settled = self.last.values().filter(|done| done.outcome.is_settled());
+        part.left = part.rows - settled.count();
+        part.tally = self.tally();
+    }
+
     fn tally(&self) -> Tally {
         let rows = self.last.values();
         rows.map(|row| row.tally)

@@ -8,13 +8,13 @@ use super::gate::{self, Gate};
 use super::manner::Manner as Carrying;
 use super::rows::PlanRow;
 use super::running::Running;
-use super::shelf::RESTORE_FORMAT;
 use super::site::{Site, Wishes};
-use super::state::{Held, Progress, RequestRecord, Stage, Store, TargetRecord};
+use super::state::{Held, IN_PARTS, Progress, RequestRecord, Stage, TargetRecord};
+use super::store::Store;
 use super::undo;
 use super::{Call, opening, refused, totals};
 use crate::failure::Failure;
-use crate::model::{CURSOR_FORMAT, Cursor, CursorRestore, Key, Tier};
+use crate::model::{CURSOR_FORMAT, Cursor, CursorRestore, Tier};
 use crate::outcome::Outcome;
 use crate::report::{Drilled, Report, RunPlace};
 use crate::request::{self, Manner, Point, Request, RestoreId, RestoreRequest, StartRestore};
@@ -43,6 +43,8 @@ pub struct Session<'a> {
     pub(super) planned_here: bool,
     /// The rows of the plan, if they are one part that was just made.
     pub(super) first_part: Option<Vec<PlanRow>>,
+    /// The whole plan, if it is to lie beside the request.
+    pub(super) plan_in_one: Option<Value>,
     /// What a drill has found.
     pub(super) drilled: Option<Drilled>,
 }
@@ -54,14 +56,16 @@ impl<'a> Session<'a> {
         asked: Asked,
         record: TargetRecord,
     ) -> Result<Self, StartError> {
-        let site = opening::site(&call.source, &record, call.config, call.connections).await?;
+        let only = asked.only_key();
+        let (source, config) = (&call.source, call.config);
+        let site = opening::site(source, &record, only, config, call.connections).await?;
         let index = match &asked {
             Asked::Start(start) => call.point(&start.point, &site.history).await?,
             Asked::Undo(..) => None,
         };
         let places = call.places_of(index.as_ref()).await;
         let request = RequestRecord {
-            format: RESTORE_FORMAT,
+            format: IN_PARTS,
             id: call.run.id.clone(),
             kind: asked.kind(),
             undoes: asked.undoes().map(ToString::to_string),
@@ -99,8 +103,8 @@ impl<'a> Session<'a> {
                 )));
             }
         };
-        let site = opening::site(&call.source, &request.target, call.config, call.connections);
-        let site = site.await?;
+        let (source, target, config) = (&call.source, &request.target, call.config);
+        let site = opening::site(source, target, None, config, call.connections).await?;
         let index = match &request.point {
             // Only what is left of the plan needs it.
             Some(point) if held.progress.stage == Stage::Planning => {
@@ -152,16 +156,11 @@ impl<'a> Session<'a> {
             fresh: matches!(stage, Stage::Planning | Stage::Held),
             planned_here: false,
             first_part: None,
+            plan_in_one: None,
             drilled: None,
             site,
             held,
         })
-    }
-
-    /// The lease of the target, and whose it is.
-    pub fn lease(&self) -> (Key, String) {
-        let target = &self.request.target.bucket;
-        (self.call.source.shelf.lease(target), target.clone())
     }
 
     /// Whether it acts at once, as it was asked for.
@@ -175,15 +174,22 @@ impl<'a> Session<'a> {
         if self.held.is_written() {
             return self.store.advance(&mut self.held).await.map_err(refused);
         }
-        let progress = self.held.progress.clone();
-        let begun = self.store.begin(&self.request, progress, self.call.now);
-        self.held = begun.await.map_err(refused)?;
+        let (progress, now) = (self.held.progress.clone(), self.call.now);
+        let begun = match self.plan_in_one.take() {
+            Some(plan) => {
+                let request = self.request.clone();
+                let begun = self.store.begin_in_one(request, plan, progress, now);
+                begun.await
+            }
+            None => self.store.begin(&self.request, progress, now).await,
+        };
+        self.held = begun.map_err(refused)?;
         Ok(())
     }
 
     /// Reads how far it has come, now that nobody else goes on with it.
     pub async fn refresh(&mut self) -> Result<(), StartError> {
-        self.held = self.store.progress().await.map_err(refused)?;
+        self.held = self.store.again(&self.held).await.map_err(refused)?;
         self.fresh = matches!(self.held.progress.stage, Stage::Planning | Stage::Held);
         Ok(())
     }
@@ -275,7 +281,8 @@ impl<'a> Session<'a> {
     /// Does what was planned and held.
     pub async fn confirm(&mut self) -> Result<(), StartError> {
         for (number, part) in self.held.progress.parts.clone().iter().enumerate() {
-            self.store.part(number, part).await.map_err(refused)?;
+            let read = self.store.part(&self.held, number, part).await;
+            read.map_err(refused)?;
         }
         self.permit().await
     }
@@ -290,7 +297,8 @@ impl<'a> Session<'a> {
         }
         self.held.progress.stage = Stage::Running;
         self.save().await?;
-        if !self.planned_here {
+        // One that lies in one object is found by the lease of its target.
+        if !self.planned_here && !self.held.is_in_one() {
             self.store.note(true).await.map_err(refused)?;
         }
         Ok(())
@@ -409,8 +417,10 @@ impl<'a> Session<'a> {
         }
         let is_open = progress.stage.is_open();
         let written = self.store.advance(&mut self.held).await;
+        // Nobody can have noted what this call began and held the lease for.
+        let is_noted = !(self.planned_here && self.held.is_in_one());
         let noted = match (&written, is_open) {
-            (Ok(()), false) => self.store.note(false).await,
+            (Ok(()), false) if is_noted => self.store.note(false).await,
             _ => Ok(()),
         };
         match written.and(noted) {

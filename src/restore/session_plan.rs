@@ -6,6 +6,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 use super::asked::Asked;
+use super::parts;
 use super::planning;
 use super::range_plan::{Obstacle, RangePlan};
 use super::ranges::{self, Ranges};
@@ -57,11 +58,27 @@ impl Session<'_> {
         drop(plans);
         if writes {
             self.held.progress.planned_to.clone_from(&until);
-            if !rows.is_empty() {
+            let is_in_one = whole && self.keep_in_one(&rows)?;
+            if !is_in_one && !rows.is_empty() {
                 self.store_part(&mut rows, until).await?;
             }
         }
         Ok(whole)
+    }
+
+    /// Keeps the rows to be stored beside the request, if they are all of the plan and few. Whether they are.
+    fn keep_in_one(&mut self, rows: &[PlanRow]) -> Result<bool, StartError> {
+        if self.held.is_written() || !self.held.progress.parts.is_empty() {
+            return Ok(false);
+        }
+        let in_one = parts::in_one(rows);
+        let in_one = in_one.map_err(|error| StartError::request(&format!("the plan: {error}")))?;
+        let Some((plan, parts)) = in_one else {
+            return Ok(false);
+        };
+        self.plan_in_one = Some(plan);
+        self.held.progress.parts = parts;
+        Ok(true)
     }
 
     fn plans(&self) -> BoxStream<'static, Result<RangePlan, Obstacle>> {

@@ -9,8 +9,8 @@ use crate::model::{ETag, Job, Key, Timestamp};
 use crate::request::RestoreId;
 use crate::s3::{Bucket, Cause, Condition, PageStart, PutBody, S3Error};
 
-/// The format of what lies there that this version writes, and the last one that it reads.
-pub const RESTORE_FORMAT: u64 = 1;
+/// The format of the list of what is open that this version writes, and the last one that it reads.
+const OPEN_FORMAT: u64 = 1;
 
 /// The type that other programs see.
 pub(super) const JSON: &str = "application/json";
@@ -49,7 +49,7 @@ impl KnownOpen {
 pub enum OpenError {
     /// A later version of the program wrote it.
     #[error(
-        "{key} has format {found}; this version reads up to {RESTORE_FORMAT}: use the version that wrote it"
+        "{key} has format {found}; this version reads up to {OPEN_FORMAT}: use the version that wrote it"
     )]
     NewerFormat {
         /// The list.
@@ -89,7 +89,12 @@ impl Shelf {
         self.key(&format!("lease-{target}.json"))
     }
 
-    /// The restores that have something left, and when S3 answered.
+    /// The key of the list of what is open.
+    pub fn list_of_open(&self) -> Key {
+        self.key("open.json")
+    }
+
+    /// The restores that the list of what is open names, and when S3 answered.
     ///
     /// # Errors
     /// Why S3 refused, or that a later version of the program wrote the list.
@@ -102,7 +107,7 @@ impl Shelf {
     }
 
     async fn read_open(&self) -> Result<(Open, Condition, Timestamp), OpenError> {
-        let key = self.key("open.json");
+        let key = self.list_of_open();
         let reading = self.bucket.read_state(&key).await;
         let reading = reading.map_err(OpenError::S3)?;
         let (open, condition) = match reading.state {
@@ -137,7 +142,7 @@ impl Shelf {
 
     /// Notes whether a restore has something left.
     pub(super) async fn note(&self, id: &RestoreId, is_open: bool) -> Result<(), OpenError> {
-        let key = self.key("open.json");
+        let key = self.list_of_open();
         let mut round = 1;
         loop {
             let known = self.known.take();
@@ -160,7 +165,7 @@ impl Shelf {
             if !changed {
                 return Ok(());
             }
-            open.format = RESTORE_FORMAT;
+            open.format = OPEN_FORMAT;
             let body = serde_json::to_vec(&open).unwrap_or_default();
             match self.put(&key, &body, JSON, &condition).await {
                 Err(error) if error.cause == Cause::ChangedMeanwhile && round < ROUNDS => {
@@ -197,7 +202,7 @@ fn parse_open(key: &Key, body: &[u8]) -> Result<Open, OpenError> {
     }
     let head: Option<Head> = serde_json::from_slice(body).ok();
     match head {
-        Some(Head { format }) if format > RESTORE_FORMAT => Err(OpenError::NewerFormat {
+        Some(Head { format }) if format > OPEN_FORMAT => Err(OpenError::NewerFormat {
             key: key.clone(),
             found: format,
         }),

@@ -23,6 +23,8 @@ pub struct Site {
     pub record: TargetRecord,
     /// Whether it keeps versions.
     pub versioned: bool,
+    /// What it had when it was opened, if the only key that is restored is named.
+    pub first_look: Option<FirstLook>,
     /// What lies where in the backup.
     pub destination: Destination,
     /// What was backed up when.
@@ -33,6 +35,15 @@ pub struct Site {
     pub at_once: usize,
     /// Parts of one object in flight, at most.
     pub parts_at_once: usize,
+}
+
+/// What a target has under a key of the source.
+#[derive(Clone, Debug)]
+pub struct FirstLook {
+    /// The key.
+    pub key: Key,
+    /// The object, by that key; none if there is none.
+    pub there: Option<Object>,
 }
 
 /// The wishes of a request, beside the point.
@@ -52,6 +63,20 @@ pub struct Wishes {
     pub class: Option<StorageClass>,
     /// Whether the backup keeps each object's own class.
     pub keeps_classes: bool,
+}
+
+impl FirstLook {
+    /// What was listed for a key of the source.
+    pub fn of(key: &Key, listed: Option<Object>) -> Self {
+        let there = listed.map(|object| Object {
+            key: key.clone(),
+            ..object
+        });
+        Self {
+            key: key.clone(),
+            there,
+        }
+    }
 }
 
 impl Site {

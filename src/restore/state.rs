@@ -2,35 +2,29 @@
 //!
 //! Below `.s3-backup/{job}/restores/{id}/` lie the request, which never changes; the plan in parts, each
 //! proven by its digest; the progress, which is written over under a condition; and what became of the rows
-//! of each part. `restores/open.json` names the restores that have something left, so that a schedule with
-//! nothing to do costs one request.
+//! of each part. A plan of few rows has all of it in one object.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::drill::DrillRecord;
 use super::figures::Figures;
-use super::rows::{DoneRow, Known, PlanRow, pack, unpack};
-use super::shelf::{JSON, OpenError, RESTORE_FORMAT, Shelf};
-use super::state_error::StateError;
+use super::rows::DoneRow;
 use super::tally::Tally;
-use crate::model::{BucketName, ETag, Key, Timestamp};
-use crate::request::RestoreId;
-use crate::s3::{Condition, S3Error};
+use crate::model::{ETag, Key, Timestamp};
 use crate::snapshot::Digest;
 
-/// The most bytes of a request or of progress: a payload has 6 MB at most, ten million rows of a plan are a
-/// thousand parts.
-const MOST_BYTES: u64 = 16 << 20;
-/// The most bytes of a file of rows, packed.
-const MOST_PART_BYTES: u64 = 64 << 20;
-
-const ZSTD: &str = "application/zstd";
+/// The format of a restore whose parts are objects of their own.
+pub const IN_PARTS: u64 = 1;
+/// The format of a restore that lies whole in one object.
+pub const IN_ONE: u64 = 2;
+/// The last format that this version reads.
+pub const RESTORE_FORMAT: u64 = IN_ONE;
 
 /// What was asked for, and of which state of the backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestRecord {
-    /// `RESTORE_FORMAT`.
+    /// [`IN_PARTS`] or [`IN_ONE`].
     pub format: u64,
     /// The restore.
     pub id: String,
@@ -89,7 +83,7 @@ pub struct TargetRecord {
 /// How far a restore has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// `RESTORE_FORMAT`.
+    /// As that of the request.
     pub format: u64,
     /// The next step.
     pub stage: Stage,
@@ -172,7 +166,7 @@ impl Progress {
     /// The progress of a restore that begins.
     pub fn begin(now: Timestamp) -> Self {
         Self {
-            format: RESTORE_FORMAT,
+            format: IN_PARTS,
             stage: Stage::Planning,
             planned_to: None,
             figures: Figures::default(),
@@ -197,21 +191,28 @@ impl Progress {
     }
 }
 
-/// Where one restore lies.
-#[derive(Clone, Debug)]
-pub struct Store {
-    shelf: Shelf,
-    id: RestoreId,
-}
-
 /// Progress as it was read or written last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     /// What it says.
     pub progress: Progress,
-    etag: ETag,
+    /// What has to be there for it to be written over; empty if nothing was written yet.
+    pub(super) etag: ETag,
     /// When S3 answered.
     pub at: Timestamp,
+    /// What lies beside it in the same object; none if all of it are objects of their own.
+    pub(super) beside: Option<Box<Beside>>,
+}
+
+/// What lies beside the progress of a restore that is whole in one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// What was asked for.
+    pub request: RequestRecord,
+    /// The rows of the plan, word for word.
+    pub plan: Value,
+    /// What became of them, in the order of the plan.
+    pub done: Vec<DoneRow>,
 }
 
 impl Held {
@@ -221,6 +222,7 @@ impl Held {
             progress,
             etag: ETag::new(""),
             at,
+            beside: None,
         }
     }
 
@@ -228,241 +230,29 @@ impl Held {
     pub fn is_written(&self) -> bool {
         !self.etag.as_str().is_empty()
     }
-}
 
-impl Store {
-    /// The state of one restore of a job.
-    pub fn of(shelf: &Shelf, id: &RestoreId) -> Self {
-        Self {
-            shelf: shelf.clone(),
-            id: id.clone(),
-        }
+    /// Whether all of the restore is in one object.
+    pub fn is_in_one(&self) -> bool {
+        self.beside.is_some()
     }
 
-    /// The restore.
-    pub fn id(&self) -> &RestoreId {
-        &self.id
-    }
-
-    /// The backup bucket that has it.
-    pub fn bucket(&self) -> &BucketName {
-        self.shelf.bucket.name()
-    }
-
-    /// The key of a part of the state.
-    pub fn key(&self, part: &str) -> Key {
-        self.shelf.key(&format!("{}/{part}", self.id))
-    }
-
-    /// Writes down what was asked for, and that nothing was done yet.
-    ///
-    /// # Errors
-    /// Why S3 refused.
-    pub async fn begin(
-        &self,
-        request: &RequestRecord,
-        progress: Progress,
-        at: Timestamp,
-    ) -> Result<Held, StateError> {
-        self.write_json("request.json", request, &Condition::Create)
-            .await?;
-        let written = self.write_json("progress.json", &progress, &Condition::Create);
-        let etag = written.await?;
-        self.note(progress.stage.is_open()).await?;
-        Ok(Held { progress, etag, at })
-    }
-
-    /// What was asked for.
-    ///
-    /// # Errors
-    /// That there is no such restore, or why it cannot be read.
-    pub async fn request(&self) -> Result<RequestRecord, StateError> {
-        let (body, _, _) = self.read("request.json").await?;
-        self.parse("request.json", &body)
-    }
-
-    /// How far it has come.
-    ///
-    /// # Errors
-    /// That there is no such restore, or why it cannot be read.
-    pub async fn progress(&self) -> Result<Held, StateError> {
-        let (body, etag, at) = self.read("progress.json").await?;
-        let progress = self.parse("progress.json", &body)?;
-        Ok(Held { progress, etag, at })
-    }
-
-    /// Writes how far it has come, over what was read or written last.
-    ///
-    /// # Errors
-    /// Why S3 refused, as when another call has written it.
-    pub async fn advance(&self, held: &mut Held) -> Result<(), StateError> {
-        let condition = Condition::Replace(held.etag.clone());
-        let written = self.write_json("progress.json", &held.progress, &condition);
-        held.etag = written.await?;
-        Ok(())
-    }
-
-    /// Notes whether the restore has something left.
-    ///
-    /// # Errors
-    /// Why S3 refused.
-    pub async fn note(&self, is_open: bool) -> Result<(), StateError> {
-        let noted = self.shelf.note(&self.id, is_open).await;
-        noted.map_err(|error| match error {
-            OpenError::S3(error) => self.refused(error),
-            newer @ OpenError::NewerFormat { .. } => StateError::NewerOpen {
-                id: self.id.to_string(),
-                problem: newer.to_string(),
-            },
-        })
-    }
-
-    /// Stores a part of the plan.
-    ///
-    /// # Errors
-    /// Why S3 refused.
-    pub async fn write_part(&self, number: usize, rows: &[PlanRow]) -> Result<Part, StateError> {
-        let name = part_name(number);
-        let body = pack(rows).map_err(|problem| self.damaged(&name, &problem))?;
-        let key = self.key(&name);
-        // A call that was killed may have left it: then it is planned anew, and nothing names the old one.
-        let put = self.shelf.put(&key, &body, ZSTD, &Condition::Always);
-        put.await.map_err(|error| self.refused(error))?;
-        Ok(Part {
-            rows: rows.len(),
-            sha256: Digest::of(&body),
-            left: rows.len(),
-            tally: Tally::default(),
-        })
-    }
-
-    /// Reads a part of the plan, if it is the one that was stored.
-    ///
-    /// # Errors
-    /// That it is not, or why it cannot be read.
-    pub async fn part(&self, number: usize, part: &Part) -> Result<Vec<PlanRow>, StateError> {
-        let name = part_name(number);
-        let body = self.bytes(&name).await?;
-        let body = body.ok_or_else(|| self.damaged(&name, "is missing"))?;
-        if Digest::of(&body) != part.sha256 {
-            return Err(self.damaged(&name, "is not what was planned"));
-        }
-        let rows: Vec<PlanRow> = unpack(&body).map_err(|problem| self.damaged(&name, &problem))?;
-        if rows.len() == part.rows {
-            Ok(rows)
-        } else {
-            Err(self.damaged(&name, "has another number of rows"))
-        }
-    }
-
-    /// Stores what became of rows of a part, in its file of that number.
-    ///
-    /// # Errors
-    /// Why S3 refused.
-    pub async fn write_done(
-        &self,
-        part: usize,
-        file: usize,
-        rows: &[DoneRow],
-    ) -> Result<(), StateError> {
-        let name = done_name(part, file);
-        let body = pack(rows).map_err(|problem| self.damaged(&name, &problem))?;
-        let key = self.key(&name);
-        let put = self.shelf.put(&key, &body, ZSTD, &Condition::Create);
-        put.await.map(drop).map_err(|error| self.refused(error))
-    }
-
-    /// Reads what became of the rows of a part.
-    ///
-    /// # Errors
-    /// Why it cannot be read.
-    pub async fn known(&self, part: usize) -> Result<Known, StateError> {
-        let mut known = Known::default();
-        loop {
-            let name = done_name(part, known.files);
-            let Some(body) = self.bytes(&name).await? else {
-                return Ok(known);
-            };
-            let rows: Vec<DoneRow> =
-                unpack(&body).map_err(|problem| self.damaged(&name, &problem))?;
-            let rows = rows.into_iter().map(|done| (done.row, done));
-            known.last.extend(rows);
-            known.files += 1;
-        }
-    }
-
-    async fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, StateError> {
-        let key = self.key(name);
-        let reading = self.shelf.bucket.read_state_up_to(&key, MOST_PART_BYTES);
-        let reading = reading.await.map_err(|error| self.refused(error))?;
-        match reading.state {
-            Some(state) if state.size > MOST_PART_BYTES => Err(self.damaged(name, "is too large")),
-            state => Ok(state.map(|state| state.body)),
-        }
-    }
-
-    async fn read(&self, name: &str) -> Result<(Vec<u8>, ETag, Timestamp), StateError> {
-        let key = self.key(name);
-        let reading = self.shelf.bucket.read_state_up_to(&key, MOST_BYTES);
-        let reading = reading.await.map_err(|error| self.refused(error))?;
-        match reading.state {
-            None => Err(StateError::Unknown {
-                id: self.id.to_string(),
-            }),
-            Some(state) if state.size > MOST_BYTES => Err(self.damaged(name, "is too large")),
-            Some(state) => Ok((state.body, state.etag, reading.at)),
-        }
-    }
-
-    fn parse<T: for<'a> Deserialize<'a>>(&self, name: &str, body: &[u8]) -> Result<T, StateError> {
-        #[derive(Deserialize)]
-        struct Head {
-            format: u64,
-        }
-        let damaged = |error: serde_json::Error| self.damaged(name, &error.to_string());
-        let Head { format } = serde_json::from_slice(body).map_err(damaged)?;
-        if format > RESTORE_FORMAT {
-            return Err(StateError::NewerFormat {
-                id: self.id.to_string(),
-                found: format,
-            });
-        }
-        serde_json::from_slice(body).map_err(damaged)
-    }
-
-    async fn write_json(
-        &self,
-        name: &str,
-        value: &impl Serialize,
-        condition: &Condition,
-    ) -> Result<ETag, StateError> {
-        let body = serde_json::to_vec(value);
-        let body = body.map_err(|error| self.damaged(name, &error.to_string()))?;
-        let key = self.key(name);
-        let put = self.shelf.put(&key, &body, JSON, condition);
-        put.await.map_err(|error| self.refused(error))
-    }
-
-    fn damaged(&self, object: &str, problem: &str) -> StateError {
-        StateError::Damaged {
-            id: self.id.to_string(),
-            object: object.to_owned(),
-            problem: problem.to_owned(),
-        }
-    }
-
-    fn refused(&self, error: S3Error) -> StateError {
-        StateError::S3 {
-            id: self.id.to_string(),
-            error: Box::new(error),
+    /// Takes note of what became of rows, where that lies in the same object.
+    pub fn note(&mut self, rows: Vec<DoneRow>) {
+        if let Some(beside) = &mut self.beside {
+            beside.note(rows);
         }
     }
 }
 
-fn part_name(number: usize) -> String {
-    format!("plan/{:06}.jsonl.zst", number + 1)
-}
-
-fn done_name(part: usize, file: usize) -> String {
-    format!("replaced/{:06}-{:04}.jsonl.zst", part + 1, file + 1)
+impl Beside {
+    /// Takes note of what became of rows. What was known of them before is replaced.
+    fn note(&mut self, rows: Vec<DoneRow>) {
+        for done in rows {
+            let at = self.done.partition_point(|known| known.row < done.row);
+            match self.done.get_mut(at) {
+                Some(known) if known.row == done.row => *known = done,
+                _ => self.done.insert(at, done),
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Why the state of a restore cannot be read or written.
 
-use super::shelf::RESTORE_FORMAT;
+use super::state::RESTORE_FORMAT;
 use crate::s3::{Cause, S3Error};
 
 /// Why the state of a restore cannot be read or written.

@@ -3,6 +3,8 @@
 //! It comes from the target's own versions, or from what was put aside where the target keeps none. Only keys
 //! that still have what the restore wrote are touched: what somebody has written since stays.
 
+use std::sync::Arc;
+
 use futures::{Stream, StreamExt, stream};
 
 use super::choose::Why;
@@ -11,8 +13,9 @@ use super::refused;
 use super::rows::{Became, DoneRow, Origin, Place, PlanRow, Problem, Seen, WrittenRef};
 use super::shelf::Shelf;
 use super::site::Site;
-use super::state::{Held, RequestRecord, Stage, Store};
+use super::state::{Held, RequestRecord, Stage};
 use super::state_error::StateError;
+use super::store::Store;
 use crate::model::{Key, StorageClass, VersionKind, VersionRow};
 use crate::request::RestoreId;
 use crate::run::StartError;
@@ -59,16 +62,11 @@ pub async fn find(shelf: &Shelf, id: &RestoreId) -> Result<Undone, StartError> {
         return Ok(undone);
     };
     let other = Store::of(shelf, &by);
-    let (request, progress) = (other.request().await, other.progress().await);
-    if [request.as_ref().err(), progress.as_ref().err()]
-        .into_iter()
-        .flatten()
-        .any(|error| matches!(error, StateError::Unknown { .. }))
-    {
+    let (request, held) = match other.read().await {
         // It was killed before it could write down that it has begun.
-        return Ok(undone);
-    }
-    let (request, held) = (request.map_err(refused)?, progress.map_err(refused)?);
+        Err(StateError::Unknown { .. }) => return Ok(undone),
+        read => read.map_err(refused)?,
+    };
     // One that was cancelled may have left something.
     if held.progress.stage == Stage::Cancelled {
         return Ok(undone);
@@ -85,9 +83,10 @@ pub async fn find(shelf: &Shelf, id: &RestoreId) -> Result<Undone, StartError> {
 /// The restore, whatever has become of it.
 pub async fn read(shelf: &Shelf, id: &RestoreId) -> Result<Undone, StartError> {
     let store = Store::of(shelf, id);
+    let (request, held) = store.read().await.map_err(refused)?;
     Ok(Undone {
-        request: store.request().await.map_err(refused)?,
-        held: store.progress().await.map_err(refused)?,
+        request,
+        held,
         store,
     })
 }
@@ -115,15 +114,16 @@ pub fn plans(
 ) -> impl Stream<Item = Result<RangePlan, Obstacle>> + use<> {
     let first = after.and_then(|done| done.as_str().parse::<usize>().ok());
     let parts = first.map_or(0, |done| done + 1)..undone.held.progress.parts.len();
-    let (store, site) = (undone.store.clone(), site.clone());
+    let (undone, site) = (Arc::new(undone.clone()), site.clone());
     stream::iter(parts).then(move |part| {
-        let (store, site) = (store.clone(), site.clone());
-        async move { plan_part(part, &store, &site).await }
+        let (undone, site) = (undone.clone(), site.clone());
+        async move { plan_part(part, &undone, &site).await }
     })
 }
 
-async fn plan_part(part: usize, store: &Store, site: &Site) -> Result<RangePlan, Obstacle> {
-    let known = store.known(part).await.map_err(Obstacle::State)?;
+async fn plan_part(part: usize, undone: &Undone, site: &Site) -> Result<RangePlan, Obstacle> {
+    let known = undone.store.known(&undone.held, part).await;
+    let known = known.map_err(Obstacle::State)?;
     let written = known.last.into_values();
     let written = written.filter(|done| matches!(done.outcome, Became::Copied | Became::Marked));
     let backs = stream::iter(written)

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -19,7 +19,7 @@ use super::reason::{self, Reason};
 use super::retry::{Sweeps, Waits};
 use super::time_limit::TimeLimit;
 use crate::config::BucketAccess;
-use crate::model::{BucketName, Phase};
+use crate::model::{BucketName, Key, Object, Phase, Timestamp};
 
 /// A bucket is asked for at home, where it is, and once more when a refusal has passed.
 const MOST_ASKED: u32 = 3;
@@ -77,11 +77,41 @@ impl RunConnections<'_> {
         let found = self.connections.bucket(name, access);
         let found = self.limit.bound(found).await;
         let bucket = found.unwrap_or_else(|| Err(out_of_time(Operation::HeadBucket, name)))?;
-        Ok(Bucket {
+        Ok(self.within(bucket))
+    }
+
+    /// Finds a bucket, its region, and what lies at a key, by a listing of that key.
+    ///
+    /// # Errors
+    /// When it does not exist, may not be listed, or is another account's than it must be.
+    pub async fn bucket_and_object(
+        &self,
+        name: &BucketName,
+        access: &BucketAccess,
+        key: &Key,
+    ) -> Result<(Bucket, Option<Object>), S3Error> {
+        let mut region = self.connections.home();
+        for _ in 0..MOST_ASKED {
+            let bucket = self.within(self.connections.bucket_in(&region, name, access));
+            let error = match bucket.listed(key).await {
+                Ok(object) => return Ok((bucket, object)),
+                Err(error) => error,
+            };
+            match &error.reply.region {
+                Some(other) if *other != region => region.clone_from(other),
+                _ => return Err(error),
+            }
+        }
+        Err(not_found_in(&region, Operation::ListObjectsV2, name))
+    }
+
+    /// The bucket, on the run's budgets and within its time.
+    fn within(&self, bucket: Bucket) -> Bucket {
+        Bucket {
             paces: self.paces.clone(),
             limit: self.limit.clone(),
             ..bucket
-        })
+        }
     }
 }
 
@@ -96,20 +126,24 @@ impl Connections {
         access: &BucketAccess,
     ) -> Result<Bucket, S3Error> {
         let region = self.region_of(name, access).await?;
-        Ok(Bucket {
+        Ok(self.bucket_in(&region, name, access))
+    }
+
+    fn bucket_in(&self, region: &str, name: &BucketName, access: &BucketAccess) -> Bucket {
+        Bucket {
             name: name.clone(),
             access: Arc::new(access.clone()),
-            clients: self.clients(&region, access.requester_pays),
+            clients: self.clients(region, access.requester_pays),
             patience: self.patience(),
             paces: self.paces(1),
             limit: TimeLimit::none(),
-            credentials: self.credentials(&region),
+            credentials: self.credentials(region),
             fence: self.fence(),
             server: self.server(),
             sweeps: Sweeps::default(),
             in_sweep: false,
             keeps_versions: true,
-        })
+        }
     }
 
     /// Asks the home region. S3 names the region of a bucket that is elsewhere, by a redirect or a
@@ -153,13 +187,7 @@ impl Connections {
                 _ => return Err(found),
             }
         }
-        let message = format!("it was not found in {region} either");
-        Err(S3Error::ours(
-            Operation::HeadBucket,
-            name,
-            Cause::OtherRegion,
-            message,
-        ))
+        Err(not_found_in(&region, Operation::HeadBucket, name))
     }
 }
 
@@ -279,6 +307,16 @@ impl Bucket {
         self.patience.lease
     }
 
+    /// This moment by S3's clock, to which the last reply was sent; by this machine's if no reply told.
+    pub fn time(&self) -> Timestamp {
+        let told = self.fence.now().told_by_s3();
+        if told > Timestamp::from_millis(0) {
+            told
+        } else {
+            SystemTime::now().into()
+        }
+    }
+
     /// What stands before the writes to this bucket.
     pub fn fence(&self) -> &Fence {
         &self.fence
@@ -340,6 +378,11 @@ impl BucketAccess {
     fn expected_owner(&self) -> Option<String> {
         self.owner.as_ref().map(|owner| owner.as_str().to_owned())
     }
+}
+
+fn not_found_in(region: &str, operation: Operation, bucket: &BucketName) -> S3Error {
+    let message = format!("it was not found in {region} either");
+    S3Error::ours(operation, bucket, Cause::OtherRegion, message)
 }
 
 pub(super) fn out_of_time(operation: Operation, bucket: &BucketName) -> S3Error {

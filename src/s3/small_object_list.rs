@@ -1,4 +1,4 @@
-//! The names of the program's own objects in a backup bucket, a few at a time.
+//! Names in a bucket, a few at a time: of the program's own objects in a backup bucket, or one that is looked for.
 
 use aws_sdk_s3::types::EncodingType;
 
@@ -30,7 +30,7 @@ impl Bucket {
             start: &start,
             in_levels: false,
         };
-        let (page, _) = self.list_own(asked, most).await?;
+        let (page, _) = self.list_few(asked, most, true).await?;
         Ok(page.objects)
     }
 
@@ -49,14 +49,30 @@ impl Bucket {
             start,
             in_levels: true,
         };
-        let (page, folders) = self.list_own(asked, MOST_OF_A_PAGE).await?;
+        let (page, folders) = self.list_few(asked, MOST_OF_A_PAGE, true).await?;
         Ok((folders, page.next))
     }
 
-    async fn list_own(
+    /// The object at a key, by a listing; none if there is no such object.
+    ///
+    /// # Errors
+    /// Why S3 refused, or what is wrong with the page.
+    pub(super) async fn listed(&self, key: &Key) -> Result<Option<Object>, S3Error> {
+        let asked = PageRequest {
+            // This key comes first of all that begin so.
+            prefix: &Prefix::new(key.as_str()),
+            start: &PageStart::Beginning,
+            in_levels: false,
+        };
+        let (page, _) = self.list_few(asked, 1, false).await?;
+        Ok(page.objects.into_iter().find(|object| object.key == *key))
+    }
+
+    async fn list_few(
         &self,
         asked: PageRequest<'_>,
         most: u16,
+        is_own: bool,
     ) -> Result<(Page, Vec<String>), S3Error> {
         let operation = Operation::ListObjectsV2;
         let (after, token) = match asked.start {
@@ -78,8 +94,12 @@ impl Bucket {
             .encoding_type(EncodingType::Url)
             .set_expected_bucket_owner(self.expected_owner())
             .customize()
-            .interceptor(reader.clone())
-            .interceptor(OwnState);
+            .interceptor(reader.clone());
+        let call = if is_own {
+            call.interceptor(OwnState)
+        } else {
+            call
+        };
         self.send(operation, call.send()).await?;
         let said = reader
             .take()

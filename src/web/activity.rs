@@ -82,13 +82,13 @@ pub async fn answer(
 async fn row(api: &Api, caller: &Caller, id: &RestoreId) -> Option<ShownRestore> {
     let store = Store::of(&api.backup.shelf(), id);
     let unlisted = |error: &StateError| tracing::warn!(%id, %error, "a restore is not listed");
-    let request = store.request().await.inspect_err(unlisted).ok()?;
-    let touched = Touched::of(api, &request).await.ok();
+    let recorded = store.recorded().await.inspect_err(unlisted).ok()?;
+    let touched = Touched::of(api, &recorded.request).await.ok();
     // Whoever sees all folders sees all restores, those among them whose request cannot be followed.
     if !caller.sees("") {
         touched.as_ref()?.look_at(caller).ok()?;
     }
-    let row = RestoreRow::of(&store, request).await;
+    let row = RestoreRow::of(&store, recorded).await;
     let row = row.inspect_err(unlisted).ok()?;
     let is_left = row.stage == Stage::Cancelled.name() && row.objects_restored == 0;
     (!is_left).then(|| ShownRestore::new(row, touched.as_ref()))

@@ -116,8 +116,8 @@ async fn ask_for_plan(
     }
     if reply.can_confirm {
         let store = Store::of(&api.backup.shelf(), &id(&reply.id)?);
-        let touched = Touched::read(api, &store).await?;
-        let held = store.progress().await?;
+        let (request, held) = store.read().await?;
+        let touched = Touched::of(api, &request).await?;
         reply.needs_admin = above(api, caller, &touched, &held.progress);
         reply.can_confirm = reply.needs_admin.is_none();
     }
@@ -140,9 +140,10 @@ pub async fn confirm(
     api.may_write()?;
     let id = id(&asked.id)?;
     let store = Store::of(&api.backup.shelf(), &id);
-    let touched = Touched::read(&api, &store).await?;
+    let recorded = store.recorded().await?;
+    let touched = Touched::of(&api, &recorded.request).await?;
     touched.decide(&caller)?;
-    let held = store.progress().await?;
+    let (_, held) = store.with_progress(recorded).await?;
     let progress = &held.progress;
     let begun = api.restorer.live(&id).is_some_and(|live| !live.ended);
     if progress.stage != Stage::Held || begun {
@@ -185,10 +186,10 @@ pub async fn progress(
 ) -> Result<Reply<ProgressReply>, Refusal> {
     let id = id(&asked.id)?;
     let store = Store::of(&api.backup.shelf(), &id);
-    let request = store.request().await?;
-    let touched = Touched::of(&api, &request).await?;
+    let recorded = store.recorded().await?;
+    let touched = Touched::of(&api, &recorded.request).await?;
     touched.look_at(&caller)?;
-    let mut row = RestoreRow::of(&store, request).await?;
+    let mut row = RestoreRow::of(&store, recorded).await?;
     let live = api.restorer.live(&id);
     if live.as_ref().is_some_and(|live| !live.ended) && row.stage == Stage::Held.name() {
         row.stage = Stage::Running.name();

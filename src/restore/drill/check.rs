@@ -86,8 +86,13 @@ impl Session<'_> {
     pub(super) async fn check(&self, index: &Index) -> Result<Vec<Checked>, StartError> {
         let mut checked = Vec::new();
         for (number, part) in self.held.progress.parts.iter().enumerate() {
-            let rows = self.store.part(number, part).await.map_err(refused)?;
-            let mut known = self.store.known(number).await.map_err(refused)?;
+            let rows = self.store.part(&self.held, number, part).await;
+            let rows = rows.map_err(refused)?;
+            let mut known = self
+                .store
+                .known(&self.held, number)
+                .await
+                .map_err(refused)?;
             let recorded = self.recorded(index, &rows).await?;
             let looks = rows.into_iter().enumerate().map(|(number, row)| {
                 let done = known.last.remove(&number);

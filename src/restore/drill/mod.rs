@@ -242,7 +242,8 @@ impl Session<'_> {
     async fn scratch(&self) -> Result<Vec<(Key, ETag)>, StartError> {
         let mut scratch = Vec::new();
         for number in 0..self.held.progress.parts.len() {
-            let known = self.store.known(number).await.map_err(super::refused)?;
+            let known = self.store.known(&self.held, number).await;
+            let known = known.map_err(super::refused)?;
             scratch.extend(known.last.into_values().filter_map(|done| {
                 let etag = done.written?.etag?;
                 Some((done.key, ETag::new(&etag)))

@@ -202,16 +202,7 @@ async fn a_plan_is_confirmed_once_within_a_day_and_as_it_was_planned() {
 
     world.put("a", "3");
     let changed = restore(&world, hold.clone()).await;
-    let part = format!(
-        "restores/{}/plan/000001.jsonl.zst",
-        id(&changed).as_str().unwrap()
-    );
-    let part = world
-        .sim
-        .keys(BACKUP)
-        .into_iter()
-        .find(|key| key.ends_with(&part));
-    world.sim.put(BACKUP, &part.unwrap(), "other");
+    change_plan_of(&world, &changed);
     let refused = refusal(&world, json!({"confirm": id(&changed)})).await;
     assert!(refused.contains("is not what was planned"), "{refused}");
 
@@ -226,6 +217,42 @@ async fn a_plan_is_confirmed_once_within_a_day_and_as_it_was_planned() {
     );
     let object = world.sim.current(PRIMARY, "a").unwrap();
     assert_eq!(object.content, "3".into());
+}
+
+/// The plan that lies beside the request names another version.
+fn change_plan_of(world: &World, held: &Value) {
+    let end = format!("restores/{}/request.json", id(held).as_str().unwrap());
+    let mut keys = world.sim.keys(BACKUP).into_iter();
+    let key = keys.find(|key| key.ends_with(&end)).unwrap();
+    let stored = world.sim.current(BACKUP, &key).unwrap().content;
+    let mut stored: Value = serde_json::from_slice(stored.as_bytes().unwrap()).unwrap();
+    stored["plan"][0]["copy"]["version_id"] = json!("another");
+    world.sim.put(BACKUP, &key, stored.to_string());
+}
+
+#[tokio::test]
+async fn a_plan_of_many_rows_is_confirmed_as_it_was_planned() {
+    let world = backed_up().await;
+    for number in 0..101 {
+        world.put(&format!("b {number}"), "1");
+    }
+    world.backup().await;
+    for key in world.keys(PRIMARY) {
+        world.put(&key, "damaged");
+    }
+    let hold = json!({"all": true, "run": "latest", "hold": true});
+    let changed = restore(&world, hold).await;
+    let part = format!(
+        "restores/{}/plan/000001.jsonl.zst",
+        id(&changed).as_str().unwrap()
+    );
+    let mut keys = world.sim.keys(BACKUP).into_iter();
+    let part = keys.find(|key| key.ends_with(&part)).unwrap();
+    world.sim.put(BACKUP, &part, "other");
+
+    let refused = refusal(&world, json!({"confirm": id(&changed)})).await;
+
+    assert!(refused.contains("is not what was planned"), "{refused}");
 }
 
 #[tokio::test]

@@ -11,18 +11,24 @@ use super::{asking, id, restore, state, versions, world};
 use crate::world::{BACKUP, PRIMARY, World, count};
 
 const KEYS: usize = 12;
+/// More than a plan has that lies in one object.
+const MANY_KEYS: usize = 104;
 /// So many of their backups are archived, where a test says so.
 const ARCHIVED: u64 = 5;
 
 async fn damaged() -> (World, super::State) {
+    damaged_of(KEYS).await
+}
+
+async fn damaged_of(keys: usize) -> (World, super::State) {
     let world = world();
-    for number in 0..KEYS {
-        world.put(&format!("key {number:02}"), &format!("body {number}"));
+    for number in 0..keys {
+        world.put(&format!("key {number:03}"), &format!("body {number}"));
     }
     world.backup().await;
     let before = state(&world, PRIMARY);
-    for number in 0..KEYS {
-        let key = format!("key {number:02}");
+    for number in 0..keys {
+        let key = format!("key {number:03}");
         if number % 2 == 0 {
             world.sim.delete(PRIMARY, &key);
         } else {
@@ -46,10 +52,14 @@ fn begun_beside(world: &World, other: &str) -> Option<String> {
 
 /// All restores that were begun.
 pub(super) fn all_begun(world: &World) -> Vec<String> {
-    let keys = world.sim.keys(BACKUP).into_iter();
-    let ids = keys.filter_map(|key| {
-        let (folder, _) = key.rsplit_once("/progress.json")?;
-        Some(folder.rsplit('/').next()?.to_owned())
+    let keys = world.sim.keys(BACKUP);
+    let ids = keys.iter().filter_map(|key| {
+        let (folder, _) = key.rsplit_once("/request.json")?;
+        let object = world.sim.current(BACKUP, key)?;
+        let request: Value = serde_json::from_slice(object.content.as_bytes()?).ok()?;
+        // One that lies in parts has begun when its progress is written.
+        let begun = request["format"] == 2 || keys.contains(&format!("{folder}/progress.json"));
+        begun.then(|| folder.rsplit('/').next().map(str::to_owned))?
     });
     ids.collect()
 }
@@ -98,9 +108,18 @@ async fn go_on(world: &World) -> Value {
 
 #[tokio::test]
 async fn a_kill_at_each_write_of_state_leaves_what_continues_to_the_end() {
+    kill_at_each_write_and_continue(MANY_KEYS, 9).await;
+}
+
+#[tokio::test]
+async fn a_kill_at_each_write_of_a_restore_in_one_object_leaves_what_continues_to_the_end() {
+    kill_at_each_write_and_continue(KEYS, 4).await;
+}
+
+async fn kill_at_each_write_and_continue(keys: usize, writes: usize) {
     let mut kills = 0;
     for nth in 1.. {
-        let (world, before) = damaged().await;
+        let (world, before) = damaged_of(keys).await;
         let live = versions(&world, PRIMARY);
         let puts = Fault::on(Verb::PutObject).bucket(BACKUP).nth(nth);
         if !kill_at(&world, puts).await {
@@ -113,13 +132,59 @@ async fn a_kill_at_each_write_of_state_leaves_what_continues_to_the_end() {
         assert_eq!(state(&world, PRIMARY), before, "kill {nth}: {done}");
         assert_eq!(done["status"], "complete", "kill {nth}: {done}");
         let made = versions(&world, PRIMARY).len() - live.len();
-        assert_eq!(made, KEYS, "kill {nth}: something was copied twice");
+        assert_eq!(made, keys, "kill {nth}: something was copied twice");
         let undone = restore(&world, json!({"undo": id(&done)})).await;
         assert_eq!(undone["status"], "complete", "kill {nth}: {undone}");
         let damaged = state(&world, PRIMARY);
-        assert_eq!(damaged.len(), KEYS / 2, "kill {nth}: {undone}");
+        assert_eq!(damaged.len(), keys / 2, "kill {nth}: {undone}");
     }
-    assert!(kills >= 6, "{kills}");
+    assert_eq!(kills, writes);
+}
+
+#[tokio::test]
+async fn a_schedule_finds_what_was_killed_at_any_write() {
+    for (keys, writes) in [(KEYS, 4), (MANY_KEYS, 9)] {
+        for nth in 1..=writes {
+            let (world, before) = damaged_of(keys).await;
+            let (damaged, live) = (state(&world, PRIMARY), versions(&world, PRIMARY));
+            let puts = Fault::on(Verb::PutObject).bucket(BACKUP).nth(nth);
+            assert!(kill_at(&world, puts).await, "{keys} {nth}");
+            let begun = begun(&world);
+
+            let done = restore(&world, json!({"continue": "all"})).await;
+
+            assert_eq!(done["status"], "complete", "{keys} {nth}: {done}");
+            if begun.is_none() {
+                assert_eq!(state(&world, PRIMARY), damaged, "{keys} {nth}: {done}");
+                continue;
+            }
+            assert_eq!(state(&world, PRIMARY), before, "{keys} {nth}: {done}");
+            let made = versions(&world, PRIMARY).len() - live.len();
+            assert_eq!(made, keys, "{keys} {nth}: something was copied twice");
+            let nothing = restore(&world, json!({"continue": "all"})).await;
+            assert_eq!(nothing["objects_found"], 0, "{keys} {nth}: {nothing}");
+        }
+    }
+}
+
+/// Whoever takes the lease of a target writes over the name of the restore that was killed there.
+#[tokio::test]
+async fn a_schedule_finds_what_was_killed_before_another_restore_of_its_target() {
+    let (world, before) = damaged().await;
+    let copies = Fault::on(Verb::CopyObject).bucket(PRIMARY).nth(4);
+    assert!(kill_at(&world, copies).await);
+    let killed = begun(&world).unwrap();
+    world.put("key 000", "damaged again");
+    let other = restore(&world, json!({"keys": ["key 000"], "run": "latest"})).await;
+    assert_eq!(other["status"], "complete", "{other}");
+
+    let done = restore(&world, json!({"continue": "all"})).await;
+
+    assert_eq!(done["restore"]["id"], json!(killed), "{done}");
+    assert_eq!(done["status"], "complete", "{done}");
+    assert_eq!(state(&world, PRIMARY), before);
+    let nothing = restore(&world, json!({"continue": "all"})).await;
+    assert_eq!(nothing["objects_found"], 0, "{nothing}");
 }
 
 #[tokio::test]
@@ -140,10 +205,10 @@ async fn a_kill_at_each_copy_leaves_what_continues_to_the_end() {
 }
 
 /// The damaged world, of whose backups some are archived.
-async fn damaged_and_archived() -> (World, super::State) {
-    let (world, before) = damaged().await;
+async fn damaged_and_archived(keys: usize) -> (World, super::State) {
+    let (world, before) = damaged_of(keys).await;
     for number in 0..ARCHIVED {
-        let key = format!("key {number:02}");
+        let key = format!("key {number:03}");
         world.sim.set_storage_class(BACKUP, &key, "GLACIER");
     }
     (world, before)
@@ -151,9 +216,15 @@ async fn damaged_and_archived() -> (World, super::State) {
 
 #[tokio::test]
 async fn a_kill_at_each_write_of_state_asks_for_no_archive_twice() {
+    for (keys, writes) in [(KEYS, 4), (MANY_KEYS, 8)] {
+        kill_at_each_write_and_wait(keys, writes).await;
+    }
+}
+
+async fn kill_at_each_write_and_wait(keys: usize, writes: usize) {
     let mut kills = 0;
     for nth in 1.. {
-        let (world, before) = damaged_and_archived().await;
+        let (world, before) = damaged_and_archived(keys).await;
         let live = versions(&world, PRIMARY);
         world.sim.ledger().clear();
         let puts = Fault::on(Verb::PutObject).bucket(BACKUP).nth(nth);
@@ -172,16 +243,45 @@ async fn a_kill_at_each_write_of_state_asks_for_no_archive_twice() {
         let asked = world.sim.ledger().count(Verb::RestoreObject);
         assert_eq!(asked, ARCHIVED, "kill {nth}: one was asked for twice");
         let made = versions(&world, PRIMARY).len() - live.len();
-        assert_eq!(made, KEYS, "kill {nth}: something was copied twice");
+        assert_eq!(made, keys, "kill {nth}: something was copied twice");
     }
-    assert!(kills >= 6, "{kills}");
+    assert_eq!(kills, writes);
+}
+
+#[tokio::test]
+async fn a_schedule_finds_what_waits_before_and_after_another_restore_of_its_target() {
+    for another in [false, true] {
+        let (world, before) = damaged_and_archived(KEYS).await;
+        let waiting = restore(&world, json!({"all": true, "run": "latest"})).await;
+        assert_eq!(waiting["status"], "waiting", "{waiting}");
+        if another {
+            world.put("key 011", "damaged again");
+            let other = restore(&world, json!({"keys": ["key 011"], "run": "latest"})).await;
+            assert_eq!(other["status"], "complete", "{other}");
+        }
+        world.sim.clock().advance(Duration::from_hours(6));
+
+        let done = restore(&world, json!({"continue": "all"})).await;
+
+        assert_eq!(id(&done), id(&waiting), "{another}: {done}");
+        assert_eq!(done["status"], "complete", "{another}: {done}");
+        assert_eq!(state(&world, PRIMARY), before, "{another}");
+        let nothing = restore(&world, json!({"continue": "all"})).await;
+        assert_eq!(nothing["objects_found"], 0, "{another}: {nothing}");
+    }
 }
 
 #[tokio::test]
 async fn a_kill_at_each_write_of_state_after_the_wait_leaves_what_continues_to_the_end() {
+    for (keys, writes) in [(KEYS, 3), (MANY_KEYS, 5)] {
+        kill_at_each_write_after_the_wait(keys, writes).await;
+    }
+}
+
+async fn kill_at_each_write_after_the_wait(keys: usize, writes: usize) {
     let mut kills = 0;
     for nth in 1.. {
-        let (world, before) = damaged_and_archived().await;
+        let (world, before) = damaged_and_archived(keys).await;
         let live = versions(&world, PRIMARY);
         let waiting = restore(&world, json!({"all": true, "run": "latest"})).await;
         world.sim.clock().advance(Duration::from_hours(6));
@@ -196,16 +296,22 @@ async fn a_kill_at_each_write_of_state_after_the_wait_leaves_what_continues_to_t
         assert_eq!(done["status"], "complete", "kill {nth}: {done}");
         assert_eq!(state(&world, PRIMARY), before, "kill {nth}");
         let made = versions(&world, PRIMARY).len() - live.len();
-        assert_eq!(made, KEYS, "kill {nth}: something was copied twice");
+        assert_eq!(made, keys, "kill {nth}: something was copied twice");
     }
-    assert!(kills >= 4, "{kills}");
+    assert_eq!(kills, writes);
 }
 
 #[tokio::test]
 async fn a_kill_at_each_write_of_state_of_an_undo_leaves_what_continues_to_the_end() {
+    for (keys, writes) in [(KEYS, 5), (MANY_KEYS, 10)] {
+        kill_at_each_write_of_an_undo(keys, writes).await;
+    }
+}
+
+async fn kill_at_each_write_of_an_undo(keys: usize, writes: usize) {
     let mut kills = 0;
     for nth in 1.. {
-        let (world, _) = damaged().await;
+        let (world, _) = damaged_of(keys).await;
         let before = state(&world, PRIMARY);
         let done = restore(&world, json!({"all": true, "run": "latest"})).await;
         let live = versions(&world, PRIMARY);
@@ -224,9 +330,9 @@ async fn a_kill_at_each_write_of_state_of_an_undo_leaves_what_continues_to_the_e
         assert_eq!(undone["status"], "complete", "kill {nth}: {undone}");
         assert_eq!(state(&world, PRIMARY), before, "kill {nth}: {undone}");
         let made = versions(&world, PRIMARY).len() - live.len();
-        assert_eq!(made, KEYS, "kill {nth}: something was brought back twice");
+        assert_eq!(made, keys, "kill {nth}: something was brought back twice");
     }
-    assert!(kills >= 6, "{kills}");
+    assert_eq!(kills, writes);
 }
 
 #[tokio::test]
@@ -314,7 +420,7 @@ async fn what_is_open_is_continued_by_a_schedule_and_nothing_costs_next_to_nothi
     assert_eq!(nothing["objects_found"], 0, "{nothing}");
     assert_eq!(
         world.sim.ledger().total(),
-        2,
-        "the bucket, and what is open"
+        3,
+        "the bucket, the names of leases, and the one lease"
     );
 }
