@@ -26,6 +26,7 @@ use crate::s3::Connections;
 pub struct App {
     connections: Connections,
     vars: Vec<(String, String)>,
+    cpus: usize,
     event_buckets: EventBuckets,
 }
 
@@ -51,8 +52,15 @@ impl App {
         Self {
             connections,
             vars,
+            cpus: 1,
             event_buckets: EventBuckets::default(),
         }
+    }
+
+    /// The same, for so many CPUs: the more there are, the more is listed at once.
+    #[must_use]
+    pub fn on_cpus(self, cpus: usize) -> Self {
+        Self { cpus, ..self }
     }
 
     /// The way to S3 that it works over.
@@ -65,7 +73,11 @@ impl App {
     /// # Errors
     /// Every mistake of the variables at once.
     pub fn config(&self) -> Result<Config, ConfigError> {
-        Config::from_vars(self.vars.iter().cloned())
+        let config = Config::from_vars(self.vars.iter().cloned())?;
+        Ok(Config {
+            cpus: self.cpus,
+            ..config
+        })
     }
 
     /// Does what was asked for, until the deadline. `watch` sees the report after each object.

@@ -10,7 +10,8 @@ use serde_json::Value;
 fn main() -> Result<(), Error> {
     log::begin();
     process::runtime()?.block_on(async {
-        let handler = Handler::new(Connections::from_env().await, process::environment());
+        let handler = Handler::new(Connections::from_env().await, process::environment())
+            .on_cpus(process::cpus());
         // One package, several functions: the setting `Handler` of each says which it is.
         let name = std::env::var("_HANDLER").unwrap_or_default();
         let answers = async {

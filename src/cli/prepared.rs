@@ -37,7 +37,7 @@ impl Prepared {
         }
         let connections = connect(&vars).await?;
         outlive_terminal();
-        Ok(Self(App::new(connections, vars)))
+        Ok(Self(App::new(connections, vars).on_cpus(process::cpus())))
     }
 
     /// Answers a request, with a line that shows how far it has come.

@@ -57,6 +57,8 @@ pub struct Config {
     pub source_access: BucketAccess,
     /// Copies in flight, at most.
     pub max_concurrency: usize,
+    /// CPUs to work with. One, unless whoever reads the settings knows of more.
+    pub cpus: usize,
     /// What it costs.
     pub prices: Prices,
     /// The receivers of messages about runs.
@@ -264,6 +266,7 @@ impl Config {
                 copies,
                 source_access,
                 max_concurrency,
+                cpus: 1,
                 prices,
                 notify,
                 events,

@@ -61,6 +61,14 @@ impl Handler {
         }
     }
 
+    /// [`App::on_cpus`].
+    #[must_use]
+    pub fn on_cpus(self, cpus: usize) -> Self {
+        Self {
+            app: self.app.on_cpus(cpus),
+        }
+    }
+
     /// What answers, without Lambda around it.
     pub fn app(&self) -> &App {
         &self.app

@@ -4,7 +4,7 @@
 use fastrand::Rng;
 use proptest::prelude::*;
 
-use super::shards::{MOST_AT_ONCE, ProbeResult, Shards, SplitCandidate};
+use super::shards::{ProbeResult, Shards, SplitCandidate, most_at_once};
 use crate::model::{Key, KeyRange};
 
 const PAGE: usize = 1_000;
@@ -160,7 +160,7 @@ fn list(mut keys: Vec<String>) -> Effort {
             }
             !over
         });
-        while shards.at_once() < MOST_AT_ONCE {
+        while shards.at_once() < most_at_once(1) {
             let Some(guess) = shards.guess() else {
                 break;
             };

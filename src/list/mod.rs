@@ -17,6 +17,6 @@ mod versions;
 pub use pages::Pages;
 pub use scheduler::ShardGuard;
 pub use shard_listing::{ObjectPages, ShardListing, Sides, shard_listings};
-pub use shards::{MOST_AT_ONCE, Shards};
+pub use shards::{Shards, most_at_once};
 pub use survey::survey;
 pub use versions::{VersionListing, VersionSide, version_listings};

@@ -9,7 +9,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 
 use super::pages::{Pages, ReadMore, read_ahead};
 use super::scheduler::{Lister, ShardGuard, listings};
-use super::shards::{MOST_AT_ONCE, Shards};
+use super::shards::Shards;
 use crate::history::History;
 use crate::model::{Key, KeyRange, Object, Placement, Prefix};
 use crate::s3::{Bucket, Page, S3Error};
@@ -51,10 +51,14 @@ pub struct ShardListing {
     pub over: ShardGuard,
 }
 
-/// Lists all keys in as many shards as are worth their requests. The stream ends when nothing is listed
-/// any more.
-pub fn shard_listings(sides: Sides, shards: Shards) -> impl Stream<Item = ShardListing> {
-    listings(sides, shards, MOST_AT_ONCE)
+/// Lists all keys in as many shards as are worth their requests, so many at once at most. The stream ends when
+/// nothing is listed any more.
+pub fn shard_listings(
+    sides: Sides,
+    shards: Shards,
+    most_at_once: usize,
+) -> impl Stream<Item = ShardListing> {
+    listings(sides, shards, most_at_once)
 }
 
 impl Lister for Sides {

@@ -225,6 +225,8 @@ pub enum Stage {
 pub struct Limits {
     /// Copies in flight, at most, over all destinations.
     pub max_concurrency: usize,
+    /// CPUs to work with.
+    pub cpus: usize,
     /// When it stops; none to go on to the end.
     pub deadline: Option<Deadline>,
 }
@@ -328,6 +330,7 @@ pub fn make(
         },
         limits: Limits {
             max_concurrency: config.max_concurrency,
+            cpus: config.cpus,
             deadline,
         },
         task: task(request, config)?,

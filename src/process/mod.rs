@@ -33,15 +33,20 @@ const MEMORY_OF_ONE_CPU: usize = 1769;
 /// # Errors
 /// When the system has no threads to give.
 pub fn runtime() -> io::Result<Runtime> {
-    let lambda_memory = std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
-    let lambda_memory = lambda_memory.ok().and_then(|mib| mib.parse().ok());
-    let cpus = thread::available_parallelism().map_or(1, NonZero::get);
-    let mut runtime = if cpus_given(lambda_memory, cpus) == 1 {
+    let mut runtime = if cpus() == 1 {
         runtime::Builder::new_current_thread()
     } else {
         runtime::Builder::new_multi_thread()
     };
     runtime.enable_all().build()
+}
+
+/// The CPUs there are for the program: one where Lambda gives one or a share of one.
+pub fn cpus() -> usize {
+    let lambda_memory = std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
+    let lambda_memory = lambda_memory.ok().and_then(|mib| mib.parse().ok());
+    let cpus = thread::available_parallelism().map_or(1, NonZero::get);
+    cpus_given(lambda_memory, cpus)
 }
 
 fn cpus_given(lambda_memory: Option<usize>, cpus: usize) -> usize {

@@ -10,7 +10,7 @@ use super::progress::DestinationProgress;
 use crate::copy::{Batch, Budget, Copier};
 use crate::diff::{self, Policy};
 use crate::history::History;
-use crate::list::{self, MOST_AT_ONCE, ObjectPages, ShardListing, Shards, Sides};
+use crate::list::{self, ObjectPages, ShardListing, Shards, Sides};
 use crate::model::{KeyRange, Phase, Placement};
 use crate::outcome::KeyResult;
 use crate::plan::Plan;
@@ -37,7 +37,7 @@ impl Comparison {
         let history = History::open(destination.clone(), job.clone()).await;
         let is_part = run.planned.is_continued || run.planned.is_piece;
         let ranges = if plan.is_whole && !is_part {
-            history.ranges(MOST_AT_ONCE)
+            history.ranges(list::most_at_once(plan.limits.cpus))
         } else {
             run.planned.ranges.clone()
         };
@@ -72,9 +72,11 @@ impl Comparison {
             history: history.clone(),
         };
         let shards = Shards::new(ranges);
+        let most_at_once = list::most_at_once(plan.limits.cpus);
+        let listings = list::shard_listings(sides, shards.clone(), most_at_once);
         Self {
             // A finished destination has no shards. `fuse`, because the stream is polled again after its end.
-            listings: list::shard_listings(sides, shards.clone()).fuse().boxed(),
+            listings: listings.fuse().boxed(),
             shards,
             run,
             placement,

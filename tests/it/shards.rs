@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use s3_sim::{Class, Effect, Fault, Sim, Verb};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::tables;
-use crate::world::{BACKUP, PRIMARY, World, count, counts};
+use crate::world::{BACKUP, PRIMARY, World, answer, count, counts};
 
 /// Keys of many forms: counted, deep, hashed, odd, one the beginning of the other.
 fn keys() -> impl Strategy<Value = BTreeSet<String>> {
@@ -101,9 +101,13 @@ proptest! {
 
 /// A bucket that takes long to list in one chain of pages.
 fn wide_world(objects: u32) -> World {
+    world_of_slow_pages(objects, Duration::from_millis(10))
+}
+
+fn world_of_slow_pages(objects: u32, page: Duration) -> World {
     let sim = Sim::builder()
         .page_size_max(10)
-        .latency(Class::List, Duration::from_millis(10))
+        .latency(Class::List, page)
         .start();
     let world = World::around(sim);
     for n in 0..objects {
@@ -125,6 +129,26 @@ async fn a_flat_bucket_is_listed_side_by_side_on_both_sides() {
     assert!(in_flight >= 12, "{in_flight} pages at once");
     assert!(listings_begun(&world, PRIMARY) >= 8);
     assert!(listings_begun(&world, BACKUP) >= 5);
+}
+
+#[tokio::test]
+async fn with_more_cpus_more_is_listed_at_once() {
+    // Slow enough for a busy machine: what is counted are the pages that S3 has not answered yet.
+    let world = world_of_slow_pages(3_000, Duration::from_millis(400));
+    world.backup().await;
+    let mut in_flight = Vec::new();
+    for cpus in [1, 2] {
+        world.sim.clock().advance(Duration::from_secs(2));
+        world.sim.ledger().clear();
+
+        let result = answer(&world.handler().on_cpus(cpus), json!({})).await;
+
+        assert_eq!(counts(&result.unwrap()), [3_000, 0, 3_000, 0, 0, 0]);
+        in_flight.push(world.sim.ledger().max_in_flight_of(Verb::ListObjectsV2));
+    }
+
+    assert!((12..=24).contains(&in_flight[0]), "{in_flight:?}");
+    assert!((25..=48).contains(&in_flight[1]), "{in_flight:?}");
 }
 
 #[tokio::test]
