@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, future};
 
-use crate::model::{Job, KeyRange, Start, Timestamp};
+use crate::model::{Job, Key, KeyRange, Start, Timestamp};
 use crate::s3::{Bucket, Condition, S3Error, SmallObject};
 use crate::snapshot::{
     Index, LATEST, Latest, Link, MOST_INDEX_BYTES, Segment, SegmentEntry, SegmentRow, SnapshotError,
@@ -185,6 +185,13 @@ impl History {
         }
         ranges.push(KeyRange { start, until: None });
         ranges
+    }
+
+    /// The last key of each segment of the last snapshot, in order.
+    pub fn segment_ends(&self) -> Vec<Key> {
+        let segments = self.last().map_or(&[][..], |(index, _)| &index.segments);
+        let ends = segments.iter().map(|segment| segment.last_key.clone());
+        ends.collect()
     }
 
     /// The rows of a range, in the order of their keys.

@@ -82,6 +82,9 @@ struct ShardTable {
     spent: f64,
     /// Guesses that are being tried.
     probed: Vec<Key>,
+    /// Where a cut is best, in order: the last keys of the segments of the last snapshot. A cut in the middle of a
+    /// segment has both parts of it written anew.
+    ends: Vec<Key>,
 }
 
 #[derive(Debug)]
@@ -154,11 +157,19 @@ impl Shards {
             pages: 0,
             spent: 0.0,
             probed: Vec::new(),
+            ends: Vec::new(),
         };
         Self {
             shards: Arc::new(Mutex::new(shards)),
             news: Arc::default(),
         }
+    }
+
+    /// The same, cut after these keys where there are some. They ascend.
+    #[must_use]
+    pub fn with_ends(self, ends: Vec<Key>) -> Self {
+        self.lock().ends = ends;
+        self
     }
 
     /// All shards so far, by their numbers, over or not.
@@ -340,7 +351,18 @@ impl ShardTable {
         if left < WORTH_A_CUT {
             return None;
         }
-        Some((left, seen.cut(&self.alphabet, &own)?))
+        let guess = seen.cut(&self.alphabet, &own)?;
+        let before = own.into_iter().min().or(shard.keys.until.as_ref());
+        Some((left, self.end_near(guess, &seen.last, before)))
+    }
+
+    /// The end of a segment that is nearest to a guess, between these keys; the guess, if there is none.
+    fn end_near(&self, guess: Key, after: &Key, before: Option<&Key>) -> Key {
+        let number = self.ends.partition_point(|end| *end <= guess);
+        let lower = self.ends[..number].last().filter(|end| *end > after);
+        let upper = self.ends.get(number);
+        let upper = upper.filter(|end| before.is_none_or(|before| *end < before));
+        lower.or(upper).cloned().unwrap_or(guess)
     }
 }
 
@@ -412,5 +434,56 @@ mod tests {
     #[test]
     fn more_cpus_list_more_shards_at_once_up_to_what_s3_is_asked_for() {
         assert_eq!([0, 1, 2, 3, 64].map(most_at_once), [12, 12, 24, 30, 30]);
+    }
+
+    fn key(number: u32) -> Key {
+        Key::new(format!("{number:06}"))
+    }
+
+    /// Lists so many pages of a thousand keys of one shard, and says where it would be cut then.
+    fn guess_after(shards: &Shards, pages: u32) -> Option<Key> {
+        let shard = shards.take_waiting().unwrap();
+        for page in 0..pages {
+            let keys: Vec<Key> = (page * 1000..(page + 1) * 1000).map(key).collect();
+            shards.source_listed(shard, keys.iter(), true);
+            shards.backup_listed(shard, true);
+            shards.pass(shard, &keys, Key::as_str);
+        }
+        shards.guess().map(|guess| guess.at)
+    }
+
+    #[test]
+    fn a_shard_is_cut_at_the_end_of_a_segment_where_there_is_one() {
+        let range = || {
+            vec![KeyRange {
+                start: Start::Beginning,
+                until: Some(key(99_999)),
+            }]
+        };
+        let ends: Vec<Key> = (1..25).map(|number| key(number * 4_096)).collect();
+
+        let guessed = guess_after(&Shards::new(range()), 6).unwrap();
+        let cut = guess_after(&Shards::new(range()).with_ends(ends.clone()), 6).unwrap();
+
+        assert!(!ends.contains(&guessed), "{guessed:?}");
+        assert!(
+            ends.contains(&cut) && cut <= guessed,
+            "{cut:?} for {guessed:?}"
+        );
+    }
+
+    #[test]
+    fn an_end_that_was_listed_or_ends_the_shard_is_no_place_for_a_cut() {
+        let until = key(99_999);
+        let range = vec![KeyRange {
+            start: Start::Beginning,
+            until: Some(until.clone()),
+        }];
+        let ends = vec![key(1), key(5_999), until];
+
+        let guessed = guess_after(&Shards::new(range.clone()), 6);
+        let cut = guess_after(&Shards::new(range).with_ends(ends), 6);
+
+        assert_eq!(cut, guessed);
     }
 }

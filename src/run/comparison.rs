@@ -71,7 +71,7 @@ impl Comparison {
             placement: placement.clone(),
             history: history.clone(),
         };
-        let shards = Shards::new(ranges);
+        let shards = Shards::new(ranges).with_ends(history.segment_ends());
         let most_at_once = list::most_at_once(plan.limits.cpus);
         let listings = list::shard_listings(sides, shards.clone(), most_at_once);
         Self {
