@@ -242,7 +242,7 @@ impl App {
     }
 
     fn begin(&self) -> Run {
-        Run::begin(SystemTime::now().into(), fastrand::u16(..)).on(&self.holder())
+        Run::at(SystemTime::now()).on(&self.holder())
     }
 
     /// Where a run goes on: the function, or the process.

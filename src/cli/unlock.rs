@@ -55,7 +55,7 @@ impl Arguments {
                 continue;
             };
             self.confirm(&place, &holder)?;
-            let by = Run::begin(SystemTime::now().into(), fastrand::u16(..)).on("unlock");
+            let by = Run::at(SystemTime::now()).on("unlock");
             match lease.unlock(&holder, &by).await {
                 Ok(()) => {
                     let given = format!("the lease on {} is given back\n", place.destination);

@@ -2,6 +2,8 @@
 //!
 //! The time and the run's suffix come in as values; right of here nothing asks for them again.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use crate::config::{BucketAccess, Config, CopyRules, Destination, MaxDeletions, Prices, Unusual};
 use crate::filter::Filter;
 use crate::model::{
@@ -243,6 +245,14 @@ pub struct Run {
 }
 
 impl Run {
+    /// A run that begins at that time. Its suffix is the part of the second, in 65,536ths: two runs that follow each
+    /// other in one second have ids in their order.
+    pub fn at(now: SystemTime) -> Self {
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let part = (u64::from(since.subsec_nanos()) << 16) / 1_000_000_000;
+        Self::begin(now.into(), u16::try_from(part).unwrap_or(u16::MAX))
+    }
+
     /// A run that begins now. The suffix tells runs of the same second apart.
     pub fn begin(started: Timestamp, suffix: u16) -> Self {
         let id = format!("{}-{suffix:04x}", started.as_file_name());
@@ -458,6 +468,8 @@ fn fits(field: &'static str, bytes: usize) -> Result<(), RequestError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn config(source: &str) -> Config {
@@ -472,6 +484,17 @@ mod tests {
     #[test]
     fn a_run_is_named_by_its_time() {
         assert_eq!(run().id, "2026-11-21T02-00-00Z-7f3a");
+    }
+
+    #[test]
+    fn runs_of_one_second_have_ids_in_their_order() {
+        let second = UNIX_EPOCH + Duration::from_secs(1_795_226_400);
+        let after = [0, 500_000, 500_000_000, 999_999_999].map(Duration::from_nanos);
+
+        let ids = after.map(|after| Run::at(second + after).id);
+
+        let suffixes = ids.map(|id| id.strip_prefix("2026-11-21T02-00-00Z-").unwrap().to_owned());
+        assert_eq!(suffixes, ["0000", "0020", "8000", "ffff"]);
     }
 
     #[test]
