@@ -102,8 +102,9 @@ fn granted(deletions: Deletions) -> Permissions {
         if condition.starts_with("DeletionsIsMark") && deletions == Deletions::Keep {
             continue;
         }
-        // The functions that restore and that answer events have roles of their own, and a worker has one like this.
-        let of_others = ["Restore", "Events", "Distributed"];
+        // The functions that restore, answer events and show the page have roles of their own, and a worker has one like
+        // this.
+        let of_others = ["Restore", "Events", "Web", "Distributed"];
         if of_others.iter().any(|other| condition.starts_with(other)) {
             continue;
         }
