@@ -210,17 +210,8 @@ impl Work<'_> {
             _ => return Ok(self.stopped_by(error)),
         }
         let is_lost = error.cause == Cause::Missing;
-        let (source, now) = future::join(
-            async {
-                if is_lost {
-                    self.source_is_gone(item, origin).await
-                } else {
-                    Ok(false)
-                }
-            },
-            bucket.current(&self.row.key),
-        )
-        .await;
+        let gone = async { Ok(is_lost && self.source_is_gone(item, origin).await?) };
+        let (source, now) = future::join(gone, bucket.current(&self.row.key)).await;
         let now = match (source, now) {
             (Ok(true), _) => return Ok(self.stopped_by(error)),
             (Err(looking), _) | (Ok(false), Err(looking)) => return Ok(self.stopped_by(looking)),

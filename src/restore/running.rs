@@ -129,16 +129,11 @@ impl Running<'_> {
     ) -> Result<usize, StateError> {
         let target = &self.site.target;
         let stop = Box::pin(target.stopped(target));
-        let begun_before = !self.fresh;
-        let unseen: Vec<bool> = rows
-            .iter()
-            .enumerate()
-            .map(|(row, _)| begun_before && !known.last.contains_key(&row))
-            .collect();
+        let in_doubt = self.in_doubt(rows.len(), known);
         let steps = stream::iter(todo)
             .take_until(stop)
             .map(|number| {
-                let in_doubt = unseen.get(number).copied().unwrap_or_default();
+                let in_doubt = in_doubt.get(number).copied().unwrap_or_default();
                 Box::pin(self.step(part, number, rows, in_doubt))
             })
             .buffer_unordered(self.site.at_once.max(1));
@@ -182,6 +177,13 @@ impl Running<'_> {
             None => drop(self.write(part, new, known).await?),
         }
         Ok(tried)
+    }
+
+    /// Which rows a call before this one may have carried out without writing it down.
+    fn in_doubt(&self, rows: usize, known: &Results) -> Vec<bool> {
+        let rows = 0..rows;
+        rows.map(|row| !self.fresh && !known.last.contains_key(&row))
+            .collect()
     }
 
     /// One row; none of it if there is no such row.
