@@ -245,8 +245,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run that begins at that time. Its suffix is the part of the second, in 65,536ths: two runs that follow each
-    /// other in one second have ids in their order.
+    /// A run that begins at that time. Its suffix is the part of the second, in 65,536 steps: two runs that follow
+    /// each other in one second have ids in their order.
     pub fn at(now: SystemTime) -> Self {
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let part = (u64::from(since.subsec_nanos()) << 16) / 1_000_000_000;
