@@ -225,11 +225,13 @@ async fn a_run_of_a_part_reads_the_snapshot_and_writes_none() {
 
 #[tokio::test]
 async fn a_run_of_several_invocations_writes_one_snapshot() {
+    // The copies alone take longer than an invocation, a quarter of which is for the record.
     let sim = Sim::builder()
         .page_size_max(5)
         .latency(s3_sim::Class::List, Duration::from_millis(10))
+        .latency(s3_sim::Class::Copy, Duration::from_millis(30))
         .start();
-    let world = World::around(sim);
+    let world = World::around(sim).with("BACKUP_MAX_CONCURRENCY", "8");
     for n in 0..1_000 {
         world.put(&format!("{n:04}"), "1");
     }
@@ -238,7 +240,7 @@ async fn a_run_of_several_invocations_writes_one_snapshot() {
     let mut last = Value::Null;
     while invocations < 100 {
         invocations += 1;
-        last = stopped_after(&world, &payload, Duration::from_millis(800)).await;
+        last = stopped_after(&world, &payload, Duration::from_secs(2)).await;
         if last["cursor"].is_null() {
             break;
         }
