@@ -3,8 +3,7 @@
 use super::ChangeTotals;
 use crate::diff::{Change, ChangeCounts, DifferenceKind};
 use crate::model::{ETag, Key, StorageClass, Timestamp, VersionId};
-use crate::snapshot::samples::segment;
-use crate::snapshot::{Index, Row, SNAPSHOT_FORMAT, SegmentRow};
+use crate::snapshot::{Index, Row, SegmentRow, samples};
 
 /// A row of 1,536 bytes.
 pub(crate) fn row(key: &str) -> Row {
@@ -24,7 +23,7 @@ pub(crate) fn row(key: &str) -> Row {
 
 /// It, as it is read from a segment.
 pub(crate) fn stored(row: Row) -> SegmentRow {
-    segment(&[row]).rows().next().unwrap().unwrap()
+    samples::segment(&[row]).rows().next().unwrap().unwrap()
 }
 
 fn changed(key: &str, what: DifferenceKind, change: fn(&mut Row)) -> Change {
@@ -60,24 +59,14 @@ pub(crate) fn every_change() -> [Change; 6] {
 
 fn index(run_id: &str, objects: u64) -> Index {
     Index {
-        format: SNAPSHOT_FORMAT,
-        job: "job".to_owned(),
-        source: "primary".to_owned(),
-        destination: "backup".to_owned(),
-        run_id: run_id.to_owned(),
-        started_at: Timestamp::from_millis(1_795_226_400_000),
-        ended_at: Timestamp::from_millis(1_795_226_460_000),
         totals: crate::snapshot::Totals {
             objects,
             bytes: 1536 * objects,
             copied: 1,
-            errors: 0,
             ..crate::snapshot::Totals::default()
         },
         segments: Vec::new(),
-        orphans: Vec::new(),
-        previous: None,
-        past: crate::snapshot::Past::default(),
+        ..samples::index(run_id, None)
     }
 }
 

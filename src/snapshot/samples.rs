@@ -51,7 +51,7 @@ pub(crate) fn segment(rows: &[Row]) -> Arc<Segment> {
 }
 
 /// The index of two segments, of a run of that id.
-pub(super) fn index(run_id: &str, previous: Option<Link>) -> Index {
+pub(crate) fn index(run_id: &str, previous: Option<Link>) -> Index {
     let entry = |first, last| SegmentEntry {
         first_key: row(first).key,
         last_key: row(last).key,
