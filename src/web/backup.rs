@@ -60,16 +60,13 @@ impl Backup {
     pub async fn open(config: &Config, connections: &Connections) -> Result<Self, StartError> {
         let source = connections.bucket(&config.source.bucket, &config.source_access);
         let source = source.await.map_err(|error| StartError::source(&error))?;
-        let (Some(first), rest) = (
-            config.destinations.first(),
-            config.destinations.iter().skip(1),
-        ) else {
+        let Some((first, rest)) = config.destinations.split_first() else {
             return Err(StartError::request("no backup bucket is configured"));
         };
         let shown = Self::of(config, first, &source, connections).await;
         let name = first.location.bucket.as_str();
         let why = match &shown {
-            Ok(_) if config.destinations.len() == 1 => return shown,
+            Ok(_) if rest.is_empty() => return shown,
             Ok(backup) => match backup.objection().await {
                 Some(why) => format!("bucket {name}: {why}"),
                 None => return shown,
