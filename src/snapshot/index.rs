@@ -197,6 +197,12 @@ impl Index {
         }
     }
 
+    /// The keys of all objects that the snapshot consists of, below the job's prefix.
+    pub fn object_keys(&self) -> impl Iterator<Item = String> {
+        let segments = self.segments.iter().chain(&self.orphans);
+        segments.map(SegmentEntry::key)
+    }
+
     /// The segments that may have rows of a range of keys.
     pub fn segments_from(&self, start: &Start) -> &[SegmentEntry] {
         from(&self.segments, start)
@@ -321,6 +327,22 @@ mod tests {
     use super::*;
 
     const RUN: &str = "2026-11-21T02-00-00Z-7f3a";
+
+    #[test]
+    fn an_index_names_all_objects_of_its_snapshot() {
+        let index = index(RUN, None);
+        let segments = index.segments.iter().chain(&index.orphans);
+
+        let keys: Vec<String> = index.object_keys().collect();
+
+        assert_eq!(keys, segments.map(SegmentEntry::key).collect::<Vec<_>>());
+        assert!(
+            index
+                .orphans
+                .iter()
+                .all(|orphans| keys.contains(&orphans.key()))
+        );
+    }
 
     #[test]
     fn an_index_is_read_as_it_was_written() {
