@@ -1,12 +1,9 @@
 """The page over many runs: how long a person waits for each screen, and what it takes.
 
-The server is `s3-backup serve`, whose routes are those of the hosted page; it plans a restore in its own process, so that
-its peak is above that of the function.
+Both doors are measured over the same runs: `s3-backup serve`, which plans a restore in its own process, and the function
+behind API Gateway, which lets another function plan it.
 """
 
-import http.client
-import json
-import subprocess
 import time
 import urllib.request
 from collections.abc import Callable
@@ -15,6 +12,7 @@ from statistics import median
 from urllib.parse import quote
 
 import process
+from doors import JOB, Door, Hosted, Serve
 from simulator import Simulator, Unusable
 
 OBJECTS, HUGE_OBJECTS = 1_000_000, 10_000_000
@@ -22,8 +20,9 @@ RUNS, HUGE_RUNS, SMALL_RUNS = 30, 2, 3
 # Files that are rewritten before each run, far from each other: as many segments are new.
 CHANGES = 20
 REPORT = "00/00/00/50/Quarterly Report.txt"
-JOB = ["--source", "primary", "--destination", "backup"]
 SECONDS = 600
+# The page is made ready so often; the median counts.
+READY_TIMES = 5
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,9 @@ class Page:
     name: str
     # The most seconds of screens.
     targets: "dict[str, float]"
+    door: str = Serve.name
+    # CPU milliseconds of one page that is made ready.
+    ready_cpu_ms: float = 0.0
 
 
 # For a million objects in 30 runs, and for ten million.
@@ -46,10 +48,10 @@ HUGE_TARGETS = {"folder": 0.6, "first results": 1}
 
 def measure_all(scale: int, huge: bool, environment: "Callable[[str], dict[str, str]]", program: str) -> "list[Page]":
     sizes = [False, True] if huge else [False]
-    return [measure(scale, environment, program, huge) for huge in sizes]
+    return [page for huge in sizes for page in measure(scale, environment, program, huge)]
 
 
-def measure(scale: int, environment: "Callable[[str], dict[str, str]]", program: str, huge: bool) -> Page:
+def measure(scale: int, environment: "Callable[[str], dict[str, str]]", program: str, huge: bool) -> "list[Page]":
     objects, runs = (HUGE_OBJECTS, HUGE_RUNS) if huge else (OBJECTS // scale, RUNS if scale == 1 else SMALL_RUNS)
     with Simulator(["--populate", str(objects), "--shape", "deep", "--unchanged"]) as s3:
         env = environment(s3.endpoint)
@@ -58,11 +60,15 @@ def measure(scale: int, environment: "Callable[[str], dict[str, str]]", program:
             ended = process.run([program, "run", "--json", *JOB], env, SECONDS)
             if ended.code != 0:
                 raise Unusable(f"a run before the page ended with {ended.code}: {ended.err[-300:]}")
-        with Server(program, env) as server:
-            seconds = screens(server, objects)
-            peak_mib = process.peak_kib(server.process.pid) / 1024
         name, targets = ("web-huge", HUGE_TARGETS) if huge else ("web", TARGETS)
-        return Page(objects, runs, seconds, peak_mib, name, targets)
+        pages = []
+        for begin in (lambda: Serve(program, env), lambda: Hosted(s3.endpoint)):
+            began = time.monotonic()
+            with begin() as door:
+                seconds, ready_cpu_ms = screens(door, objects, runs, began)
+                of_door = name if door.name == Serve.name else f"{name}-{door.name}"
+                pages.append(Page(objects, runs, seconds, door.peak_mib(), of_door, targets, door.name, ready_cpu_ms))
+        return pages
 
 
 def change(endpoint: str, objects: int, night: int) -> None:
@@ -78,89 +84,66 @@ def put(endpoint: str, key: str, text: str) -> None:
         pass
 
 
-class Server:
-    """`s3-backup serve`, signed in to."""
-
-    def __init__(self, program: str, env: "dict[str, str]") -> None:
-        with process.client_core():
-            self.process = subprocess.Popen(
-                [program, "serve", "--no-open", *JOB], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-            )
-        link = self.process.stdout.readline().strip()
-        if "/#" not in link:
-            raise Unusable("s3-backup serve prints no link")
-        self.host, secret = link.removeprefix("http://").split("/#")
-        self.token = ""
-        self.token = self.ask("session", {"secret": secret})["token"]
-
-    def __enter__(self) -> "Server":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        process.kill(self.process)
-        self.process.stdout.close()
-
-    def send(self, method: str, path: str, body: "bytes | None" = None) -> bytes:
-        headers = {"host": self.host, "origin": f"http://{self.host}", "content-type": "application/json"}
-        headers["authorization"] = f"Bearer {self.token}"
-        connection = http.client.HTTPConnection(self.host, timeout=60)
-        try:
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-        finally:
-            connection.close()
-        if answer.status != 200:
-            raise Unusable(f"{path} is answered with {answer.status}: {content[:200]!r}")
-        return content
-
-    def ask(self, route: str, asked: dict) -> dict:
-        return json.loads(self.send("POST", f"/api/{route}", json.dumps(asked).encode()))
-
-    def waits(self, route: str, asked: dict) -> "tuple[float, dict]":
-        began = time.monotonic()
-        answer = self.ask(route, asked)
-        return time.monotonic() - began, answer
-
-
-def screens(server: Server, objects: int) -> "dict[str, float]":
-    first, told = server.waits("runs", {})
+def screens(door: Door, objects: int, runs: int, began: float) -> "tuple[dict[str, float], float]":
+    """Seconds by screen, and the CPU milliseconds of one page that is made ready. Each answer must be right."""
+    told = door.ask("runs", {})
+    first = time.monotonic() - began
+    if isinstance(door, Hosted) and (status := door.answer("POST", "/api/runs", b"{}", is_signed_in=False)[0]) != 401:
+        raise Unusable(f"a call without a sign-in is answered with {status}")
+    expect("runs", len(told["runs"]), runs)
     run, oldest = told["runs"][0]["run"], told["runs"][-1]["run"]
-    seconds = {"first call": first, "page ready": median(ready(server) for _ in range(5))}
+    cpu_s = door.cpu_s()
+    seconds = {"from start to first call": first, "page ready": median(ready(door) for _ in range(READY_TIMES))}
+    ready_cpu_ms = (door.cpu_s() - cpu_s) * 1000 / READY_TIMES
     tops = [f"{index // 10_000:02}/" for index in range(0, min(objects, 1_000_000), 200_000)]
     folders = ["", "00/", *(f"00/00/00/{top}" for top in tops)]
-    seconds["folder"] = max(server.waits("folder", {"run": run, "folder": folder})[0] for folder in folders)
-    seconds["history"], history = server.waits("file", {"path": REPORT})
-    if len(history["states"]) < 1:
-        raise Unusable("the file has no history")
-    seconds["first results"], found = server.waits("search", {"text": "42.DAT"})
-    if not found["files"]:
-        raise Unusable("the search finds nothing")
-    seconds["all results"] = search(server, "quarterly rep")
+    seconds["folder"] = max(folder(door, run, name) for name in folders)
+    seconds["history"], history = door.waits("file", {"path": REPORT})
+    # Each third run has found it changed.
+    expect("states of a file", len(history["states"]), -(-runs // 3))
+    seconds["first results"], found = door.waits("search", {"text": "42.DAT"})
+    if not found["files"] or any("42.dat" not in file["path"] for file in found["files"]):
+        raise Unusable(f"the search finds {found['files'][:3]}")
+    seconds["all results"] = search(door, "quarterly rep")
     asked = {"run": oldest, "files": [REPORT], "copy": True}
-    seconds["plan of one file"], plan = server.waits("plan", asked)
+    seconds["plan of one file"], plan = door.waits("plan", asked)
     if not plan["can_confirm"]:
         raise Unusable(f"the plan cannot be confirmed: {plan}")
-    return seconds
+    return seconds, ready_cpu_ms
 
 
-def ready(server: Server) -> float:
+def expect(what: str, found: int, expected: int) -> None:
+    if found != expected:
+        raise Unusable(f"{found} {what} are told, expected {expected}")
+
+
+def folder(door: Door, run: str, name: str) -> float:
+    waited, told = door.waits("folder", {"run": run, "folder": name})
+    if not told["entries"]:
+        raise Unusable(f"the folder {name!r} is empty")
+    return waited
+
+
+def ready(door: Door) -> float:
     began = time.monotonic()
     for path in ("/", "/app.js", "/app.css", "/icon.svg", "/config.json"):
-        server.send("GET", path)
-    server.ask("me", {})
-    server.ask("runs", {})
+        if not door.send("GET", path):
+            raise Unusable(f"{path} is empty")
+    if door.ask("me", {})["role"] != "admin":
+        raise Unusable("the administrator is none")
+    door.ask("runs", {})
     return time.monotonic() - began
 
 
-def search(server: Server, text: str) -> float:
-    began, found, place = time.monotonic(), 0, None
+def search(door: Door, text: str) -> float:
+    """To its end: there is one file of that name."""
+    began, found, place = time.monotonic(), set(), None
     while True:
-        answer = server.ask("search", {"text": text, "from": place})
-        found += len(answer["files"])
+        answer = door.ask("search", {"text": text, "from": place})
+        found |= {file["path"] for file in answer["files"]}
         place = answer["next"]
         if place is None:
             break
-    if found == 0:
-        raise Unusable(f"the search for {text!r} finds nothing")
+    if found != {REPORT}:
+        raise Unusable(f"the search for {text!r} finds {sorted(found)[:3]}")
     return time.monotonic() - began

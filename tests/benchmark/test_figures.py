@@ -1,15 +1,19 @@
 """The figures of `make bench` are right, and what is wrong is told."""
 
+import json
 import os
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts/benchmark"))
 
 import cases
 import charts
 import cold_start
+import doors
 import events
 import messages
 import process
@@ -19,7 +23,7 @@ import table
 import web
 from cases import Result
 from process import Run
-from simulator import Report
+from simulator import Report, Unusable
 
 PYTHON = [sys.executable, "-S", "-c"]
 ENV = {"PATH": os.environ["PATH"]}
@@ -231,9 +235,56 @@ def test_a_message_is_measured_by_what_it_adds_and_each_night_must_have_sent_one
 
 def test_a_screen_of_the_page_that_takes_too_long_is_missed() -> None:
     waits = {"folder": 0.4, "first results": 1.2}
-    pages = [web.Page(1_000, 3, waits, 90.0, "web", {"folder": 0.5, "first results": 1})]
+    targets = {"folder": 0.5, "first results": 1}
+    pages = [web.Page(1_000, 3, waits, 90.0, "web", targets), web.Page(1_000, 3, waits, 130.0, "web-function", targets, "function", 2.5)]
 
     lines = table.targets({}, None, None, None, pages).splitlines()
 
-    assert [line.split("|")[5].strip() for line in lines[2:]] == ["met", "**missed**", "met"]
-    assert "1,000 objects in 3 runs | 0.40 | 1.20 | 90.0" in table.web(pages)
+    assert [line.split("|")[5].strip() for line in lines[2:]] == ["met", "**missed**", "met", "met", "**missed**", "**missed**"]
+    assert "| `web-function` | folder |" in lines[5]
+    assert "| function | 1,000 objects in 3 runs | 0.40 | 1.20 | 2.50 | 130 |" in table.web(pages)
+
+
+class Answers(doors.Door):
+    """A door with an answer for each route, which are those of a page over three runs unless the test says otherwise."""
+
+    def __init__(self, **other: dict) -> None:
+        self.answers = {
+            "me": {"name": None, "role": "admin"},
+            "runs": {"runs": [{"run": "c"}, {"run": "b"}, {"run": "a"}]},
+            "folder": {"entries": [{}]},
+            "file": {"states": [{}]},
+            "search": {"files": [{"path": web.REPORT}], "next": None},
+            "plan": {"can_confirm": True},
+            **other,
+        }
+
+    def send(self, method: str, path: str, body: "bytes | None" = None) -> bytes:
+        route = path.removeprefix("/api/")
+        if route == "search" and b"42" in body and self.answers["search"]["files"]:
+            return json.dumps({"files": [{"path": "00/42.dat"}], "next": None}).encode()
+        return json.dumps(self.answers[route]).encode() if route in self.answers else b"a file"
+
+    def cpu_s(self) -> float:
+        return 0.0
+
+
+def test_a_page_is_not_measured_if_one_of_its_answers_is_wrong() -> None:
+    assert "plan of one file" in web.screens(Answers(), 10_000, 3, 0.0)[0]
+
+    wrong = {
+        "me": {"role": "viewer"}, "runs": {"runs": [{"run": "a"}]}, "folder": {"entries": []}, "file": {"states": []},
+        "search": {"files": [], "next": None}, "plan": {"can_confirm": False},
+    }
+    for route, answer in wrong.items():
+        with pytest.raises(Unusable):
+            web.screens(Answers(**{route: answer}), 10_000, 3, 0.0)
+
+
+def test_the_function_is_asked_as_the_gateway_asks_it() -> None:
+    asked = json.loads(doors.payload("POST", "/api/me", b"{}", is_signed_in=True))
+
+    assert (asked["version"], asked["rawPath"], asked["body"]) == ("2.0", "/api/me", "{}")
+    assert asked["requestContext"]["authorizer"]["jwt"]["claims"]["token_use"] == "access"
+    file = json.loads(doors.payload("GET", "/app.js", None, is_signed_in=False))
+    assert "authorizer" not in file["requestContext"] and "body" not in file
