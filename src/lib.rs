@@ -34,6 +34,7 @@
 //! | [`lease`] | a `Plan`'s destinations | the `Leases` that keep other runs out |
 //! | [`record`] | what was backed up | the next snapshot |
 //! | [`deletions`] | what was counted | whether what is gone may be marked, and the markers |
+//! | [`ageing`] | a job's state | a tag on what no run names any more, for a lifecycle rule to expire |
 //! | [`verify`] | what both listings and the last snapshot say | how the backup compares with its source |
 //! | [`run`] | a `Plan` | the run itself |
 //! | [`restore`] | a `RestoreRequest` | the same of a restore: planned, carried out, undone |
@@ -97,6 +98,8 @@ mod lease;
 mod record;
 
 mod deletions;
+
+mod ageing;
 
 mod verify;
 

@@ -1,9 +1,12 @@
 //! A lifecycle that would take away what it should keep: current backups, or the program's own objects.
 
+use std::num::NonZeroU32;
+
 use super::BucketCheck;
-use crate::model::{LifecycleRule, STATE};
+use crate::model::{LifecycleRule, STATE, Timestamp, UNNAMED_TAG};
 
 const SETTING: &str = "lifecycle";
+const OLD_STATE: &str = "old state";
 
 /// What the rules would do to backups below `prefix`, and to the program's own objects.
 pub(super) fn examine(rules: &[LifecycleRule], prefix: &str) -> Vec<BucketCheck> {
@@ -14,7 +17,7 @@ pub(super) fn examine(rules: &[LifecycleRule], prefix: &str) -> Vec<BucketCheck>
         .find(|rule| rule.expires_current && rule.touches(prefix) && !is_state_only(rule));
     let of_state = || {
         let rules = rules.iter();
-        rules.filter(|rule| rule.touches(STATE) && !rule.wants_tags)
+        rules.filter(|rule| rule.touches(STATE) && rule.tags.is_empty())
     };
     let expires_state = of_state().find(|rule| rule.expires_current);
     let archives_state = of_state().find(|rule| rule.archives_current.is_some());
@@ -62,9 +65,55 @@ pub(super) fn examine(rules: &[LifecycleRule], prefix: &str) -> Vec<BucketCheck>
     checks
 }
 
+/// What becomes of state that no run of so many days names any more.
+pub(super) fn examine_old_state(
+    rules: &[LifecycleRule],
+    below: &str,
+    history_days: Option<NonZeroU32>,
+) -> BucketCheck {
+    let Some(days) = history_days else {
+        return BucketCheck::ok(
+            OLD_STATE,
+            "stays, because BACKUP_HISTORY_DAYS is 0 and all runs are kept",
+        );
+    };
+    match rules.iter().find(|rule| rule.expires_unnamed(below)) {
+        Some(rule) => BucketCheck::ok(
+            OLD_STATE,
+            format!(
+                "expires by {} once no run of {days} days names it",
+                named(rule)
+            ),
+        ),
+        // A run warns of it as soon as there is any.
+        None => BucketCheck::ok(
+            OLD_STATE,
+            "stays for ever, because no rule expires it; lifecycle-policy.json has one",
+        ),
+    }
+}
+
+/// No rule expires old state, of which the oldest is of that time.
+pub fn old_state_stays(oldest: Timestamp) -> BucketCheck {
+    let (name, value) = UNNAMED_TAG;
+    BucketCheck::warning(
+        OLD_STATE,
+        "old_state_stays",
+        format!(
+            "no rule expires objects below {STATE} that no run names any more, so they stay; the oldest run is of {oldest}"
+        ),
+        format!(
+            "add the rule of lifecycle-policy.json for objects below {STATE} with the tag {name}={value}, or set \
+             BACKUP_HISTORY_DAYS to 0 to keep all runs"
+        ),
+    )
+}
+
 /// Days after which the first rule deletes replaced versions of backups.
 pub(super) fn soonest_expiry(rules: &[LifecycleRule], prefix: &str) -> Option<u32> {
-    let of_backups = rules.iter().filter(|rule| rule.touches(prefix));
+    let of_backups = rules
+        .iter()
+        .filter(|rule| rule.touches(prefix) && !rule.prefix.starts_with(STATE));
     of_backups.filter_map(|rule| rule.noncurrent_days).min()
 }
 

@@ -4,7 +4,11 @@
 
 mod lifecycle;
 
+use std::num::NonZeroU32;
+
 use serde::Serialize;
+
+pub use lifecycle::old_state_stays;
 
 use crate::model::{BucketName, BucketSettings, DefaultEncryption, DefaultRetention, Setting};
 
@@ -85,6 +89,20 @@ pub fn examine(settings: &BucketSettings, source: &BucketName, prefix: &str) -> 
         replication(buckets, source)
     }));
     checks
+}
+
+/// What becomes of the state below there that no run of so many days names any more.
+pub fn examine_old_state(
+    settings: &BucketSettings,
+    below: &str,
+    history_days: Option<NonZeroU32>,
+) -> BucketCheck {
+    let rules = match &settings.lifecycle {
+        Setting::Set(rules) => rules.as_slice(),
+        Setting::Unset | Setting::Unsupported | Setting::Unknown(_) => &[],
+    };
+    let unseen = unseen(&settings.lifecycle, "old state");
+    unseen.unwrap_or_else(|| lifecycle::examine_old_state(rules, below, history_days))
 }
 
 /// A check of one setting, if it can be seen.
@@ -211,7 +229,7 @@ fn replication(buckets: Option<&Vec<String>>, source: &BucketName) -> BucketChec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::LifecycleRule;
+    use crate::model::{LifecycleRule, UNNAMED_TAG};
 
     fn settings() -> BucketSettings {
         BucketSettings {
@@ -327,10 +345,78 @@ mod tests {
         );
         assert!(codes(&with_rule(archives("data/"))).is_empty());
         let tagged = LifecycleRule {
-            wants_tags: true,
+            tags: vec![("team".to_owned(), "birds".to_owned())],
             ..archives("")
         };
         assert!(codes(&with_rule(tagged)).is_empty());
+    }
+
+    #[test]
+    fn the_rule_for_old_state_is_as_it_should_be_and_no_wider_one_is() {
+        let (name, value) = UNNAMED_TAG;
+        let rule = |prefix: &str, tag: &str, value: &str| LifecycleRule {
+            id: "old".to_owned(),
+            prefix: prefix.to_owned(),
+            tags: vec![(tag.to_owned(), value.to_owned())],
+            expires_current: true,
+            noncurrent_days: Some(30),
+            ..LifecycleRule::default()
+        };
+        let days = NonZeroU32::new(365);
+        let old_state = |rule: LifecycleRule| {
+            let check = examine_old_state(&with_rule(rule), ".s3-backup/job/", days);
+            check.message
+        };
+        let ours = rule(".s3-backup/", name, value);
+
+        assert!(codes(&with_rule(ours.clone())).is_empty());
+        assert_eq!(
+            codes(&with_rule(rule("", name, value))),
+            ["lifecycle_expires_backups"]
+        );
+        assert_eq!(
+            old_state(ours.clone()),
+            "expires by rule old once no run of 365 days names it"
+        );
+        assert!(old_state(rule(".s3-backup/job/", name, value)).starts_with("expires by"));
+        let two_tags = LifecycleRule {
+            tags: [ours.tags.clone(), vec![("a".to_owned(), "b".to_owned())]].concat(),
+            ..ours.clone()
+        };
+        let keeps_current = LifecycleRule {
+            expires_current: false,
+            ..ours.clone()
+        };
+        for other in [
+            rule("", name, value),
+            rule(".s3-backup/other/", name, value),
+            rule(".s3-backup/", name, "false"),
+            rule(".s3-backup/", "team", value),
+            two_tags,
+            keeps_current,
+        ] {
+            assert!(
+                old_state(other.clone()).starts_with("stays for ever"),
+                "{other:?}"
+            );
+        }
+        let check = examine_old_state(&with_rule(ours.clone()), ".s3-backup/job/", None);
+        assert!(
+            check
+                .message
+                .starts_with("stays, because BACKUP_HISTORY_DAYS is 0")
+        );
+        let locked = BucketSettings {
+            lock: Setting::Set(DefaultRetention {
+                mode: Some("GOVERNANCE".to_owned()),
+                days: 90,
+            }),
+            ..with_rule(ours)
+        };
+        assert!(
+            codes(&locked).is_empty(),
+            "its days are those of old state alone"
+        );
     }
 
     #[test]

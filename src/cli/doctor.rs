@@ -9,7 +9,7 @@ use super::buckets::Buckets;
 use super::job::places;
 use super::terminal::printable;
 use super::{Exit, show};
-use crate::checks::{BucketCheck, CheckResult, examine};
+use crate::checks::{BucketCheck, CheckResult, examine, examine_old_state};
 
 /// What stands below the help.
 pub const EXAMPLES: &str = "\
@@ -56,7 +56,9 @@ impl Arguments {
         for place in places(self.buckets.vars()).await? {
             let versioning = place.bucket.versioning_setting().await;
             let settings = place.bucket.settings(versioning).await;
-            let checks = examine(&settings, &place.source.bucket, place.prefix.as_str());
+            let mut checks = examine(&settings, &place.source.bucket, place.prefix.as_str());
+            let (below, days) = (place.job.key(""), place.history_days);
+            checks.push(examine_old_state(&settings, below.as_str(), days));
             buckets.push(BucketJson {
                 bucket: place.destination.to_string(),
                 checks,

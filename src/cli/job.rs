@@ -2,6 +2,8 @@
 //!
 //! Nothing is written, and no lease is taken: a run may go on meanwhile.
 
+use std::num::NonZeroU32;
+
 use clap::Args;
 
 use super::buckets::listed;
@@ -41,6 +43,8 @@ pub struct JobDestination {
     pub bucket: Bucket,
     /// Where the backups are in it.
     pub placement: Placement,
+    /// Days for which the runs stay restore points; none for ever.
+    pub history_days: Option<NonZeroU32>,
 }
 
 impl JobDestination {
@@ -78,6 +82,7 @@ pub async fn places(settings: Vec<(String, String)>) -> Result<Vec<JobDestinatio
             job,
             bucket,
             placement: to.placement,
+            history_days: config.history_days,
         });
     }
     Ok(places)

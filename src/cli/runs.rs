@@ -81,6 +81,7 @@ impl Arguments {
             job: place.job.name().to_owned(),
             runs: Vec::new(),
             more: false,
+            aged_out_before: None,
             problem: None,
             is_broken: false,
         };
@@ -109,7 +110,12 @@ impl Arguments {
                     listing.more = index.previous.is_some();
                     listing.runs.push(run);
                 }
-                Ok(None) => break,
+                Ok(None) => {
+                    let aged = place.history.aged_out();
+                    listing.aged_out_before = aged.map(|aged| aged.before);
+                    listing.more = false;
+                    break;
+                }
                 Err(error @ SnapshotError::Unreadable { .. }) if listing.runs.is_empty() => {
                     show::error(&format!("{error}; {}", error.remedy()));
                     return Err(Exit::CouldNotRun);
@@ -183,6 +189,12 @@ fn ending(listing: &DestinationRuns) -> String {
         text.push_str("and earlier ones; --all lists them\n");
     } else if listing.runs.is_empty() && listing.problem.is_none() {
         text.push_str("no snapshot yet: the first run writes one\n");
+    }
+    if let Some(before) = listing.aged_out_before {
+        let _ = writeln!(
+            text,
+            "older runs have aged out, those of before {before}; BACKUP_HISTORY_DAYS says how long they stay"
+        );
     }
     if let Some(HistoryProblem { message, advice }) = &listing.problem {
         let message = terminal::printable(message);

@@ -7,6 +7,7 @@
 mod access;
 mod access_reader;
 mod events;
+mod history;
 mod notify;
 mod prices;
 mod reader;
@@ -25,6 +26,8 @@ pub use variable::{
     DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MAX_DELETIONS,
     MAX_DELETIONS_PERCENT, MODE, PRICES, SNS_TOPIC_ARN, SOURCE_BUCKET, Variable, flags,
 };
+
+use std::num::NonZeroU32;
 
 use crate::model::{Glob, Location, Object, Placement, StorageClass, Tags};
 use crate::request::{Deletions, Mode};
@@ -49,6 +52,8 @@ pub struct Config {
     pub max_deletions: MaxDeletions,
     /// Which share of changed objects is unusual, and what is done then.
     pub unusual: Unusual,
+    /// Days for which the runs of the job stay restore points; none for ever.
+    pub history_days: Option<NonZeroU32>,
     /// Dollars that a run may spend on copies; none for as many as it takes.
     pub max_cost_usd: Option<f64>,
     /// What the copies are like.
@@ -247,6 +252,7 @@ impl Config {
         };
         let max_deletions = reader.max_deletions();
         let unusual = reader.unusual();
+        let history_days = reader.history_days();
         let max_cost_usd = reader.max_cost_usd();
         let copies = reader.copy_rules();
         let source_access = reader.source_access();
@@ -262,6 +268,7 @@ impl Config {
                 defaults,
                 max_deletions,
                 unusual,
+                history_days,
                 max_cost_usd,
                 copies,
                 source_access,
@@ -368,6 +375,9 @@ mod tests {
             ("BACKUP_MAX_DELETIONS", "few", "allowed: 0 or more"),
             ("BACKUP_MAX_DELETIONS_PERCENT", "101", "allowed: 0 to 100"),
             ("BACKUP_MAX_DELETIONS_PERCENT", "5%", "allowed: 0 to 100"),
+            ("BACKUP_HISTORY_DAYS", "-1", "allowed: 0 to 3650"),
+            ("BACKUP_HISTORY_DAYS", "3651", "allowed: 0 to 3650"),
+            ("BACKUP_HISTORY_DAYS", "a year", "allowed: 0 to 3650"),
             ("BACKUP_STORAGE_CLASS", "COLD", "allowed: STANDARD, "),
             ("BACKUP_MAX_CONCURRENCY", "0", "allowed: 1 to 900"),
             ("BACKUP_MAX_CONCURRENCY", "many", "allowed: 1 to 900"),

@@ -80,6 +80,8 @@ pub const WATCH_JOBS: Variable = variable("BACKUP_WATCH_JOBS");
 pub const UNUSUAL: Variable = variable("BACKUP_UNUSUAL");
 /// The share of known objects, in percent, up to which changes are not unusual.
 pub const UNUSUAL_CHANGE_PERCENT: Variable = variable("BACKUP_UNUSUAL_CHANGE_PERCENT");
+/// Days for which runs stay restore points.
+pub(super) const HISTORY_DAYS: Variable = variable("BACKUP_HISTORY_DAYS");
 /// Whether runs that stop are continued, by the state machine of the stack.
 pub const CONTINUATION: Variable = variable("BACKUP_CONTINUATION");
 /// The address that is told of each complete run.
@@ -102,7 +104,7 @@ pub fn flags() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// Those whose names are ours, all of which are known.
-pub(super) const OURS: [&Variable; 31] = [
+pub(super) const OURS: [&Variable; 32] = [
     &SOURCE_PREFIX,
     &DESTINATION_PREFIX,
     &INCLUDE,
@@ -131,6 +133,7 @@ pub(super) const OURS: [&Variable; 31] = [
     &MAX_COST_USD,
     &UNUSUAL,
     &UNUSUAL_CHANGE_PERCENT,
+    &HISTORY_DAYS,
     &EVENT_MAX_SIZE,
     &EVENT_TAGS,
     &EVENTS,

@@ -40,9 +40,11 @@ impl History {
             let history = history.clone();
             async move {
                 let Some(link) = link else { return Ok(None) };
-                let index = history.index(&link).await?;
-                let previous = index.previous.clone();
-                Ok(Some((index, previous)))
+                let found = history.linked(&link, None).await?;
+                Ok(found.map(|index| {
+                    let previous = index.previous.clone();
+                    (index, previous)
+                }))
             }
         });
         stream::iter(last.transpose()).chain(earlier).boxed()
@@ -82,12 +84,12 @@ impl History {
             let history = history.clone();
             async move {
                 let Some(link) = link else { return Ok(None) };
-                let index = match ahead(&mut read, &link).await {
-                    Some(body) => link.follow(&body?.body, history.job.name())?,
-                    None => history.index(&link).await?,
-                };
-                let previous = index.previous.clone();
-                Ok(Some((index, (previous, read))))
+                let body = ahead(&mut read, &link).await;
+                let found = history.linked(&link, body).await?;
+                Ok(found.map(|index| {
+                    let previous = index.previous.clone();
+                    (index, (previous, read))
+                }))
             }
         });
         stream::iter([Ok(last)]).chain(earlier.take(most)).boxed()

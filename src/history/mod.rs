@@ -6,6 +6,7 @@
 //!
 //! Behind the last one lie those before it: `chain` follows them, for whoever asks about the past.
 
+mod aged;
 mod chain;
 mod later;
 mod matching;
@@ -19,7 +20,8 @@ use futures::{StreamExt, future};
 use crate::model::{Job, Key, KeyRange, Start, Timestamp};
 use crate::s3::{Bucket, Condition, S3Error, SmallObject};
 use crate::snapshot::{
-    Index, LATEST, Latest, Link, MOST_INDEX_BYTES, Segment, SegmentEntry, SegmentRow, SnapshotError,
+    Aged, Index, LATEST, Latest, Link, MOST_INDEX_BYTES, Segment, SegmentEntry, SegmentRow,
+    SnapshotError,
 };
 
 /// The most bytes that the name of the last snapshot has: it has some two hundred.
@@ -41,6 +43,8 @@ pub struct History {
     /// What has to hold for the next one to be named the last.
     condition: Condition,
     problem: Arc<Mutex<Option<SnapshotError>>>,
+    /// What has aged out, once a walk along the chain has come there.
+    aged: Arc<Mutex<Option<Aged>>>,
 }
 
 #[derive(Debug)]
@@ -60,6 +64,7 @@ impl History {
             last: None,
             condition: Condition::Create,
             problem: Arc::default(),
+            aged: Arc::default(),
         }
     }
 

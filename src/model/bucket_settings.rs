@@ -1,5 +1,7 @@
 //! The settings of a bucket that a backup in it depends on, as far as they can be seen.
 
+use super::location::STATE;
+
 /// A setting of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Setting<T> {
@@ -41,6 +43,10 @@ pub struct DefaultEncryption {
     pub bucket_key: bool,
 }
 
+/// The tag of an object of the program's own that no run names any more: its name and its value. The program's own
+/// objects have no other tag.
+pub const UNNAMED_TAG: (&str, &str) = ("s3-backup:unnamed", "true");
+
 /// A rule of a lifecycle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LifecycleRule {
@@ -48,8 +54,8 @@ pub struct LifecycleRule {
     pub id: String,
     /// The keys that it is about begin with this.
     pub prefix: String,
-    /// Whether it is about objects with tags only. The program's own have none.
-    pub wants_tags: bool,
+    /// The tags that an object must have, all of them, for the rule to be about it.
+    pub tags: Vec<(String, String)>,
     /// Whether it deletes current versions by their age.
     pub expires_current: bool,
     /// The class that cannot be read at once to which it moves current versions.
@@ -71,5 +77,14 @@ impl LifecycleRule {
     /// Whether it is about keys that begin so.
     pub fn touches(&self, prefix: &str) -> bool {
         self.prefix.starts_with(prefix) || prefix.starts_with(&self.prefix)
+    }
+
+    /// Whether it deletes what no run names any more of the program's own objects below there, and nothing else.
+    pub fn expires_unnamed(&self, below: &str) -> bool {
+        let (name, value) = UNNAMED_TAG;
+        let is_it = |(key, content): &(String, String)| key == name && content == value;
+        let has_it_alone = self.tags.len() == 1 && self.tags.iter().all(is_it);
+        let is_of_state = self.prefix.starts_with(STATE) && below.starts_with(&self.prefix);
+        has_it_alone && is_of_state && self.expires_current
     }
 }

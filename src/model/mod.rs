@@ -26,7 +26,7 @@ mod verdict;
 mod version;
 
 pub use bucket_settings::{
-    BucketSettings, DefaultEncryption, DefaultRetention, LifecycleRule, Setting,
+    BucketSettings, DefaultEncryption, DefaultRetention, LifecycleRule, Setting, UNNAMED_TAG,
 };
 pub use cursor::{
     CURSOR_FORMAT, Cursor, CursorDistributed, CursorRanges, CursorReference, CursorRestore,

@@ -39,6 +39,13 @@ impl Timestamp {
         Self(self.0.saturating_add(millis))
     }
 
+    /// So much earlier.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// As in a run's id: `2026-11-21T02-00-00Z`, which is safe in keys and file names.
     pub fn as_file_name(self) -> String {
         self.to_string().replace(':', "-")

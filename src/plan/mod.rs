@@ -2,6 +2,7 @@
 //!
 //! The time and the run's suffix come in as values; right of here nothing asks for them again.
 
+use std::num::NonZeroU32;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::{BucketAccess, Config, CopyRules, Destination, MaxDeletions, Prices, Unusual};
@@ -48,6 +49,8 @@ pub struct Plan {
     pub prices: Prices,
     /// Which share of changed objects is unusual, and what is done then.
     pub unusual: Unusual,
+    /// Days for which the runs of the job stay restore points; none for ever.
+    pub history_days: Option<NonZeroU32>,
     /// The run that was held and is confirmed.
     pub confirm: Option<String>,
     /// Dollars that it may spend on copies; none for as many as it takes.
@@ -349,6 +352,7 @@ pub fn make(
         part: None,
         prices: config.prices.clone(),
         unusual: config.unusual,
+        history_days: config.history_days,
         confirm: request.confirm.clone(),
         max_cost_usd: config.max_cost_usd,
         follows_events: config.events.are_on

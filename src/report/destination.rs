@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{ChangesNote, Totals};
-use crate::model::BucketName;
+use crate::model::{BucketName, Timestamp};
 
 /// What became of the objects at one destination.
 #[derive(Clone, Debug)]
@@ -12,6 +12,8 @@ pub(super) struct DestinationReport {
     pub totals: Totals,
     /// None until its snapshot is closed.
     pub snapshot: Option<SnapshotNote>,
+    /// None if no old state was looked for.
+    pub aged: Option<AgedNote>,
 }
 
 impl DestinationReport {
@@ -21,6 +23,7 @@ impl DestinationReport {
             bucket,
             totals: Totals::default(),
             snapshot: None,
+            aged: None,
         }
     }
 }
@@ -42,5 +45,18 @@ pub struct SnapshotNote {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<ChangesNote>,
     /// What was wrong with the last snapshot, or kept this one from being written, and what follows.
+    pub problem: Option<String>,
+}
+
+/// What became of old state at one destination.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct AgedNote {
+    /// What was written before, and is named by no run that is kept, expires; none if that is not known.
+    pub before: Option<Timestamp>,
+    /// Objects that were tagged since the pass over the state began.
+    pub tagged: u64,
+    /// Whether the pass has come to its end; otherwise the next run goes on with it.
+    pub is_done: bool,
+    /// What has stopped it.
     pub problem: Option<String>,
 }

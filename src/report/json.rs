@@ -11,8 +11,8 @@ use super::request_counts::RequestCounts;
 use super::restored::{Restored, RestoredCounts};
 use super::verified::{VerifiedBlock, VerifiedCounts};
 use super::{
-    BucketWarning, ContinuedRun, Deletions, EventCounts, HeldChanges, MOST_LIST_BYTES, OverBudget,
-    PartNote, PlanPart, Report, Sides, SnapshotNote, Totals, Warning,
+    AgedNote, BucketWarning, ContinuedRun, Deletions, EventCounts, HeldChanges, MOST_LIST_BYTES,
+    OverBudget, PartNote, PlanPart, Report, Sides, SnapshotNote, Totals, Warning,
 };
 use crate::failure::Failure;
 use crate::model::{BucketName, Cursor, Timestamp, bytes, objects, printable_json, usd};
@@ -110,6 +110,8 @@ pub(super) struct DestinationRow {
     counts: Counts,
     pub(super) snapshot: Option<SnapshotNote>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    aged: Option<AgedNote>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     verified: Option<VerifiedCounts>,
 }
 
@@ -174,6 +176,7 @@ impl Report {
             bucket: own.bucket.to_string(),
             counts: own.totals.into(),
             snapshot: own.snapshot.clone(),
+            aged: own.aged.clone(),
             verified: self.check.map(|_| own.totals.verified.into()),
         }
     }

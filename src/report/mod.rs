@@ -43,7 +43,7 @@ pub use changes::{ChangeLine, ChangeTotals, FirstChanges, difference_name};
 pub use changes_note::ChangesNote;
 pub use continued::ContinuedRun;
 pub use deletions::Deletions;
-pub use destination::SnapshotNote;
+pub use destination::{AgedNote, SnapshotNote};
 pub use distributed::PartNote;
 pub use drilled::{DrillFinding, Drilled};
 pub use each::{Phase, ToldRow};
@@ -262,6 +262,13 @@ impl Report {
         self
     }
 
+    /// The report with what became of old state at the destination of that number.
+    #[must_use]
+    pub fn with_aged(mut self, destination: usize, aged: AgedNote) -> Self {
+        self.destinations[destination].aged = Some(aged);
+        self
+    }
+
     /// The report with the number of objects that the last snapshots have, if all of them will be gone through.
     #[must_use]
     pub fn expecting(self, objects: Option<u64>) -> Self {
@@ -310,11 +317,9 @@ impl Report {
 
     /// The report with what is wrong with the settings of the backup buckets.
     #[must_use]
-    pub fn with_bucket_warnings(self, bucket_warnings: Vec<BucketWarning>) -> Self {
-        Self {
-            bucket_warnings,
-            ..self
-        }
+    pub fn with_bucket_warnings(mut self, bucket_warnings: Vec<BucketWarning>) -> Self {
+        self.bucket_warnings.extend(bucket_warnings);
+        self
     }
 
     /// The report of a run that marks deletions, with what it tells of them.

@@ -25,6 +25,9 @@ pub struct DestinationRuns {
     pub runs: Vec<RunRow>,
     /// Whether there are earlier ones that were not asked for.
     pub more: bool,
+    /// Older ones have aged out: what was written before that time may be gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aged_out_before: Option<Timestamp>,
     /// Why earlier or later ones are missing.
     pub problem: Option<HistoryProblem>,
     /// Whether the problem is where the runs end.

@@ -268,8 +268,16 @@ async fn by_time(at: Timestamp, history: &History, now: Timestamp) -> Result<Ind
     };
     let range = match (first, last) {
         (Some(first), Some(last)) => format!(
-            "the first run with a snapshot, {}, ended at {}, and the last one, {}, at {}",
-            first.run_id, first.ended_at, last.run_id, last.ended_at
+            "the first run with a snapshot, {}, ended at {}, and the last one, {}, at {}{}",
+            first.run_id,
+            first.ended_at,
+            last.run_id,
+            last.ended_at,
+            if history.aged_out().is_some() {
+                "; older runs have aged out, and \"versions\" restores what a bucket still has of before"
+            } else {
+                ""
+            }
         ),
         _ => "there is no snapshot yet; a complete run writes the first one".to_owned(),
     };

@@ -4,6 +4,7 @@
 //! destination, with one bound on what is in flight. Nothing is collected. Only what stops a run from
 //! starting is an error; the rest is in the report. [`answer_events`] is the same step for the keys that events name.
 
+mod ageing;
 mod bucket_check;
 mod comparison;
 mod continuation;
@@ -116,7 +117,12 @@ pub async fn run(
     let work = Box::pin(async {
         destinations.probe(plan).await;
         let work = work(plan, &source, &sent, destinations, watch);
-        future::join(work, look).await
+        let (ended, bucket_warnings) = future::join(work, look).await;
+        let ended = match ended {
+            Ok(ended) => Ok(Box::pin(ageing::age(plan, &usable, ended)).await),
+            Err(error) => Err(error),
+        };
+        (ended, bucket_warnings)
     });
     // Whatever happens in it, the lease does not keep the next run out.
     let ended = AssertUnwindSafe(leases.keep(work)).catch_unwind().await;

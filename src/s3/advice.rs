@@ -21,6 +21,7 @@ impl Operation {
                 "s3:GetObject and s3:ListBucket, and kms:Decrypt on its KMS key, if any,"
             }
             Self::GetObjectTagging => "s3:GetObjectTagging",
+            Self::PutObjectTagging => "s3:PutObjectTagging on the destination",
             Self::AbortMultipartUpload => "s3:AbortMultipartUpload",
             Self::GetObject => {
                 "s3:GetObject and s3:ListBucket on the destination, \

@@ -54,6 +54,11 @@ impl Bucket {
         Ok(rule.and_then(encryption_of))
     }
 
+    /// The rules of its lifecycle that are enabled.
+    pub async fn lifecycle_rules(&self) -> Setting<Vec<LifecycleRule>> {
+        setting(self.lifecycle().await)
+    }
+
     async fn lifecycle(&self) -> Result<Option<Vec<LifecycleRule>>, S3Error> {
         let call = self.clients.repeatable.get_bucket_lifecycle_configuration();
         let call = call
@@ -175,8 +180,12 @@ fn rule_of(rule: &SdkRule) -> LifecycleRule {
     LifecycleRule {
         id: rule.id().unwrap_or_default().to_owned(),
         prefix: prefix.unwrap_or_default().to_owned(),
-        wants_tags: filter.is_some_and(|filter| filter.tag().is_some())
-            || all.is_some_and(|all| !all.tags().is_empty()),
+        tags: filter
+            .and_then(|filter| filter.tag())
+            .into_iter()
+            .chain(all.map_or(&[][..], |all| all.tags()))
+            .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
+            .collect(),
         expires_current: expiration
             .is_some_and(|expires| expires.days().is_some() || expires.date().is_some()),
         archives_current: archive.map(|class| class.as_str().to_owned()),

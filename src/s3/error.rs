@@ -38,6 +38,8 @@ pub enum Operation {
     HeadObject,
     /// The tags of an object.
     GetObjectTagging,
+    /// The tag of an object of the program's own.
+    PutObjectTagging,
     /// A copy within S3.
     CopyObject,
     /// The beginning of a multi-part copy.
@@ -60,7 +62,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::ListObjectsV2,
         Self::ListObjectVersions,
         Self::HeadBucket,
@@ -72,6 +74,7 @@ impl Operation {
         Self::GetBucketReplication,
         Self::HeadObject,
         Self::GetObjectTagging,
+        Self::PutObjectTagging,
         Self::CopyObject,
         Self::CreateMultipartUpload,
         Self::UploadPartCopy,
@@ -103,6 +106,7 @@ impl Operation {
             Self::GetBucketReplication => "GetBucketReplication",
             Self::HeadObject => "HeadObject",
             Self::GetObjectTagging => "GetObjectTagging",
+            Self::PutObjectTagging => "PutObjectTagging",
             Self::CopyObject => "CopyObject",
             Self::CreateMultipartUpload => "CreateMultipartUpload",
             Self::UploadPartCopy => "UploadPartCopy",
@@ -128,6 +132,7 @@ impl Operation {
             Self::GetBucketReplication => "read the replication of",
             Self::HeadObject => "look at",
             Self::GetObjectTagging => "read the tags of",
+            Self::PutObjectTagging => "tag",
             Self::CopyObject => "copy",
             Self::CreateMultipartUpload => "begin the copy of",
             Self::UploadPartCopy => "copy a part of",

@@ -36,6 +36,7 @@ mod row_text;
 mod send_again;
 mod small_object;
 mod small_object_list;
+mod small_object_tag;
 mod small_object_write;
 mod thaw;
 mod time_limit;

@@ -7,6 +7,7 @@
 //!
 //! Nothing here reads or writes a bucket: bytes come in and go out. `docs/snapshots.md` describes them.
 
+mod aged;
 mod builder;
 mod chain;
 mod columns;
@@ -25,6 +26,7 @@ mod writer;
 #[cfg(test)]
 pub(crate) mod samples;
 
+pub use aged::{AGED, Aged};
 pub use builder::{Builder, SegmentOutput};
 pub use chain::{LATEST, Latest, Link, verify_chain};
 pub use digest::Digest;

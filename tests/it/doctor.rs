@@ -162,6 +162,7 @@ fn doctor_says_what_is_wrong_and_the_cure_and_changes_nothing() {
         "  ok       public access  blocked in all four ways\n",
         "  ok       lifecycle      current versions stay, and replaced ones are kept for ever\n",
         "  ok       replication    off\n",
+        "  ok       old state      stays for ever, because no rule expires it; lifecycle-policy.json has one\n",
     ] {
         assert!(stdout.contains(line), "{line:?} is missing in {stdout}");
     }
@@ -179,7 +180,7 @@ fn doctor_says_what_is_wrong_and_the_cure_and_changes_nothing() {
     let told: Value = serde_json::from_slice(&as_json.stdout).unwrap();
     assert_eq!(told["healthy"], false);
     let checks = told["buckets"][0]["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), 8, "{told}");
+    assert_eq!(checks.len(), 9, "{told}");
     assert_eq!(checks[0]["setting"], "versioning");
     assert_eq!(checks[0]["result"], "ok");
     let stdout = text(&run_of_backup.stdout);

@@ -1,6 +1,7 @@
 //! Wire-level tests in one binary: the real SDK, over HTTP, against a simulated S3.
 
 mod access;
+mod ageing;
 mod backup;
 mod cli;
 mod conditions;

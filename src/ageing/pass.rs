@@ -1,0 +1,205 @@
+//! A pass over the state of a job, page by page, as far as there is time for it. The next night goes on with one that
+//! was stopped.
+
+use futures::{StreamExt, stream};
+use serde::Deserialize;
+
+use super::kept::Kept;
+use super::state_key::StateKey;
+use super::{JobState, text};
+use crate::model::{Key, Object};
+use crate::report::AgedNote;
+use crate::s3::{Condition, PutBody};
+use crate::snapshot::{AGED, Aged};
+
+/// Keys of a page of a listing.
+const KEYS_OF_A_PAGE: u16 = 1_000;
+/// Objects that are tagged at the same time, at most.
+const MOST_TAGGING: usize = 16;
+/// Below this, in its own prefix, a restore puts aside objects of a bucket that keeps no versions.
+const ASIDE: &str = "aside/";
+/// The list of the restores that have something left.
+const OPEN_RESTORES: &str = "restores/open.json";
+
+/// A pass that is under way.
+pub struct Pass {
+    state: JobState,
+    kept: Kept,
+    aged: Aged,
+    /// The restore that was looked at last, and whether it is over.
+    restore: Option<(String, bool)>,
+}
+
+/// The restores that have something left, as the list of them says.
+#[derive(Deserialize)]
+struct OpenRestores {
+    restores: Vec<String>,
+}
+
+impl Pass {
+    /// A new one, or the one that was stopped.
+    pub fn begin(state: JobState, kept: Kept, last: Option<Aged>) -> Self {
+        let mut aged = Aged::begin(state.job.name(), kept.now, kept.before, kept.oldest.clone());
+        if let Some(last) = last {
+            // Runs that were tagged once are gone, whatever the days are now.
+            aged.oldest = aged.oldest.max(last.oldest);
+            if let Some(after) = last.after {
+                aged.begun_at = last.begun_at;
+                aged.tagged = last.tagged;
+                aged.after = Some(after);
+            }
+        }
+        Self {
+            state,
+            kept,
+            aged,
+            restore: None,
+        }
+    }
+
+    /// Goes through the state, up to its end or to the end of the time.
+    ///
+    /// # Errors
+    /// What has stopped it, in words.
+    pub async fn go(mut self) -> Result<AgedNote, String> {
+        // Before anything is tagged: a reader that misses it learns why.
+        self.note().await?;
+        let mut problem = None;
+        while let Some(after) = self.aged.after.clone() {
+            if self.state.bucket.limit().has_stopped() {
+                break;
+            }
+            match self.page(&after).await {
+                Ok(next) => self.aged.after = next,
+                Err(stopped) => {
+                    problem = Some(stopped);
+                    break;
+                }
+            }
+        }
+        self.note().await?;
+        let aged = self.aged;
+        tracing::info!(before = %aged.before, tagged = aged.tagged, "old state was tagged");
+        Ok(AgedNote {
+            before: Some(aged.before),
+            tagged: aged.tagged,
+            is_done: aged.after.is_none(),
+            problem,
+        })
+    }
+
+    /// Tags what is out of a page, and says where the next one begins.
+    async fn page(&mut self, after: &str) -> Result<Option<String>, String> {
+        let below = self.state.job.key("");
+        let after = (!after.is_empty()).then(|| self.state.job.key(after));
+        let listed = self
+            .state
+            .bucket
+            .list_state(&below, after.as_ref(), KEYS_OF_A_PAGE);
+        let listed = listed.await.map_err(|error| text(&error))?;
+        let Some(last) = listed.last().and_then(|object| self.state.part(object)) else {
+            return Ok(None);
+        };
+        let mut out = Vec::new();
+        for object in &listed {
+            if self.is_out(object).await? {
+                out.push(object.key.clone());
+            }
+        }
+        let bucket = &self.state.bucket;
+        let mut tagging = stream::iter(out)
+            .map(|key: Key| async move { bucket.tag_unnamed(&key).await })
+            .buffer_unordered(MOST_TAGGING);
+        while let Some(tagged) = tagging.next().await {
+            self.aged.tagged += u64::from(tagged.map_err(|error| text(&error))?);
+            if bucket.limit().has_stopped() {
+                return Ok(Some(self.aged.after.clone().unwrap_or_default()));
+            }
+        }
+        Ok(Some(last.to_owned()))
+    }
+
+    /// Whether an object is old, and nothing that is kept needs it.
+    async fn is_out(&mut self, object: &Object) -> Result<bool, String> {
+        let Some(key) = self.state.part(object) else {
+            return Ok(false);
+        };
+        if object.last_modified >= self.kept.before {
+            return Ok(false);
+        }
+        match StateKey::of(key) {
+            StateKey::OfSnapshot => Ok(!self.kept.names(key)),
+            StateKey::OfRun => Ok(true),
+            StateKey::OfRestore(id) => self.is_over(id).await,
+            StateKey::Lasting => Ok(false),
+        }
+    }
+
+    /// Whether a restore is old and has nothing left, and has put nothing aside, which may be all that is left of an
+    /// object.
+    async fn is_over(&mut self, id: &str) -> Result<bool, String> {
+        if let Some((known, is_over)) = &self.restore
+            && known == id
+        {
+            return Ok(*is_over);
+        }
+        let is_over = !self.is_open(id).await? && self.is_old(id).await?;
+        self.restore = Some((id.to_owned(), is_over));
+        Ok(is_over)
+    }
+
+    async fn is_open(&self, id: &str) -> Result<bool, String> {
+        let key = self.state.job.key(OPEN_RESTORES);
+        let read = self
+            .state
+            .bucket
+            .read_state(&key)
+            .await
+            .map_err(|error| text(&error))?;
+        let Some(list) = read.state else {
+            return Ok(false);
+        };
+        let open = serde_json::from_slice::<OpenRestores>(&list.body);
+        let open = open.map_err(|error| format!("{key} cannot be read: {error}"))?;
+        Ok(open.restores.iter().any(|open| open == id))
+    }
+
+    async fn is_old(&self, id: &str) -> Result<bool, String> {
+        let below = self.state.job.key(&format!("restores/{id}/"));
+        let mut after: Option<Key> = None;
+        loop {
+            let page = self
+                .state
+                .bucket
+                .list_state(&below, after.as_ref(), KEYS_OF_A_PAGE);
+            let page = page.await.map_err(|error| text(&error))?;
+            let Some(last) = page.last() else {
+                return Ok(true);
+            };
+            let stays = |object: &Object| {
+                let name = object.key.as_str().strip_prefix(below.as_str());
+                object.last_modified >= self.kept.before
+                    || name.is_none_or(|name| name.starts_with(ASIDE))
+            };
+            if page.iter().any(stays) {
+                return Ok(false);
+            }
+            after = Some(last.key.clone());
+        }
+    }
+
+    async fn note(&self) -> Result<(), String> {
+        let body = self.aged.encode().map_err(|error| error.to_string())?;
+        let contents = PutBody {
+            body: &body,
+            content_type: "application/json",
+        };
+        let key = self.state.job.key(AGED);
+        // A later pass of the same job is kept out by the lease.
+        let written = self
+            .state
+            .bucket
+            .write_state(&key, contents, &Condition::Always);
+        written.await.map(drop).map_err(|error| text(&error))
+    }
+}

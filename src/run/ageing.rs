@@ -1,0 +1,44 @@
+//! The last step of a night: what no run names any more of the program's own objects ages out.
+
+use super::RunResult;
+use super::destination::DestinationRun;
+use crate::ageing::{AgeingResult, JobState};
+use crate::checks::old_state_stays;
+use crate::plan::{Plan, RunPart, Task};
+use crate::report::{BucketWarning, Report};
+
+/// Looks for old state at each destination, if the run is done and there is time left. It is no error of the run if
+/// none can age out.
+pub(super) async fn age(plan: &Plan, runs: &[DestinationRun], ended: RunResult) -> RunResult {
+    let is_part = matches!(
+        plan.part,
+        Some(RunPart::Ranges { .. } | RunPart::Piece { .. })
+    );
+    let is_nightly = plan.is_recorded() && matches!(plan.task, Task::Backup(_)) && !is_part;
+    let (Some(days), true, None) = (plan.history_days, is_nightly, &ended.cursor) else {
+        return ended;
+    };
+    let mut report = ended.report;
+    for run in runs {
+        if run.destination.limit().has_stopped() {
+            break;
+        }
+        let state = JobState {
+            bucket: run.destination.clone(),
+            job: run.planned.job.clone(),
+        };
+        report = told(report, run, state.age(days.get()).await);
+    }
+    RunResult { report, ..ended }
+}
+
+fn told(report: Report, run: &DestinationRun, result: AgeingResult) -> Report {
+    match result {
+        AgeingResult::Nothing => report,
+        AgeingResult::NoRule(oldest) => {
+            let warning = BucketWarning::of(run.destination.name(), old_state_stays(oldest));
+            report.with_bucket_warnings(warning.into_iter().collect())
+        }
+        AgeingResult::Passed(note) => report.with_aged(run.number, note),
+    }
+}
