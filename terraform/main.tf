@@ -40,6 +40,7 @@ locals {
       MaxDeletionsPercent     = var.max_deletions_percent
       Unusual                 = var.unusual
       UnusualChangePercent    = var.unusual_change_percent
+      HistoryDays             = var.history_days
       MaxCostUsd              = var.max_cost_usd
       MaxConcurrency          = var.max_concurrency
       Schedule                = var.schedule

@@ -237,6 +237,12 @@ variable "unusual_change_percent" {
   default     = null
 }
 
+variable "history_days" {
+  description = "Days for which runs stay restore points; 0 keeps all of them. Empty: 365."
+  type        = number
+  default     = null
+}
+
 variable "max_cost_usd" {
   description = "Dollars that a run may spend on copies; what is left is for the next one. Empty: as many as it takes."
   type        = number

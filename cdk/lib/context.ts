@@ -74,6 +74,7 @@ export function backupProps(context: Context): BackupProps {
       maxDeletionsPercent: text(context, 'maxDeletionsPercent'),
       unusual: text(context, 'unusual'),
       unusualChangePercent: text(context, 'unusualChangePercent'),
+      historyDays: text(context, 'historyDays'),
       maxCostUsd: text(context, 'maxCostUsd'),
       eventMaxSize: text(context, 'eventMaxSize'),
       eventTags: text(context, 'eventTags'),

@@ -78,6 +78,11 @@ export interface BackupOptions {
    */
   readonly unusualChangePercent?: Setting;
   /**
+   * Days for which runs stay restore points; what no run names any more of the program's own objects expires after that. 0 keeps all.
+   * @default - 365
+   */
+  readonly historyDays?: Setting;
+  /**
    * Dollars that a run may spend on copies; what is left is for the next one.
    * @default - as many as it takes
    */
@@ -115,6 +120,7 @@ const VARIABLES: Record<keyof BackupOptions, string> = {
   maxDeletionsPercent: 'BACKUP_MAX_DELETIONS_PERCENT',
   unusual: 'BACKUP_UNUSUAL',
   unusualChangePercent: 'BACKUP_UNUSUAL_CHANGE_PERCENT',
+  historyDays: 'BACKUP_HISTORY_DAYS',
   maxCostUsd: 'BACKUP_MAX_COST_USD',
   eventMaxSize: 'BACKUP_EVENT_MAX_SIZE',
   eventTags: 'BACKUP_EVENT_TAGS',

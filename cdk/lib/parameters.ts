@@ -173,6 +173,9 @@ const OPTIONS = {
     allowedValues: ['', 'warn', 'hold'],
   }),
   UnusualChangePercent: optional('Changes of so many of the known objects, in percent, are never unusual. Empty: 20.', PERCENT),
+  HistoryDays: optional('Days for which runs stay restore points; 0 keeps all of them. Empty: 365.', {
+    allowedPattern: '^$|^[0-9]{1,3}$|^[12][0-9]{3}$|^3[0-5][0-9]{2}$|^36[0-4][0-9]$|^3650$', constraintDescription: 'a whole number from 0 to 3650, or empty',
+  }),
   MaxCostUsd: optional('Dollars that a run may spend on copies; what is left is for the next one. Empty: as many as it takes.', {
     allowedPattern: '^$|^[0-9]{1,9}([.][0-9]{1,9})?$', constraintDescription: 'dollars such as 2.50, or empty',
   }),

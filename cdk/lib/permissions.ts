@@ -36,7 +36,7 @@ export const DESTINATION_OBJECT_ACTIONS = [
   's3:GetObject', // HeadObject after a call whose answer was lost; GetObject and PutObject of the program's own objects.
   's3:GetObjectTagging', // GetObjectTagging of a deep verification.
   's3:PutObject', // CopyObject, the calls of a multi-part copy, PutObject of the program's own objects.
-  's3:PutObjectTagging', // CopyObject and CreateMultipartUpload of an object with tags.
+  's3:PutObjectTagging', // CopyObject and CreateMultipartUpload of an object with tags; PutObjectTagging of old state.
   's3:AbortMultipartUpload', // AbortMultipartUpload, when a multi-part copy cannot be finished.
 ] as const;
 

@@ -111,6 +111,7 @@ export class PortableStack extends ParameterStack<ParameterName> {
         maxDeletionsPercent: this.optional('MaxDeletionsPercent'),
         unusual: this.optional('Unusual'),
         unusualChangePercent: this.optional('UnusualChangePercent'),
+        historyDays: this.optional('HistoryDays'),
         maxCostUsd: this.optional('MaxCostUsd'),
         eventMaxSize: this.optional('EventMaxSize'),
         eventTags: this.optional('EventTags'),

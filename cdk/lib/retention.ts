@@ -52,7 +52,7 @@ export function usualRetention(): Required<Retention> {
   return Object.fromEntries(days);
 }
 
-/** The rules of lifecycle-policy.json with these days. */
+/** The rules of lifecycle-policy.json with these days. Old state, which has a tag, has days of its own. */
 export function lifecycleWith(retention: Retention): s3.CfnBucket.LifecycleConfigurationProperty {
   const policy = backupLifecycle();
   const daysOf = ({ storageClass, transitionInDays }: Move): number | undefined => {
@@ -64,7 +64,7 @@ export function lifecycleWith(retention: Retention): s3.CfnBucket.LifecycleConfi
     ...rule,
     ...(rule.transitions && { transitions: withDays(rule.transitions) }),
     ...(rule.noncurrentVersionTransitions && { noncurrentVersionTransitions: withDays(rule.noncurrentVersionTransitions) }),
-    ...(rule.noncurrentVersionExpiration && retention.noncurrentDays !== undefined && {
+    ...(rule.noncurrentVersionExpiration && rule.tagFilters === undefined && retention.noncurrentDays !== undefined && {
       noncurrentVersionExpiration: { ...rule.noncurrentVersionExpiration as Expiry, noncurrentDays: retention.noncurrentDays },
     }),
   }));

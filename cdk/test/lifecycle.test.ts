@@ -22,10 +22,14 @@ test('the policy has only what the S3 API takes', () => {
   assert.equal(new Set(policy.Rules.map((rule: any) => rule.ID)).size, policy.Rules.length);
 });
 
-test('no rule expires a current version', () => {
-  const expirations = all('Expiration').map(({ is }) => is);
+/** What the program tags of its own objects. */
+const OLD_STATE = { And: { Prefix: '.s3-backup/', Tags: [{ Key: 's3-backup:unnamed', Value: 'true' }] } };
 
-  assert.deepEqual(expirations, [{ ExpiredObjectDeleteMarker: true }]);
+test('no rule expires a current version but of state that the program has tagged', () => {
+  assert.deepEqual(all('Expiration'), [
+    { Filter: OLD_STATE, is: { Days: 30 } },
+    { Filter: { Prefix: '' }, is: { ExpiredObjectDeleteMarker: true } },
+  ]);
 });
 
 test('current backups move to cheaper classes that can be read at once', () => {
@@ -40,7 +44,10 @@ test('replaced versions are archived, and expire after seven years', () => {
     Filter: { ObjectSizeGreaterThan: 131072 },
     is: [{ NoncurrentDays: 90, StorageClass: 'GLACIER' }, { NoncurrentDays: 180, StorageClass: 'DEEP_ARCHIVE' }],
   }]);
-  assert.deepEqual(all('NoncurrentVersionExpiration'), [{ Filter: { Prefix: '' }, is: { NoncurrentDays: 2555 } }]);
+  assert.deepEqual(all('NoncurrentVersionExpiration'), [
+    { Filter: { Prefix: '' }, is: { NoncurrentDays: 2555 } },
+    { Filter: OLD_STATE, is: { NoncurrentDays: 30 } },
+  ]);
 });
 
 test('unfinished uploads are aborted after a week, whatever their size', () => {
@@ -76,6 +83,7 @@ test('the days are parameters, and nothing else of a rule is', () => {
   assert.deepEqual(rules[0].transitions.map((move: any) => move.transitionInDays), [30, MOST_DAYS]);
   assert.deepEqual(rules[1].noncurrentVersionTransitions.map((move: any) => move.transitionInDays), [1, 180]);
   assert.deepEqual(rules[2].noncurrentVersionExpiration, { noncurrentDays: 365 });
+  assert.deepEqual(rules[3].noncurrentVersionExpiration, { noncurrentDays: 30 }, 'old state has days of its own');
 });
 
 test('whatever is set, current backups stay where they are read at once', () => {
@@ -174,7 +182,7 @@ function toS3Api(rule: any): any {
   const back: any = {
     ID: rule.Id,
     Status: rule.Status,
-    Filter: 'ObjectSizeGreaterThan' in rule ? { ObjectSizeGreaterThan: rule.ObjectSizeGreaterThan } : { Prefix: '' },
+    Filter: filterOf(rule),
   };
   if (rule.ExpiredObjectDeleteMarker !== undefined || rule.ExpirationInDays !== undefined) {
     back.Expiration = {
@@ -195,4 +203,11 @@ function toS3Api(rule: any): any {
     }
   }
   return back;
+}
+
+function filterOf(rule: any): any {
+  if (rule.TagFilters) {
+    return { And: { Prefix: rule.Prefix, Tags: rule.TagFilters } };
+  }
+  return 'ObjectSizeGreaterThan' in rule ? { ObjectSizeGreaterThan: rule.ObjectSizeGreaterThan } : { Prefix: '' };
 }

@@ -162,6 +162,7 @@ test('a variable is absent when its parameter is empty', () => {
     BACKUP_UNUSUAL: ifGiven('Unusual'),
     BACKUP_MAX_COST_USD: ifGiven('MaxCostUsd'),
     BACKUP_UNUSUAL_CHANGE_PERCENT: ifGiven('UnusualChangePercent'),
+    BACKUP_HISTORY_DAYS: ifGiven('HistoryDays'),
     BACKUP_DELETIONS: { 'Fn::If': ['DeletionsIsMark', 'mark', { Ref: 'AWS::NoValue' }] },
     BACKUP_MAX_DELETIONS: ifGiven('MaxDeletions'),
     BACKUP_MAX_DELETIONS_PERCENT: ifGiven('MaxDeletionsPercent'),

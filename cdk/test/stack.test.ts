@@ -41,7 +41,7 @@ describe('buckets', () => {
     const versioned = buckets(template).filter((bucket) => bucket.VersioningConfiguration?.Status === 'Enabled');
 
     assert.equal(versioned.length, 1);
-    assert.equal(versioned[0].LifecycleConfiguration.Rules.length, 5);
+    assert.equal(versioned[0].LifecycleConfiguration.Rules.length, 6);
     assert.equal(versioned[0].LifecycleConfiguration.TransitionDefaultMinimumObjectSize, 'all_storage_classes_128K');
   });
 
