@@ -53,6 +53,11 @@
 // The map shows closed rooms, too: who reads it reads the code.
 #![allow(rustdoc::private_intra_doc_links)]
 
+#[cfg(not(panic = "unwind"))]
+compile_error!(
+    "an object whose work panics is an error of that object: build with panic = \"unwind\""
+);
+
 pub mod model;
 
 pub mod request;
