@@ -62,7 +62,7 @@ package: ## dist/bootstrap.zip, to deploy; ARCH=arm64 for Graviton
 
 cli: ## target/release/s3-backup, the command line
 	@scripts/prerequisites rust
-	cargo build --release --locked --bin s3-backup
+	@scripts/programs s3-backup
 
 man: cli ## target/man, the manual pages of the command line
 	@mkdir -p target/man

@@ -38,7 +38,7 @@ fn packaged() -> PathBuf {
     let target = Path::new(env!("CARGO_BIN_EXE_bootstrap"))
         .ancestors()
         .nth(2);
-    let packaged = target.unwrap().join("lambda/bootstrap/bootstrap");
+    let packaged = target.unwrap().join("release/bootstrap");
     assert!(
         packaged.exists(),
         "{} is missing: make package",
