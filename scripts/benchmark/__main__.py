@@ -1,6 +1,6 @@
 """Measures the release build on the simulator, and other tools beside it: see docs/performance.md.
 
-The environment says what: CASES (names), HUGE=1, SMALL=1, REPEAT=N, RIVALS=0 or 1, RIVAL_SECONDS=N, BUILD=debug.
+The environment says what: CASES (names), HUGE=1, OBJECTS=N, SMALL=1, REPEAT=N, RIVALS=0 or 1, RIVAL_SECONDS=N, BUILD=debug.
 """
 
 import os
@@ -12,6 +12,7 @@ import built
 import cases
 import charts
 import cold_start
+import distributed
 import events
 import machine
 import messages
@@ -24,10 +25,11 @@ from simulator import Unusable, Simulator
 
 PROGRAM = str(built.COMMAND_LINE)
 COLD_START = "cold-start"
+DISTRIBUTED = "distributed"
 EVENTS = "events"
 MESSAGES = "messages"
 WEB = "web"
-NO_RUNS = {COLD_START, EVENTS, MESSAGES, WEB}
+NO_RUNS = {COLD_START, DISTRIBUTED, EVENTS, MESSAGES, WEB}
 TABLE = Path("dist/bench.md")
 SMALL_TABLE = Path("dist/bench-small.md")
 # SMALL=1 is this part of each case.
@@ -66,6 +68,12 @@ def chosen() -> tuple[list[Case], set[str]]:
     if asked:
         return [case for case in known if case.name in asked], NO_RUNS & set(asked)
     return [case for case in known if flag("HUGE") or not case.huge], NO_RUNS
+
+
+def shared_objects() -> int:
+    """The objects of a night that several functions share."""
+    usual = distributed.HUGE_OBJECTS if flag("HUGE") else distributed.OBJECTS
+    return number("OBJECTS", usual // (SMALL if flag("SMALL") else 1))
 
 
 def measure(case: Case, simulator: Simulator, command: list[str], env: dict[str, str], seconds: float) -> Result:
@@ -148,7 +156,7 @@ def run_all(asked: list[Case], notes: list[str]) -> dict[str, cases.Results]:
 
 def page(
     by_tool: dict[str, cases.Results], cold: "cold_start.ColdStart | None", uploads: "events.Events | None",
-    told: "messages.Messages | None", pages: "list[web.Page]", notes: list[str],
+    told: "messages.Messages | None", pages: "list[web.Page]", nights: "list[distributed.Night]", notes: list[str],
 ) -> str:
     """The text that is printed in the end, and kept."""
     own = by_tool[table.OURS]
@@ -163,6 +171,8 @@ def page(
         parts.append(table.messages(told))
     if pages:
         parts.append(table.web(pages))
+    if nights:
+        parts.append(table.distributed(nights))
     if not built.IS_RELEASE:
         parts.append("BUILD=debug: only counts of requests and objects are those of a release.")
     if flag("SMALL"):
@@ -184,9 +194,10 @@ def main() -> int:
     uploads = events.measure(SMALL if flag("SMALL") else 1) if EVENTS in others else None
     told = messages.measure(2 if flag("SMALL") else messages.NIGHTS) if MESSAGES in others else None
     pages = web.measure_all(SMALL if flag("SMALL") else 1, flag("HUGE"), environment, PROGRAM) if WEB in others else []
+    nights = distributed.measure(shared_objects()) if DISTRIBUTED in others else []
     by_tool = run_all(asked, notes)
     notes.append(f"Load after the last case: {machine.load()}; trust no wall time of a busy machine")
-    text = page(by_tool, cold, uploads, told, pages, notes)
+    text = page(by_tool, cold, uploads, told, pages, nights, notes)
     kept = SMALL_TABLE if flag("SMALL") else TABLE
     kept.parent.mkdir(exist_ok=True)
     kept.write_text(text, encoding="utf-8")
@@ -198,6 +209,8 @@ def main() -> int:
         wrong.append(EVENTS)
     if told and told.problem():
         wrong.append(MESSAGES)
+    if any(night.problem() for night in nights):
+        wrong.append(DISTRIBUTED)
     if wrong:
         print(f"error: not exact: {', '.join(wrong)}; see the table", file=sys.stderr)
     return 1 if wrong else 0

@@ -34,7 +34,11 @@ class Server(ThreadingHTTPServer):
 class Function:
     """The function, from its start to its end."""
 
-    def __init__(self, name: str, variables: "dict[str, str]", log: "int | IO[str]" = subprocess.DEVNULL) -> None:
+    def __init__(
+        self, name: str, variables: "dict[str, str]", log: "int | IO[str]" = subprocess.DEVNULL, patience_s: int = PATIENCE_S
+    ) -> None:
+        # The time that an invocation has.
+        self.patience_s = patience_s
         self.payloads: queue.Queue = queue.Queue()
         self.answers: queue.Queue = queue.Queue()
         self.api = Server(self._replies())
@@ -49,7 +53,7 @@ class Function:
     def invoke(self, payload: bytes) -> "dict | None":
         """The answer; none if the invocation failed."""
         self.payloads.put(payload)
-        return self.answers.get(timeout=PATIENCE_S)
+        return self.answers.get(timeout=self.patience_s + PATIENCE_S)
 
     def cpu_s(self) -> float:
         return process.cpu_of(self.process.pid)
@@ -62,7 +66,7 @@ class Function:
         self.api.end()
 
     def _replies(self) -> type[BaseHTTPRequestHandler]:
-        payloads, answers = self.payloads, self.answers
+        payloads, answers, patience_s = self.payloads, self.answers, self.patience_s
 
         class Replies(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -74,7 +78,7 @@ class Function:
                 self.send_response(200)
                 self.send_header("Lambda-Runtime-Aws-Request-Id", "1")
                 self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:111122223333:function:f")
-                self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + PATIENCE_S) * 1000)))
+                self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + patience_s) * 1000)))
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

@@ -1,8 +1,11 @@
 """The figures as Markdown."""
 
+from collections.abc import Callable
+
 import sizing
 from cases import COPY_S, LIST_S, Result, Results
 from cold_start import ColdStart
+from distributed import Night, Step
 from events import Events
 from messages import Messages
 from web import Page
@@ -135,6 +138,24 @@ def web(pages: "list[Page]") -> str:
         for page in pages
     ]
     return rows(head, body)
+
+
+def distributed(nights: "list[Night]") -> str:
+    head = [
+        "night", "functions", "pieces", "wall s: ranges, workers, close", "CPU s: ranges, workers, close",
+        "CPU s of the worker that took most", "peak MiB: ranges, worker, close", "LIST", "other requests", "exact",
+    ]
+    return rows(head, [
+        [f"{night.objects:,} unchanged, {'with' if night.has_snapshot else 'without'} a snapshot", str(night.workers),
+         f"{night.pieces:,}", of_steps(night, lambda step: step.wall_s), of_steps(night, lambda step: step.cpu_s),
+         number(night.steps["workers"].most_cpu_s), of_steps(night, lambda step: step.peak_mib), f"{night.listings:,}",
+         f"{night.others:,}", night.problem() or "yes"]
+        for night in nights
+    ])
+
+
+def of_steps(night: Night, figure: "Callable[[Step], float]") -> str:
+    return ", ".join(number(figure(step)) for step in night.steps.values())
 
 
 def side_by_side(by_tool: dict[str, Results]) -> str:

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts/benchmark"))
 import cases
 import charts
 import cold_start
+import distributed
 import doors
 import events
 import messages
@@ -288,3 +289,43 @@ def test_the_function_is_asked_as_the_gateway_asks_it() -> None:
     assert asked["requestContext"]["authorizer"]["jwt"]["claims"]["token_use"] == "access"
     file = json.loads(doors.payload("GET", "/app.js", None, is_signed_in=False))
     assert "authorizer" not in file["requestContext"] and "body" not in file
+
+
+def test_a_night_that_functions_share_is_exact_if_close_has_found_everything_and_copied_nothing() -> None:
+    result = {"status": "complete", "objects_found": 5_000, "objects_copied": 0, "errors": 0}
+    night = distributed.Night(5_000, True, 8, pieces=3, result={**result, "distributed": {"pieces_missing": 0}})
+    night.steps = {name: distributed.Step(1.0, cpu, cpu / 2, 30.0) for name, cpu in (("ranges", 0.5), ("workers", 4.0), ("close", 1.0))}
+
+    assert night.problem() is None
+    assert "| 5,000 unchanged, with a snapshot | 8 | 3 | 1.00, 1.00, 1.00 | 0.50, 4.00, 1.00 | 2.00 |" in table.distributed([night])
+    night.result = {**result, "objects_found": 4_000, "distributed": {"pieces_missing": 1}}
+    assert night.problem() == "objects_found is 4000; 1 pieces are missing"
+
+
+class Worker:
+    """A function that needs two invocations for each request."""
+
+    def __init__(self) -> None:
+        self.asked: list = []
+
+    def invoke(self, payload: bytes) -> dict:
+        self.asked.append(json.loads(payload))
+        return {"cursor": None if "cursor" in self.asked[-1] else {"of": self.asked[-1]["piece"]}}
+
+    def cpu_s(self) -> float:
+        return 1.0
+
+    def peak_mib(self) -> float:
+        return 20.0
+
+
+def test_workers_take_pieces_and_go_on_with_each_until_it_has_no_cursor() -> None:
+    night, workers = distributed.Night(100, True, 2), [Worker(), Worker()]
+
+    answers = distributed.step(night, "workers", workers, [{"piece": number} for number in range(5)])
+
+    assert answers == [{"cursor": None}] * 5
+    assert night.invocations == sum(len(worker.asked) for worker in workers) == 10
+    assert night.steps["workers"].cpu_s == 2.0
+    closed = distributed.step(night, "close", [Worker()], [{"piece": 1}])
+    assert closed == [{"cursor": {"of": 1}}], "the cursor of a run that is not whole is not followed"
