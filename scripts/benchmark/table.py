@@ -131,10 +131,10 @@ def messages(told: Messages) -> str:
 
 def web(pages: "list[Page]") -> str:
     screens = list(pages[0].seconds)
-    head = ["door", "page over", *(f"{screen}, s" for screen in screens), "CPU ms of a page ready", "peak MiB"]
+    head = ["door", "page over", *(f"{screen}, s" for screen in screens), "CPU ms of a page ready", "CPU s of all results", "peak MiB"]
     body = [
         [page.door, f"{page.objects:,} objects in {page.runs} runs", *(number(page.seconds[screen]) for screen in screens),
-         number(page.ready_cpu_ms), number(page.peak_mib)]
+         number(page.ready_cpu_ms), number(page.search_cpu_s), number(page.peak_mib)]
         for page in pages
     ]
     return rows(head, body)

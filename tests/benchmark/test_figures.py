@@ -237,13 +237,13 @@ def test_a_message_is_measured_by_what_it_adds_and_each_night_must_have_sent_one
 def test_a_screen_of_the_page_that_takes_too_long_is_missed() -> None:
     waits = {"folder": 0.4, "first results": 1.2}
     targets = {"folder": 0.5, "first results": 1}
-    pages = [web.Page(1_000, 3, waits, 90.0, "web", targets), web.Page(1_000, 3, waits, 130.0, "web-function", targets, "function", 2.5)]
+    pages = [web.Page(1_000, 3, waits, 90.0, "web", targets), web.Page(1_000, 3, waits, 130.0, "web-function", targets, "function", 2.5, 0.8)]
 
     lines = table.targets({}, None, None, None, pages).splitlines()
 
     assert [line.split("|")[5].strip() for line in lines[2:]] == ["met", "**missed**", "met", "met", "**missed**", "**missed**"]
     assert "| `web-function` | folder |" in lines[5]
-    assert "| function | 1,000 objects in 3 runs | 0.40 | 1.20 | 2.50 | 130 |" in table.web(pages)
+    assert "| function | 1,000 objects in 3 runs | 0.40 | 1.20 | 2.50 | 0.80 | 130 |" in table.web(pages)
 
 
 class Answers(doors.Door):
