@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::model::{Glob, Key};
 use crate::request as payload;
 use crate::resume::{RunState, Successor};
-use crate::snapshot::{Index, Latest};
+use crate::snapshot::{Aged, Index, Latest};
 
 pub use crate::deletions::fuzz as held;
 pub use crate::lease::fuzz as lease;
@@ -46,12 +46,13 @@ pub fn cursor(json: &[u8]) {
     }
 }
 
-/// The index of a snapshot, and `latest.json`.
+/// The index of a snapshot, `latest.json` and `aged.json`.
 ///
 /// # Panics
 /// When what was read cannot be written again as it was.
 pub fn index(json: &[u8]) {
     let _ = Latest::parse(json, "job");
+    let _ = Aged::parse(json, "job");
     if let Ok(index) = Index::parse(&format!("snapshots/{RUN_ID}.json"), json, "job") {
         let again = index.encode();
         assert!(again.is_ok(), "{again:?}");

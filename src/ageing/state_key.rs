@@ -19,7 +19,7 @@ impl<'a> StateKey<'a> {
         let (folder, name) = key.split_once('/').unwrap_or(("", key));
         match (folder, name.split_once('/')) {
             ("snapshots", None) if crate::snapshot::is_index_key(key) => Self::OfSnapshot,
-            ("snapshots", Some(("segments", _))) => Self::OfSnapshot,
+            ("snapshots", Some(("segments" | "changes", _))) => Self::OfSnapshot,
             ("snapshots", Some(("parts", _))) | ("runs", Some(_)) => Self::OfRun,
             ("drills", None) if is_run_id(name) => Self::OfRun,
             ("restores", Some((id, _))) if is_run_id(id) => Self::OfRestore(id),
@@ -52,6 +52,7 @@ mod tests {
                 StateKey::OfSnapshot,
             ),
             ("snapshots/segments/00ff.parquet", StateKey::OfSnapshot),
+            ("snapshots/changes/00ff.parquet", StateKey::OfSnapshot),
             (
                 "snapshots/parts/2026-11-21T02-00-00Z-7f3a.json",
                 StateKey::OfRun,

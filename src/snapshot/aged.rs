@@ -94,6 +94,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_stored_is_the_golden_file() {
+        let golden = include_str!("../../tests/golden/aged-1.json");
+
+        let read = Aged::parse(golden.as_bytes(), "job").unwrap();
+
+        assert_eq!(
+            read.after.as_deref(),
+            Some("snapshots/segments/00ff.parquet")
+        );
+        assert_eq!(read.encode().unwrap(), golden.trim_end().as_bytes());
+    }
+
+    #[test]
     fn what_is_of_another_job_or_a_later_format_or_damaged_is_refused() {
         let later = Aged {
             format: 2,
