@@ -164,8 +164,13 @@ impl History {
 
     /// All keys, in as many ranges of about as many rows each as it is worth to begin with.
     pub fn ranges(&self, most: usize) -> Vec<KeyRange> {
+        self.ranges_of(ROWS_WORTH_A_RANGE, most)
+    }
+
+    /// All keys, in ranges of about so many rows at least.
+    pub fn ranges_of(&self, at_least: u64, most: usize) -> Vec<KeyRange> {
         let rows = self.last().map_or(0, |(index, _)| index.totals.objects);
-        self.cut((rows / ROWS_WORTH_A_RANGE).clamp(1, most as u64))
+        self.cut((rows / at_least.max(1)).clamp(1, most as u64))
     }
 
     /// All keys, in so many ranges of about as many rows each, or in as many as there are segments.

@@ -14,6 +14,9 @@ use crate::run::destination::DestinationRun;
 use crate::run::opening::StartError;
 use crate::s3::{Bucket, Condition};
 
+/// Rows of the last snapshot that a piece should have. Each piece costs its worker some twenty more pages and ten requests
+/// one after the other, a fifth of a second; these rows are three hundred pages of both sides.
+const ROWS_OF_PIECE: u64 = 150_000;
 /// Cuts the keys into pieces, and writes the run and the requests for its pieces.
 pub(super) async fn cut(
     plan: &Plan,
@@ -51,7 +54,7 @@ async fn ranges(
 ) -> Result<Vec<KeyRange>, StartError> {
     match (history.last(), pieces) {
         (Some(_), Some(pieces)) if plan.is_whole => Ok(history.cut(pieces as u64)),
-        (Some(_), None) if plan.is_whole => Ok(history.ranges(MOST_PIECES)),
+        (Some(_), None) if plan.is_whole => Ok(history.ranges_of(ROWS_OF_PIECE, MOST_PIECES)),
         (Some(_) | None, pieces) => {
             let most = pieces.unwrap_or(MOST_PIECES);
             let surveyed = list::survey(source, &plan.source.prefix, most).await;

@@ -342,3 +342,20 @@ async fn an_empty_source_and_a_narrowed_one_are_distributed_too() {
     let below = (0..200).filter(|n| n % 7 == 2).count() as u64;
     assert_eq!(counts(&all), [below, below, 0, 0, 0, 0]);
 }
+
+#[tokio::test]
+async fn a_snapshot_is_cut_into_no_more_pieces_than_it_is_worth() {
+    let world = World::new();
+    for bucket in [PRIMARY, BACKUP] {
+        for n in 0..33_000 {
+            world.sim.put(bucket, &key(n), "1");
+        }
+        world.sim.clock().advance(Duration::from_mins(1));
+    }
+    let before = world.backup().await;
+    assert_eq!(counts(&before), [33_000, 0, 33_000, 0, 0, 0]);
+
+    let cut = world.run(json!({"operation": "ranges"})).await;
+
+    assert_eq!(cut["distributed"]["pieces"], 1, "{cut}");
+}
