@@ -142,6 +142,15 @@ impl KeySample {
         Guess::Middle
     }
 
+    /// Whether nobody can tell how many pages are left: it is not known where the rest of the keys differ.
+    pub fn is_unknown(&self, alphabet: &Alphabet) -> bool {
+        let last = chars(&self.last);
+        let upper = self.upper.as_ref().map(chars);
+        let gap = Gap::new(&last, upper.as_deref());
+        let guess = self.next_guess(&last, gap, self.upper.is_none(), alphabet);
+        !matches!(guess, Guess::Middle)
+    }
+
     /// How many pages are left, as far as can be told: as many as were listed, if nothing speaks for another
     /// number.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]

@@ -1,7 +1,8 @@
 //! A look at a bucket of which nothing is known, to cut its keys into pieces of about the same size.
 //!
 //! The places to cut are guessed as a listing guesses them, from what the pages that were read have in common,
-//! but nothing is listed between them. The piece with most pages, as far as can be told, is cut next.
+//! but nothing is listed between them. A piece of which nobody can tell how large it is, is cut first: it may be nearly
+//! all. Then comes the piece with most pages, as far as can be told.
 
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -22,6 +23,17 @@ struct Piece {
     sample: KeySample,
     /// Whether it may have keys beyond the page that was read of it.
     is_open: bool,
+}
+
+impl Piece {
+    /// Pages that it may have.
+    fn pages(&self, alphabet: &Alphabet, explores: bool) -> f64 {
+        if explores && self.sample.is_unknown(alphabet) {
+            f64::INFINITY
+        } else {
+            self.sample.left(alphabet)
+        }
+    }
 }
 
 /// Cuts the keys below a prefix into so many pieces at most.
@@ -93,13 +105,15 @@ impl Survey {
             return Vec::new();
         }
         let most = AT_ONCE.min(self.most.saturating_sub(self.pieces.len()));
+        // The last quarter of the cuts is for the pieces that are known to be large by then.
+        let explores = self.pieces.len() * 4 < self.most * 3;
         let open = self
             .pieces
             .iter()
             .enumerate()
             .filter(|(_, piece)| piece.is_open);
         let mut open: Vec<(usize, f64)> = open
-            .map(|(number, piece)| (number, piece.sample.left(&self.alphabet)))
+            .map(|(number, piece)| (number, piece.pages(&self.alphabet, explores)))
             .collect();
         open.sort_by(|(_, one), (_, other)| other.total_cmp(one));
         let mut guesses = Vec::new();
@@ -203,6 +217,40 @@ mod tests {
                 survey.learn(piece, guess.clone(), &page(keys, Some(&guess), size));
             }
         }
+    }
+
+    /// The share that the largest of 200 pieces has of these keys, in per cent.
+    fn largest(mut keys: Vec<String>) -> usize {
+        keys.sort();
+        keys.dedup();
+        let (ranges, tried) = surveyed(&keys, 10, 200);
+        assert!(tried <= 600);
+        let sizes = ranges.iter().map(|range| {
+            let inside = keys
+                .iter()
+                .filter(|key| range.admits(&Key::new(key.as_str())));
+            inside.count()
+        });
+        sizes.max().unwrap_or_default() * 100 / keys.len()
+    }
+
+    #[test]
+    fn a_part_of_which_nothing_is_known_is_cut_before_parts_that_are_known() {
+        let numbered = (0..30_000).map(|n| format!("object-{n:012}"));
+        let giant = (0..20_000_usize).map(|n| {
+            let name = n.wrapping_mul(2_654_435_761) % (1 << 32);
+            match n {
+                0..19_000 => format!("m-hot/tenant-0001/data/{name:08x}"),
+                _ => format!(
+                    "{}/{name:08x}",
+                    &"abcdefghijklmnopqrstuvwxyz"[n % 26..][..1]
+                ),
+            }
+        });
+
+        let shares = [largest(numbered.collect()), largest(giant.collect())];
+
+        assert!(shares[0] <= 2 && shares[1] <= 6, "{shares:?}");
     }
 
     #[test]
