@@ -255,6 +255,23 @@ async fn an_old_segment_that_the_last_run_names_is_never_tagged() {
 }
 
 #[tokio::test]
+async fn an_old_segment_that_the_oldest_kept_run_names_is_never_tagged() {
+    let mut nights = Nights::new(1, 3);
+    for _ in 0..40 {
+        nights.world.sim.clock().advance(DAY);
+        let result = nights.world.backup().await;
+        nights.note(&result);
+        nights.expire();
+    }
+
+    nights.nights(15).await;
+
+    let kept = nights.kept();
+    assert!(kept.len() < 45, "{}", kept.len());
+    nights.assert_restores(kept[0]).await;
+}
+
+#[tokio::test]
 async fn the_next_run_after_an_expiry_compares_by_its_snapshot_and_copies_nothing() {
     let mut nights = Nights::new(1, 5);
     nights.nights(50).await;
@@ -435,6 +452,9 @@ async fn an_index_that_is_missing_within_the_history_is_no_planned_end() {
         "{stdout}"
     );
     assert!(!stdout.contains("aged out"), "{stdout}");
+    let early = json!({"operation": "restore", "all": true, "at": "2001-01-01"});
+    let early = nights.world.invoke(early).await.unwrap_err().to_string();
+    assert!(early.contains(" is missing"), "{early}");
 }
 
 #[tokio::test]
