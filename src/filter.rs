@@ -25,7 +25,7 @@ impl Filter {
     /// let filter = Filter::new(Selection { include, exclude });
     /// assert!(filter.admits(&Key::new("data/2026/a.csv")));
     /// assert!(!filter.admits(&Key::new("data/2026/a.tmp")));
-    /// # Ok::<(), String>(())
+    /// # Ok::<(), s3_backup::model::GlobError>(())
     /// ```
     pub fn admits(&self, key: &Key) -> bool {
         let Selection { include, exclude } = &self.0;

@@ -1,6 +1,8 @@
 //! How a bucket is reached: the account that must own it, the payer of requests, and how writes to it are
 //! encrypted.
 
+use super::reason::ConfigReason;
+
 /// How a bucket is reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BucketAccess {
@@ -22,11 +24,11 @@ impl AccountId {
         &self.0
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, ConfigReason> {
         if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
             Ok(Self(text.to_owned()))
         } else {
-            Err("is not an account id: 12 digits".to_owned())
+            Err(ConfigReason::NotAnAccount)
         }
     }
 }
@@ -68,9 +70,9 @@ impl Sse {
         }
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, ConfigReason> {
         let all = [Self::Aes256, Self::Kms, Self::KmsDsse];
         let found = all.into_iter().find(|sse| sse.as_str() == text);
-        found.ok_or_else(|| "is not allowed; allowed: AES256, aws:kms, aws:kms:dsse".to_owned())
+        found.ok_or(ConfigReason::not_allowed("AES256, aws:kms, aws:kms:dsse"))
     }
 }

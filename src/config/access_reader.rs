@@ -1,23 +1,26 @@
 //! Reads how each bucket is reached: one value for all destinations, or a list that names each.
 
 use super::reader::Reader;
+use super::reason::ConfigReason;
 use super::variable::{
     DESTINATION_BUCKET, EXPECTED_OWNER, KMS_KEY_ID, REQUEST_PAYER, SOURCE_OWNER, SSE, Variable,
 };
 use super::{AccountId, BucketAccess, Destination, Encryption, Mistake, Sse};
 
 /// An id, an ARN or an alias. S3 tells what else is wrong with it.
-fn parse_kms_key(text: &str) -> Result<String, String> {
+fn parse_kms_key(text: &str) -> Result<String, ConfigReason> {
     if text.is_empty() || text.contains(char::is_whitespace) {
-        return Err("is not allowed; allowed: the id, ARN or alias of a KMS key".to_owned());
+        return Err(ConfigReason::not_allowed(
+            "the id, ARN or alias of a KMS key",
+        ));
     }
     Ok(text.to_owned())
 }
 
-fn parse_payer(text: &str) -> Result<bool, String> {
+fn parse_payer(text: &str) -> Result<bool, ConfigReason> {
     match text {
         "requester" => Ok(true),
-        _ => Err("is not allowed; allowed: requester".to_owned()),
+        _ => Err(ConfigReason::not_allowed("requester")),
     }
 }
 
@@ -25,8 +28,8 @@ fn parse_payer(text: &str) -> Result<bool, String> {
 fn by_bucket<T: Clone>(
     text: &str,
     destinations: &[Destination],
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<Vec<Option<T>>, String> {
+    parse: impl Fn(&str) -> Result<T, ConfigReason>,
+) -> Result<Vec<Option<T>>, ConfigReason> {
     if !text.contains('=') {
         let value = parse(text)?;
         return Ok(vec![Some(value); destinations.len()]);
@@ -35,20 +38,25 @@ fn by_bucket<T: Clone>(
     let mut values = vec![None; destinations.len()];
     for pair in text.split(',') {
         let Some((bucket, value)) = pair.split_once('=') else {
-            return Err("is not allowed; allowed: one value, or a list of bucket=value".to_owned());
+            return Err(ConfigReason::not_allowed(
+                "one value, or a list of bucket=value",
+            ));
         };
         let (bucket, value) = (bucket.trim(), value.trim());
         let Some(number) = names().position(|name| name == bucket) else {
             let known: Vec<&str> = names().collect();
-            return Err(format!(
-                "names bucket {bucket}, which is not in {}; allowed: {}",
-                DESTINATION_BUCKET.name,
-                known.join(", ")
-            ));
+            return Err(ConfigReason::UnknownBucket {
+                bucket: bucket.to_owned(),
+                known: known.join(", "),
+            });
         };
-        let value = parse(value).map_err(|problem| format!("{problem} (bucket {bucket})"))?;
+        let value = parse(value).map_err(|reason| ConfigReason::OfBucket {
+            bucket: bucket.to_owned(),
+            reason: Box::new(reason),
+        })?;
         if values[number].replace(value).is_some() {
-            return Err(format!("names bucket {bucket} twice"));
+            let bucket = bucket.to_owned();
+            return Err(ConfigReason::BucketTwice { bucket });
         }
     }
     Ok(values)
@@ -80,9 +88,9 @@ impl Reader {
         let owners = self.read(&EXPECTED_OWNER, |text| {
             let owners = by_bucket(text, destinations, AccountId::parse)?;
             match unnamed(destinations, &owners) {
-                Some(bucket) => Err(format!(
-                    "names no account for bucket {bucket}; add {bucket}=ACCOUNT"
-                )),
+                Some(bucket) => Err(ConfigReason::NoAccount {
+                    bucket: bucket.to_owned(),
+                }),
                 None => Ok(owners),
             }
         });
@@ -104,11 +112,8 @@ impl Reader {
         let contradiction = destinations.iter_mut().find(contradicts);
         if let Some(bucket) = contradiction.map(|to| to.location.bucket.to_string()) {
             let value = self.value(&SSE);
-            let problem = format!(
-                "is AES256 for bucket {bucket}, and {} names a key for it; take one of them away",
-                KMS_KEY_ID.name
-            );
-            self.mistake(&SSE, value.as_deref(), problem);
+            let reason = ConfigReason::KeyWithoutKms { bucket };
+            self.mistake(&SSE, value.as_deref(), reason);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What events of S3 leave to the nightly run.
 
 use super::reader::Reader;
+use super::reason::ConfigReason;
 use super::variable::{EVENT_MAX_SIZE, EVENT_TAGS, EVENTS};
 
 const GIB: u64 = 1 << 30;
@@ -34,7 +35,7 @@ impl Reader {
         let tags = |text: &str| match text {
             "copy" => Ok(true),
             "ignore" => Ok(false),
-            _ => Err("is not allowed; allowed: copy, ignore".to_owned()),
+            _ => Err(ConfigReason::not_allowed("copy, ignore")),
         };
         let yes_or_no = |text: &str| match text {
             "yes" => Some(true),
@@ -51,7 +52,7 @@ impl Reader {
     }
 }
 
-fn parse_size(text: &str) -> Result<u64, String> {
+fn parse_size(text: &str) -> Result<u64, ConfigReason> {
     let units = [
         ("KiB", 1 << 10),
         ("MiB", 1 << 20),
@@ -63,9 +64,10 @@ fn parse_size(text: &str) -> Result<u64, String> {
         let number = text.trim().strip_suffix(unit)?;
         number.trim().parse::<u64>().ok()?.checked_mul(*bytes)
     });
-    parsed.filter(|bytes| *bytes > 0).ok_or_else(|| {
-        "is not allowed; allowed: a size such as 512 MiB or 5 GiB, or as many bytes".to_owned()
-    })
+    let parsed = parsed.filter(|bytes| *bytes > 0);
+    parsed.ok_or(ConfigReason::not_allowed(
+        "a size such as 512 MiB or 5 GiB, or as many bytes",
+    ))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::reader::Reader;
+use super::reason::ConfigReason;
 use super::variable::HISTORY_DAYS;
 
 /// A year, which has each season and each close of the books once.
@@ -16,7 +17,7 @@ impl Reader {
         let days = |text: &str| {
             let days = text.parse().ok().filter(|days| *days <= MOST_DAYS);
             days.ok_or_else(|| {
-                format!("is not allowed; allowed: 0 to {MOST_DAYS}, and 0 keeps all runs")
+                ConfigReason::not_allowed(format!("0 to {MOST_DAYS}, and 0 keeps all runs"))
             })
         };
         NonZeroU32::new(self.read(&HISTORY_DAYS, days).unwrap_or(DEFAULT_DAYS))

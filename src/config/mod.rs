@@ -8,19 +8,25 @@ mod access;
 mod access_reader;
 mod events;
 mod history;
+mod mistake;
 mod notify;
+mod price_error;
 mod prices;
 mod reader;
+mod reason;
 mod shared;
 mod unusual;
 mod variable;
 
 pub use access::{AccountId, BucketAccess, Encryption, Sse};
 pub use events::EventRules;
+pub use mistake::{ConfigError, Mistake};
 pub use notify::{HeartbeatUrl, Notify, NotifySettings, TopicArn, WatchJobs};
+pub use price_error::PriceError;
 pub use prices::{ClassPrices, Prices, Retrieval};
-pub use reader::{ConfigError, Mistake, unknown};
-pub use shared::NOT_UTF8;
+pub use reader::unknown;
+pub use reason::{ConfigReason, HeartbeatReason, PrefixTooLong, UnknownVariable};
+pub use shared::{NOT_UTF8, Unclean};
 pub use unusual::Unusual;
 pub use variable::{
     DELETIONS, DESTINATION_BUCKET, EXCLUDE, INCLUDE, MAX_CONCURRENCY, MAX_DELETIONS,

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::reader::Reader;
+use super::reason::{ConfigReason, HeartbeatReason};
 use super::variable::{CONTINUATION, HEARTBEAT_URL, JOB_NAME, NOTIFY, SNS_TOPIC_ARN, WATCH_JOBS};
 
 /// The most bytes of the name of a job, which CloudWatch takes as a dimension.
@@ -98,10 +99,10 @@ impl TopicArn {
         &self.partition
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, ConfigReason> {
         let parts: Vec<&str> = text.split(':').collect();
         let ["arn", partition, "sns", region, account, name] = parts[..] else {
-            return Err("is not the ARN of a topic: arn:aws:sns:REGION:ACCOUNT:NAME".to_owned());
+            return Err(ConfigReason::NotATopic);
         };
         let is_plain = |text: &str| {
             let mut bytes = text.bytes();
@@ -112,10 +113,10 @@ impl TopicArn {
             .rsplit_once('.')
             .is_some_and(|(_, kind)| kind == "fifo")
         {
-            return Err("is a FIFO topic; allowed: a standard topic".to_owned());
+            return Err(ConfigReason::FifoTopic);
         }
         if !(is_plain(partition) && is_plain(region) && is_account && is_plain(name)) {
-            return Err("is not the ARN of a topic: arn:aws:sns:REGION:ACCOUNT:NAME".to_owned());
+            return Err(ConfigReason::NotATopic);
         }
         Ok(Self {
             arn: text.to_owned(),
@@ -158,27 +159,22 @@ impl HeartbeatUrl {
         Self { url, host }
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, HeartbeatReason> {
         let rest = text
             .strip_prefix("https://")
-            .ok_or("does not begin with https://")?;
+            .ok_or(HeartbeatReason::NotHttps)?;
         if text.len() > MOST_URL_BYTES {
-            return Err(format!(
-                "is longer than {MOST_URL_BYTES} bytes, which no monitor needs"
-            ));
+            let most = MOST_URL_BYTES;
+            return Err(HeartbeatReason::TooLong { most });
         }
         if !text.bytes().all(|b| b.is_ascii_graphic()) || text.contains(['\\', '#', '@']) {
-            return Err(
-                "has a character that is not allowed in it: a blank, \\, # or @, or one that is not ASCII"
-                    .to_owned(),
-            );
+            return Err(HeartbeatReason::Character);
         }
         let authority = rest.split(['/', '?']).next().unwrap_or_default();
-        let host = host_of(authority).ok_or("has no host, or a port that is no number")?;
+        let host = host_of(authority).ok_or(HeartbeatReason::NoHost)?;
         if is_private(host) {
-            return Err(format!(
-                "names {host:?}, which is not on the internet; allowed: a public host name or address"
-            ));
+            let host = host.to_owned();
+            return Err(HeartbeatReason::Private { host });
         }
         Ok(Self {
             url: text.to_owned(),
@@ -188,12 +184,12 @@ impl HeartbeatUrl {
 }
 
 /// The value of a dimension of CloudWatch: ASCII, and not blank.
-fn parse_job_name(text: &str) -> Result<String, String> {
+fn parse_job_name(text: &str) -> Result<String, ConfigReason> {
     let is_plain = text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
     if !is_plain || text.trim().is_empty() || text.len() > MOST_JOB_NAME_BYTES {
-        return Err(format!(
-            "is not allowed; allowed: 1 to {MOST_JOB_NAME_BYTES} printable characters of ASCII"
-        ));
+        return Err(ConfigReason::not_allowed(format!(
+            "1 to {MOST_JOB_NAME_BYTES} printable characters of ASCII"
+        )));
     }
     Ok(text.to_owned())
 }
@@ -275,8 +271,7 @@ impl Reader {
         let asked = self.value(&NOTIFY);
         let notify = self.choice(&NOTIFY, Notify::parse, Notify::ALLOWED);
         if asked.is_some() && notify != Notify::Never && self.value(&SNS_TOPIC_ARN).is_none() {
-            let problem = format!("needs a topic: set {}, or unset this", SNS_TOPIC_ARN.name);
-            self.mistake(&NOTIFY, asked.as_deref(), problem);
+            self.mistake(&NOTIFY, asked.as_deref(), ConfigReason::NeedsTopic);
         }
         let yes_or_no = |text: &str| match text {
             "yes" => Some(true),
@@ -287,8 +282,8 @@ impl Reader {
             .value(&HEARTBEAT_URL)
             .map(|url| HeartbeatUrl::parse(&url));
         let heartbeat = match heartbeat {
-            Some(Err(problem)) => {
-                self.mistake(&HEARTBEAT_URL, None, problem);
+            Some(Err(reason)) => {
+                self.mistake(&HEARTBEAT_URL, None, reason);
                 None
             }
             Some(Ok(url)) => Some(url),

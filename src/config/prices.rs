@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::model::{StorageClass, Tier};
+use super::price_error::PriceError;
+use crate::model::{SharedError, StorageClass, Tier};
 
 /// The table that counts where none is set.
 pub(super) const DEFAULT: &str = include_str!("prices.json");
@@ -77,9 +78,9 @@ impl Prices {
     }
 
     /// Reads a table. It has to price every class that copies can be written to, and may have more.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let table: Value =
-            serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
+    pub(super) fn parse(text: &str) -> Result<Self, PriceError> {
+        let table: Value = serde_json::from_str(text)
+            .map_err(|error| PriceError::NotJson(SharedError::new(error)))?;
         let table = Section::new("", &table)?;
         table.only(&[
             "note",
@@ -101,7 +102,7 @@ impl Prices {
             let row = ClassPrices::parse(&Section::new(&rows.path(name), row)?)?;
             Ok((name.clone(), row))
         });
-        let classes: BTreeMap<String, ClassPrices> = classes.collect::<Result<_, String>>()?;
+        let classes: BTreeMap<String, ClassPrices> = classes.collect::<Result<_, PriceError>>()?;
         let standard = Section::new("classes.STANDARD", rows.field("STANDARD")?)?;
         Ok(Self {
             as_of: table.text("as_of", "a day like \"2026-07-01\"", is_day)?,
@@ -116,7 +117,7 @@ impl Prices {
 }
 
 impl ClassPrices {
-    fn parse(row: &Section) -> Result<Self, String> {
+    fn parse(row: &Section) -> Result<Self, PriceError> {
         row.only(&["gb_month", "copies_per_1000"])?;
         Ok(Self {
             gb_month: row.price("gb_month")?,
@@ -126,7 +127,7 @@ impl ClassPrices {
 }
 
 /// Tables from before restores have no such part.
-fn retrieval(table: &Section) -> Result<BTreeMap<String, ClassRetrieval>, String> {
+fn retrieval(table: &Section) -> Result<BTreeMap<String, ClassRetrieval>, PriceError> {
     const NAME: &str = "retrieval";
     let Some(rows) = table.fields.get(NAME) else {
         return Ok(BTreeMap::new());
@@ -140,7 +141,7 @@ fn retrieval(table: &Section) -> Result<BTreeMap<String, ClassRetrieval>, String
 }
 
 impl ClassRetrieval {
-    fn parse(row: &Section) -> Result<Self, String> {
+    fn parse(row: &Section) -> Result<Self, PriceError> {
         if row.fields.contains_key("gb") {
             row.only(&["gb"])?;
             return Ok(Self::Direct(Retrieval {
@@ -172,16 +173,18 @@ struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    fn new(path: &str, value: &'a Value) -> Result<Self, String> {
+    fn new(path: &str, value: &'a Value) -> Result<Self, PriceError> {
         match value.as_object() {
             Some(fields) => Ok(Self {
                 path: path.to_owned(),
                 fields,
             }),
-            None if path.is_empty() => Err("is not a JSON object like prices.json".to_owned()),
-            None => Err(format!(
-                "has field \"{path}\" = {value}; allowed: an object"
-            )),
+            None if path.is_empty() => Err(PriceError::NotAnObject),
+            None => Err(PriceError::BadValue {
+                path: path.to_owned(),
+                value: value.to_string(),
+                allowed: "an object".to_owned(),
+            }),
         }
     }
 
@@ -194,20 +197,21 @@ impl<'a> Section<'a> {
     }
 
     /// A typo must not mean that a price is left out.
-    fn only(&self, known: &[&str]) -> Result<(), String> {
+    fn only(&self, known: &[&str]) -> Result<(), PriceError> {
         let unknown = |name: &&String| !known.contains(&name.as_str());
         match self.fields.keys().find(unknown) {
             None => Ok(()),
-            Some(name) => Err(format!(
-                "has an unknown field \"{}\"; known: {}",
-                self.path(name),
-                known.join(", ")
-            )),
+            Some(name) => Err(PriceError::UnknownField {
+                path: self.path(name),
+                known: known.join(", "),
+            }),
         }
     }
 
-    fn field(&self, name: &str) -> Result<&'a Value, String> {
-        let missing = || format!("has no field \"{}\"; prices.json has all", self.path(name));
+    fn field(&self, name: &str) -> Result<&'a Value, PriceError> {
+        let missing = || PriceError::NoField {
+            path: self.path(name),
+        };
         self.fields.get(name).ok_or_else(missing)
     }
 
@@ -216,24 +220,25 @@ impl<'a> Section<'a> {
         name: &str,
         allowed: &str,
         fits: impl Fn(&str) -> bool,
-    ) -> Result<String, String> {
+    ) -> Result<String, PriceError> {
         let value = self.field(name)?;
         let text = value.as_str().filter(|text| fits(text));
         text.map(str::to_owned)
             .ok_or_else(|| self.refuse(name, value, allowed))
     }
 
-    fn price(&self, name: &str) -> Result<f64, String> {
+    fn price(&self, name: &str) -> Result<f64, PriceError> {
         let value = self.field(name)?;
         let price = value.as_f64().filter(|price| *price >= 0.0);
         price.ok_or_else(|| self.refuse(name, value, "a number that is not negative"))
     }
 
-    fn refuse(&self, name: &str, value: &Value, allowed: &str) -> String {
-        format!(
-            "has field \"{}\" = {value}; allowed: {allowed}",
-            self.path(name)
-        )
+    fn refuse(&self, name: &str, value: &Value, allowed: &str) -> PriceError {
+        PriceError::BadValue {
+            path: self.path(name),
+            value: value.to_string(),
+            allowed: allowed.to_owned(),
+        }
     }
 }
 
@@ -332,7 +337,7 @@ mod tests {
         ];
 
         for (table, problem) in cases {
-            assert_eq!(Prices::parse(&table).unwrap_err(), problem);
+            assert_eq!(Prices::parse(&table).unwrap_err().to_string(), problem);
         }
     }
 

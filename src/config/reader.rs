@@ -1,8 +1,10 @@
 //! One setting after the other is read, and what is wrong with it remembered.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
+use super::mistake::Mistake;
+use super::reason::{ConfigReason, PrefixTooLong, UnknownVariable};
 use super::variable::{
     DESTINATION_BUCKET, DESTINATION_PREFIX, INCLUDE_TAGS, MAX_CONCURRENCY, MAX_DELETIONS,
     MAX_DELETIONS_PERCENT, MEMORY, MULTIPART_THRESHOLD, OURS, PRICES, SOURCE_BUCKET, SOURCE_PREFIX,
@@ -12,9 +14,7 @@ use super::{
     BucketAccess, ClassRule, CopyRules, DEFAULT_THRESHOLD, Destination, MIB, MaxDeletions, Prices,
     Redirects, prices, shared,
 };
-use crate::model::{
-    Glob, Key, Location, Placement, Prefix, StorageClass, Tags, is_similar, shortened,
-};
+use crate::model::{Glob, Key, Location, Placement, Prefix, StorageClass, Tags, is_similar};
 
 /// Copies in flight, at most. Lambda allows 1,024 file descriptors, and each copy holds a connection.
 const MOST_IN_FLIGHT: usize = 900;
@@ -25,75 +25,34 @@ const DEFAULT_IN_FLIGHT: usize = 256;
 /// a reply take up to 128 KiB, and half of the memory is for everything else.
 const IN_FLIGHT_PER_MIB: usize = 4;
 
-/// Characters of a value that a mistake shows: it need not hold all of a value that is too long.
-const MOST_SHOWN: usize = 200;
-
 /// What it can be set to: S3 copies 5 GiB in one call, and no part is below 5 MiB.
 const THRESHOLDS: std::ops::RangeInclusive<u64> = 5 * MIB..=5 * 1024 * MIB;
 
-/// One mistake in the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    variable: String,
-    value: Option<String>,
-    problem: String,
-}
-
-impl Mistake {
-    /// Whether it is one of that variable.
-    pub(super) fn is_of(&self, variable: &Variable) -> bool {
-        self.variable == variable.shown()
-    }
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.variable)?;
-        if let Some(value) = &self.value {
-            let value = value.trim_start_matches(shared::NOT_UTF8);
-            write!(f, " = {:?}", shortened(value, MOST_SHOWN))?;
-        }
-        write!(f, " {}", self.problem)
-    }
-}
-
-/// All mistakes of a configuration.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot use the configuration: {}", list(.0))]
-pub struct ConfigError(pub Vec<Mistake>);
-
 /// Whether keys can begin with a prefix.
-fn fits(prefix: &Prefix) -> Result<(), String> {
-    let (bytes, most) = (prefix.as_str().len(), Key::MOST_BYTES);
-    if bytes > most {
-        return Err(format!(
-            "has {bytes} bytes of keys; allowed: at most {most}, as long as S3's keys are"
-        ));
+fn fits(prefix: &Prefix) -> Result<(), PrefixTooLong> {
+    let bytes = prefix.as_str().len();
+    if bytes > Key::MOST_BYTES {
+        return Err(PrefixTooLong { bytes });
     }
     Ok(())
 }
 
-fn list(mistakes: &[Mistake]) -> String {
-    let texts: Vec<String> = mistakes.iter().map(Mistake::to_string).collect();
-    texts.join("; ")
-}
-
 /// The mistake in a variable that looks like one of ours and is none, in words that follow its name; none
 /// if it is one, or has nothing to do with us.
-pub fn unknown(name: &str) -> Option<String> {
+pub fn unknown(name: &str) -> Option<UnknownVariable> {
     let known = OURS.map(|variable| variable.name);
     if !name.starts_with("BACKUP_") || known.contains(&name) {
         return None;
     }
     if name == "BACKUP_BUCKET" {
-        let bucket = DESTINATION_BUCKET.name;
-        return Some(format!(
-            "is unknown: unset it, and name the bucket in {bucket}"
-        ));
+        return Some(UnknownVariable::Bucket);
     }
-    Some(match known.iter().find(|known| is_similar(known, name)) {
-        Some(near) => format!("is unknown; did you mean {near}?"),
-        None => format!("is unknown; known: {}", known.join(", ")),
+    let mut ours = OURS.into_iter();
+    Some(match ours.find(|known| is_similar(known.name, name)) {
+        Some(near) => UnknownVariable::Near { near },
+        None => UnknownVariable::Other {
+            known: known.join(", "),
+        },
     })
 }
 
@@ -122,16 +81,16 @@ impl Reader {
     }
 
     /// The parsed value, or none if there is none or it is malformed, which is then remembered.
-    pub(super) fn read<T>(
+    pub(super) fn read<T, E: Into<ConfigReason>>(
         &mut self,
         variable: &Variable,
-        parse: impl FnOnce(&str) -> Result<T, String>,
+        parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         let value = self.value(variable)?;
         match parse(&value) {
             Ok(parsed) => Some(parsed),
-            Err(problem) => {
-                self.mistake(variable, Some(&value), problem);
+            Err(reason) => {
+                self.mistake(variable, Some(&value), reason);
                 None
             }
         }
@@ -141,7 +100,7 @@ impl Reader {
         &mut self,
         variable: &Variable,
         value: Option<&str>,
-        problem: impl Into<String>,
+        reason: impl Into<ConfigReason>,
     ) {
         let variable = variable.shown();
         // The first mistake of a variable is enough: what follows from it is none of its own.
@@ -151,7 +110,7 @@ impl Reader {
         self.mistakes.push(Mistake {
             variable,
             value: value.map(str::to_owned),
-            problem: problem.into(),
+            reason: reason.into(),
         });
     }
 
@@ -160,7 +119,7 @@ impl Reader {
             Some(Mistake {
                 variable: name.clone(),
                 value: None,
-                problem: unknown(name)?,
+                reason: unknown(name)?.into(),
             })
         });
         let unknown: Vec<Mistake> = unknown.collect();
@@ -174,7 +133,7 @@ impl Reader {
             self.mistakes.push(Mistake {
                 variable: variable.to_owned(),
                 value,
-                problem,
+                reason: problem.into(),
             });
         }
         let buckets = [&SOURCE_BUCKET, &DESTINATION_BUCKET].into_iter();
@@ -198,7 +157,7 @@ impl Reader {
             self.mistake(
                 &SOURCE_BUCKET,
                 None,
-                "is not set: name the bucket to back up",
+                ConfigReason::NotSet("name the bucket to back up"),
             );
             return None;
         };
@@ -210,8 +169,7 @@ impl Reader {
                 Some(Location { prefix, ..source })
             }
             Some(prefix) => {
-                let problem = format!("is given twice: {} has one too", SOURCE_BUCKET.name);
-                self.mistake(&SOURCE_PREFIX, Some(&prefix), problem);
+                self.mistake(&SOURCE_PREFIX, Some(&prefix), ConfigReason::GivenTwice);
                 None
             }
         }
@@ -224,7 +182,7 @@ impl Reader {
                 Some(Location { prefix, ..location })
             }
             Err(invalid) => {
-                self.mistake(variable, Some(text), invalid.to_string());
+                self.mistake(variable, Some(text), invalid);
                 None
             }
         }
@@ -232,8 +190,8 @@ impl Reader {
 
     /// The prefix, unless no key can begin with it.
     fn fitting(&mut self, variable: &Variable, text: &str, prefix: Prefix) -> Option<Prefix> {
-        if let Err(problem) = fits(&prefix) {
-            self.mistake(variable, Some(text), problem);
+        if let Err(reason) = fits(&prefix) {
+            self.mistake(variable, Some(text), reason);
             return None;
         }
         Some(prefix)
@@ -242,8 +200,8 @@ impl Reader {
     pub(super) fn destinations(&mut self, source: Option<&Location>) -> Vec<Destination> {
         let prefix = self.destination_prefix(source);
         let Some(text) = self.value(&DESTINATION_BUCKET) else {
-            let problem = "is not set: name the versioned bucket that keeps the backup";
-            self.mistake(&DESTINATION_BUCKET, None, problem);
+            let reason = ConfigReason::NotSet("name the versioned bucket that keeps the backup");
+            self.mistake(&DESTINATION_BUCKET, None, reason);
             return Vec::new();
         };
         let mut destinations: Vec<Destination> = Vec::new();
@@ -256,22 +214,22 @@ impl Reader {
                 location.prefix.clone_from(&prefix);
             }
             let source = source.map_or_else(Prefix::default, |source| source.prefix.clone());
-            if let Err(problem) = fits(&location.prefix.join(&source)) {
+            if let Err(reason) = fits(&location.prefix.join(&source)) {
                 let variable = if own {
                     &DESTINATION_BUCKET
                 } else {
                     &DESTINATION_PREFIX
                 };
                 let shown = location.prefix.as_str().to_owned();
-                let problem = format!("and the source prefix together: {problem}");
-                self.mistake(variable, Some(&shown), problem);
+                let reason = ConfigReason::BackupPrefix(reason);
+                self.mistake(variable, Some(&shown), reason);
                 continue;
             }
             if destinations
                 .iter()
                 .any(|other| other.location.bucket == location.bucket)
             {
-                self.mistake(&DESTINATION_BUCKET, Some(name), "is named twice");
+                self.mistake(&DESTINATION_BUCKET, Some(name), ConfigReason::NamedTwice);
                 continue;
             }
             destinations.push(Destination {
@@ -288,7 +246,7 @@ impl Reader {
         let parse = |text: &str| {
             let prefix = text.replace("{source_bucket}", bucket);
             if prefix.contains(['{', '}']) {
-                return Err("has an unknown placeholder; allowed: {source_bucket}".to_owned());
+                return Err(ConfigReason::UnknownPlaceholder);
             }
             let prefix = Prefix::new(prefix);
             fits(&prefix)?;
@@ -305,21 +263,18 @@ impl Reader {
         &mut self,
         variable: &Variable,
         parse: impl Fn(&str) -> Option<T>,
-        allowed: &str,
+        allowed: impl Into<Cow<'static, str>>,
     ) -> T {
-        let parse =
-            |text: &str| parse(text).ok_or_else(|| format!("is not allowed; allowed: {allowed}"));
+        let parse = |text: &str| parse(text).ok_or_else(|| ConfigReason::not_allowed(allowed));
         self.read(variable, parse).unwrap_or_default()
     }
 
     pub(super) fn max_deletions(&mut self) -> MaxDeletions {
         let number = |text: &str| text.parse::<u64>().ok();
-        let count = |text: &str| {
-            number(text).ok_or_else(|| "is not allowed; allowed: 0 or more objects".to_owned())
-        };
+        let count = |text: &str| number(text).ok_or(ConfigReason::not_allowed("0 or more objects"));
         let percent = |text: &str| {
             let within = number(text).filter(|percent| *percent <= 100);
-            within.ok_or_else(|| "is not allowed; allowed: 0 to 100".to_owned())
+            within.ok_or(ConfigReason::not_allowed("0 to 100"))
         };
         let default = MaxDeletions::default();
         MaxDeletions {
@@ -353,7 +308,7 @@ impl Reader {
                 .contains(&name)
                 .then(|| ClassRule::Fixed(StorageClass::new(Some(name)))),
         };
-        self.choice(&STORAGE_CLASS, parse, &allowed)
+        self.choice(&STORAGE_CLASS, parse, allowed)
     }
 
     /// The prices of the table that is set, or of the one that is compiled in. A table is too long to be
@@ -362,8 +317,8 @@ impl Reader {
         let table = self.value(&PRICES);
         match Prices::parse(table.as_deref().unwrap_or(prices::DEFAULT)) {
             Ok(prices) => Some(prices),
-            Err(problem) => {
-                self.mistake(&PRICES, None, problem);
+            Err(reason) => {
+                self.mistake(&PRICES, None, reason);
                 None
             }
         }
@@ -376,14 +331,12 @@ impl Reader {
             .and_then(|mib| mib.parse::<usize>().ok());
         let fits = memory.map_or(MOST_IN_FLIGHT, |mib| mib * IN_FLIGHT_PER_MIB);
         let parse = |text: &str| match text.parse::<usize>() {
-            Ok(asked) if asked > fits => Err(format!(
-                "does not fit into {} = {}; allowed: 1 to {}",
-                MEMORY.name,
-                memory.unwrap_or_default(),
-                fits.min(MOST_IN_FLIGHT)
-            )),
+            Ok(asked) if asked > fits => Err(ConfigReason::NoRoom {
+                memory: memory.unwrap_or_default(),
+                most: fits.min(MOST_IN_FLIGHT),
+            }),
             Ok(asked) if (1..=MOST_IN_FLIGHT).contains(&asked) => Ok(asked),
-            _ => Err(format!("is not allowed; allowed: 1 to {MOST_IN_FLIGHT}")),
+            _ => Err(ConfigReason::not_allowed(format!("1 to {MOST_IN_FLIGHT}"))),
         };
         self.read(&MAX_CONCURRENCY, parse)
             .unwrap_or_else(|| DEFAULT_IN_FLIGHT.min(fits))
@@ -391,19 +344,20 @@ impl Reader {
 }
 
 /// `name=value` pairs, separated by commas.
-fn parse_tags(text: &str) -> Result<Tags, String> {
+fn parse_tags(text: &str) -> Result<Tags, ConfigReason> {
     let pair = |pair: &str| {
         let (name, value) = pair.trim().split_once('=')?;
         (!name.is_empty()).then(|| (name.to_owned(), value.to_owned()))
     };
     let pairs: Option<Vec<(String, String)>> = text.split(',').map(pair).collect();
+    let allowed = "name=value pairs, separated by commas";
     pairs
         .map(Tags::new)
-        .ok_or_else(|| "is not allowed; allowed: name=value pairs, separated by commas".to_owned())
+        .ok_or(ConfigReason::not_allowed(allowed))
 }
 
 /// Bytes, or a number of `MiB` or `GiB`.
-fn parse_threshold(text: &str) -> Result<u64, String> {
+fn parse_threshold(text: &str) -> Result<u64, ConfigReason> {
     let units = [("MiB", MIB), ("GiB", 1024 * MIB), ("", 1)];
     let parsed = units.iter().find_map(|(unit, bytes)| {
         let number = text.trim().strip_suffix(unit)?;
@@ -411,5 +365,7 @@ fn parse_threshold(text: &str) -> Result<u64, String> {
     });
     parsed
         .filter(|bytes| THRESHOLDS.contains(bytes))
-        .ok_or_else(|| "is not allowed; allowed: 5 MiB to 5 GiB, or as many bytes".to_owned())
+        .ok_or(ConfigReason::not_allowed(
+            "5 MiB to 5 GiB, or as many bytes",
+        ))
 }

@@ -40,7 +40,51 @@ const SHARED: [(&str, Kind); 19] = [
 
 /// A variable of AWS's tools that cannot be meant so: its name, its value unless that is a secret, and
 /// what is wrong.
-pub(super) type Problem = (&'static str, Option<String>, String);
+pub(super) type Problem = (&'static str, Option<String>, Unclean);
+
+/// Why a text is none that a setting can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unclean {
+    /// No region.
+    #[error("is empty; set it to a region, such as eu-west-1, or unset it")]
+    EmptyRegion,
+    /// No address.
+    #[error("is empty; set it to a URL or unset it")]
+    EmptyUrl,
+    /// No name.
+    #[error("is empty; set it or unset it")]
+    Empty,
+    /// It was copied with what stood around it.
+    #[error("begins or ends with a blank; take it away")]
+    OuterBlank,
+    /// It is broken in two.
+    #[error("has a blank in it; take it away")]
+    InnerBlank,
+    /// It is no address.
+    #[error("is not a URL; allowed: such as https://host:port")]
+    NotAUrl,
+    /// It is no secret of AWS.
+    #[error("has a character that no key has; copy it again")]
+    NotASecret,
+    /// It is no region.
+    #[error("is not a region; allowed: such as eu-west-1")]
+    NotARegion,
+    /// It is a part of a region.
+    #[error("is a zone, not a region; its region is probably {region}")]
+    Zone {
+        /// The region.
+        region: String,
+    },
+    /// It is no text.
+    #[error("is not UTF-8")]
+    NotUtf8,
+    /// It ends with a line break.
+    #[error("ends with a line break; take it away")]
+    LineBreak,
+    /// A control character is in it.
+    #[error("has a control character in it; take it away")]
+    ControlCharacter,
+}
 
 /// All that is wrong with them.
 pub(super) fn problems(vars: &BTreeMap<String, String>) -> Vec<Problem> {
@@ -56,37 +100,35 @@ pub(super) fn problems(vars: &BTreeMap<String, String>) -> Vec<Problem> {
 }
 
 impl Kind {
-    fn problem(self, value: &str, of_aws: bool) -> Option<String> {
+    fn problem(self, value: &str, of_aws: bool) -> Option<Unclean> {
         if value.is_empty() {
-            return self.empty().map(str::to_owned);
+            return self.empty();
         }
         if let Some(problem) = unclean(value) {
-            return Some(problem.to_owned());
+            return Some(problem);
         }
         if value.trim() != value {
-            return Some("begins or ends with a blank; take it away".to_owned());
+            return Some(Unclean::OuterBlank);
         }
         match self {
             Self::Region => region_problem(value, of_aws),
             Self::Url if !["http://", "https://"].iter().any(|s| value.starts_with(s)) => {
-                Some("is not a URL; allowed: such as https://host:port".to_owned())
+                Some(Unclean::NotAUrl)
             }
-            Self::Url if value.contains(char::is_whitespace) => {
-                Some("has a blank in it; take it away".to_owned())
-            }
+            Self::Url if value.contains(char::is_whitespace) => Some(Unclean::InnerBlank),
             Self::Secret if !value.bytes().all(|byte| byte.is_ascii_graphic()) => {
-                Some("has a character that no key has; copy it again".to_owned())
+                Some(Unclean::NotASecret)
             }
             Self::Url | Self::Secret | Self::Name => None,
         }
     }
 
     /// The SDK takes empty credentials for none, and all else that is empty for a value.
-    fn empty(self) -> Option<&'static str> {
+    fn empty(self) -> Option<Unclean> {
         match self {
-            Self::Region => Some("is empty; set it to a region, such as eu-west-1, or unset it"),
-            Self::Url => Some("is empty; set it to a URL or unset it"),
-            Self::Name => Some("is empty; set it or unset it"),
+            Self::Region => Some(Unclean::EmptyRegion),
+            Self::Url => Some(Unclean::EmptyUrl),
+            Self::Name => Some(Unclean::Empty),
             Self::Secret => None,
         }
     }
@@ -97,36 +139,34 @@ impl Kind {
 pub const NOT_UTF8: char = '\0';
 
 /// Why a text is no clean text: it came from a file or a secret store as it was, or is no text at all.
-pub(super) fn unclean(value: &str) -> Option<&'static str> {
+pub(super) fn unclean(value: &str) -> Option<Unclean> {
     match unclean_for_keys(value) {
-        None if value.contains(char::is_control) => {
-            Some("has a control character in it; take it away")
-        }
+        None if value.contains(char::is_control) => Some(Unclean::ControlCharacter),
         problem => problem,
     }
 }
 
 /// The same of a text that is compared with keys, which may have any character. A line break at its end is
 /// refused all the same: files and secret stores leave one, and a prefix that ends with it is none of any key.
-pub(super) fn unclean_for_keys(value: &str) -> Option<&'static str> {
+pub(super) fn unclean_for_keys(value: &str) -> Option<Unclean> {
     if value.starts_with(NOT_UTF8) {
-        Some("is not UTF-8")
+        Some(Unclean::NotUtf8)
     } else if value.ends_with(['\n', '\r']) {
-        Some("ends with a line break; take it away")
+        Some(Unclean::LineBreak)
     } else {
         None
     }
 }
 
-fn region_problem(value: &str, of_aws: bool) -> Option<String> {
+fn region_problem(value: &str, of_aws: bool) -> Option<Unclean> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if !value.chars().all(allowed) {
-        return Some("is not a region; allowed: such as eu-west-1".to_owned());
+        return Some(Unclean::NotARegion);
     }
     let region = region_of_zone(value).filter(|_| of_aws)?;
-    Some(format!(
-        "is a zone, not a region; its region is probably {region}"
-    ))
+    Some(Unclean::Zone {
+        region: region.to_owned(),
+    })
 }
 
 /// The region of an availability zone (`eu-west-1a`) or of a local one (`us-west-2-lax-1a`).

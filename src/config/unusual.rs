@@ -1,6 +1,7 @@
 //! When so many objects have changed that somebody should look.
 
 use super::reader::Reader;
+use super::reason::ConfigReason;
 use super::variable::{MAX_COST_USD, UNUSUAL, UNUSUAL_CHANGE_PERCENT};
 
 /// Which share of changed objects is unusual, and what is done then.
@@ -26,7 +27,7 @@ impl Reader {
         let usd = |text: &str| {
             let usd = text.parse::<f64>().ok();
             let usd = usd.filter(|usd| usd.is_finite() && *usd > 0.0);
-            usd.ok_or_else(|| "is not allowed; allowed: dollars above 0, such as 2.50".to_owned())
+            usd.ok_or(ConfigReason::not_allowed("dollars above 0, such as 2.50"))
         };
         self.read(&MAX_COST_USD, usd)
     }
@@ -39,7 +40,7 @@ impl Reader {
         };
         let percent = |text: &str| {
             let within = text.parse::<u64>().ok().filter(|percent| *percent <= 100);
-            within.ok_or_else(|| "is not allowed; allowed: 0 to 100".to_owned())
+            within.ok_or(ConfigReason::not_allowed("0 to 100"))
         };
         let default = Unusual::default();
         Unusual {

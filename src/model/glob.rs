@@ -9,7 +9,7 @@
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 
-use super::{Key, shortened};
+use super::{Key, SharedError, shortened};
 
 /// Globs of one list, at most: each key is matched with each of them.
 const MOST_GLOBS: usize = 1_000;
@@ -33,6 +33,59 @@ pub struct Glob {
     regex: Regex,
 }
 
+/// Why a list of globs cannot be used, in words that follow its name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GlobError {
+    /// The list is too long.
+    #[error("has {bytes} bytes of globs; allowed: at most {MOST_LIST_BYTES}")]
+    ListTooLong {
+        /// Its bytes.
+        bytes: usize,
+    },
+    /// The list has too many.
+    #[error("has {count} globs; allowed: at most {MOST_GLOBS}")]
+    TooMany {
+        /// The globs.
+        count: usize,
+    },
+    /// One of them cannot be used.
+    #[error("has a malformed glob \"{glob}\": {reason}")]
+    Malformed {
+        /// The glob, or its beginning.
+        glob: String,
+        /// Why.
+        #[source]
+        reason: GlobReason,
+    },
+}
+
+/// Why a glob cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GlobReason {
+    /// It has more of something than a match has time for.
+    #[error("{count} {what}; allowed: at most {most}")]
+    TooLarge {
+        /// The unit that is counted.
+        what: &'static str,
+        /// How many.
+        count: usize,
+        /// The most.
+        most: usize,
+    },
+    /// It is no glob.
+    #[error("{}", .0.kind())]
+    Malformed(#[source] globset::Error),
+    /// No expression can be made of it.
+    #[error(transparent)]
+    Unusable(SharedError),
+}
+
+impl GlobReason {
+    fn unusable(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Unusable(SharedError::new(error))
+    }
+}
+
 /// Globs of the same text match the same keys.
 impl PartialEq for Glob {
     fn eq(&self, other: &Self) -> bool {
@@ -47,28 +100,26 @@ impl Glob {
     ///
     /// # Errors
     /// The first glob that is malformed or too large, and why; or that there are too many.
-    pub fn parse_list(text: &str) -> Result<Vec<Self>, String> {
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, GlobError> {
         if text.len() > MOST_LIST_BYTES {
             let bytes = text.len();
-            return Err(format!(
-                "has {bytes} bytes of globs; allowed: at most {MOST_LIST_BYTES}"
-            ));
+            return Err(GlobError::ListTooLong { bytes });
         }
         let mut globs = split_outside_braces(text);
         globs.retain(|glob| !glob.is_empty());
         if globs.len() > MOST_GLOBS {
             let count = globs.len();
-            return Err(format!("has {count} globs; allowed: at most {MOST_GLOBS}"));
+            return Err(GlobError::TooMany { count });
         }
-        let named = |glob: &str, problem: String| {
-            let shown = shortened(glob, MOST_SHOWN);
-            format!("has a malformed glob \"{shown}\": {problem}")
+        let named = |glob: &str, reason| GlobError::Malformed {
+            glob: shortened(glob, MOST_SHOWN).into_owned(),
+            reason,
         };
-        let parse = |glob| Self::parse(glob).map_err(|problem| named(glob, problem));
+        let parse = |glob| Self::parse(glob).map_err(|reason| named(glob, reason));
         globs.into_iter().map(parse).collect()
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, GlobReason> {
         let (depth, stars) = (depth(text), text.matches('*').count());
         let limits = [
             ("bytes", text.len(), MOST_BYTES),
@@ -77,15 +128,15 @@ impl Glob {
         ];
         if let Some((what, count, most)) = limits.into_iter().find(|(_, count, most)| count > most)
         {
-            return Err(format!("{count} {what}; allowed: at most {most}"));
+            return Err(GlobReason::TooLarge { what, count, most });
         }
-        let glob = globset::Glob::new(text).map_err(|error| error.kind().to_string())?;
+        let glob = globset::Glob::new(text).map_err(GlobReason::Malformed)?;
         let config = Regex::config().nfa_size_limit(Some(MOST_REGEX_BYTES));
         let regex = Regex::builder()
             .syntax(syntax::Config::new().dot_matches_new_line(true))
             .configure(config)
             .build(&of_characters(glob.regex())?)
-            .map_err(|error| error.to_string())?;
+            .map_err(GlobReason::unusable)?;
         Ok(Self {
             text: text.to_owned(),
             regex,
@@ -105,7 +156,7 @@ impl Glob {
 
 /// The regular expression of a glob over characters. `globset` writes it over bytes, because paths need not be
 /// text: there `?` is a byte, and `[é]` one of the two bytes of `é`, each written as `\xNN`.
-fn of_characters(of_bytes: &str) -> Result<String, String> {
+fn of_characters(of_bytes: &str) -> Result<String, GlobReason> {
     let mut text = Vec::with_capacity(of_bytes.len());
     let mut rest = of_bytes.strip_prefix("(?-u)").unwrap_or(of_bytes).bytes();
     while let Some(symbol) = rest.next() {
@@ -121,7 +172,7 @@ fn of_characters(of_bytes: &str) -> Result<String, String> {
             _ => text.push(symbol),
         }
     }
-    String::from_utf8(text).map_err(|error| error.to_string())
+    String::from_utf8(text).map_err(GlobReason::unusable)
 }
 
 fn hex(digits: &mut impl Iterator<Item = u8>) -> Option<u8> {
@@ -219,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_malformed_glob_is_named() {
-        let error = Glob::parse_list("*.log,a[b").unwrap_err();
+        let error = Glob::parse_list("*.log,a[b").unwrap_err().to_string();
 
         assert!(
             error.starts_with("has a malformed glob \"a[b\": "),
@@ -248,7 +299,7 @@ mod tests {
         ];
 
         for (globs, part) in cases {
-            let error = Glob::parse_list(&globs).unwrap_err();
+            let error = Glob::parse_list(&globs).unwrap_err().to_string();
 
             assert!(error.contains(part), "{part:?} is not in {error:?}");
             assert!(error.len() < 200, "{error}");

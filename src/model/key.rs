@@ -28,6 +28,11 @@ const QUERY_VALUE: &AsciiSet = &COPY_SOURCE.add(b'/');
 #[serde(transparent)]
 pub struct Key(String);
 
+/// A key of a listing that cannot be decoded, as it is encoded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the key {0} is no percent-encoded UTF-8")]
+pub struct Undecodable(pub String);
+
 impl Key {
     /// Bytes of the longest key that S3 has.
     pub const MOST_BYTES: usize = 1024;
@@ -40,19 +45,19 @@ impl Key {
     /// Decodes a key from a listing made with `encoding-type=url`: `+` is a space, `%XX` a byte.
     ///
     /// # Errors
-    /// The encoded text, when a `%` does not begin two hexadecimal digits or the bytes are not UTF-8.
-    pub fn from_url_encoded(encoded: String) -> Result<Self, String> {
+    /// When a `%` does not begin two hexadecimal digits, or the bytes are not UTF-8.
+    pub fn from_url_encoded(encoded: String) -> Result<Self, Undecodable> {
         if !encoded.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
             return Ok(Self(encoded));
         }
         if !has_whole_escapes(&encoded) {
-            return Err(encoded);
+            return Err(Undecodable(encoded));
         }
         let spaced = encoded.replace('+', " ");
         percent_decode_str(&spaced)
             .decode_utf8()
             .map(Self::new)
-            .map_err(|_| encoded)
+            .map_err(|_| Undecodable(encoded))
     }
 
     /// The key's text.
@@ -249,7 +254,7 @@ mod tests {
         for broken in ["%FF", "a%", "a%2", "%zz", "%%20", "%2 0", "a%+1"] {
             let decoded = Key::from_url_encoded(broken.to_owned());
 
-            assert_eq!(decoded, Err(broken.to_owned()));
+            assert_eq!(decoded, Err(Undecodable(broken.to_owned())));
         }
     }
 

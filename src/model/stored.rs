@@ -4,10 +4,28 @@ use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 
+use super::SharedError;
+
 /// Only this is the same in every format.
 #[derive(Deserialize)]
 struct Head {
     format: u64,
+}
+
+/// Why a stored object cannot be used, in words that follow its key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoredError {
+    /// It is not what was written.
+    #[error("is damaged: {0}")]
+    Damaged(#[source] SharedError),
+    /// Another version of the program wrote it.
+    #[error("has format {format}; this version reads {reads}")]
+    OtherFormat {
+        /// Its format.
+        format: u64,
+        /// Those that this version reads, in words.
+        reads: String,
+    },
 }
 
 /// Reads an object in one of these formats. `reads` says in words which they are.
@@ -18,11 +36,13 @@ pub fn read_stored<'a, T: Deserialize<'a>>(
     json: &'a [u8],
     known: RangeInclusive<u64>,
     reads: &str,
-) -> Result<T, String> {
-    let damaged = |error: serde_json::Error| format!("is damaged: {error}");
-    let Head { format } = serde_json::from_slice(json).map_err(damaged)?;
+) -> Result<T, StoredError> {
+    let damaged = |error| StoredError::Damaged(SharedError::new(error));
+    let head: Result<Head, serde_json::Error> = serde_json::from_slice(json);
+    let Head { format } = head.map_err(damaged)?;
     if !known.contains(&format) {
-        return Err(format!("has format {format}; this version reads {reads}"));
+        let reads = reads.to_owned();
+        return Err(StoredError::OtherFormat { format, reads });
     }
     serde_json::from_slice(json).map_err(damaged)
 }
@@ -36,7 +56,7 @@ mod tests {
         text: String,
     }
 
-    fn read(json: &str) -> Result<Note, String> {
+    fn read(json: &str) -> Result<Note, StoredError> {
         read_stored(json.as_bytes(), 1..=2, "1 and 2")
     }
 
@@ -46,12 +66,15 @@ mod tests {
 
         assert_eq!(read(r#"{"format":2,"text":"a"}"#), Ok(Note { text }));
         assert_eq!(
-            read(r#"{"format":3,"words":[]}"#),
-            Err("has format 3; this version reads 1 and 2".to_owned())
+            read(r#"{"format":3,"words":[]}"#).unwrap_err().to_string(),
+            "has format 3; this version reads 1 and 2"
         );
         for json in ["", "{}", r#"{"format":1}"#, r#"{"format":-1,"text":"a"}"#] {
             assert!(
-                read(json).unwrap_err().starts_with("is damaged: "),
+                read(json)
+                    .unwrap_err()
+                    .to_string()
+                    .starts_with("is damaged: "),
                 "{json}"
             );
         }

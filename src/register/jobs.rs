@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{BucketName, Job, Location, Placement, Prefix, Timestamp, read_stored};
+use crate::model::{
+    BucketName, Job, Location, Placement, Prefix, StoredError, Timestamp, read_stored,
+};
 
 /// The format that this version writes, and the one that it reads. Fields may be added.
 const FORMAT: u64 = 1;
@@ -129,7 +131,7 @@ impl Jobs {
     ///
     /// # Errors
     /// Why it cannot be used, in words that follow its key.
-    pub fn read(json: &[u8]) -> Result<Self, String> {
+    pub fn read(json: &[u8]) -> Result<Self, StoredError> {
         read_stored(json, FORMAT..=FORMAT, &FORMAT.to_string())
     }
 }
@@ -239,7 +241,7 @@ mod tests {
                 "has format 2; this version reads 1",
             ),
         ] {
-            let refused = Jobs::read(json.as_bytes()).unwrap_err();
+            let refused = Jobs::read(json.as_bytes()).unwrap_err().to_string();
 
             assert!(refused.starts_with(problem), "{refused}");
         }

@@ -87,7 +87,7 @@ impl Register {
             return Err(problem(bucket, &what, advice));
         }
         let jobs = Jobs::read(&state.body);
-        let jobs = jobs.map_err(|what| problem(bucket, &what, advice))?;
+        let jobs = jobs.map_err(|what| problem(bucket, &what.to_string(), advice))?;
         let etag = Some(state.etag);
         Ok(Self { jobs, etag })
     }

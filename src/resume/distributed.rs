@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::state::deletions;
+use super::state_error::RunStateError;
 use super::tally::MOST_FAILURES;
 use super::{DestinationRemainder, RemainingRange, RunState};
 use crate::failure::Failure;
 use crate::model::{
-    CURSOR_FORMAT, CursorDistributed, ETag, Job, Key, KeyCounts, KeyRange, RecordLink, Timestamp,
-    read_stored,
+    CURSOR_FORMAT, CursorDistributed, ETag, Job, Key, KeyCounts, KeyRange, RecordLink, StoredError,
+    Timestamp, read_stored,
 };
 use crate::plan::{DestinationPlan, Plan, Stage};
 use crate::report::Totals;
@@ -73,7 +74,7 @@ impl DistributedRun {
             prefix: plan.source.prefix.as_str().to_owned(),
             destination: planned.destination.location.bucket.to_string(),
             mode: plan.scope.mode.name().to_owned(),
-            deletions: deletions(plan).unwrap_or_default(),
+            deletions: deletions(&plan.task).unwrap_or_default(),
             confirm: marking.and_then(|marking| marking.confirm.clone()),
             previous,
             ranges,
@@ -92,7 +93,7 @@ impl DistributedRun {
     ///
     /// # Errors
     /// Why it cannot be used, in words that follow its key.
-    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, StoredError> {
         parse(bytes)
     }
 
@@ -254,11 +255,13 @@ impl PieceState {
     ///
     /// # Errors
     /// Why it cannot be gone on with, in words that follow its key.
-    pub fn parse(bytes: &[u8], run_id: &str, number: u32) -> Result<Self, String> {
+    pub fn parse(bytes: &[u8], run_id: &str, number: u32) -> Result<Self, RunStateError> {
         let state: Self = parse(bytes)?;
         if state.run_id != run_id || state.piece != number {
-            let (run_id, number) = (&state.run_id, state.piece);
-            return Err(format!("is of piece {number} of run {run_id}"));
+            return Err(RunStateError::OtherPiece {
+                run_id: state.run_id,
+                piece: state.piece,
+            });
         }
         Ok(state)
     }
@@ -373,7 +376,7 @@ impl From<StoredFailure> for Failure {
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
+fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoredError> {
     read_stored(bytes, FORMAT..=FORMAT, &FORMAT.to_string())
 }
 

@@ -3,6 +3,7 @@
 mod distributed;
 mod frontier;
 mod state;
+mod state_error;
 mod tally;
 
 use std::collections::BTreeMap;

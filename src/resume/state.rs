@@ -6,12 +6,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::state_error::RunStateError;
 use super::{DestinationRemainder, words};
 use crate::model::{
     CURSOR_FORMAT, CursorReference, Job, Key, KeyCounts, KeyRange, RecordLink, StateLink,
-    Timestamp, VerifyRequestEcho, read_stored,
+    StoredError, Timestamp, VerifyRequestEcho, read_stored,
 };
-use crate::plan::{DestinationPlan, Plan, Stage};
+use crate::plan::{DestinationPlan, Plan, Stage, Task};
 use crate::snapshot::Digest;
 
 /// The format of both objects that this version writes, and the one that it reads. Fields may be added.
@@ -88,8 +89,8 @@ fn stage_name(stage: Stage) -> &'static str {
 }
 
 /// What a run does about deletions, in JSON; nothing of a verification.
-pub(super) fn deletions(plan: &Plan) -> Option<String> {
-    let name = match (plan.task.check(), plan.task.marking()) {
+pub(super) fn deletions(task: &Task) -> Option<String> {
+    let name = match (task.check(), task.marking()) {
         (Some(_), _) => return None,
         (None, Some(_)) => "mark",
         (None, None) => "keep",
@@ -125,7 +126,7 @@ impl RunState {
             destination: planned.destination.location.bucket.to_string(),
             mode: plan.scope.mode.name().to_owned(),
             verify: plan.task.check().map(words),
-            deletions: deletions(plan),
+            deletions: deletions(&plan.task),
             confirm: marking.and_then(|marking| marking.confirm.clone()),
             stage: stage_name(left.stage).to_owned(),
             ranges: left.ranges(),
@@ -164,7 +165,7 @@ impl RunState {
     ///
     /// # Errors
     /// Why it cannot be gone on with, in words that follow its key.
-    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, StoredError> {
         parse(bytes)
     }
 
@@ -172,11 +173,11 @@ impl RunState {
     ///
     /// # Errors
     /// Why it cannot be gone on with, in words that follow its key.
-    pub fn follow(bytes: &[u8], link: &StateLink) -> Result<Self, String> {
+    pub fn follow(bytes: &[u8], link: &StateLink) -> Result<Self, RunStateError> {
         if Digest::of(bytes).to_string() != link.sha256 {
-            return Err("is not what the run wrote: its digest is another one".to_owned());
+            return Err(RunStateError::OtherDigest);
         }
-        Self::parse(bytes)
+        Ok(Self::parse(bytes)?)
     }
 
     /// In what it differs from what is configured and asked for, with both; none if it is of this destination.
@@ -214,12 +215,12 @@ impl RunState {
     ///
     /// # Errors
     /// Why it makes no sense, in words that follow its key.
-    pub fn tell(&self, planned: &mut DestinationPlan) -> Result<Stage, String> {
+    pub fn tell(&self, planned: &mut DestinationPlan) -> Result<Stage, RunStateError> {
         let stage = [Stage::Copy, Stage::Mark];
         let stage = stage
             .into_iter()
             .find(|stage| stage_name(*stage) == self.stage);
-        let stage = stage.ok_or("has no known stage")?;
+        let stage = stage.ok_or(RunStateError::UnknownStage)?;
         planned.ranges.clone_from(&self.ranges);
         planned.counted = self.counted.unwrap_or_default();
         planned.agreed = self.agreed.unwrap_or_default();
@@ -306,11 +307,11 @@ impl Successor {
     ///
     /// # Errors
     /// Why it cannot be used, in words that follow its key.
-    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, StoredError> {
         parse(bytes)
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
+fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoredError> {
     read_stored(bytes, FORMAT..=FORMAT, &FORMAT.to_string())
 }

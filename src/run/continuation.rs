@@ -5,6 +5,7 @@
 //! is now. Only if that run has died without a word are its states taken up once more, and then nothing
 //! is marked: nobody knows what it did.
 
+use std::fmt::Display;
 use std::time::SystemTime;
 
 use super::RunResult;
@@ -95,7 +96,7 @@ async fn state(plan: &Plan, run: &DestinationRun) -> Result<RunState, StartError
         return Err(StartError::request("the cursor names no state"));
     };
     let (run_id, key) = (&link.run_id, &link.key);
-    let lost = |problem: String| {
+    let lost = |problem: &dyn Display| {
         StartError::request(&format!(
             "cannot continue run {run_id}: its state {key} of bucket {} {problem}; nothing was done: run again \
              with {{}}, which compares everything and copies what is missing",
@@ -104,11 +105,11 @@ async fn state(plan: &Plan, run: &DestinationRun) -> Result<RunState, StartError
     };
     let read = bucket.read_state(&Key::new(key.as_str())).await;
     let Some(found) = read.map_err(|error| StartError::destination(&error))?.state else {
-        return Err(lost("is missing".to_owned()));
+        return Err(lost(&"is missing"));
     };
-    let state = RunState::follow(&found.body, link).map_err(&lost)?;
+    let state = RunState::follow(&found.body, link).map_err(|problem| lost(&problem))?;
     match state.objection(plan, planned) {
-        Some(objection) => Err(lost(format!("is of something else: {objection}"))),
+        Some(objection) => Err(lost(&format!("is of something else: {objection}"))),
         None => Ok(state),
     }
 }

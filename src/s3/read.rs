@@ -188,8 +188,7 @@ impl Encoding {
     pub(super) fn decode(self, key: String) -> Result<Key, String> {
         match self {
             Self::Plain => Ok(Key::new(key)),
-            Self::Url => Key::from_url_encoded(key)
-                .map_err(|key| format!("the key {key} is no percent-encoded UTF-8")),
+            Self::Url => Key::from_url_encoded(key).map_err(|error| error.to_string()),
         }
     }
 }

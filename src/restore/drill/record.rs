@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::state::RequestRecord;
 use super::sample::Sample;
-use crate::model::{Key, Timestamp, read_stored};
+use crate::model::{Key, StoredError, Timestamp, read_stored};
 use crate::report::{DrillFinding, Drilled};
 use crate::request::DrillSample;
 
@@ -106,16 +106,16 @@ pub(super) struct PassedDrill {
 }
 
 /// Reads the file of a drill.
-pub(super) fn parse(body: &[u8]) -> Result<DrillFile, String> {
+pub(super) fn parse(body: &[u8]) -> Result<DrillFile, StoredError> {
     parse_up_to(DRILL_FORMAT, body)
 }
 
 /// Reads the note of the last drill that passed.
-pub(super) fn parse_passed(body: &[u8]) -> Result<PassedDrill, String> {
+pub(super) fn parse_passed(body: &[u8]) -> Result<PassedDrill, StoredError> {
     parse_up_to(PASSED_FORMAT, body)
 }
 
-fn parse_up_to<T: DeserializeOwned>(known: u64, body: &[u8]) -> Result<T, String> {
+fn parse_up_to<T: DeserializeOwned>(known: u64, body: &[u8]) -> Result<T, StoredError> {
     let reads = format!("up to {known}: use the version that wrote it");
     read_stored(body, 0..=known, &reads)
 }
@@ -223,7 +223,9 @@ mod tests {
 
         assert_eq!(serde_json::to_string(&note).unwrap(), PASSED_1.trim_end());
         assert_eq!(
-            parse_passed(br#"{"format":2,"passed_at":3}"#).unwrap_err(),
+            parse_passed(br#"{"format":2,"passed_at":3}"#)
+                .unwrap_err()
+                .to_string(),
             "has format 2; this version reads up to 1: use the version that wrote it"
         );
     }
@@ -232,7 +234,7 @@ mod tests {
     fn a_file_of_a_later_format_is_refused() {
         let later = FORMAT_1.replacen("\"format\": 1", "\"format\": 2", 1);
 
-        let refused = parse(later.as_bytes()).unwrap_err();
+        let refused = parse(later.as_bytes()).unwrap_err().to_string();
 
         assert_eq!(
             refused,

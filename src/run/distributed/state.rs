@@ -1,5 +1,7 @@
 //! The objects of a distributed run, read and written.
 
+use std::fmt::Display;
+
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::model::{ETag, Key};
@@ -23,7 +25,7 @@ pub(super) async fn read_run(
     run_id: &str,
 ) -> Result<DistributedRun, StartError> {
     let key = DistributedRun::key(&run.planned.job, run_id);
-    let refused = |problem: String| {
+    let refused = |problem: &dyn Display| {
         StartError::request(&format!(
             "cannot go on with the distributed run {run_id}: {key} of bucket {} {problem}; nothing was done: run \
              again with {{}}, which compares everything and copies what is missing",
@@ -31,11 +33,11 @@ pub(super) async fn read_run(
         ))
     };
     let Some(found) = read(run, &key).await? else {
-        return Err(refused("is missing".to_owned()));
+        return Err(refused(&"is missing"));
     };
-    let distributed = DistributedRun::parse(&found.body).map_err(&refused)?;
+    let distributed = DistributedRun::parse(&found.body).map_err(|problem| refused(&problem))?;
     match distributed.objection(plan, &run.planned, run_id) {
-        Some(objection) => Err(refused(format!("is of something else: {objection}"))),
+        Some(objection) => Err(refused(&format!("is of something else: {objection}"))),
         None => Ok(distributed),
     }
 }
