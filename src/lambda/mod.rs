@@ -18,7 +18,7 @@ use crate::app::{App, AppError};
 use crate::model::Deadline;
 use crate::notify::WatchResult;
 use crate::report::{Report, Summary};
-use crate::request::{self, EventsRequest, Request, RequestError};
+use crate::request::{self, EventError, EventsRequest, Request, RequestError};
 use crate::s3::Connections;
 
 impl From<AppError> for Diagnostic {
@@ -119,7 +119,7 @@ impl Handler {
         if let Request::Events(events) = parse(&event.payload)? {
             return self.handle_events(&events, deadline(&event.context)).await;
         }
-        let problem = "it is none of S3, and this function answers nothing else".to_owned();
+        let problem = EventError::NothingElse;
         let error = AppError::from(RequestError::BadEvent { problem });
         error.log();
         Err(error)

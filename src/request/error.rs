@@ -1,5 +1,6 @@
 //! The reasons to refuse a request, in words.
 
+use super::event_error::EventError;
 use crate::model::{CURSOR_FORMAT, Key};
 
 /// A payload that is no request of ours.
@@ -82,7 +83,8 @@ pub enum RequestError {
     #[error("cannot read the event: {problem}; send it as S3, EventBridge, SQS or SNS delivers it")]
     BadEvent {
         /// The mistake.
-        problem: String,
+        #[source]
+        problem: EventError,
     },
     /// A cursor of a format that this version does not read.
     #[error(

@@ -11,6 +11,7 @@ mod cursor;
 mod distributed;
 mod drill;
 mod error;
+mod event_error;
 mod field;
 mod marking;
 mod person;
@@ -24,6 +25,7 @@ pub use cursor::{ContinueRequest, ContinuedRequest, RemainingWork};
 pub use distributed::{MOST_PIECES, RangesRequest};
 pub use drill::{DrillRequest, DrillSample, MOST_OBJECTS};
 pub use error::RequestError;
+pub use event_error::EventError;
 pub use marking::MarkingProgress;
 pub use person::Person;
 pub use restore::{

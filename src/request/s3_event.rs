@@ -8,10 +8,9 @@
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use crate::model::{Key, shortened};
+use super::event_error::{EventError, MOST_WRAPPINGS};
+use crate::model::{Key, SharedError, shortened};
 
-/// Wrappings within wrappings that are opened: EventBridge in SNS in SQS are three.
-const MOST_WRAPPINGS: u32 = 4;
 /// Characters of a malformed message that an error shows.
 const MOST_SHOWN: usize = 60;
 
@@ -32,7 +31,7 @@ pub struct EventMessage {
     /// Those of its events that could be read.
     pub events: Vec<ObjectEvent>,
     /// The mistakes in the others, or in all of it.
-    pub problem: Option<String>,
+    pub problem: Option<EventError>,
 }
 
 /// What an event says.
@@ -66,14 +65,14 @@ pub enum ObjectChange {
 ///
 /// # Errors
 /// The mistake in a payload that is events by its form.
-pub(super) fn parse(fields: &Map<String, Value>) -> Option<Result<EventsRequest, String>> {
+pub(super) fn parse(fields: &Map<String, Value>) -> Option<Result<EventsRequest, EventError>> {
     let records = fields.get("Records");
     let is_event = records.is_some() || is_test(fields) || is_event_bridge(fields);
     is_event.then(|| {
         if let Some(records) = records.and_then(Value::as_array)
             && records.iter().any(|record| origin(record) == "aws:sqs")
         {
-            let messages: Result<_, String> = records.iter().map(of_queue).collect();
+            let messages: Result<_, EventError> = records.iter().map(of_queue).collect();
             return Ok(EventsRequest {
                 from_queue: true,
                 messages: messages?,
@@ -93,13 +92,19 @@ pub(super) fn parse(fields: &Map<String, Value>) -> Option<Result<EventsRequest,
 }
 
 /// A message of a queue. One without an id could not be told to have failed, so nothing of its batch is answered.
-fn of_queue(record: &Value) -> Result<EventMessage, String> {
+fn of_queue(record: &Value) -> Result<EventMessage, EventError> {
     let id = record["messageId"].as_str().filter(|id| !id.is_empty());
-    let id = id.ok_or("a record of SQS has no messageId")?;
+    let id = id.ok_or(EventError::Missing {
+        holder: "a record of SQS",
+        name: "messageId",
+    })?;
     let mut message = EventMessage::of(Some(id.to_owned()));
     match record["body"].as_str() {
         Some(body) => message.open_text(body, 1),
-        None => message.note("it has no body".to_owned()),
+        None => message.note(EventError::Missing {
+            holder: "it",
+            name: "body",
+        }),
     }
     Ok(message)
 }
@@ -114,11 +119,11 @@ impl EventMessage {
     }
 
     /// The first problem is enough to look for.
-    fn note(&mut self, problem: String) {
+    fn note(&mut self, problem: EventError) {
         self.problem.get_or_insert(problem);
     }
 
-    fn add(&mut self, event: Result<ObjectEvent, String>) {
+    fn add(&mut self, event: Result<ObjectEvent, EventError>) {
         match event {
             Ok(event) => self.events.push(event),
             Err(problem) => self.note(problem),
@@ -128,15 +133,18 @@ impl EventMessage {
     fn open_text(&mut self, text: &str, depth: u32) {
         match serde_json::from_str(text) {
             Ok(Value::Object(fields)) => self.open(&fields, depth),
-            Ok(_) => self.note(format!("{} is no event", shown(text))),
-            Err(error) => self.note(format!("{} is no JSON: {error}", shown(text))),
+            Ok(_) => self.note(EventError::NotAnEvent { shown: shown(text) }),
+            Err(error) => self.note(EventError::NotJson {
+                shown: shown(text),
+                error: SharedError::new(error),
+            }),
         }
     }
 
     /// Takes the events out of a wrapping, whichever it is.
     fn open(&mut self, fields: &Map<String, Value>, depth: u32) {
         if depth > MOST_WRAPPINGS {
-            return self.note(format!("it has more than {MOST_WRAPPINGS} wrappings"));
+            return self.note(EventError::TooManyWrappings);
         }
         if is_test(fields) {
             return;
@@ -148,12 +156,12 @@ impl EventMessage {
         if let Some(message) = fields.get("Message") {
             return match message.as_str() {
                 Some(message) => self.open_text(message, depth + 1),
-                None => self.note("its Message is no text".to_owned()),
+                None => self.note(EventError::MessageIsNoText),
             };
         }
         match fields.get("Records").and_then(Value::as_array) {
-            None => self.note("it is no event of S3: it has no Records".to_owned()),
-            Some(records) if records.is_empty() => self.note("its Records are empty".to_owned()),
+            None => self.note(EventError::NotOfS3),
+            Some(records) if records.is_empty() => self.note(EventError::NoRecords),
             Some(records) => records
                 .iter()
                 .for_each(|record| self.open_record(record, depth)),
@@ -161,20 +169,20 @@ impl EventMessage {
     }
 
     fn open_record(&mut self, record: &Value, depth: u32) {
-        let (inner, missing) = match origin(record) {
-            "aws:sns" => (&record["Sns"]["Message"], "a record of SNS has no Message"),
-            "aws:sqs" => (&record["body"], "a record of SQS has no body"),
+        let (inner, holder, name) = match origin(record) {
+            "aws:sns" => (&record["Sns"]["Message"], "a record of SNS", "Message"),
+            "aws:sqs" => (&record["body"], "a record of SQS", "body"),
             _ => return self.add(of_notification(record)),
         };
         match inner.as_str() {
             Some(text) => self.open_text(text, depth + 1),
-            None => self.note(missing.to_owned()),
+            None => self.note(EventError::Missing { holder, name }),
         }
     }
 }
 
 /// A record of S3's own notifications.
-fn of_notification(record: &Value) -> Result<ObjectEvent, String> {
+fn of_notification(record: &Value) -> Result<ObjectEvent, EventError> {
     let s3 = &record["s3"];
     let name = text(&record["eventName"]);
     let change = name.map(change_of_notification);
@@ -183,7 +191,10 @@ fn of_notification(record: &Value) -> Result<ObjectEvent, String> {
     if change == Some(ObjectChange::Other) && (bucket.is_none() || spelled.is_none()) {
         return Ok(ObjectEvent::unanswered(bucket));
     }
-    let missing = |name: &str| format!("a record has no {name}");
+    let missing = |name| EventError::Missing {
+        holder: "a record",
+        name,
+    };
     let spelled = spelled.ok_or_else(|| missing("s3.object.key"))?;
     Ok(ObjectEvent {
         bucket: bucket.ok_or_else(|| missing("s3.bucket.name"))?.to_owned(),
@@ -219,7 +230,7 @@ fn change_of_notification(name: &str) -> ObjectChange {
     }
 }
 
-fn of_event_bridge(fields: &Map<String, Value>) -> Result<ObjectEvent, String> {
+fn of_event_bridge(fields: &Map<String, Value>) -> Result<ObjectEvent, EventError> {
     let detail = fields.get("detail").unwrap_or(&Value::Null);
     let change = match fields.get("detail-type").and_then(Value::as_str) {
         Some("Object Created") => ObjectChange::Content,
@@ -232,7 +243,10 @@ fn of_event_bridge(fields: &Map<String, Value>) -> Result<ObjectEvent, String> {
     if change == ObjectChange::Other && (bucket.is_none() || as_it_is.is_none()) {
         return Ok(ObjectEvent::unanswered(bucket));
     }
-    let missing = |name: &str| format!("an event has no {name}");
+    let missing = |name| EventError::Missing {
+        holder: "an event",
+        name,
+    };
     let as_it_is = as_it_is.ok_or_else(|| missing("detail.object.key"))?;
     let other = form_decoded(as_it_is).and_then(|other| key(&other)).ok();
     let key = key(as_it_is)?;
@@ -247,25 +261,23 @@ fn of_event_bridge(fields: &Map<String, Value>) -> Result<ObjectEvent, String> {
 }
 
 /// A key as a form spells it: `+` is a space, and `%` stands before two hexadecimal digits.
-fn form_decoded(spelled: &str) -> Result<String, String> {
+fn form_decoded(spelled: &str) -> Result<String, EventError> {
     let spelled = spelled.replace('+', " ");
     let decoded = percent_decode_str(&spelled).decode_utf8();
-    decoded.map(std::borrow::Cow::into_owned).map_err(|_| {
-        format!(
-            "the key {} is not UTF-8 once it is decoded",
-            shown(&spelled)
-        )
-    })
+    decoded
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|error| EventError::NotUtf8 {
+            shown: shown(&spelled),
+            error,
+        })
 }
 
-fn key(text: &str) -> Result<Key, String> {
+fn key(text: &str) -> Result<Key, EventError> {
     if text.len() > Key::MOST_BYTES {
-        let most = Key::MOST_BYTES;
-        return Err(format!(
-            "the key {} has {} bytes; S3 allows {most}",
-            shown(text),
-            text.len()
-        ));
+        return Err(EventError::KeyTooLong {
+            shown: shown(text),
+            bytes: text.len(),
+        });
     }
     Ok(Key::new(text))
 }
@@ -452,6 +464,7 @@ mod tests {
         for ((_, part), message) in cases.iter().zip(&request.messages[1..]) {
             let problem = message.problem.as_ref().unwrap();
             assert_eq!(message.events, []);
+            let problem = problem.to_string();
             assert!(problem.contains(part) && problem.len() < 300, "{problem}");
         }
     }
@@ -489,7 +502,13 @@ mod tests {
                 .map(|event| event.key.as_str())
                 .collect();
             assert_eq!(keys, ["a", "b"], "{payload}");
-            assert!(message.problem.unwrap().contains("has no s3.object.key"));
+            assert!(
+                message
+                    .problem
+                    .unwrap()
+                    .to_string()
+                    .contains("has no s3.object.key")
+            );
         }
     }
 
@@ -503,7 +522,8 @@ mod tests {
 
             let refused = parse(payload.as_object().unwrap()).unwrap();
 
-            assert_eq!(refused.unwrap_err(), "a record of SQS has no messageId");
+            let refused = refused.unwrap_err().to_string();
+            assert_eq!(refused, "a record of SQS has no messageId");
         }
     }
 

@@ -22,7 +22,7 @@ use crate::failure::Failure;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::report::{EventCounts, Report, Warning, WarningCode};
-use crate::request::EventsRequest;
+use crate::request::{EventError, EventsRequest};
 use crate::s3::Connections;
 
 use targets::{Done, Targets};
@@ -143,7 +143,7 @@ impl EventCounts {
     }
 }
 
-fn malformed(id: Option<&str>, problem: &str) -> Failure {
+fn malformed(id: Option<&str>, problem: &EventError) -> Failure {
     let name = id.map_or_else(|| "a message".to_owned(), |id| format!("message {id}"));
     Failure {
         key: None,

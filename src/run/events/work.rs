@@ -6,7 +6,7 @@ use crate::config::EventRules;
 use crate::model::{Key, printable_json, shortened};
 use crate::plan::Plan;
 use crate::report::{EventCounts, Report, Warning, WarningCode};
-use crate::request::{EventsRequest, ObjectChange, ObjectEvent};
+use crate::request::{EventError, EventsRequest, ObjectChange, ObjectEvent};
 
 /// Where the program keeps its own objects, in any bucket.
 const STATE: &str = ".s3-backup/";
@@ -22,7 +22,7 @@ pub(super) struct Work {
     pub counts: EventCounts,
     pub objects: BTreeMap<Key, Asked>,
     /// Messages that cannot be read, with what is wrong.
-    pub malformed: Vec<(Option<String>, String)>,
+    pub malformed: Vec<(Option<String>, EventError)>,
     /// Events of these buckets were refused.
     foreign: BTreeSet<String>,
 }
