@@ -78,8 +78,8 @@ pub async fn drill(arguments: &Arguments) -> Exit {
     ]);
     match read_price_table(arguments.prices.as_deref()) {
         Ok(table) => vars.extend(table),
-        Err(problem) => {
-            show::error(&problem);
+        Err(error) => {
+            show::error(&error.to_string());
             return Exit::Usage;
         }
     }

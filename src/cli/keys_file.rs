@@ -11,6 +11,7 @@ use std::mem;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use super::keys_error::KeysError;
 use crate::model::Key;
 
 /// Keys of a batch: one restore of them has a request that can be read again.
@@ -57,7 +58,7 @@ impl Limits {
 ///
 /// # Errors
 /// The number of the line that is no key, or why the file cannot be read or sorted.
-pub fn read(file: &str) -> Result<NamedKeys, String> {
+pub fn read(file: &str) -> Result<NamedKeys, KeysError> {
     let limits = Limits {
         keys: KEYS_OF_BATCH,
         bytes: BYTES_OF_BATCH,
@@ -65,12 +66,15 @@ pub fn read(file: &str) -> Result<NamedKeys, String> {
     read_within(file, limits)
 }
 
-fn read_within(file: &str, limits: Limits) -> Result<NamedKeys, String> {
+fn read_within(file: &str, limits: Limits) -> Result<NamedKeys, KeysError> {
     let lines: Box<dyn BufRead> = if file == "-" {
         Box::new(BufReader::new(io::stdin()))
     } else {
         let opened = File::open(file);
-        let opened = opened.map_err(|error| format!("cannot read the keys of {file}: {error}"))?;
+        let opened = opened.map_err(|error| KeysError::Closed {
+            file: file.to_owned(),
+            error,
+        })?;
         Box::new(BufReader::new(opened))
     };
     let mut batch = Vec::new();
@@ -102,17 +106,25 @@ fn read_within(file: &str, limits: Limits) -> Result<NamedKeys, String> {
 }
 
 /// The key of a line; none of an empty one.
-fn key_of(line: io::Result<String>, number: usize, file: &str) -> Result<Option<String>, String> {
-    let mut line = line.map_err(|error| format!("cannot read line {number} of {file}: {error}"))?;
+fn key_of(
+    line: io::Result<String>,
+    number: usize,
+    file: &str,
+) -> Result<Option<String>, KeysError> {
+    let mut line = line.map_err(|error| KeysError::Line {
+        file: file.to_owned(),
+        number,
+        error,
+    })?;
     if line.ends_with('\r') {
         line.pop();
     }
     if line.len() > Key::MOST_BYTES {
-        return Err(format!(
-            "line {number} of {file} has {} bytes, and a key has {} at most",
-            line.len(),
-            Key::MOST_BYTES
-        ));
+        return Err(KeysError::TooLong {
+            file: file.to_owned(),
+            number,
+            bytes: line.len(),
+        });
     }
     Ok((!line.is_empty()).then_some(line))
 }
@@ -122,7 +134,7 @@ impl SortedKeys {
     ///
     /// # Errors
     /// Why they cannot be read again.
-    pub fn batch(&mut self) -> Result<Vec<String>, String> {
+    pub fn batch(&mut self) -> Result<Vec<String>, KeysError> {
         let mut batch: Vec<String> = Vec::new();
         let mut bytes = 0;
         while !self.limits.are_reached(batch.len(), bytes) {
@@ -147,12 +159,10 @@ impl SortedKeys {
         Ok(batch)
     }
 
-    fn advance(&mut self, run: usize) -> Result<(), String> {
+    fn advance(&mut self, run: usize) -> Result<(), KeysError> {
         let line = self.runs.get_mut(run).and_then(Iterator::next);
-        if let Some(line) = line
-            .transpose()
-            .map_err(|error| unsorted(&self.folder.0, &error))?
-        {
+        let line = line.transpose();
+        if let Some(line) = line.map_err(|error| unsorted(&self.folder.0, error))? {
             self.next.push(Reverse((line, run)));
         }
         Ok(())
@@ -166,12 +176,12 @@ struct Sorter {
 }
 
 impl Sorter {
-    fn new() -> Result<Self, String> {
-        let folder = Folder::new().map_err(|error| unsorted(&std::env::temp_dir(), &error))?;
+    fn new() -> Result<Self, KeysError> {
+        let folder = Folder::new().map_err(|error| unsorted(&std::env::temp_dir(), error))?;
         Ok(Self { folder, runs: 0 })
     }
 
-    fn store(&mut self, mut keys: Vec<String>) -> Result<(), String> {
+    fn store(&mut self, mut keys: Vec<String>) -> Result<(), KeysError> {
         keys.sort_unstable();
         let written = (|| {
             let mut file = BufWriter::new(File::create_new(self.folder.run(self.runs))?);
@@ -181,15 +191,15 @@ impl Sorter {
             }
             file.flush()
         })();
-        written.map_err(|error: io::Error| unsorted(&self.folder.0, &error))?;
+        written.map_err(|error: io::Error| unsorted(&self.folder.0, error))?;
         self.runs += 1;
         Ok(())
     }
 
-    fn merged(self, count: u64, limits: Limits) -> Result<SortedKeys, String> {
+    fn merged(self, count: u64, limits: Limits) -> Result<SortedKeys, KeysError> {
         let opened = (0..self.runs).map(|run| File::open(self.folder.run(run)));
         let opened: io::Result<Vec<File>> = opened.collect();
-        let opened = opened.map_err(|error| unsorted(&self.folder.0, &error))?;
+        let opened = opened.map_err(|error| unsorted(&self.folder.0, error))?;
         let runs = opened.into_iter();
         let mut sorted = SortedKeys {
             runs: runs.map(|run| BufReader::new(run).lines()).collect(),
@@ -230,11 +240,9 @@ impl Drop for Folder {
     }
 }
 
-fn unsorted(folder: &Path, error: &io::Error) -> String {
-    format!(
-        "cannot sort the keys in {}: {error}; TMPDIR names another folder",
-        folder.display()
-    )
+fn unsorted(folder: &Path, error: io::Error) -> KeysError {
+    let folder = folder.to_owned();
+    KeysError::Unsorted { folder, error }
 }
 
 #[cfg(test)]
@@ -242,7 +250,7 @@ mod tests {
     use super::*;
 
     /// Reads a file of these bytes in batches of two keys.
-    fn read_twos(name: &str, text: &str) -> (String, Result<NamedKeys, String>) {
+    fn read_twos(name: &str, text: &str) -> (String, Result<NamedKeys, KeysError>) {
         let file = std::env::temp_dir().join(format!("s3-backup-test-{name}"));
         fs::write(&file, text).unwrap();
         let name = file.to_str().unwrap().to_owned();
@@ -298,7 +306,7 @@ mod tests {
         let (name, read) = read_twos("bad", &text);
 
         assert_eq!(
-            read.unwrap_err(),
+            read.unwrap_err().to_string(),
             format!("line 10 of {name} has 1025 bytes, and a key has 1024 at most")
         );
     }

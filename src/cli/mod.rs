@@ -14,13 +14,16 @@ mod failures;
 mod global;
 mod history;
 mod job;
+mod keys_error;
 mod keys_file;
 mod line;
 mod ls;
+mod not_allowed;
 mod output;
 mod plan;
 mod policy;
 mod prepared;
+mod price_file;
 mod progress;
 mod restore;
 mod restored;
@@ -52,7 +55,8 @@ use crate::s3::S3Error;
 use global::Global;
 use output::{Output, OutputArguments};
 use prepared::Prepared;
-use settings::{Settings, read_price_table};
+use price_file::read_price_table;
+use settings::Settings;
 use verify::VerifyArguments;
 
 /// How the command line ends.
@@ -307,8 +311,8 @@ async fn back_up(settings: &Settings, request: Request, output: Output) -> Exit 
     let mut vars = settings.vars();
     match settings.price_table() {
         Ok(table) => vars.extend(table),
-        Err(problem) => {
-            show::refusal("ConfigError", &problem);
+        Err(error) => {
+            show::refusal("ConfigError", &error.to_string());
             return Exit::Usage;
         }
     }

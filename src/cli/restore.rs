@@ -229,7 +229,7 @@ impl Arguments {
         let Some(file) = &self.keys_from else {
             return Ok((keys, None));
         };
-        match keys_file::read(file).map_err(Unasked::Wrong)? {
+        match keys_file::read(file).map_err(|error| Unasked::Wrong(error.to_string()))? {
             NamedKeys::Few(named) => keys.extend(named),
             NamedKeys::Many(_) if !keys.is_empty() => {
                 return Err(Unasked::Wrong(format!(
@@ -272,8 +272,8 @@ impl Arguments {
         let mut payload = self.payload(Vec::new());
         let mut worst = Exit::Complete;
         loop {
-            let batch = keys.batch().map_err(|problem| {
-                show::error(&problem);
+            let batch = keys.batch().map_err(|error| {
+                show::error(&error.to_string());
                 Exit::CouldNotRun
             })?;
             if batch.is_empty() {
@@ -308,8 +308,8 @@ impl Arguments {
             (&MAX_CONCURRENCY, &self.max_concurrency),
         ]);
         vars.extend(listed(&DESTINATION_BUCKET, &self.destination));
-        let table = read_price_table(self.prices.as_deref()).map_err(|problem| {
-            show::error(&problem);
+        let table = read_price_table(self.prices.as_deref()).map_err(|error| {
+            show::error(&error.to_string());
             Exit::Usage
         })?;
         vars.extend(table);

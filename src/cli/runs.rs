@@ -8,6 +8,7 @@ use futures::TryStreamExt;
 
 use super::buckets::Buckets;
 use super::job::{JobDestination, places};
+use super::not_allowed::NotAllowed;
 use super::{Exit, refuse_destination, show, terminal};
 use crate::deletions::held_run;
 use crate::report::{DestinationRuns, HistoryProblem, RunRow, Runs};
@@ -99,14 +100,9 @@ impl Arguments {
             match indexes.try_next().await {
                 Ok(Some(index)) => {
                     let run = RunRow::of(&index, held.as_deref());
-                    let first = listing.runs.is_empty();
-                    self.say(|| {
-                        if first {
-                            titles() + &line(&run)
-                        } else {
-                            line(&run)
-                        }
-                    })?;
+                    let is_first = listing.runs.is_empty();
+                    let above = is_first.then(titles).unwrap_or_default();
+                    self.say(|| above + &line(&run))?;
                     listing.more = index.previous.is_some();
                     listing.runs.push(run);
                 }
@@ -145,9 +141,9 @@ impl Arguments {
     }
 }
 
-fn parse_limit(text: &str) -> Result<NonZero<usize>, String> {
+fn parse_limit(text: &str) -> Result<NonZero<usize>, NotAllowed> {
     let number = text.parse();
-    number.map_err(|_| "allowed: a number from 1 on".to_owned())
+    number.map_err(|_| NotAllowed("a number from 1 on"))
 }
 
 fn heading(place: &JobDestination) -> String {

@@ -1,12 +1,11 @@
 //! The settings of a run, or of a plan of one.
 
-use std::fs;
-
 use clap::Args;
 
 use super::buckets::Sides;
 use super::given;
-use crate::config::{DELETIONS, MAX_CONCURRENCY, MODE, PRICES, Variable};
+use super::price_file::{PriceFileError, read_price_table};
+use crate::config::{DELETIONS, MAX_CONCURRENCY, MODE, Variable};
 use crate::model::Prefix;
 use crate::request::{BackupRequest, Intent, Request};
 
@@ -50,8 +49,8 @@ impl Settings {
     /// The variable of the price table, read from its file; none if no file is named.
     ///
     /// # Errors
-    /// Why there is none, in words.
-    pub fn price_table(&self) -> Result<Option<(String, String)>, String> {
+    /// Why there is none.
+    pub fn price_table(&self) -> Result<Option<(String, String)>, PriceFileError> {
         read_price_table(self.prices.as_deref())
     }
 
@@ -64,24 +63,4 @@ impl Settings {
             ..BackupRequest::default()
         })
     }
-}
-
-/// The variable of the price table of a file; none if no file is named.
-///
-/// # Errors
-/// Why there is none, in words.
-pub fn read_price_table(file: Option<&str>) -> Result<Option<(String, String)>, String> {
-    let Some(file) = file else {
-        return Ok(None);
-    };
-    let table = fs::read_to_string(file).map_err(|error| {
-        format!("cannot read the price table {file}: {error}; name a file like prices.json")
-    })?;
-    // An empty variable would mean the table that is compiled in.
-    if table.is_empty() {
-        return Err(format!(
-            "the price table {file} is empty; name a file like prices.json"
-        ));
-    }
-    Ok(Some((PRICES.name.to_owned(), table)))
 }

@@ -6,6 +6,7 @@ use textwrap::{Options, WordSeparator, WordSplitter};
 
 pub use crate::model::{bytes, count, objects, usd};
 
+use super::not_allowed::NotAllowed;
 use crate::config;
 use crate::model::steers;
 
@@ -42,14 +43,14 @@ pub fn age(time: Duration) -> String {
 ///
 /// # Errors
 /// The answers that are allowed.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+pub fn parse_duration(text: &str) -> Result<Duration, NotAllowed> {
     let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
     let parsed = units.iter().find_map(|(unit, seconds)| {
         let number: u64 = text.strip_suffix(*unit)?.parse().ok()?;
         number.checked_mul(*seconds)
     });
     let parsed = parsed.map(Duration::from_secs);
-    parsed.ok_or_else(|| "allowed: a number and s, m, h or d, such as 26h".to_owned())
+    parsed.ok_or(NotAllowed("a number and s, m, h or d, such as 26h"))
 }
 
 /// Advice in the words of the command line: flags in the place of variables, where there is one.

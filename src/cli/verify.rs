@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::buckets::Sides;
 use super::given;
+use super::not_allowed::NotAllowed;
 use super::output::OutputArguments;
 use crate::config::MAX_CONCURRENCY;
 use crate::model::Prefix;
@@ -50,8 +51,8 @@ pub struct VerifyArguments {
     pub output: OutputArguments,
 }
 
-fn sample(text: &str) -> Result<u16, String> {
-    parts_of_sample(text).ok_or_else(|| format!("allowed: {SAMPLES}"))
+fn sample(text: &str) -> Result<u16, NotAllowed> {
+    parts_of_sample(text).ok_or(NotAllowed(SAMPLES))
 }
 
 impl VerifyArguments {
