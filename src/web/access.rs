@@ -37,6 +37,14 @@ pub struct Grant {
     folder: String,
 }
 
+/// A text that gives no rights to a group.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{grant:?} {problem}")]
+pub struct AccessError {
+    grant: String,
+    problem: &'static str,
+}
+
 /// What each group may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access(BTreeMap<String, Vec<Grant>>);
@@ -68,14 +76,17 @@ impl Access {
     ///
     /// # Errors
     /// The mistake in the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, AccessError> {
         let mut groups: BTreeMap<String, Vec<Grant>> = BTreeMap::new();
         let pieces = text
             .split(',')
             .map(str::trim)
             .filter(|piece| !piece.is_empty());
         for piece in pieces {
-            let wrong = |problem: &str| format!("{piece:?} {problem}");
+            let wrong = |problem| AccessError {
+                grant: piece.to_owned(),
+                problem,
+            };
             let (group, rest) = piece
                 .split_once('=')
                 .ok_or_else(|| wrong("is no group=role:folder/"))?;
@@ -272,7 +283,7 @@ mod tests {
         ];
         for text in wrong {
             let problem = Access::parse(text).unwrap_err();
-            assert!(problem.contains(&format!("{text:?}")), "{problem}");
+            assert_eq!(problem.grant, text, "{problem}");
         }
     }
 }

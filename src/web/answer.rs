@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::gateway::PayloadError;
 use crate::app::AppError;
 use crate::restore::StateError;
 use crate::run::StartError;
@@ -77,8 +78,8 @@ impl Refusal {
     }
 
     /// A request that cannot be read at all.
-    pub fn unreadable(problem: &str) -> Self {
-        tracing::warn!("a request cannot be read: {problem}");
+    pub fn unreadable(error: &PayloadError) -> Self {
+        tracing::warn!("a request cannot be read: {error}");
         let message = "this request cannot be read; load the page again";
         Self::new(StatusCode::BAD_REQUEST, message)
     }

@@ -73,6 +73,23 @@ struct Jwt {
     claims: Option<Map<String, Value>>,
 }
 
+/// Why a payload is no request.
+#[derive(Debug, thiserror::Error)]
+pub enum PayloadError {
+    /// It has another form.
+    #[error(transparent)]
+    OtherForm(#[from] serde_json::Error),
+    /// It has another version.
+    #[error("version {0:?} is not read, only 2.0")]
+    OtherVersion(String),
+    /// Its body is not what it is said to be.
+    #[error("the body is no base64: {0}")]
+    Body(#[from] base64::DecodeError),
+    /// No request of HTTP can be made of it.
+    #[error(transparent)]
+    Http(#[from] axum::http::Error),
+}
+
 /// The answer that API Gateway takes.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -88,15 +105,12 @@ impl Payload {
     ///
     /// # Errors
     /// The mistake.
-    pub fn read(event: Value) -> Result<Self, String> {
-        let payload: Self = serde_json::from_value(event).map_err(|error| error.to_string())?;
+    pub fn read(event: Value) -> Result<Self, PayloadError> {
+        let payload: Self = serde_json::from_value(event)?;
         if payload.version == "2.0" {
             Ok(payload)
         } else {
-            Err(format!(
-                "version {:?} is not read, only 2.0",
-                payload.version
-            ))
+            Err(PayloadError::OtherVersion(payload.version))
         }
     }
 
@@ -121,22 +135,19 @@ impl Payload {
     ///
     /// # Errors
     /// When it is not what it is said to be.
-    pub fn body(&self) -> Result<Bytes, String> {
+    pub fn body(&self) -> Result<Bytes, PayloadError> {
         let body = self.body.clone().unwrap_or_default();
         if !self.is_base64_encoded {
             return Ok(body.into());
         }
-        let decoded = BASE64_STANDARD.decode(body);
-        decoded
-            .map(Bytes::from)
-            .map_err(|error| format!("the body is no base64: {error}"))
+        Ok(BASE64_STANDARD.decode(body)?.into())
     }
 
     /// The request.
     ///
     /// # Errors
     /// What cannot be a request of HTTP.
-    pub fn request(&self, body: Bytes) -> Result<Request<Body>, String> {
+    pub fn request(&self, body: Bytes) -> Result<Request<Body>, PayloadError> {
         let path = utf8_percent_encode(&self.raw_path, PATH).to_string();
         let mut request: Builder = Request::builder()
             .method(self.request_context.http.method.as_str())
@@ -149,9 +160,7 @@ impl Payload {
         if !self.cookies.is_empty() {
             request = request.header(header::COOKIE, self.cookies.join("; "));
         }
-        request
-            .body(Body::from(body))
-            .map_err(|error| error.to_string())
+        Ok(request.body(Body::from(body))?)
     }
 }
 
@@ -198,26 +207,25 @@ mod tests {
 
     use super::*;
 
-    fn payload(more: Value) -> Result<Payload, String> {
+    fn payload(more: &Value) -> Result<Payload, PayloadError> {
         let mut all = json!({"version": "2.0", "rawPath": "/api/folder",
             "requestContext": {"http": {"method": "POST"}}});
-        let Value::Object(more) = more else {
-            return Err("no object".to_owned());
-        };
-        all.as_object_mut().unwrap().extend(more);
+        all.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         Payload::read(all)
     }
 
     #[test]
     fn a_body_in_base64_is_the_bytes_that_were_sent() {
-        let sent = payload(json!({"body": "eyJhIjoiw6kifQ==", "isBase64Encoded": true})).unwrap();
+        let sent = payload(&json!({"body": "eyJhIjoiw6kifQ==", "isBase64Encoded": true})).unwrap();
         assert_eq!(sent.body().unwrap(), "{\"a\":\"é\"}".as_bytes());
-        let text = payload(json!({"body": "eyJhIjoiw6kifQ=="})).unwrap();
+        let text = payload(&json!({"body": "eyJhIjoiw6kifQ=="})).unwrap();
         assert_eq!(text.body().unwrap(), "eyJhIjoiw6kifQ==".as_bytes());
-        let none = payload(json!({"body": null, "isBase64Encoded": true})).unwrap();
+        let none = payload(&json!({"body": null, "isBase64Encoded": true})).unwrap();
         assert_eq!(none.body().unwrap(), "".as_bytes());
-        let wrong = payload(json!({"body": "%%", "isBase64Encoded": true})).unwrap();
-        assert!(wrong.body().unwrap_err().contains("base64"));
+        let wrong = payload(&json!({"body": "%%", "isBase64Encoded": true})).unwrap();
+        assert!(wrong.body().unwrap_err().to_string().contains("base64"));
     }
 
     #[test]
@@ -230,7 +238,7 @@ mod tests {
             ("/", "/"),
         ];
         for (raw, expected) in paths {
-            let payload = payload(json!({"rawPath": raw})).unwrap();
+            let payload = payload(&json!({"rawPath": raw})).unwrap();
             let request = payload.request(Bytes::new()).unwrap();
             assert_eq!(request.uri().path(), expected);
             assert_eq!(request.uri().query(), None);
@@ -239,7 +247,7 @@ mod tests {
 
     #[test]
     fn headers_are_found_in_any_case_and_cookies_are_a_header() {
-        let payload = payload(json!({"cookies": ["a=1", "b=2"],
+        let payload = payload(&json!({"cookies": ["a=1", "b=2"],
             "headers": {"Content-TYPE": "application/json", "x": "é", "n": 1}}))
         .unwrap();
 
@@ -265,13 +273,13 @@ mod tests {
             assert!(Payload::read(event.clone()).is_err(), "{event}");
         }
         let method = json!({"requestContext": {"http": {"method": "G T"}}});
-        assert!(payload(method).unwrap().request(Bytes::new()).is_err());
+        assert!(payload(&method).unwrap().request(Bytes::new()).is_err());
         let header = json!({"headers": {"x": "a\nb"}});
-        assert!(payload(header).unwrap().request(Bytes::new()).is_err());
+        assert!(payload(&header).unwrap().request(Bytes::new()).is_err());
         let claims =
             json!({"requestContext": {"http": {"method": "GET"}, "authorizer": {"jwt": {}}}});
-        assert!(payload(claims).unwrap().claims().is_none());
-        assert_eq!(payload(json!({})).unwrap().caller(), ("", ""));
+        assert!(payload(&claims).unwrap().claims().is_none());
+        assert_eq!(payload(&json!({})).unwrap().caller(), ("", ""));
     }
 
     #[test]

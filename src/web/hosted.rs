@@ -19,7 +19,7 @@ use super::backup::Backup;
 use super::gateway::{Answer, Payload};
 use super::orders::Restorer;
 use super::restorer::RestoreFunction;
-use super::settings::{self, Settings};
+use super::settings::{self, Settings, SettingsError};
 use super::{audit, claims, headers, routes};
 use crate::app::App;
 
@@ -31,7 +31,7 @@ const MOST_IMAGE: u64 = 720 << 10;
 pub struct Hosted<'a> {
     app: &'a App,
     vars: Vec<(String, String)>,
-    settings: Result<Settings, String>,
+    settings: Result<Settings, SettingsError>,
     calls: OnceCell<Router>,
 }
 
@@ -58,7 +58,7 @@ impl<'a> Hosted<'a> {
             }
         };
         let body = payload.body();
-        let asked = body.clone().unwrap_or_default();
+        let asked = body.as_ref().cloned().unwrap_or_default();
         let caller = self.caller(&payload);
         let response = match (body, &caller) {
             (Err(problem), _) => Refusal::unreadable(&problem).into_response(),
@@ -78,7 +78,7 @@ impl<'a> Hosted<'a> {
 
     fn settings(&self) -> Result<&Settings, Refusal> {
         let settings = self.settings.as_ref();
-        settings.map_err(|problem| Refusal::failed(&format!("the page is not set up: {problem}")))
+        settings.map_err(|error| not_set_up(error))
     }
 
     async fn route(
@@ -114,10 +114,8 @@ impl<'a> Hosted<'a> {
     async fn calls(&self) -> Result<&Router, Refusal> {
         let open = || async {
             let settings = self.settings()?;
-            let set_up =
-                |problem: String| Refusal::failed(&format!("the page is not set up: {problem}"));
             let config = self.app.config();
-            let config = config.map_err(|error| set_up(error.to_string()))?;
+            let config = config.map_err(|error| not_set_up(&error))?;
             let connections = self.app.connections();
             let backup = Backup::open(&config, connections).await;
             let backup = backup.map_err(|error| Refusal::failed(&error.to_string()))?;
@@ -128,7 +126,7 @@ impl<'a> Hosted<'a> {
                 backup,
                 restorer: Restorer::Function(Box::new(function)),
                 read_only: false,
-                limits: limits.map_err(set_up)?,
+                limits: limits.map_err(|error| not_set_up(&error))?,
                 most_image: MOST_IMAGE,
             })))
         };
@@ -149,6 +147,10 @@ impl<'a> Hosted<'a> {
         let status = parts.status.as_u16();
         (Answer::new(status, &parts.headers, &bytes), status, bytes)
     }
+}
+
+fn not_set_up(error: &dyn std::error::Error) -> Refusal {
+    Refusal::failed(&format!("the page is not set up: {error}"))
 }
 
 async fn sent(router: &Router, request: Request<Body>) -> Response<Body> {

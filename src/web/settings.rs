@@ -1,6 +1,6 @@
 //! The settings that only the hosted page has, from variables that begin with `WEB_`. Pure.
 
-use super::access::Access;
+use super::access::{Access, AccessError};
 use super::claims::SignInKind;
 use super::limits::Limits;
 use super::sign_in::{SignIn, origin};
@@ -19,6 +19,30 @@ pub struct Settings {
     pub restore_function: String,
 }
 
+/// Why the page is not set up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Nothing can be done without it.
+    #[error("{name} is not set")]
+    NotSet {
+        /// The variable.
+        name: &'static str,
+    },
+    /// It cannot be used.
+    #[error("{name}={value}: expected {expected}")]
+    Unexpected {
+        /// The variable.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What may stand there.
+        expected: &'static str,
+    },
+    /// The rights of the groups cannot be read.
+    #[error("WEB_ACCESS: {0}")]
+    Access(#[from] AccessError),
+}
+
 /// The scopes of a sign-in: none of them gives rights here, groups do.
 const SCOPES: &str = "openid email profile";
 
@@ -27,11 +51,11 @@ impl Settings {
     ///
     /// # Errors
     /// The mistake in one.
-    pub fn read(vars: &[(String, String)]) -> Result<Self, String> {
+    pub fn read(vars: &[(String, String)]) -> Result<Self, SettingsError> {
         let kind = match required(vars, "WEB_SIGN_IN")? {
             "cognito" => SignInKind::Cognito,
             "oidc" => SignInKind::Oidc,
-            other => return Err(format!("WEB_SIGN_IN={other}: expected cognito or oidc")),
+            other => return Err(unexpected("WEB_SIGN_IN", other, "cognito or oidc")),
         };
         let issuer = required(vars, "WEB_ISSUER")?.to_owned();
         let host = value(vars, "WEB_SIGN_IN_URL").map(|url| url.trim_end_matches('/'));
@@ -42,9 +66,7 @@ impl Settings {
             if let Some(address) = address
                 && origin(address).is_none()
             {
-                return Err(format!(
-                    "{name}={address}: expected an address with https://"
-                ));
+                return Err(unexpected(name, address, "an address with https://"));
             }
         }
         let access = Access::parse(value(vars, "WEB_ACCESS").unwrap_or_default());
@@ -57,7 +79,7 @@ impl Settings {
                 token: host.map(|host| format!("{host}/oauth2/token")),
                 scope: SCOPES.to_owned(),
             },
-            access: access.map_err(|problem| format!("WEB_ACCESS: {problem}"))?,
+            access: access?,
             restore_function: required(vars, "WEB_RESTORE_FUNCTION")?.to_owned(),
         })
     }
@@ -67,15 +89,13 @@ impl Settings {
 ///
 /// # Errors
 /// The mistake in one.
-pub fn limits(vars: &[(String, String)], prices: Prices) -> Result<Limits, String> {
+pub fn limits(vars: &[(String, String)], prices: Prices) -> Result<Limits, SettingsError> {
     let mut limits = Limits::new(prices);
-    let number = |name: &str, usual: f64| match value(vars, name) {
+    let number = |name: &'static str, usual: f64| match value(vars, name) {
         None => Ok(usual),
         Some(text) => match text.parse::<f64>() {
             Ok(number) if (0.0..=1e15).contains(&number) => Ok(number),
-            _ => Err(format!(
-                "{name}={text}: expected a number that is not negative"
-            )),
+            _ => Err(unexpected(name, text, "a number that is not negative")),
         },
     };
     #[expect(
@@ -99,8 +119,19 @@ fn value<'a>(vars: &'a [(String, String)], name: &str) -> Option<&'a str> {
         .filter(|value| !value.is_empty())
 }
 
-fn required<'a>(vars: &'a [(String, String)], name: &str) -> Result<&'a str, String> {
-    value(vars, name).ok_or_else(|| format!("{name} is not set"))
+fn required<'a>(
+    vars: &'a [(String, String)],
+    name: &'static str,
+) -> Result<&'a str, SettingsError> {
+    value(vars, name).ok_or(SettingsError::NotSet { name })
+}
+
+fn unexpected(name: &'static str, value: &str, expected: &'static str) -> SettingsError {
+    SettingsError::Unexpected {
+        name,
+        value: value.to_owned(),
+        expected,
+    }
 }
 
 #[cfg(test)]
@@ -151,7 +182,7 @@ mod tests {
         ];
         for (name, value) in wrong {
             let problem = Settings::read(&vars(&[(name, value)])).unwrap_err();
-            assert!(problem.contains(name), "{problem}");
+            assert!(problem.to_string().contains(name), "{problem}");
         }
         let buckets = [
             ("SOURCE_BUCKET", "source"),
@@ -166,7 +197,7 @@ mod tests {
             ("WEB_MAX_OBJECTS", "NaN"),
         ] {
             let problem = limits(&vars(&[(name, value)]), prices.prices.clone()).unwrap_err();
-            assert!(problem.contains(name), "{problem}");
+            assert!(problem.to_string().contains(name), "{problem}");
         }
         let some = vars(&[("WEB_MAX_OBJECTS", "10"), ("WEB_MAX_COST", "0.5")]);
         let some = limits(&some, prices.prices.clone()).unwrap();
