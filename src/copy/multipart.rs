@@ -136,18 +136,12 @@ impl Copier {
     }
 
     async fn copy_part(&self, item: &Item, upload: &Upload, part: Part) -> Result<ETag, S3Error> {
-        let mut attempt = 1;
+        let mut attempts = self.destination.attempts(ATTEMPTS);
         loop {
-            let copied = self
-                .destination
-                .copy_part(self.copy_source(item), upload, part)
-                .await;
-            match copied {
-                Err(error) if error.cause == Cause::Unreadable && attempt < ATTEMPTS => {
-                    self.destination.back_off(attempt).await;
-                    attempt += 1;
-                }
-                result => return result,
+            let source = self.copy_source(item);
+            match self.destination.copy_part(source, upload, part).await {
+                Err(error) if attempts.may_read_again(&error) => attempts.next().await,
+                copied => return copied,
             }
         }
     }
@@ -167,7 +161,8 @@ impl Copier {
         } = copied;
         let condition = Condition::of(over);
         let mut doubt = None;
-        for attempt in 1..=ATTEMPTS {
+        let mut attempts = self.destination.attempts(ATTEMPTS);
+        loop {
             let completed = self
                 .destination
                 .complete_upload(upload, parts, properties, &condition)
@@ -191,10 +186,12 @@ impl Copier {
             if is_own {
                 return Err(error);
             }
-            self.destination.back_off(attempt).await;
+            if attempts.is_last() {
+                return Err(error);
+            }
+            attempts.next().await;
             doubt = Some(error);
         }
-        Err(doubt.unwrap_or_else(|| self.changed(&properties.object)))
     }
 
     async fn completed(&self, copied: MultipartCopy<'_>) -> Result<Option<CopyReply>, S3Error> {

@@ -77,19 +77,20 @@ impl Copier {
         listed: &Object,
         mut seen: BothSides,
     ) -> Result<CopyResult, (BothSides, S3Error)> {
-        let mut round = 1;
+        let mut rounds = self.destination.attempts(ROUNDS);
         loop {
             match self.round(listed, seen).await {
                 Round::Done(outcome) => return Ok(outcome),
                 Round::Failed(now, error) => return Err((now, error)),
-                Round::Again(now, error) if round == ROUNDS => return Err((now, error)),
+                Round::Again(now, error) if rounds.is_last() => return Err((now, error)),
                 Round::Again(now, error) => {
-                    tracing::debug!(key = %listed.key, round, %error, "copied once more");
+                    tracing::debug!(key = %listed.key, round = rounds.number(), %error, "copied once more");
                     if error.cause.leaves_doubt() {
-                        self.destination.back_off(round).await;
+                        rounds.next().await;
+                    } else {
+                        rounds.next_at_once();
                     }
                     seen = now;
-                    round += 1;
                 }
             }
         }

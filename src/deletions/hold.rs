@@ -2,9 +2,10 @@
 
 use std::time::SystemTime;
 
+use super::error::ConfirmError;
 use super::record::Record;
 use crate::model::{ETag, Key, KeyCounts, Prefix};
-use crate::s3::{Bucket, Cause, Condition, Operation, PutBody, S3Error};
+use crate::s3::{Bucket, Condition, S3Error};
 
 /// Where it lies, and how it is written.
 #[derive(Clone, Debug)]
@@ -63,25 +64,30 @@ impl StateFile {
     /// Whether naming that run confirms what was counted here below that prefix.
     ///
     /// # Errors
-    /// Why it does not, in words.
+    /// Why it does not.
     pub async fn confirmation(
         &self,
         named: &str,
         prefix: &Prefix,
         counted: &KeyCounts,
-    ) -> Result<Confirmation, String> {
-        let (key, name) = (&self.key, self.bucket.name());
-        let reading = self.bucket.read_state(key).await.map_err(|error| {
-            let advice = error.advice();
-            format!("what was held cannot be read from bucket {name}: {error}; {advice}")
-        })?;
-        let Some(state) = reading.state else {
-            return Err(format!("no run of this job was held in bucket {name}"));
+    ) -> Result<Confirmation, ConfirmError> {
+        let bucket = self.bucket.name().clone();
+        let reading = match self.bucket.read_state(&self.key).await {
+            Ok(reading) => reading,
+            Err(error) => return Err(ConfirmError::Unreadable { bucket, error }),
         };
-        let record = Record::read(&state.body)
-            .map_err(|problem| format!("{key} of bucket {name} {problem}"))?;
+        let Some(state) = reading.state else {
+            return Err(ConfirmError::NoneHeld { bucket });
+        };
+        let record = match Record::read(&state.body) {
+            Ok(record) => record,
+            Err(error) => {
+                let key = self.key.clone();
+                return Err(ConfirmError::Stored { key, bucket, error });
+            }
+        };
         match record.objection(named, prefix, counted, self.what) {
-            Some(objection) => Err(format!("{objection} (bucket {name})")),
+            Some(objection) => Err(ConfirmError::Other { objection, bucket }),
             None => Ok(Confirmation {
                 record,
                 etag: state.etag,
@@ -92,27 +98,24 @@ impl StateFile {
     /// Uses a confirmation up: it is good for one run.
     ///
     /// # Errors
-    /// Why it could not be used, in words.
-    pub async fn use_up(&self, confirmation: &Confirmation, run_id: &str) -> Result<(), String> {
+    /// Why it could not be used.
+    pub async fn use_up(
+        &self,
+        confirmation: &Confirmation,
+        run_id: &str,
+    ) -> Result<(), ConfirmError> {
         let used = confirmation.record.confirmed(run_id);
         let condition = Condition::Replace(confirmation.etag.clone());
         let written = self.write(&used, &condition).await;
-        written.map_err(|error| {
-            let (name, advice) = (self.bucket.name(), error.advice());
-            format!("the confirmation cannot be used up in bucket {name}: {error}; {advice}")
+        written.map_err(|error| ConfirmError::NotUsedUp {
+            bucket: self.bucket.name().clone(),
+            error,
         })
     }
 
     async fn write(&self, record: &Record, condition: &Condition) -> Result<(), S3Error> {
-        let body = record.to_json().map_err(|error| {
-            let (operation, cause) = (Operation::PutObject, Cause::NotSent);
-            S3Error::ours(operation, self.bucket.name(), cause, error.to_string()).about(&self.key)
-        })?;
-        let contents = PutBody {
-            body: &body,
-            content_type: "application/json",
-        };
-        let written = self.bucket.write_state(&self.key, contents, condition);
-        written.await.map(|_| ())
+        let json = record.to_json();
+        let written = self.bucket.write_json(&self.key, json, condition);
+        written.await.map(drop)
     }
 }

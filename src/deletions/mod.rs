@@ -6,6 +6,7 @@
 //! backup and destroys nothing: all versions below it stay.
 
 mod brake;
+mod error;
 mod hold;
 mod marker;
 mod record;
@@ -18,6 +19,7 @@ pub use record::fuzz;
 use brake::BrakeDecision;
 pub use hold::HeldRun;
 
+use error::ConfirmError;
 use hold::{Confirmation, StateFile};
 
 use crate::failure::Failure;
@@ -154,7 +156,7 @@ async fn confirm(
     places: &[StateFile],
     counted: &[KeyCounts],
     run_id: &str,
-) -> Result<(), String> {
+) -> Result<(), ConfirmError> {
     let mut good: Vec<(&StateFile, Confirmation)> = Vec::new();
     for (place, census) in places.iter().zip(counted) {
         let confirmation = place.confirmation(run_id, &plan.source.prefix, census);

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{KeyCounts, KeySet, Prefix, Timestamp};
+use super::error::HeldRecordError;
+use crate::model::{KeyCounts, KeySet, Prefix, SharedError, Timestamp};
 
 /// The format that this version writes, and the one that it reads. Fields may be added to it. Format 1
 /// did not say which keys were held, so that it confirms nothing.
@@ -99,13 +100,14 @@ impl Record {
     ///
     /// # Errors
     /// Why it confirms nothing, in words that follow its key.
-    pub fn read(json: &[u8]) -> Result<Self, &'static str> {
-        const DAMAGED: &str = "is damaged or of a later version";
-        let head: Head = serde_json::from_slice(json).map_err(|_| DAMAGED)?;
+    pub fn read(json: &[u8]) -> Result<Self, HeldRecordError> {
+        let damaged = |error| HeldRecordError::Damaged(SharedError::new(error));
+        let head: Result<Head, serde_json::Error> = serde_json::from_slice(json);
+        let head = head.map_err(damaged)?;
         match head.format {
-            FORMAT => serde_json::from_slice(json).map_err(|_| DAMAGED),
-            0..FORMAT => Err("is of an earlier version, which did not say which keys were held"),
-            _ => Err(DAMAGED),
+            FORMAT => serde_json::from_slice(json).map_err(damaged),
+            0..FORMAT => Err(HeldRecordError::Earlier),
+            _ => Err(HeldRecordError::Later),
         }
     }
 }
@@ -235,10 +237,10 @@ mod tests {
         let older = r#"{"format":1,"run_id":"r1","deletions":150,"held_at":"2026-11-21T02:00:00Z","confirmed_by":null}"#;
 
         for body in ["", "{", "{\"format\":2}", &newer] {
-            let why = Record::read(body.as_bytes()).unwrap_err();
+            let why = Record::read(body.as_bytes()).unwrap_err().to_string();
             assert_eq!(why, "is damaged or of a later version", "{body}");
         }
-        let why = Record::read(older.as_bytes()).unwrap_err();
+        let why = Record::read(older.as_bytes()).unwrap_err().to_string();
         assert!(why.starts_with("is of an earlier version"), "{why}");
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use super::record::{Finding, Record, judge, judge_unread, restore_of};
 use crate::failure::Failure;
 use crate::model::{ETag, Key, Phase, Timestamp};
-use crate::s3::{Bucket, Cause, Condition, Moment, Operation, PutBody, S3Error, Stop};
+use crate::s3::{Bucket, Cause, Condition, Moment, Operation, S3Error, Stop};
 
 /// Rounds of finding the lease as it is and writing it anew.
 pub(super) const ROUNDS: u32 = 4;
@@ -168,19 +168,10 @@ impl LeaseObject {
         record: &Record,
         condition: &Condition,
     ) -> Result<ETag, S3Error> {
-        let body = record.to_json().map_err(|error| {
-            let (operation, cause) = (Operation::PutObject, Cause::NotSent);
-            S3Error::ours(operation, self.bucket.name(), cause, error.to_string()).about(&self.key)
-        })?;
-        let contents = PutBody {
-            body: &body,
-            content_type: "application/json",
-        };
         let written = self
             .bucket
-            .write_state(&self.key, contents, condition)
-            .await?;
-        Ok(written.etag)
+            .write_json(&self.key, record.to_json(), condition);
+        Ok(written.await?.etag)
     }
 }
 

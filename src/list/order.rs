@@ -5,18 +5,28 @@
 
 use crate::model::{Key, Object};
 
+/// A key that is listed behind a later one, or twice.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "key {key} is listed after {before}, and S3 lists each key once, in the order of UTF-8 bytes"
+)]
+pub struct Disordered {
+    key: Key,
+    before: Key,
+}
+
 /// Checks that the objects ascend, and begin after `last`.
 ///
 /// # Errors
-/// The two keys, and the rule of S3 that they break, in words.
-pub fn ascends(last: Option<&Key>, objects: &[Object]) -> Result<(), String> {
+/// The two keys that do not.
+pub fn ascends(last: Option<&Key>, objects: &[Object]) -> Result<(), Disordered> {
     let mut before = last;
     for object in objects {
         if let Some(before) = before.filter(|before| **before >= object.key) {
-            return Err(format!(
-                "key {} is listed after {before}, and S3 lists each key once, in the order of UTF-8 bytes",
-                object.key
-            ));
+            return Err(Disordered {
+                key: object.key.clone(),
+                before: before.clone(),
+            });
         }
         before = Some(&object.key);
     }
@@ -58,7 +68,9 @@ mod tests {
 
     #[test]
     fn both_keys_and_the_rule_are_told() {
-        let told = ascends(None, &objects(&["data/", "data 2.txt"])).unwrap_err();
+        let told = ascends(None, &objects(&["data/", "data 2.txt"]))
+            .unwrap_err()
+            .to_string();
 
         assert_eq!(
             told,

@@ -172,15 +172,15 @@ impl Pages {
     }
 
     async fn believable(&self, start: &PageStart) -> Result<Page, S3Error> {
-        let mut attempt = 1;
+        let mut attempts = self.bucket.attempts(ATTEMPTS);
         loop {
             match self.fetch(start).await {
-                Err(error) if error.cause == Cause::Unreadable && attempt < ATTEMPTS => {
+                Err(error) if attempts.may_read_again(&error) => {
+                    let attempt = attempts.number();
                     tracing::warn!(bucket = %self.bucket.name(), attempt, %error, "a page of the listing is fetched again");
-                    self.bucket.back_off(attempt).await;
-                    attempt += 1;
+                    attempts.next().await;
                 }
-                page => return page,
+                read => return read,
             }
         }
     }
@@ -189,7 +189,7 @@ impl Pages {
         let page = self.bucket.page(&self.prefix, start).await?;
         match order::ascends(self.last.as_ref(), &page.objects) {
             Ok(()) => Ok(page),
-            Err(disorder) => Err(self.broken(&disorder)),
+            Err(disordered) => Err(self.broken(&disordered.to_string())),
         }
     }
 

@@ -177,15 +177,15 @@ impl VersionPages {
     }
 
     async fn believable(&self, start: &VersionPageStart) -> Result<VersionPage, S3Error> {
-        let mut attempt = 1;
+        let mut attempts = self.bucket.attempts(ATTEMPTS);
         loop {
             match self.bucket.version_page(&self.prefix, start).await {
-                Err(error) if error.cause == Cause::Unreadable && attempt < ATTEMPTS => {
+                Err(error) if attempts.may_read_again(&error) => {
+                    let attempt = attempts.number();
                     tracing::warn!(bucket = %self.bucket.name(), attempt, %error, "a page of the listing of versions is fetched again");
-                    self.bucket.back_off(attempt).await;
-                    attempt += 1;
+                    attempts.next().await;
                 }
-                page => return page,
+                read => return read,
             }
         }
     }

@@ -7,31 +7,51 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 
 use crate::config::HeartbeatUrl;
-use crate::s3::Outside;
+use crate::s3::{Outside, OutsideError};
+
+/// Why the monitor does not know of a run.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HeartbeatError {
+    /// No request can have that address.
+    #[error("its address cannot be asked for")]
+    Unaskable,
+    /// There is no reply.
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
+    /// It is somewhere else.
+    #[error("status {status}: a redirect, which is not followed")]
+    Redirect {
+        /// The status of HTTP.
+        status: u16,
+    },
+    /// It has refused.
+    #[error("status {status}")]
+    Status {
+        /// The status of HTTP.
+        status: u16,
+    },
+}
 
 /// Asks for the address within that time.
 ///
 /// # Errors
-/// Why the monitor does not know of the run, in words.
+/// Why the monitor does not know of the run.
 pub(super) async fn send(
     outside: &Outside,
     url: &HeartbeatUrl,
     limit: Duration,
-) -> Result<(), String> {
+) -> Result<(), HeartbeatError> {
     let mut request = HttpRequest::new(SdkBody::empty());
     let sendable = request.set_method("GET").is_ok() && request.set_uri(url.as_str()).is_ok();
     if !sendable {
-        return Err("its address cannot be asked for".to_owned());
+        return Err(HeartbeatError::Unaskable);
     }
     request.headers_mut().insert("user-agent", "s3-backup");
     let reply = outside.send(request, limit).await?;
     match reply.status {
         200..=299 => Ok(()),
-        300..=399 => Err(format!(
-            "status {}: a redirect, which is not followed",
-            reply.status
-        )),
-        status => Err(format!("status {status}")),
+        status @ 300..=399 => Err(HeartbeatError::Redirect { status }),
+        status => Err(HeartbeatError::Status { status }),
     }
 }
 
@@ -73,17 +93,20 @@ mod tests {
         Connections::new(base, CallLimits::default()).outside()
     }
 
-    async fn sent(answer: Option<&'static str>) -> (Result<(), String>, String) {
+    async fn sent(answer: Option<&'static str>) -> (Option<String>, String) {
         let (url, asked) = monitor(answer);
         let sent = send(&outside(), &url, Duration::from_millis(500)).await;
-        (sent, asked.join().unwrap())
+        (
+            sent.err().map(|error| error.to_string()),
+            asked.join().unwrap(),
+        )
     }
 
     #[tokio::test]
     async fn the_address_is_asked_for_as_it_is() {
         let (sent, asked) = sent(Some("HTTP/1.1 204 No Content\r\n\r\n")).await;
 
-        assert_eq!(sent, Ok(()));
+        assert_eq!(sent, None);
         assert!(
             asked.starts_with("GET /ping/key?status=up HTTP/1.1\r\n"),
             "{asked}"
@@ -105,7 +128,7 @@ mod tests {
             ),
             (Some(broken), "status 500"),
         ] {
-            assert_eq!(sent(answer).await.0, Err(problem.to_owned()));
+            assert_eq!(sent(answer).await.0.as_deref(), Some(problem));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A message to a topic: one signed POST. The SDK's client of Amazon SNS would do the same with 135 KB more in the
 //! package: see docs/performance.md.
 
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::message::Message;
 use crate::config::TopicArn;
-use crate::s3::{Outside, OutsideReply, ServicePost, service_address};
+use crate::s3::{Outside, OutsideError, OutsideReply, ServicePost, Waits, service_address};
 
 /// The version of the query protocol of Amazon SNS.
 const VERSION: &str = "2010-03-31";
@@ -20,7 +21,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-/// How long before the second attempt.
+/// How long before the second attempt, at most.
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// Why a message was not sent.
@@ -31,6 +32,14 @@ pub(super) struct NotSent {
     message: String,
     /// Whether another attempt may have another end.
     can_pass: bool,
+    /// Why there is no reply, if there is none.
+    source: Option<OutsideError>,
+}
+
+impl Error for NotSent {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.source.as_ref()?)
+    }
 }
 
 impl fmt::Display for NotSent {
@@ -65,11 +74,12 @@ impl NotSent {
         }
     }
 
-    fn without_reply(message: String, can_pass: bool) -> Self {
+    fn without_reply(error: OutsideError, can_pass: bool) -> Self {
         Self {
             code: None,
-            message,
+            message: error.to_string(),
             can_pass,
+            source: Some(error),
         }
     }
 }
@@ -86,7 +96,7 @@ pub(super) async fn publish(
     let first = attempt(outside, topic, message, limit).await;
     match first {
         Err(error) if error.can_pass && began.elapsed() + 2 * PAUSE < limit => {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(Waits::of(PAUSE).times(1)).await;
             let left = limit.saturating_sub(began.elapsed());
             attempt(outside, topic, message, left).await
         }
@@ -105,13 +115,8 @@ async fn attempt(
     // They may come from a server too, which must not hold the answer up.
     let credentials = tokio::time::timeout(limit, outside.credentials()).await;
     let credentials = credentials
-        .unwrap_or_else(|_| {
-            Err(format!(
-                "no credentials within {:.1} s",
-                limit.as_secs_f64()
-            ))
-        })
-        .map_err(|problem| NotSent::without_reply(problem, false))?;
+        .unwrap_or(Err(OutsideError::CredentialsTooSlow(limit)))
+        .map_err(|error| NotSent::without_reply(error, false))?;
     let limit = limit.saturating_sub(began.elapsed());
     let post = ServicePost {
         service: "sns",
@@ -120,10 +125,10 @@ async fn attempt(
         headers: &[("content-type", FORM)],
         body: &form(topic, message),
     };
-    let request = Outside::signed(post, credentials)
-        .map_err(|problem| NotSent::without_reply(problem, false))?;
+    let request =
+        Outside::signed(post, credentials).map_err(|error| NotSent::without_reply(error, false))?;
     let reply = outside.send(request, limit).await;
-    published(&reply.map_err(|problem| NotSent::without_reply(problem, true))?)
+    published(&reply.map_err(|error| NotSent::without_reply(error, true))?)
 }
 
 /// Where Amazon SNS is in the region of a topic.
@@ -181,6 +186,7 @@ fn published(reply: &OutsideReply) -> Result<(), NotSent> {
         code,
         message,
         can_pass,
+        source: None,
     })
 }
 

@@ -13,8 +13,8 @@ use crate::history::History;
 use crate::model::{Deadline, Job, Phase, Timestamp};
 use crate::register::Register;
 use crate::request::RestoreId;
-use crate::restore::{self, Shelf};
-use crate::s3::{Bucket, Connections, RunConnections};
+use crate::restore::{self, OpenError, Shelf};
+use crate::s3::{Bucket, Connections, RunConnections, S3Error};
 use crate::snapshot::SnapshotError;
 
 /// Jobs that are looked at side by side: each needs a few small reads, and an index in memory.
@@ -25,6 +25,23 @@ const AT_ONCE: usize = 4;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot look at the backup in bucket {0}")]
 pub struct WatchError(String);
+
+/// Why nobody knows how old the backup of a job is in one bucket.
+#[derive(Debug, thiserror::Error)]
+enum AgeError {
+    /// S3 did not send what names the last snapshot, or its index.
+    #[error(transparent)]
+    Snapshot(SnapshotError),
+    /// S3 did not send the note of the last drill.
+    #[error("{error}; {}", error.advice())]
+    Note {
+        #[source]
+        error: S3Error,
+    },
+    /// The list of open restores cannot be read.
+    #[error(transparent)]
+    Open(OpenError),
+}
 
 /// What the watch has seen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -154,7 +171,7 @@ async fn jobs_of(
 
 impl WatchedJob {
     /// What could not be looked at, with its bucket, and with its job where there are others.
-    fn problem(&self, config: &Config, problem: &str) -> String {
+    fn problem(&self, config: &Config, problem: &AgeError) -> String {
         let bucket = self.bucket.name();
         match config.notify.watch_jobs {
             WatchJobs::Own => format!("{bucket}: {problem}"),
@@ -162,28 +179,26 @@ impl WatchedJob {
         }
     }
 
-    async fn age(&self, now: Timestamp) -> Result<JobAge, String> {
+    async fn age(&self, now: Timestamp) -> Result<JobAge, AgeError> {
         let (bucket, job) = (&self.bucket, &self.job);
         let history = History::open(bucket.clone(), job.clone()).await;
         let problem = history.problem();
-        if let Some(SnapshotError::Unreadable { .. }) = problem {
-            return Err(problem
-                .map(|problem| problem.to_string())
-                .unwrap_or_default());
+        if let Some(unreadable @ SnapshotError::Unreadable { .. }) = problem {
+            return Err(AgeError::Snapshot(unreadable));
         }
         let complete = history.last().and_then(|(index, _)| index.last_complete());
         let since = |then: Timestamp| now.since(then).as_secs_f64() / 3_600.0;
         let mut drilled = Ok(None);
         if self.is_drilled {
             let last = restore::last_passed(bucket, job).await;
-            drilled = last.map_err(|error| format!("{error}; {}", error.advice()))?;
+            drilled = last.map_err(|error| AgeError::Note { error })?;
         }
         let open = Shelf::new(bucket.clone(), job.clone())
             .unfinished(true)
             .await
-            .map_err(|error| error.to_string())?;
+            .map_err(AgeError::Open)?;
         let problem = problem.map(|problem| problem.to_string());
-        let problem = problem.or_else(|| drilled.as_ref().err().cloned());
+        let problem = problem.or_else(|| Some(drilled.as_ref().err()?.to_string()));
         let oldest = open.iter().filter_map(begun_at).min();
         Ok(JobAge {
             job: self.name.clone(),

@@ -6,17 +6,21 @@
 //! written is named and left as it is. It stops no backup: a missed backup is worse than an overlap, which
 //! destroys no version. But nothing is marked then.
 
+mod error;
 mod jobs;
 
 use std::time::{Duration, SystemTime};
 
 use tokio::time::timeout;
 
+pub use error::RegisterError;
+
+use error::RegisterReason;
 use jobs::{JobEntry, Jobs};
 
 use crate::failure::Failure;
-use crate::model::{ETag, Job, Key};
-use crate::s3::{Bucket, Cause, Condition, Operation, PutBody, S3Error};
+use crate::model::{ETag, Job, Key, SharedError};
+use crate::s3::{Bucket, Cause, Condition, Operation, PutBody};
 
 /// Rounds of reading and writing, where other jobs register at the same time.
 const ROUNDS: u32 = 4;
@@ -39,11 +43,11 @@ pub enum NotRegistered {
     /// It overlaps a job that was registered before.
     Overlap(Box<Failure>),
     /// The register cannot be used, for this reason.
-    Problem(String),
+    Problem(RegisterError),
 }
 
-impl From<String> for NotRegistered {
-    fn from(problem: String) -> Self {
+impl From<RegisterError> for NotRegistered {
+    fn from(problem: RegisterError) -> Self {
         Self::Problem(problem)
     }
 }
@@ -52,14 +56,11 @@ fn key() -> Key {
     Job::register_key()
 }
 
-/// A problem of the register, and what to do.
-fn problem(bucket: &Bucket, what: &str, advice: &str) -> String {
-    let (key, name) = (key(), bucket.name());
-    format!("the register of jobs, {key} of bucket {name}, {what}; {advice}")
-}
-
-fn error_problem(bucket: &Bucket, what: &str, error: &S3Error) -> String {
-    problem(bucket, &format!("{what}: {error}"), &error.advice())
+fn unusable(bucket: &Bucket, reason: RegisterReason) -> RegisterError {
+    RegisterError {
+        bucket: bucket.name().clone(),
+        reason,
+    }
 }
 
 impl Register {
@@ -67,27 +68,23 @@ impl Register {
     ///
     /// # Errors
     /// Why it cannot be used, and what to do.
-    pub async fn read(bucket: &Bucket) -> Result<Self, String> {
+    pub async fn read(bucket: &Bucket) -> Result<Self, RegisterError> {
         let key = key();
         let read = timeout(TIME_LIMIT, bucket.read_state(&key)).await;
-        let read = read.map_err(|_| {
-            let advice = "the next run reads it again";
-            problem(bucket, "was not read in time", advice)
-        })?;
-        let read = read.map_err(|error| error_problem(bucket, "cannot be read", &error))?;
+        let read = read.map_err(|_| unusable(bucket, RegisterReason::ReadTooSlow))?;
+        let read = read.map_err(|error| unusable(bucket, RegisterReason::Unreadable(error)))?;
         let Some(state) = read.state else {
             return Ok(Self {
                 jobs: Jobs::default(),
                 etag: None,
             });
         };
-        let advice = "restore an earlier version of it, or delete it: each job registers again in its next run";
         if state.size > MOST_BYTES as u64 {
-            let what = format!("is damaged: it has {} bytes", state.size);
-            return Err(problem(bucket, &what, advice));
+            let bytes = state.size;
+            return Err(unusable(bucket, RegisterReason::TooLarge { bytes }));
         }
         let jobs = Jobs::read(&state.body);
-        let jobs = jobs.map_err(|what| problem(bucket, &what.to_string(), advice))?;
+        let jobs = jobs.map_err(|error| unusable(bucket, error.into()))?;
         let etag = Some(state.etag);
         Ok(Self { jobs, etag })
     }
@@ -147,10 +144,7 @@ impl Register {
             return Ok(());
         }
         let added = timeout(TIME_LIMIT, self.write(bucket, job, job_name)).await;
-        added.unwrap_or_else(|_| {
-            let advice = "the next run registers the job";
-            Err(problem(bucket, "was not written in time", advice).into())
-        })
+        added.unwrap_or_else(|_| Err(unusable(bucket, RegisterReason::WriteTooSlow).into()))
     }
 
     async fn write(
@@ -169,15 +163,14 @@ impl Register {
             }
             let entry = JobEntry::of(job, job_name, SystemTime::now().into());
             let body = self.jobs.with(entry).to_json();
-            let body = body.map_err(|error| error.to_string())?;
+            let body = body.map_err(|error| {
+                let error = SharedError::new(error);
+                unusable(bucket, RegisterReason::Unmade(error))
+            })?;
             if body.len() > MOST_BYTES {
-                let advice = "remove the entries of jobs that are retired";
-                return Err(problem(bucket, "has no room for another job", advice).into());
+                return Err(unusable(bucket, RegisterReason::NoRoom).into());
             }
-            let body = PutBody {
-                body: &body,
-                content_type: "application/json",
-            };
+            let body = PutBody::json(&body);
             let condition = self.etag.map_or(Condition::Create, Condition::Replace);
             match bucket.write_state(&key(), body, &condition).await {
                 Ok(_) => return Ok(()),
@@ -185,7 +178,9 @@ impl Register {
                     round += 1;
                     self = Self::read(bucket).await?;
                 }
-                Err(error) => return Err(error_problem(bucket, "cannot be written", &error).into()),
+                Err(error) => {
+                    return Err(unusable(bucket, RegisterReason::Unwritable(error)).into());
+                }
             }
         }
     }

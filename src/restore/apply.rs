@@ -117,7 +117,7 @@ impl Work<'_> {
         mut target: Target,
         in_sweep: bool,
     ) -> Result<Step, (Target, S3Error)> {
-        let mut round = 1;
+        let mut rounds = self.site.target.attempts(ROUNDS);
         loop {
             let error = match self.write(origin, item, &mut target, in_sweep).await {
                 Ok(written) => return Ok(self.written(&written, target)),
@@ -128,14 +128,15 @@ impl Work<'_> {
             }
             match self.look_again(origin, item, target, error).await {
                 Ok(step) => return Ok(step),
-                Err(failed) if round == ROUNDS => return Err(failed),
+                Err(failed) if rounds.is_last() => return Err(failed),
                 Err((now, error)) => {
-                    tracing::debug!(key = %self.row.key, round, %error, "copied once more");
+                    tracing::debug!(key = %self.row.key, round = rounds.number(), %error, "copied once more");
                     if error.cause.leaves_doubt() {
-                        self.site.target.back_off(round).await;
+                        rounds.next().await;
+                    } else {
+                        rounds.next_at_once();
                     }
                     target = now;
-                    round += 1;
                 }
             }
         }

@@ -19,8 +19,8 @@ use crate::model::{BucketName, Job, Timestamp};
 use crate::report::RunPlace;
 use crate::request::{Point, RestoreId};
 use crate::run::StartError;
-use crate::s3::RunConnections;
-use crate::snapshot::{Index, SelectorError, SnapshotSelector};
+use crate::s3::{RunConnections, S3Error};
+use crate::snapshot::{Index, SelectorError, SnapshotError, SnapshotSelector};
 
 /// The backups of a job.
 #[derive(Clone, Copy)]
@@ -37,6 +37,20 @@ pub struct OpenBackup {
     pub source: Source,
     /// When S3 answered.
     pub now: Timestamp,
+}
+
+/// Why nobody knows what a backup has.
+#[derive(Debug, thiserror::Error)]
+enum LookError {
+    /// S3 refused.
+    #[error(transparent)]
+    S3(#[from] S3Error),
+    /// S3 took too long.
+    #[error("it did not answer in time")]
+    TooSlow,
+    /// Its history is broken.
+    #[error(transparent)]
+    Snapshot(SnapshotError),
 }
 
 impl Backups<'_> {
@@ -146,16 +160,16 @@ impl Backups<'_> {
         &self,
         destination: &Destination,
         ask: impl AsyncFnOnce(History) -> T,
-    ) -> Result<T, String> {
+    ) -> Result<T, LookError> {
         let asked = async {
             let name = &destination.location.bucket;
             let bucket = self.connections.bucket(name, &destination.access).await;
-            let bucket = bucket.map_err(|error| error.to_string())?;
+            let bucket = bucket?;
             let job = Job::new(&self.config.source, &destination.placement);
             Ok(ask(History::open(bucket, job).await).await)
         };
         let answer = timeout(self.connections.time_to_open(), asked).await;
-        answer.unwrap_or_else(|_| Err("it did not answer in time".to_owned()))
+        answer.unwrap_or(Err(LookError::TooSlow))
     }
 }
 
@@ -226,13 +240,13 @@ impl Call<'_> {
             RunPlace {
                 bucket: name.to_string(),
                 has_run: has_run.as_ref().ok().copied(),
-                problem: has_run.err(),
+                problem: has_run.err().map(|error| error.to_string()),
             }
         });
         future::join_all(looks).await
     }
 
-    async fn has_run(&self, destination: &Destination, run_id: &str) -> Result<bool, String> {
+    async fn has_run(&self, destination: &Destination, run_id: &str) -> Result<bool, LookError> {
         let which = SnapshotSelector::Run(run_id.to_owned());
         let found = self
             .backups
@@ -247,7 +261,7 @@ impl Call<'_> {
                 | SelectorError::Unknown { .. }
                 | SelectorError::Ambiguous { .. },
             ) => Ok(false),
-            Err(SelectorError::OutOfReach { problem, .. }) => Err(problem.to_string()),
+            Err(SelectorError::OutOfReach { problem, .. }) => Err(LookError::Snapshot(problem)),
         }
     }
 }

@@ -49,7 +49,7 @@ mod words;
 
 pub use drill::last_passed;
 pub use listed::RestoreRow;
-pub use shelf::Shelf;
+pub use shelf::{OpenError, Shelf};
 pub use state::{Held, Progress, RequestRecord, Stage};
 pub use state_error::StateError;
 pub use store::Store;

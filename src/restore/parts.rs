@@ -58,7 +58,7 @@ impl Store {
     /// Why S3 refused.
     pub async fn write_part(&self, number: usize, rows: &[PlanRow]) -> Result<Part, StateError> {
         let name = part_name(number);
-        let body = pack(rows).map_err(|problem| self.damaged(&name, &problem))?;
+        let body = pack(rows).map_err(|problem| self.damaged(&name, &problem.to_string()))?;
         let key = self.key(&name);
         // A call that was killed may have left it: then it is planned anew, and nothing names the old one.
         let put = self.shelf.put(&key, &body, ZSTD, &Condition::Always);
@@ -85,7 +85,8 @@ impl Store {
         if Digest::of(&body) != part.sha256 {
             return Err(self.damaged(&name, "is not what was planned"));
         }
-        let rows: Vec<PlanRow> = unpack(&body).map_err(|problem| self.damaged(&name, &problem))?;
+        let rows: Vec<PlanRow> =
+            unpack(&body).map_err(|problem| self.damaged(&name, &problem.to_string()))?;
         self.all_of(part, rows, &name)
     }
 
@@ -125,7 +126,7 @@ impl Store {
         rows: &[DoneRow],
     ) -> Result<(), StateError> {
         let name = done_name(part, file);
-        let body = pack(rows).map_err(|problem| self.damaged(&name, &problem))?;
+        let body = pack(rows).map_err(|problem| self.damaged(&name, &problem.to_string()))?;
         let key = self.key(&name);
         let put = self.shelf.put(&key, &body, ZSTD, &Condition::Create);
         put.await.map(drop).map_err(|error| self.refused(error))
@@ -148,7 +149,7 @@ impl Store {
                 return Ok(known);
             };
             let rows: Vec<DoneRow> =
-                unpack(&body).map_err(|problem| self.damaged(&name, &problem))?;
+                unpack(&body).map_err(|problem| self.damaged(&name, &problem.to_string()))?;
             let rows = rows.into_iter().map(|done| (done.row, done));
             known.last.extend(rows);
             known.files += 1;

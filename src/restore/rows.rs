@@ -4,6 +4,7 @@
 //! whoever reads them holds no more.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -222,34 +223,43 @@ pub struct WrittenRef {
     pub version_id: Option<String>,
 }
 
+/// Why rows cannot be packed or unpacked.
+#[derive(Debug, thiserror::Error)]
+pub enum RowsError {
+    /// A row is no row.
+    #[error(transparent)]
+    Row(#[from] serde_json::Error),
+    /// The file is not what zstd has written.
+    #[error(transparent)]
+    Zstd(#[from] io::Error),
+}
+
 /// The bytes of a file of rows.
 ///
 /// # Errors
 /// When zstd has no memory.
-pub fn pack<T: Serialize>(rows: &[T]) -> Result<Vec<u8>, String> {
+pub fn pack<T: Serialize>(rows: &[T]) -> Result<Vec<u8>, RowsError> {
     let mut text = Vec::new();
     for row in rows {
-        serde_json::to_writer(&mut text, row).map_err(|error| error.to_string())?;
+        serde_json::to_writer(&mut text, row)?;
         text.push(b'\n');
     }
-    let mut packer = Compressor::new(LEVEL).map_err(|error| error.to_string())?;
-    packer.compress(&text).map_err(|error| error.to_string())
+    let mut packer = Compressor::new(LEVEL)?;
+    Ok(packer.compress(&text)?)
 }
 
 /// The rows of a file.
 ///
 /// # Errors
 /// Why it cannot be copied.
-pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, String> {
+pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, RowsError> {
     let size = Decompressor::upper_bound(bytes).unwrap_or(MOST_BYTES);
-    let mut unpacker = Decompressor::new().map_err(|error| error.to_string())?;
-    let text = unpacker
-        .decompress(bytes, size.min(MOST_BYTES))
-        .map_err(|error| error.to_string())?;
+    let mut unpacker = Decompressor::new()?;
+    let text = unpacker.decompress(bytes, size.min(MOST_BYTES))?;
     let lines = text.split(|byte| *byte == b'\n');
     lines
         .filter(|line| !line.is_empty())
-        .map(|line| serde_json::from_slice(line).map_err(|error| error.to_string()))
+        .map(|line| Ok(serde_json::from_slice(line)?))
         .collect()
 }
 
@@ -290,11 +300,9 @@ mod tests {
 
         let packed = pack(&rows).unwrap();
 
-        assert_eq!(unpack::<PlanRow>(&packed), Ok(rows));
-        assert_eq!(
-            unpack::<PlanRow>(&pack::<PlanRow>(&[]).unwrap()),
-            Ok(vec![])
-        );
+        assert_eq!(unpack::<PlanRow>(&packed).unwrap(), rows);
+        let none = pack::<PlanRow>(&[]).unwrap();
+        assert_eq!(unpack::<PlanRow>(&none).unwrap(), []);
     }
 
     #[test]

@@ -143,7 +143,7 @@ impl Shelf {
     /// Notes whether a restore has something left.
     pub(super) async fn note(&self, id: &RestoreId, is_open: bool) -> Result<(), OpenError> {
         let key = self.list_of_open();
-        let mut round = 1;
+        let mut rounds = self.bucket.attempts(ROUNDS);
         loop {
             let known = self.known.take();
             let is_old = known.is_some();
@@ -168,9 +168,8 @@ impl Shelf {
             open.format = OPEN_FORMAT;
             let body = serde_json::to_vec(&open).unwrap_or_default();
             match self.put(&key, &body, JSON, &condition).await {
-                Err(error) if error.cause == Cause::ChangedMeanwhile && round < ROUNDS => {
-                    self.bucket.back_off(round).await;
-                    round += 1;
+                Err(error) if error.cause == Cause::ChangedMeanwhile && !rounds.is_last() => {
+                    rounds.next().await;
                 }
                 written => {
                     let etag = written.map_err(OpenError::S3)?;

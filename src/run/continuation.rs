@@ -17,7 +17,7 @@ use crate::outcome::Outcome;
 use crate::plan::{Intent, Plan, Stage};
 use crate::report::{ContinuedRun, Deletions, Report};
 use crate::resume::{self, Remainder, RunEnd, RunState, Successor};
-use crate::s3::{Bucket, Cause, Condition, Operation, PutBody, S3Error};
+use crate::s3::{Bucket, Cause, Condition, Operation, S3Error};
 
 /// The longest chain of runs that is followed: more than a state machine ever makes.
 const MOST_RUNS: usize = 1_000;
@@ -145,11 +145,7 @@ async fn use_state(
     let (planned, bucket) = (&run.planned, &run.destination);
     let key = Successor::key(&planned.job, run_id);
     let successor = Successor::begin(&plan.run.id, plan.run.started);
-    let written = match serialised(bucket, &key, successor.to_json()) {
-        Ok(body) => write(bucket, &key, &body, condition).await,
-        Err(error) => Err(error),
-    };
-    match written {
+    match write(bucket, &key, successor.to_json(), condition).await {
         Ok(etag) => Ok(Use {
             bucket: bucket.clone(),
             key,
@@ -329,7 +325,9 @@ pub(super) async fn close(
     let elsewhere = left_elsewhere(plan, runs);
     let rest = match rest {
         None if elsewhere.is_empty() => None,
-        rest => Some(rest.unwrap_or_else(|| Remainder::nothing(plan))),
+        rest => {
+            Some(rest.unwrap_or_else(|| Remainder::nothing(plan)))
+        }
     };
     let cursor = match (rest, plan.task.intent()) {
         (None, _) => None,
@@ -400,9 +398,10 @@ async fn leave(
         let now = SystemTime::now().into();
         let state = RunState::of(plan, planned, left, now).beside(elsewhere.clone());
         let key = RunState::key(&planned.job, &plan.run.id);
-        let body = serialised(bucket, &key, state.to_json())?;
-        write(bucket, &key, &body, &Condition::Create).await?;
-        links.push(state.link(&key, &body));
+        let body = bucket.serialised(&key, state.to_json())?;
+        let link = state.link(&key, &body);
+        write(bucket, &key, Ok(body), &Condition::Create).await?;
+        links.push(link);
         named.get_or_insert(state);
     }
     Ok(named.map(|state| state.cursor(links)))
@@ -426,38 +425,20 @@ impl Use {
 
     async fn rewrite(self, successor: &Successor) {
         let condition = Condition::Replace(self.etag);
-        let written = match serialised(&self.bucket, &self.key, successor.to_json()) {
-            Ok(body) => write(&self.bucket, &self.key, &body, &condition).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = written {
+        let written = write(&self.bucket, &self.key, successor.to_json(), &condition);
+        if let Err(error) = written.await {
             tracing::warn!(key = %self.key, %error, "it could not be written how the run ended");
         }
     }
 }
 
-pub(super) fn serialised(
-    bucket: &Bucket,
-    key: &Key,
-    json: Result<Vec<u8>, serde_json::Error>,
-) -> Result<Vec<u8>, S3Error> {
-    json.map_err(|error| {
-        let (operation, cause) = (Operation::PutObject, Cause::NotSent);
-        S3Error::ours(operation, bucket.name(), cause, error.to_string()).about(key)
-    })
-}
-
+/// Writes what runs tell each other, in the time that is kept for it.
 pub(super) async fn write(
     bucket: &Bucket,
     key: &Key,
-    body: &[u8],
+    json: Result<Vec<u8>, serde_json::Error>,
     condition: &Condition,
 ) -> Result<ETag, S3Error> {
-    let contents = PutBody {
-        body,
-        content_type: "application/json",
-    };
     let bucket = bucket.in_phase(Phase::Cursor);
-    let written = bucket.write_state(key, contents, condition).await;
-    written.map(|written| written.etag)
+    Ok(bucket.write_json(key, json, condition).await?.etag)
 }

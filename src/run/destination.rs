@@ -14,7 +14,7 @@ use crate::config::Destination;
 use crate::failure::Failure;
 use crate::lease::Leases;
 use crate::plan::{DestinationPlan, Plan};
-use crate::register::{NotRegistered, Register};
+use crate::register::{NotRegistered, Register, RegisterError};
 use crate::report::{Report, Warning};
 use crate::s3::{Bucket, Cause, Operation, RunConnections, S3Error};
 
@@ -87,7 +87,7 @@ impl Destinations<DestinationRun> {
             }
             let register_problem = match registered(plan, planned, &bucket, register).await {
                 Ok(()) => None,
-                Err(NotRegistered::Problem(problem)) => Some(problem),
+                Err(NotRegistered::Problem(problem)) => Some(problem.to_string()),
                 Err(NotRegistered::Overlap(overlap)) => {
                     destinations.unusable.push((number, (*overlap).into()));
                     continue;
@@ -133,7 +133,7 @@ async fn open_in_time(
     plan: &Plan,
     destination: &Destination,
     connections: &RunConnections<'_>,
-) -> Result<(Bucket, Result<Register, String>), DestinationFailure> {
+) -> Result<(Bucket, Result<Register, RegisterError>), DestinationFailure> {
     let opening = open_destination(plan, destination, connections);
     if plan.destinations.len() == 1 {
         return opening.await;
@@ -152,7 +152,7 @@ async fn registered(
     plan: &Plan,
     planned: &DestinationPlan,
     bucket: &Bucket,
-    register: Result<Register, String>,
+    register: Result<Register, RegisterError>,
 ) -> Result<(), NotRegistered> {
     let register = register?;
     if !plan.task.writes() {

@@ -7,7 +7,7 @@ use crate::config::Destination;
 use crate::failure::Failure;
 use crate::model::BucketName;
 use crate::plan::Plan;
-use crate::register::Register;
+use crate::register::{Register, RegisterError};
 use crate::report::{Warning, WarningCode};
 use crate::s3::{Bucket, ConditionSupport, Operation, RunConnections, S3Error, Versioning};
 
@@ -82,7 +82,7 @@ pub(super) async fn open_destination(
     plan: &Plan,
     destination: &Destination,
     connections: &RunConnections<'_>,
-) -> Result<(Bucket, Result<Register, String>), DestinationFailure> {
+) -> Result<(Bucket, Result<Register, RegisterError>), DestinationFailure> {
     let bucket = find_destination(plan, destination, connections).await?;
     let (versioning, register) = future::join(bucket.versioning(), Register::read(&bucket)).await;
     match unversioned(bucket.name(), versioning?) {

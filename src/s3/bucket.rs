@@ -16,7 +16,7 @@ use super::credentials::RenewedCredentials;
 use super::error::{Cause, Operation, S3Error};
 use super::fence::{Fence, Stop};
 use super::reason::{self, Reason};
-use super::retry::{Sweeps, Waits};
+use super::retry::Sweeps;
 use super::time_limit::TimeLimit;
 use crate::config::BucketAccess;
 use crate::model::{BucketName, Key, Object, Phase, Timestamp};
@@ -246,12 +246,6 @@ impl Bucket {
     /// Waits so long, if the run may.
     pub async fn pause(&self, time: Duration) {
         self.limit.bound(sleep(time)).await;
-    }
-
-    /// Waits before a call is made for another time, the longer the more often it was made.
-    pub async fn back_off(&self, attempts: u32) {
-        let wait = Waits::of(self.patience.backoff).times(attempts);
-        self.limit.bound(sleep(wait)).await;
     }
 
     /// Sends a call and waits for its answer, as long as the run may.

@@ -25,14 +25,14 @@ impl Bucket {
     /// refused; a cause that [leaves doubt](Cause::leaves_doubt) when nobody knows.
     pub async fn mark_deleted(&self, key: &Key, seen: &ETag) -> Result<Option<VersionId>, S3Error> {
         let condition = Condition::Replace(seen.clone());
-        let mut round = 1;
+        let mut rounds = self.attempts(ROUNDS);
         loop {
             let error = match self.delete(key, &condition).await {
                 Ok(marker) => return Ok(Some(marker)),
                 Err(error) => error,
             };
             // The marker whose answer was lost hides what a second one would be bound to.
-            let is_own = error.cause == Cause::Missing && round > 1;
+            let is_own = error.cause == Cause::Missing && rounds.number() > 1;
             if !error.cause.leaves_doubt() && !is_own {
                 return Err(error);
             }
@@ -41,11 +41,10 @@ impl Bucket {
             }
             match self.head(key).await? {
                 None => return Ok(None),
-                Some(_) if round == ROUNDS => return Err(error),
+                Some(_) if rounds.is_last() => return Err(error),
                 Some(_) => {
-                    tracing::debug!(%key, round, %error, "marked once more");
-                    self.back_off(round).await;
-                    round += 1;
+                    tracing::debug!(%key, round = rounds.number(), %error, "marked once more");
+                    rounds.next().await;
                 }
             }
         }

@@ -153,9 +153,9 @@ impl HttpConnector for ProxyConnectors {
         let trust = settings.trust.get().filter(|_| is_tls);
         let problem = trust
             .and_then(TrustedCertificates::problem)
-            .or_else(|| proxy?.url.as_ref().err().map(String::as_str));
+            .or_else(|| proxy?.url.as_ref().err());
         if let Some(problem) = problem {
-            let error = NoReply::by_setting(peer, problem.to_owned());
+            let error = NoReply::by_setting(peer, problem.to_string());
             return HttpConnectorFuture::ready(Err(error));
         }
         let way = match proxy {

@@ -8,10 +8,10 @@ use std::fmt;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-use super::headers::NotText;
-use super::interceptors::TruncatedReply;
+use super::causes;
 use super::no_reply::{ConnectFailure, NoReply, NoReplyReason};
-use crate::model::{BucketName, Key};
+use super::reply::Reply;
+use crate::model::{BucketName, Key, SharedError};
 
 /// The calls that are made, by S3's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,21 +250,6 @@ pub struct S3Error {
     pub reply: Box<Reply>,
 }
 
-/// What S3 said to a call that failed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reply {
-    /// S3's error code.
-    pub code: Option<String>,
-    /// S3's message, or what the client saw instead of an answer.
-    pub message: Option<String>,
-    /// The id by which AWS support finds the request.
-    pub request_id: Option<String>,
-    /// The region of the bucket, if S3 names it.
-    pub region: Option<String>,
-    /// The time of the request and the time of S3, if S3 says that they differ.
-    pub clocks: Option<(String, String)>,
-}
-
 impl S3Error {
     /// An error that we found, not S3.
     pub fn ours(operation: Operation, bucket: &BucketName, cause: Cause, message: String) -> Self {
@@ -278,6 +263,19 @@ impl S3Error {
                 ..Reply::default()
             }),
         }
+    }
+
+    /// An error that we found by another one.
+    pub(super) fn caused(
+        operation: Operation,
+        bucket: &BucketName,
+        cause: Cause,
+        error: impl Error + Send + Sync + 'static,
+    ) -> Self {
+        causes::log(operation, bucket, &error);
+        let mut found = Self::ours(operation, bucket, cause, error.to_string());
+        found.reply.source = Some(SharedError::new(error));
+        found
     }
 
     /// A write that was carried out without making a version.
@@ -309,12 +307,13 @@ impl S3Error {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
+        causes::log(operation, bucket, error);
         Self {
             operation,
             bucket: bucket.clone(),
             key: None,
             cause: classify(error),
-            reply: Box::new(reply(error)),
+            reply: Box::new(Reply::of(error)),
         }
     }
 }
@@ -335,7 +334,11 @@ impl fmt::Display for S3Error {
     }
 }
 
-impl Error for S3Error {}
+impl Error for S3Error {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.reply.source.as_ref()?)
+    }
+}
 
 fn classify<E>(error: &SdkError<E, HttpResponse>) -> Cause
 where
@@ -413,74 +416,4 @@ fn by_status(status: u16) -> Cause {
         200..=299 => Cause::Unreadable,
         _ => Cause::Rejected,
     }
-}
-
-fn reply<E>(error: &SdkError<E, HttpResponse>) -> Reply
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    let service = error.as_service_error();
-    let raw = error.raw_response();
-    let code = service
-        .and_then(|service| service.code())
-        .map(str::to_owned);
-    let said = service
-        .and_then(|service| service.message())
-        .map(str::to_owned);
-    let status = || raw.map(|raw| format!("HTTP status {}", raw.status().as_u16()));
-    let message = match service {
-        Some(_) if code.is_some() => said,
-        Some(_) => said.or_else(status),
-        None => Some(innermost(error)),
-    };
-    Reply {
-        code,
-        message: message.map(one_line),
-        request_id: raw
-            .and_then(|raw| raw.headers().get("x-amz-request-id"))
-            .map(str::to_owned),
-        region: raw.and_then(told_region),
-        clocks: raw.and_then(|raw| element(raw, "RequestTime").zip(element(raw, "ServerTime"))),
-    }
-}
-
-/// The region of a bucket, by the header of AWS or by the document.
-pub(super) fn told_region(raw: &HttpResponse) -> Option<String> {
-    let header = raw.headers().get("x-amz-bucket-region");
-    header.map(str::to_owned).or_else(|| element(raw, "Region"))
-}
-
-/// The text of an element of S3's error document, which has no nested ones.
-fn element(raw: &HttpResponse, name: &str) -> Option<String> {
-    let document = std::str::from_utf8(raw.body().bytes()?).ok()?;
-    let (_, after) = document.split_once(&format!("<{name}>"))?;
-    let (text, _) = after.split_once('<')?;
-    Some(one_line(text.to_owned()))
-}
-
-/// A message without line breaks: proxies answer with pages, and libraries with paragraphs.
-fn one_line(message: String) -> String {
-    if !message.contains(char::is_control) {
-        return message;
-    }
-    let words: Vec<&str> = message.split_whitespace().collect();
-    words.join(" ")
-}
-
-/// The last error of the chain says most: the SDK's own say "dispatch failure" and no more.
-fn innermost<E>(error: &SdkError<E, HttpResponse>) -> String
-where
-    E: Error + 'static,
-{
-    if let Some(no_reply) = NoReply::behind(error) {
-        return no_reply.to_string();
-    }
-    let mut cause: &dyn Error = error;
-    while let Some(source) = cause.source() {
-        if source.is::<TruncatedReply>() || source.is::<NotText>() {
-            return source.to_string();
-        }
-        cause = source;
-    }
-    cause.to_string()
 }

@@ -253,8 +253,8 @@ impl Bucket {
                 .storage_class()
                 .map(|class| StorageClass::new(Some(class.as_str()))),
         };
-        validate(row, |key| Ok(Key::new(key))).map_err(|doubt| {
-            S3Error::ours(Operation::HeadObject, &self.name, Cause::Unreadable, doubt).about(key)
+        validate(row, |key| Ok(Key::new(key))).map_err(|error| {
+            S3Error::caused(Operation::HeadObject, &self.name, Cause::Unreadable, error).about(key)
         })
     }
 }

@@ -3,8 +3,10 @@
 
 mod advice;
 mod blank_key;
+mod body_error;
 mod bucket;
 mod bucket_settings;
+mod causes;
 mod client;
 mod concurrency;
 mod condition;
@@ -21,19 +23,23 @@ mod headers;
 mod interceptors;
 mod no_reply;
 mod outside;
+mod outside_error;
 mod page;
 #[cfg(any(test, fuzzing))]
 mod page_agreement;
+mod page_error;
 mod page_reader;
 #[cfg(feature = "cli")]
 mod profile;
 mod proxy;
 mod read;
 mod reason;
+mod reply;
 mod reply_xml;
 mod retry;
 mod row_text;
 mod send_again;
+mod setting_error;
 mod small_object;
 mod small_object_list;
 mod small_object_tag;
@@ -53,18 +59,20 @@ pub use client::{CallLimits, Connections, RunConnections};
 pub use concurrency::ConcurrencyLimits;
 pub use condition::{Condition, ConditionSupport};
 pub use door::http_client;
-pub use error::{Cause, Operation, Reply, S3Error};
+pub use error::{Cause, Operation, S3Error};
 pub use fence::{Fence, Moment, Stop};
 pub use head::CurrentVersion;
 pub use interceptors::Requests;
 pub use no_reply::ConnectFailure;
 pub use outside::{Outside, OutsideReply, ServicePost, service_address};
+pub use outside_error::OutsideError;
 #[cfg(feature = "cli")]
 pub use profile::{Overrides, profile_problem};
 #[cfg(any(test, fuzzing))]
 pub use read::fuzz;
 pub use read::{Page, PageStart};
-pub use retry::{NextTry, Tries};
+pub use reply::Reply;
+pub use retry::{NextTry, Tries, Waits};
 pub use small_object::{PutBody, SmallObject, SmallObjectListed, SmallObjectRead};
 pub use thaw::ThawAnswer;
 pub use time_limit::TimeLimit;

@@ -1,7 +1,6 @@
 //! Requests to others than S3: a message to a topic, a heartbeat. They go over the same network, with its proxies
 //! and certificates, and are few: each has a connection of its own.
 
-use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
@@ -15,6 +14,8 @@ use aws_smithy_types::byte_stream::ByteStream;
 
 use super::door::Network;
 use super::endpoint;
+use super::outside_error::OutsideError;
+use crate::model::SharedError;
 
 /// Bytes of a reply that are read, at most: more than any plan of a restore has.
 const MOST_REPLY_BYTES: usize = 2 << 20;
@@ -78,12 +79,12 @@ impl Outside {
     /// The credentials to sign with.
     ///
     /// # Errors
-    /// Why there are none, in words.
-    pub async fn credentials(&self) -> Result<Credentials, String> {
+    /// Why there are none.
+    pub async fn credentials(&self) -> Result<Credentials, OutsideError> {
         let provider = self.base.credentials_provider();
-        let provider = provider.ok_or("there are no credentials")?;
+        let provider = provider.ok_or(OutsideError::NoCredentials)?;
         let credentials = provider.provide_credentials().await;
-        credentials.map_err(|error| format!("there are no credentials: {error}"))
+        credentials.map_err(|error| OutsideError::Credentials(SharedError::new(error)))
     }
 
     /// The region that the environment names.
@@ -94,10 +95,11 @@ impl Outside {
     /// Signs a POST with these credentials.
     ///
     /// # Errors
-    /// Why it cannot be signed, in words.
-    pub fn signed(post: ServicePost<'_>, credentials: Credentials) -> Result<HttpRequest, String> {
-        let in_words =
-            |error: &dyn std::error::Error| format!("the request cannot be signed: {error}");
+    /// Why it cannot be signed.
+    pub fn signed(
+        post: ServicePost<'_>,
+        credentials: Credentials,
+    ) -> Result<HttpRequest, OutsideError> {
         let identity = credentials.into();
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
@@ -106,21 +108,17 @@ impl Outside {
             .time(SystemTime::now())
             .settings(SigningSettings::default())
             .build()
-            .map_err(|error| in_words(&error))?;
+            .map_err(OutsideError::unsigned)?;
         let mut request = HttpRequest::new(SdkBody::from(post.body));
-        request
-            .set_method("POST")
-            .map_err(|error| in_words(&error))?;
-        request
-            .set_uri(post.url)
-            .map_err(|error| in_words(&error))?;
+        request.set_method("POST").map_err(OutsideError::unsigned)?;
+        request.set_uri(post.url).map_err(OutsideError::unsigned)?;
         for (name, value) in post.headers {
             request.headers_mut().insert(*name, *value);
         }
         let body = SignableBody::Bytes(post.body.as_bytes());
         let signable = SignableRequest::new("POST", post.url, request.headers().iter(), body);
-        let signable = signable.map_err(|error| in_words(&error))?;
-        let signed = sign(signable, &parameters.into()).map_err(|error| in_words(&error))?;
+        let signable = signable.map_err(OutsideError::unsigned)?;
+        let signed = sign(signable, &parameters.into()).map_err(OutsideError::unsigned)?;
         let (instructions, _) = signed.into_parts();
         for (name, value) in instructions.headers() {
             let (name, value) = (name.to_owned(), value.to_owned());
@@ -132,22 +130,19 @@ impl Outside {
     /// Sends one request and reads the beginning of the reply. A redirect is a reply like any other.
     ///
     /// # Errors
-    /// Why there is no reply within that time, in words.
+    /// Why there is no reply within that time.
     pub async fn send(
         &self,
         request: HttpRequest,
         limit: Duration,
-    ) -> Result<OutsideReply, String> {
+    ) -> Result<OutsideReply, OutsideError> {
         let reply = tokio::time::timeout(limit, self.reply(request)).await;
-        reply.unwrap_or_else(|_| Err(format!("no reply within {:.1} s", limit.as_secs_f64())))
+        reply.unwrap_or(Err(OutsideError::TooSlow(limit)))
     }
 
-    async fn reply(&self, request: HttpRequest) -> Result<OutsideReply, String> {
+    async fn reply(&self, request: HttpRequest) -> Result<OutsideReply, OutsideError> {
         let reply = self.network.send_once(request).await;
-        let reply = reply.map_err(|error| match error.source() {
-            Some(cause) => cause.to_string(),
-            None => error.to_string(),
-        })?;
+        let reply = reply.map_err(|error| OutsideError::NoReply(SharedError::new(error)))?;
         let status = reply.status().as_u16();
         let mut stream = ByteStream::new(reply.into_body());
         let mut body = Vec::new();

@@ -5,7 +5,8 @@ use aws_sdk_s3::error::ErrorMetadata;
 use aws_sdk_s3::operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output};
 use aws_smithy_runtime_api::client::interceptors::context::{Error, Output};
 
-use super::page_reader::{Doubt, ListPage};
+use super::page_error::PageError;
+use super::page_reader::ListPage;
 use super::reply_xml::{Elements, class, etag, number, own_name, owned, parsed, timestamp};
 use super::row_text::{RowText, first};
 use crate::model::{ETag, StorageClass, Timestamp};
@@ -63,7 +64,7 @@ impl ListPage for RawPage {
         "Contents",
     ];
 
-    fn read(elements: &mut Elements<'_>) -> Result<Self, Doubt> {
+    fn read(elements: &mut Elements<'_>) -> Result<Self, PageError> {
         page(elements, usual_row)
     }
 
@@ -77,7 +78,7 @@ impl ListPage for RawPage {
 }
 
 /// Reads a page. What `usual` cannot take from the text, the reader of XML reads.
-pub(super) fn page(elements: &mut Elements<'_>, usual: TakeRow) -> Result<RawPage, Doubt> {
+pub(super) fn page(elements: &mut Elements<'_>, usual: TakeRow) -> Result<RawPage, PageError> {
     let mut said = RawPage::default();
     while let Some(element) = elements.next()? {
         match own_name(&element)? {
@@ -125,7 +126,7 @@ pub(super) fn usual_row(text: &str) -> Option<(Row, &str)> {
     }
 }
 
-fn row(elements: &mut Elements<'_>) -> Result<Row, Doubt> {
+fn row(elements: &mut Elements<'_>) -> Result<Row, PageError> {
     let mut row = Row::default();
     while let Some(element) = elements.next()? {
         match own_name(&element)? {
@@ -140,7 +141,7 @@ fn row(elements: &mut Elements<'_>) -> Result<Row, Doubt> {
     Ok(row)
 }
 
-fn common_prefix(elements: &mut Elements<'_>) -> Result<String, Doubt> {
+fn common_prefix(elements: &mut Elements<'_>) -> Result<String, PageError> {
     let mut prefix = None;
     while let Some(element) = elements.next()? {
         match own_name(&element)? {
@@ -148,7 +149,7 @@ fn common_prefix(elements: &mut Elements<'_>) -> Result<String, Doubt> {
             _ => elements.skip(&element)?,
         }
     }
-    prefix.ok_or_else(|| "the page has a common prefix that is none".to_owned())
+    prefix.ok_or(PageError::EmptyPrefix)
 }
 
 #[cfg(test)]

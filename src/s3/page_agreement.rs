@@ -5,7 +5,8 @@ use aws_sdk_s3::error::ErrorMetadata;
 use aws_smithy_runtime_api::client::interceptors::context::{Error, Output};
 
 use super::page::{self, RawPage};
-use super::page_reader::{Doubt, ListPage, Reply, parse};
+use super::page_error::PageError;
+use super::page_reader::{ListPage, Reply, parse};
 use super::reply_xml::Elements;
 use super::version_page::{self, RawVersionPage};
 
@@ -15,17 +16,17 @@ struct ByXml<P>(P);
 
 /// How a page is read by the reader of XML alone.
 trait ReadByXml: ListPage + PartialEq {
-    fn read_by_xml(elements: &mut Elements<'_>) -> Result<Self, Doubt>;
+    fn read_by_xml(elements: &mut Elements<'_>) -> Result<Self, PageError>;
 }
 
 impl ReadByXml for RawPage {
-    fn read_by_xml(elements: &mut Elements<'_>) -> Result<Self, Doubt> {
+    fn read_by_xml(elements: &mut Elements<'_>) -> Result<Self, PageError> {
         page::page(elements, |_| None)
     }
 }
 
 impl ReadByXml for RawVersionPage {
-    fn read_by_xml(elements: &mut Elements<'_>) -> Result<Self, Doubt> {
+    fn read_by_xml(elements: &mut Elements<'_>) -> Result<Self, PageError> {
         version_page::page(elements, |_| None)
     }
 }
@@ -35,7 +36,7 @@ impl<P: ReadByXml> ListPage for ByXml<P> {
 
     const ELEMENTS: &'static [&'static str] = P::ELEMENTS;
 
-    fn read(elements: &mut Elements<'_>) -> Result<Self, Doubt> {
+    fn read(elements: &mut Elements<'_>) -> Result<Self, PageError> {
         P::read_by_xml(elements).map(Self)
     }
 

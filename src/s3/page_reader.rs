@@ -14,10 +14,8 @@ use aws_smithy_runtime_api::client::interceptors::context::{Error, Output};
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::ser_de::{DeserializeResponse, SharedResponseDeserializer};
 
+use super::page_error::PageError;
 use super::reply_xml::{Elements, in_namespace_of_s3};
-
-/// A page cannot be read, in words.
-pub(super) type Doubt = String;
 
 /// A page of one of S3's listings.
 pub(super) trait ListPage: Sized + fmt::Debug + Send + 'static {
@@ -27,7 +25,7 @@ pub(super) trait ListPage: Sized + fmt::Debug + Send + 'static {
     const ELEMENTS: &'static [&'static str];
 
     /// Reads what is within the root element.
-    fn read(elements: &mut Elements<'_>) -> Result<Self, Doubt>;
+    fn read(elements: &mut Elements<'_>) -> Result<Self, PageError>;
 
     /// What the SDK gets in place of the page.
     fn output() -> Output;
@@ -38,7 +36,7 @@ pub(super) trait ListPage: Sized + fmt::Debug + Send + 'static {
 
 /// Reads the page that a call gets, in the place of the SDK. Its clones share what they read.
 #[derive(Debug)]
-pub(super) struct PageReader<P>(Arc<Mutex<Option<Result<P, Doubt>>>>);
+pub(super) struct PageReader<P>(Arc<Mutex<Option<Result<P, PageError>>>>);
 
 impl<P> Clone for PageReader<P> {
     fn clone(&self) -> Self {
@@ -54,12 +52,12 @@ impl<P> Default for PageReader<P> {
 
 impl<P> PageReader<P> {
     /// What the last reply said; none if there was none that holds a page.
-    pub(super) fn take(&self) -> Option<Result<P, Doubt>> {
+    pub(super) fn take(&self) -> Option<Result<P, PageError>> {
         let mut page = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         page.take()
     }
 
-    fn keep(&self, page: Result<P, Doubt>) {
+    fn keep(&self, page: Result<P, PageError>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(page);
     }
 }
@@ -110,8 +108,8 @@ pub(super) enum Reply<P> {
     Refusal(ErrorMetadata),
 }
 
-pub(super) fn parse<P: ListPage>(body: &[u8]) -> Result<Reply<P>, Doubt> {
-    let body = std::str::from_utf8(body).map_err(|_| "the page is not UTF-8".to_owned())?;
+pub(super) fn parse<P: ListPage>(body: &[u8]) -> Result<Reply<P>, PageError> {
+    let body = std::str::from_utf8(body).map_err(PageError::NotUtf8)?;
     let mut elements = Elements::of(body, P::ELEMENTS);
     let root = elements.first()?;
     match root.local_name().into_inner() {
@@ -122,9 +120,9 @@ pub(super) fn parse<P: ListPage>(body: &[u8]) -> Result<Reply<P>, Doubt> {
             Ok(Reply::Page(page))
         }
         "Error" => elements.refusal().map(Reply::Refusal),
-        other => Err(format!(
-            "the reply is a {other}, and S3 answers with a {}",
-            P::ROOT
-        )),
+        other => Err(PageError::OtherReply {
+            found: other.to_owned(),
+            expected: P::ROOT,
+        }),
     }
 }

@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use super::setting_error::SettingError;
+
 /// The proxies, and what goes without them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Proxies {
@@ -19,7 +21,7 @@ pub(super) struct Proxy {
     /// Host and port, without user and password, for messages.
     pub name: String,
     /// The URL with all of it; or what is wrong with the variable.
-    pub url: Result<String, String>,
+    pub url: Result<String, SettingError>,
 }
 
 /// What goes without a proxy, by an entry of NO_PROXY.
@@ -87,10 +89,13 @@ impl Proxy {
             "http" | "https" if !host_of(&name).is_empty() => {
                 Ok(format!("{}://{authority}", scheme.to_ascii_lowercase()))
             }
-            "http" | "https" => Err(format!("{variable} names no host")),
-            other => Err(format!(
-                "{variable} names a proxy of the kind {other}; allowed: http:// and https://"
-            )),
+            "http" | "https" => Err(SettingError::NoHost {
+                variable: variable.to_owned(),
+            }),
+            other => Err(SettingError::OtherProxy {
+                variable: variable.to_owned(),
+                kind: other.to_owned(),
+            }),
         };
         Self { name, url }
     }
@@ -250,8 +255,18 @@ mod tests {
     fn what_is_no_proxy_is_told() {
         let of = |value: &str| proxies(&[("HTTPS_PROXY", value)]).https.unwrap().url;
 
-        assert!(of("socks5://p:1").unwrap_err().contains("kind socks5"));
-        assert!(of("http://").unwrap_err().contains("names no host"));
+        assert!(
+            of("socks5://p:1")
+                .unwrap_err()
+                .to_string()
+                .contains("kind socks5")
+        );
+        assert!(
+            of("http://")
+                .unwrap_err()
+                .to_string()
+                .contains("names no host")
+        );
         assert_eq!(of("p:1"), Ok("http://p:1".to_owned()));
     }
 }

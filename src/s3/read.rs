@@ -5,6 +5,7 @@ use aws_sdk_s3::types::EncodingType;
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
 use super::page::{RawPage, Row};
+use super::page_error::PageError;
 use super::page_reader::PageReader;
 use crate::model::{Key, Object, Prefix, StorageClass};
 
@@ -94,57 +95,55 @@ impl Bucket {
             .customize()
             .interceptor(reader.clone());
         self.send(Operation::ListObjectsV2, call.send()).await?;
-        let said = reader
-            .take()
-            .unwrap_or_else(|| Err("the reply holds no page".to_owned()));
-        said.and_then(|said| accept(said, asked)).map_err(|doubt| {
+        let said = reader.take().unwrap_or(Err(PageError::NoPage));
+        said.and_then(|said| accept(said, asked)).map_err(|error| {
             let operation = Operation::ListObjectsV2;
-            S3Error::ours(operation, &self.name, Cause::Unreadable, doubt)
+            S3Error::caused(operation, &self.name, Cause::Unreadable, error)
         })
     }
 }
 
 /// A page is believed only if it agrees with itself and with what was asked for. The name of the bucket is
 /// not compared: behind an alias of an access point it is another one.
-pub(super) fn accept(said: RawPage, asked: PageRequest<'_>) -> Result<(Page, Vec<String>), String> {
+pub(super) fn accept(
+    said: RawPage,
+    asked: PageRequest<'_>,
+) -> Result<(Page, Vec<String>), PageError> {
     let next = next_of(said.truncated, said.token, asked.start)?;
-    let counted = said
-        .key_count
-        .ok_or("the page does not say how many keys it has")?;
+    let counted = said.key_count.ok_or(PageError::NoCount)?;
     let parsed = said.rows.len() as u64 + said.prefixes.len() as u64;
     if counted != parsed {
-        return Err(format!("the page counts {counted} keys and has {parsed}"));
+        return Err(PageError::OtherCount { counted, parsed });
     }
     if !said.prefixes.is_empty() && !asked.in_levels {
-        return Err("the page has common prefixes, which nobody asked for".to_owned());
+        return Err(PageError::UnaskedPrefixes);
     }
     let encoding = Encoding::of(said.encoding.as_deref())?;
     if let Some(listed) = said.prefix {
         let listed_as_it_stands = listed == asked.prefix.as_str();
         if !listed_as_it_stands && encoding.decode(listed)?.as_str() != asked.prefix.as_str() {
-            return Err("the page lists another prefix".to_owned());
+            return Err(PageError::OtherPrefix);
         }
     }
     let below = |key: Key| match key.is_below(asked.prefix) {
-        true if key.as_str().is_empty() => Err("the page has an empty key".to_owned()),
-        true if key.as_str().len() > Key::MOST_BYTES => Err(format!(
-            "the page has a key of {} bytes, and S3 has none",
-            key.as_str().len()
-        )),
+        true if key.as_str().is_empty() => Err(PageError::EmptyKey),
+        true if key.as_str().len() > Key::MOST_BYTES => Err(PageError::LongKey {
+            bytes: key.as_str().len(),
+        }),
         true => Ok(key),
-        false => Err(format!("the page has {key}, which was not asked for")),
+        false => Err(PageError::UnaskedKey { key }),
     };
     let objects = said.rows.into_iter().map(|row| {
         let object = validate(row, |key| encoding.decode(key))?;
         let key = below(object.key)?;
         Ok(Object { key, ..object })
     });
-    let objects = objects.collect::<Result<Vec<Object>, String>>()?;
+    let objects = objects.collect::<Result<Vec<Object>, PageError>>()?;
     let prefixes = said.prefixes.into_iter().map(|prefix| {
         let prefix = below(encoding.decode(prefix)?)?;
         Ok(prefix.as_str().to_owned())
     });
-    let prefixes = prefixes.collect::<Result<Vec<String>, String>>()?;
+    let prefixes = prefixes.collect::<Result<Vec<String>, PageError>>()?;
     Ok((Page { objects, next }, prefixes))
 }
 
@@ -153,16 +152,14 @@ fn next_of(
     truncated: Option<bool>,
     token: Option<String>,
     start: &PageStart,
-) -> Result<Option<PageStart>, String> {
-    let truncated = truncated.ok_or("the page does not say whether it is the last one")?;
+) -> Result<Option<PageStart>, PageError> {
+    let truncated = truncated.ok_or(PageError::NotSaidWhetherLast)?;
     let token = token.filter(|token| !token.is_empty());
     match (truncated, token.map(PageStart::Token)) {
         (false, None) => Ok(None),
-        (false, Some(_)) => Err("the page is the last one, and says where the next begins".into()),
-        (true, None) => Err("more keys follow, but the page does not say where".to_owned()),
-        (true, Some(next)) if next == *start => {
-            Err("more keys follow, but where the page itself began".to_owned())
-        }
+        (false, Some(_)) => Err(PageError::LastWithNext),
+        (true, None) => Err(PageError::NotSaidWhere { rows: "keys" }),
+        (true, Some(next)) if next == *start => Err(PageError::NextIsThis { rows: "keys" }),
         (true, next) => Ok(next),
     }
 }
@@ -177,18 +174,18 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    pub(super) fn of(name: Option<&str>) -> Result<Self, String> {
+    pub(super) fn of(name: Option<&str>) -> Result<Self, PageError> {
         match name {
             None => Ok(Self::Plain),
             Some("url") => Ok(Self::Url),
-            Some(other) => Err(format!("the page encodes keys by \"{other}\"")),
+            Some(other) => Err(PageError::OtherEncoding(other.to_owned())),
         }
     }
 
-    pub(super) fn decode(self, key: String) -> Result<Key, String> {
+    pub(super) fn decode(self, key: String) -> Result<Key, PageError> {
         match self {
             Self::Plain => Ok(Key::new(key)),
-            Self::Url => Key::from_url_encoded(key).map_err(|error| error.to_string()),
+            Self::Url => Ok(Key::from_url_encoded(key)?),
         }
     }
 }
@@ -199,11 +196,11 @@ pub(super) const MOST_SIZE: u64 = 1 << 50;
 /// A row of a listing, or what a look at an object tells of the same.
 pub(super) fn validate(
     row: Row,
-    decode: impl FnOnce(String) -> Result<Key, String>,
-) -> Result<Object, String> {
-    let key = decode(row.key.ok_or("the page has a row without a key")?)?;
+    decode: impl FnOnce(String) -> Result<Key, PageError>,
+) -> Result<Object, PageError> {
+    let key = decode(row.key.ok_or(PageError::NoKey)?)?;
     match (row.size, row.etag, row.last_modified) {
-        (Some(size), ..) if size > MOST_SIZE => Err(format!("{key} would have {size} bytes")),
+        (Some(size), ..) if size > MOST_SIZE => Err(PageError::TooLarge { key, size }),
         (Some(size), Some(etag), Some(last_modified)) => Ok(Object {
             key,
             size,
@@ -211,7 +208,10 @@ pub(super) fn validate(
             last_modified,
             storage_class: row.class.unwrap_or_else(|| StorageClass::new(None)),
         }),
-        _ => Err(format!("no size, ETag or date is given for {key}")),
+        _ => Err(PageError::Incomplete {
+            key,
+            fields: "size, ETag or date",
+        }),
     }
 }
 

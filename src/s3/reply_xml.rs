@@ -9,7 +9,7 @@ use quick_xml::Reader;
 use quick_xml::escape::unescape;
 use quick_xml::events::{BytesStart, Event};
 
-use super::page_reader::Doubt;
+use super::page_error::PageError;
 use crate::model::{ETag, StorageClass, Timestamp};
 
 /// The namespaces of S3's replies: S3's own, and an older spelling that Google Cloud Storage has. Other
@@ -19,22 +19,25 @@ const NAMESPACES: [&str; 2] = [
     "http://doc.s3.amazonaws.com/2006-03-01",
 ];
 
-pub(super) fn in_namespace_of_s3(root: &BytesStart<'_>) -> Result<(), Doubt> {
+pub(super) fn in_namespace_of_s3(root: &BytesStart<'_>) -> Result<(), PageError> {
     own_name(root)?;
-    let named = root.try_get_attribute("xmlns").map_err(unreadable)?;
+    let named = root
+        .try_get_attribute("xmlns")
+        .map_err(PageError::not_xml)?;
     let is_foreign =
         named.is_some_and(|named| !NAMESPACES.iter().any(|own| *own == named.value.as_ref()));
     if is_foreign {
-        return Err("the page is in a namespace that is not S3's".to_owned());
+        return Err(PageError::ForeignNamespace);
     }
     Ok(())
 }
 
 /// The name of an element of S3's, which has no prefix.
-pub(super) fn own_name<'a>(element: &'a BytesStart<'_>) -> Result<&'a str, Doubt> {
+pub(super) fn own_name<'a>(element: &'a BytesStart<'_>) -> Result<&'a str, PageError> {
     let name = element.name().into_inner();
     if name.contains(':') {
-        return Err(format!("the page has an element {name}, which S3 has not"));
+        let name = name.to_owned();
+        return Err(PageError::ForeignElement { name });
     }
     Ok(name)
 }
@@ -61,18 +64,17 @@ impl<'a> Elements<'a> {
     }
 
     /// The root element.
-    pub(super) fn first(&mut self) -> Result<BytesStart<'a>, Doubt> {
-        self.next()?
-            .ok_or_else(|| "the reply holds no page".to_owned())
+    pub(super) fn first(&mut self) -> Result<BytesStart<'a>, PageError> {
+        self.next()?.ok_or(PageError::NoPage)
     }
 
     /// The next element within the one that is open; none at its end.
-    pub(super) fn next(&mut self) -> Result<Option<BytesStart<'a>>, Doubt> {
+    pub(super) fn next(&mut self) -> Result<Option<BytesStart<'a>>, PageError> {
         loop {
             match self.event()? {
                 Event::Start(element) => return Ok(Some(element)),
                 Event::End(_) => return Ok(None),
-                Event::Eof => return Err("the page ends in its middle".to_owned()),
+                Event::Eof => return Err(PageError::Cut),
                 other => between_elements(&other)?,
             }
         }
@@ -91,17 +93,17 @@ impl<'a> Elements<'a> {
     }
 
     /// Nothing follows the root element.
-    pub(super) fn end(&mut self) -> Result<(), Doubt> {
+    pub(super) fn end(&mut self) -> Result<(), PageError> {
         loop {
             match self.event()? {
                 Event::Eof => return Ok(()),
-                Event::Start(_) => return Err("the page is followed by another one".to_owned()),
+                Event::Start(_) => return Err(PageError::Followed),
                 other => between_elements(&other)?,
             }
         }
     }
 
-    pub(super) fn refusal(&mut self) -> Result<ErrorMetadata, Doubt> {
+    pub(super) fn refusal(&mut self) -> Result<ErrorMetadata, PageError> {
         let mut refusal = ErrorMetadata::builder();
         while let Some(element) = self.next()? {
             refusal = match element.local_name().into_inner() {
@@ -122,67 +124,70 @@ impl<'a> Elements<'a> {
         element: &BytesStart<'a>,
         value: &mut Option<T>,
         read: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<(), Doubt> {
+    ) -> Result<(), PageError> {
         let name = element.name().into_inner();
         let text = self.text(element)?;
         if value.is_some() {
-            return Err(format!("the page says twice what {name} is"));
+            let name = name.to_owned();
+            return Err(PageError::SaidTwice { name });
         }
         *value = read(&text);
         match value {
             Some(_) => Ok(()),
-            None => Err(format!("the page says that {name} is \"{text}\"")),
+            None => Err(PageError::Meaningless {
+                name: name.to_owned(),
+                text: text.into_owned(),
+            }),
         }
     }
 
     /// The text of an element that holds nothing else.
-    pub(super) fn text(&mut self, element: &BytesStart<'a>) -> Result<Cow<'a, str>, Doubt> {
+    pub(super) fn text(&mut self, element: &BytesStart<'a>) -> Result<Cow<'a, str>, PageError> {
         let raw = self.raw(element)?;
         if raw.contains('<') {
-            let name = element.name().into_inner();
-            return Err(format!("the page has more than text in {name}"));
+            let name = element.name().into_inner().to_owned();
+            return Err(PageError::NotText { name });
         }
         match raw {
-            Cow::Borrowed(raw) => unescape(raw).map_err(unreadable),
+            Cow::Borrowed(raw) => unescape(raw).map_err(PageError::not_xml),
             Cow::Owned(raw) => unescape(&raw)
                 .map(|text| Cow::Owned(text.into_owned()))
-                .map_err(unreadable),
+                .map_err(PageError::not_xml),
         }
     }
 
     /// Passes over an element that does not matter, unless it hides some that do.
-    pub(super) fn skip(&mut self, element: &BytesStart<'a>) -> Result<(), Doubt> {
+    pub(super) fn skip(&mut self, element: &BytesStart<'a>) -> Result<(), PageError> {
         let raw = self.raw(element)?;
         let mut openings = raw.split('<').skip(1);
         let hidden =
             openings.any(|opening| self.of_pages.iter().any(|name| opening.starts_with(name)));
         if hidden || self.of_pages.contains(&element.name().into_inner()) {
-            return Err("the page has a page or a part of one within it".to_owned());
+            return Err(PageError::PageWithin);
         }
         Ok(())
     }
 
-    fn raw(&mut self, element: &BytesStart<'a>) -> Result<Cow<'a, str>, Doubt> {
-        let raw = self.reader.read_text(element.name()).map_err(unreadable)?;
+    fn raw(&mut self, element: &BytesStart<'a>) -> Result<Cow<'a, str>, PageError> {
+        let raw = self
+            .reader
+            .read_text(element.name())
+            .map_err(PageError::not_xml)?;
         Ok(raw.into_inner())
     }
 
-    fn event(&mut self) -> Result<Event<'a>, Doubt> {
-        self.reader.read_event().map_err(unreadable)
+    fn event(&mut self) -> Result<Event<'a>, PageError> {
+        self.reader.read_event().map_err(PageError::not_xml)
     }
 }
 
 /// What may stand beside elements: nothing that says anything.
-fn between_elements(event: &Event<'_>) -> Result<(), Doubt> {
+fn between_elements(event: &Event<'_>) -> Result<(), PageError> {
     match event {
         Event::Text(text) if text.trim_ascii().is_empty() => Ok(()),
         Event::Decl(_) | Event::PI(_) | Event::Comment(_) => Ok(()),
-        _ => Err("the page has text that belongs to no element".to_owned()),
+        _ => Err(PageError::LooseText),
     }
-}
-
-fn unreadable(error: impl std::fmt::Display) -> Doubt {
-    format!("the page is no XML: {error}")
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a reader as the others are")]

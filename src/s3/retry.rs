@@ -40,14 +40,15 @@ impl CallLimits {
 /// Growing waits, each drawn from the upper half of its range, so that what failed together does not come back
 /// together.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Waits {
+pub struct Waits {
     first: Duration,
     /// From 0 to 1.
     random: fn() -> f64,
 }
 
 impl Waits {
-    pub(super) fn of(first: Duration) -> Self {
+    /// Waits that begin with so long, and are drawn at random.
+    pub fn of(first: Duration) -> Self {
         Self {
             first,
             random: fastrand::f64,
@@ -61,9 +62,47 @@ impl Waits {
     }
 
     /// The wait that is so many times as long as the first one.
-    pub(super) fn times(self, factor: u32) -> Duration {
+    pub fn times(self, factor: u32) -> Duration {
         let longest = self.first * factor.clamp(1, MOST_WAIT);
         longest.mul_f64(0.5 + (self.random)() / 2.0)
+    }
+}
+
+/// Attempts at one thing, with growing waits between them. A wait ends with the time of the run.
+#[derive(Debug)]
+pub struct Attempts<'a> {
+    bucket: &'a Bucket,
+    made: u32,
+    most: u32,
+}
+
+impl Attempts<'_> {
+    /// Which attempt is being made, from 1 on.
+    pub fn number(&self) -> u32 {
+        self.made
+    }
+
+    /// Whether no other attempt follows.
+    pub fn is_last(&self) -> bool {
+        self.made >= self.most
+    }
+
+    /// Whether another attempt follows at a reply that cannot be believed: the SDK repeats a call that fails, and neither
+    /// a body that breaks off nor a page that contradicts itself.
+    pub fn may_read_again(&self, error: &S3Error) -> bool {
+        error.cause == Cause::Unreadable && !self.is_last()
+    }
+
+    /// Goes on to the next attempt at once: what failed was found out by a look at the object, not by an error.
+    pub fn next_at_once(&mut self) {
+        self.made += 1;
+    }
+
+    /// Waits, the longer the more attempts were made, and goes on to the next one.
+    pub async fn next(&mut self) {
+        let wait = Waits::of(self.bucket.patience.backoff).times(self.made);
+        self.bucket.limit.bound(sleep(wait)).await;
+        self.made += 1;
     }
 }
 
@@ -120,6 +159,16 @@ pub enum NextTry {
 }
 
 impl Bucket {
+    /// So many attempts at most at something in this bucket. The first one is being made.
+    pub fn attempts(&self, most: u32) -> Attempts<'_> {
+        let made = 1;
+        Attempts {
+            bucket: self,
+            made,
+            most,
+        }
+    }
+
     /// The tries of an object that is written to this bucket.
     pub fn tries(&self) -> Tries<'_> {
         Tries {

@@ -10,10 +10,11 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use tokio::time::timeout;
 
+use super::body_error::BodyError;
 use super::bucket::{Bucket, out_of_time};
 use super::error::{Cause, Operation, S3Error};
 use super::fence;
-use crate::model::{ETag, Key, Timestamp, VersionId};
+use crate::model::{ETag, Key, SharedError, Timestamp, VersionId};
 
 /// Attempts at reading a body that breaks off.
 const ATTEMPTS: u32 = 4;
@@ -64,6 +65,16 @@ pub struct PutBody<'a> {
     pub content_type: &'a str,
 }
 
+impl<'a> PutBody<'a> {
+    /// A body of JSON, as most of the program's own objects have one.
+    pub fn json(body: &'a [u8]) -> Self {
+        Self {
+            body,
+            content_type: "application/json",
+        }
+    }
+}
+
 impl Bucket {
     /// Reads a small object of the program's own. One above 1 MiB is not ours, and has no body here.
     ///
@@ -79,13 +90,11 @@ impl Bucket {
     /// # Errors
     /// Why S3 refused; that there is no such object is no error.
     pub async fn read_state_up_to(&self, key: &Key, most: u64) -> Result<SmallObjectRead, S3Error> {
-        let mut attempt = 1;
+        let mut attempts = self.attempts(ATTEMPTS);
         loop {
             match self.get(key, most).await {
-                // The SDK tries a request again, but not a body.
-                Err(error) if error.cause == Cause::Unreadable && attempt < ATTEMPTS => {
-                    self.back_off(attempt).await;
-                    attempt += 1;
+                Err(error) if attempts.may_read_again(&error) => {
+                    attempts.next().await;
                 }
                 read => return read,
             }
@@ -158,8 +167,8 @@ impl Bucket {
         let state = match reply {
             None => None,
             Some(reply) => match self.limit.bound(self.whole(reply, most)).await {
-                Some(whole) => Some(whole.map_err(|doubt| {
-                    S3Error::ours(operation, &self.name, Cause::Unreadable, doubt).about(key)
+                Some(whole) => Some(whole.map_err(|error| {
+                    S3Error::caused(operation, &self.name, Cause::Unreadable, error).about(key)
                 })?),
                 None => return Err(out_of_time(operation, &self.name).about(key)),
             },
@@ -168,20 +177,20 @@ impl Bucket {
     }
 
     /// The SDK's time limit ends with the headers of a reply; a body that stalls is ours to give up.
-    async fn whole(&self, reply: GetObjectOutput, most: u64) -> Result<SmallObject, String> {
+    async fn whole(&self, reply: GetObjectOutput, most: u64) -> Result<SmallObject, BodyError> {
         let modified = reply.last_modified().and_then(|time| time.to_millis().ok());
         let (Some(etag), Some(modified)) = (reply.e_tag().map(ETag::new), modified) else {
-            return Err("the reply has no ETag or no date".to_owned());
+            return Err(BodyError::Incomplete);
         };
         let version = reply.version_id().map(VersionId::new);
         let size = reply.content_length().and_then(|size| size.try_into().ok());
-        let size: u64 = size.ok_or("the reply does not say how large the object is")?;
+        let size: u64 = size.ok_or(BodyError::NoSize)?;
         let body = if size > most {
             Vec::new()
         } else {
             timeout(self.patience.attempt, collected(reply.body, size))
                 .await
-                .map_err(|_| "the body did not come in time")??
+                .map_err(|_| BodyError::TooSlow)??
         };
         Ok(SmallObject {
             body,
@@ -194,9 +203,10 @@ impl Bucket {
 }
 
 /// The bytes of a body that was announced to have so many.
-async fn collected(mut body: ByteStream, size: u64) -> Result<Vec<u8>, String> {
+async fn collected(mut body: ByteStream, size: u64) -> Result<Vec<u8>, BodyError> {
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    while let Some(more) = body.try_next().await.map_err(|error| error.to_string())? {
+    let broken = |error| BodyError::Broken(SharedError::new(error));
+    while let Some(more) = body.try_next().await.map_err(broken)? {
         bytes.extend_from_slice(&more);
         if bytes.len() as u64 > size {
             break;
@@ -205,7 +215,10 @@ async fn collected(mut body: ByteStream, size: u64) -> Result<Vec<u8>, String> {
     if bytes.len() as u64 == size {
         Ok(bytes)
     } else {
-        Err(format!("{} of {size} bytes came", bytes.len()))
+        Err(BodyError::OtherSize {
+            came: bytes.len(),
+            size,
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use aws_sdk_s3::types::EncodingType;
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
 use super::interceptors::OwnState;
+use super::page_error::PageError;
 use super::page_reader::PageReader;
 use super::read::{Page, PageRequest, PageStart, accept};
 use crate::model::{Key, Object, Prefix};
@@ -101,10 +102,8 @@ impl Bucket {
             call
         };
         self.send(operation, call.send()).await?;
-        let said = reader
-            .take()
-            .unwrap_or_else(|| Err("the reply holds no page".to_owned()));
+        let said = reader.take().unwrap_or(Err(PageError::NoPage));
         said.and_then(|said| accept(said, asked))
-            .map_err(|doubt| S3Error::ours(operation, &self.name, Cause::Unreadable, doubt))
+            .map_err(|error| S3Error::caused(operation, &self.name, Cause::Unreadable, error))
     }
 }

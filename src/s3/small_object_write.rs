@@ -33,6 +33,35 @@ enum Sent {
 }
 
 impl Bucket {
+    /// Writes an object of the program's own in JSON, if it could be serialised.
+    ///
+    /// # Errors
+    /// As those of [`Bucket::write_state`]; [`Cause::NotSent`] if it could not.
+    pub async fn write_json(
+        &self,
+        key: &Key,
+        json: Result<Vec<u8>, serde_json::Error>,
+        condition: &Condition,
+    ) -> Result<CopyReply, S3Error> {
+        let body = self.serialised(key, json)?;
+        self.write_state(key, PutBody::json(&body), condition).await
+    }
+
+    /// The bytes of an object of the program's own.
+    ///
+    /// # Errors
+    /// [`Cause::NotSent`] if it could not be serialised.
+    pub fn serialised(
+        &self,
+        key: &Key,
+        json: Result<Vec<u8>, serde_json::Error>,
+    ) -> Result<Vec<u8>, S3Error> {
+        json.map_err(|error| {
+            let (operation, cause) = (Operation::PutObject, Cause::NotSent);
+            S3Error::caused(operation, &self.name, cause, error).about(key)
+        })
+    }
+
     /// Writes an object of the program's own. If the reply shows that the bucket keeps no versions any
     /// more, the fence of the bucket is closed.
     ///
@@ -66,7 +95,7 @@ impl Bucket {
     /// Writes, and looks what is there if that failed or nobody knows whether it did.
     async fn write_bound(&self, key: &Key, contents: PutBody<'_>, condition: &Condition) -> Sent {
         let mut wrong_refusals = 0;
-        let mut round = 1;
+        let mut rounds = self.attempts(ROUNDS);
         loop {
             let sent = self.put(key, contents, condition).await;
             let is_refused = is_refused(&sent, condition);
@@ -95,12 +124,11 @@ impl Bucket {
                 if wrong_refusals == WRONG_REFUSALS {
                     return Sent::WithoutCondition(ConditionSupport::NeverMet, error);
                 }
-            } else if !in_doubt || round == ROUNDS {
+            } else if !in_doubt || rounds.is_last() {
                 return Sent::Failed(error);
             }
-            tracing::debug!(%key, round, %error, "written once more");
-            self.back_off(round).await;
-            round += 1;
+            tracing::debug!(%key, round = rounds.number(), %error, "written once more");
+            rounds.next().await;
         }
     }
 

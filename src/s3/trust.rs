@@ -8,9 +8,12 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use super::setting_error::SettingError;
+use crate::model::SharedError;
+
 /// The certificates that are trusted, or what is wrong with the file that names them.
 #[derive(Clone, Debug)]
-pub(super) struct TrustedCertificates(Result<Option<TrustStore>, String>);
+pub(super) struct TrustedCertificates(Result<Option<TrustStore>, SettingError>);
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
@@ -23,10 +26,13 @@ impl TrustedCertificates {
 
     /// Those of a file, in PEM. One that cannot be read is left out, if there are others.
     pub fn of_file(path: &str) -> Self {
-        let told = |problem: &str| Err(format!("AWS_CA_BUNDLE = {path:?} {problem}"));
-        let bundle = match fs::read(path) {
+        let path = path.to_owned();
+        let bundle = match fs::read(&path) {
             Ok(bundle) => bundle,
-            Err(error) => return Self(told(&format!("cannot be read: {error}"))),
+            Err(error) => {
+                let error = SharedError::new(error);
+                return Self(Err(SettingError::UnreadableBundle { path, error }));
+            }
         };
         let bundle = String::from_utf8_lossy(&bundle);
         let mut store = TrustStore::empty();
@@ -38,7 +44,7 @@ impl TrustedCertificates {
         Self(if any {
             Ok(Some(store))
         } else {
-            told("has no certificate in PEM")
+            Err(SettingError::EmptyBundle { path })
         })
     }
 
@@ -50,8 +56,8 @@ impl TrustedCertificates {
     }
 
     /// The problem of the file.
-    pub fn problem(&self) -> Option<&str> {
-        self.0.as_ref().err().map(String::as_str)
+    pub fn problem(&self) -> Option<&SettingError> {
+        self.0.as_ref().err()
     }
 }
 

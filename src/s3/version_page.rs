@@ -8,7 +8,8 @@ use aws_sdk_s3::operation::list_object_versions::{
 use aws_smithy_runtime_api::client::interceptors::context::{Error, Output};
 use quick_xml::events::BytesStart;
 
-use super::page_reader::{Doubt, ListPage};
+use super::page_error::PageError;
+use super::page_reader::ListPage;
 use super::reply_xml::{Elements, class, etag, number, own_name, owned, parsed, timestamp};
 use super::row_text::{RowText, first};
 use crate::model::{ETag, StorageClass, Timestamp};
@@ -78,7 +79,7 @@ impl ListPage for RawVersionPage {
         "DeleteMarker",
     ];
 
-    fn read(elements: &mut Elements<'_>) -> Result<Self, Doubt> {
+    fn read(elements: &mut Elements<'_>) -> Result<Self, PageError> {
         page(elements, usual_row)
     }
 
@@ -92,7 +93,10 @@ impl ListPage for RawVersionPage {
 }
 
 /// Reads a page. What `usual` cannot take from the text, the reader of XML reads.
-pub(super) fn page(elements: &mut Elements<'_>, usual: TakeRow) -> Result<RawVersionPage, Doubt> {
+pub(super) fn page(
+    elements: &mut Elements<'_>,
+    usual: TakeRow,
+) -> Result<RawVersionPage, PageError> {
     let mut page = RawVersionPage::default();
     while let Some(element) = elements.next()? {
         match own_name(&element)? {
@@ -148,7 +152,7 @@ pub(super) fn usual_row(text: &str) -> Option<(RawVersionRow, &str)> {
     }
 }
 
-fn row(elements: &mut Elements<'_>, is_marker: bool) -> Result<RawVersionRow, Doubt> {
+fn row(elements: &mut Elements<'_>, is_marker: bool) -> Result<RawVersionRow, PageError> {
     let mut row = RawVersionRow {
         is_marker,
         ..RawVersionRow::default()
@@ -173,10 +177,11 @@ fn restore_status(
     elements: &mut Elements<'_>,
     element: &BytesStart<'_>,
     status: &mut Option<RawRestoreStatus>,
-) -> Result<(), Doubt> {
+) -> Result<(), PageError> {
     if status.is_some() {
         let name = element.name().into_inner();
-        return Err(format!("the page says twice what {name} is"));
+        let name = name.to_owned();
+        return Err(PageError::SaidTwice { name });
     }
     let mut read = RawRestoreStatus::default();
     while let Some(element) = elements.next()? {
@@ -190,7 +195,7 @@ fn restore_status(
     Ok(())
 }
 
-fn skip_within(elements: &mut Elements<'_>) -> Result<(), Doubt> {
+fn skip_within(elements: &mut Elements<'_>) -> Result<(), PageError> {
     while let Some(element) = elements.next()? {
         elements.skip(&element)?;
     }

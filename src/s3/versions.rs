@@ -4,6 +4,7 @@ use aws_sdk_s3::types::{EncodingType, OptionalObjectAttributes};
 
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
+use super::page_error::PageError;
 use super::page_reader::PageReader;
 use super::read::{Encoding, MOST_SIZE};
 use super::version_page::{RawRestoreStatus, RawVersionPage, RawVersionRow};
@@ -84,11 +85,9 @@ impl Bucket {
             .customize()
             .interceptor(reader.clone());
         self.send(operation, call.send()).await?;
-        let page = reader
-            .take()
-            .unwrap_or_else(|| Err("the reply holds no page".to_owned()));
+        let page = reader.take().unwrap_or(Err(PageError::NoPage));
         page.and_then(|page| accept(page, prefix, start))
-            .map_err(|doubt| S3Error::ours(operation, &self.name, Cause::Unreadable, doubt))
+            .map_err(|error| S3Error::caused(operation, &self.name, Cause::Unreadable, error))
     }
 
     /// All versions and delete markers of one key, the newest first; none if it never existed.
@@ -118,16 +117,16 @@ fn accept(
     page: RawVersionPage,
     prefix: &Prefix,
     start: &VersionPageStart,
-) -> Result<VersionPage, String> {
+) -> Result<VersionPage, PageError> {
     let encoding = Encoding::of(page.encoding.as_deref())?;
     let marker = next_marker(&page, encoding, start)?;
     if page.has_prefixes {
-        return Err("the page has common prefixes, which nobody asked for".to_owned());
+        return Err(PageError::UnaskedPrefixes);
     }
     if let Some(listed) = page.prefix {
         let listed_as_it_stands = listed == prefix.as_str();
         if !listed_as_it_stands && encoding.decode(listed)?.as_str() != prefix.as_str() {
-            return Err("the page lists another prefix".to_owned());
+            return Err(PageError::OtherPrefix);
         }
     }
     // S3 says nothing of what was never restored, and a server that does not know the question nothing at all.
@@ -152,22 +151,18 @@ fn next_marker(
     page: &RawVersionPage,
     encoding: Encoding,
     start: &VersionPageStart,
-) -> Result<Option<(Key, Option<VersionId>)>, String> {
-    let truncated = page
-        .truncated
-        .ok_or("the page does not say whether it is the last one")?;
+) -> Result<Option<(Key, Option<VersionId>)>, PageError> {
+    let truncated = page.truncated.ok_or(PageError::NotSaidWhetherLast)?;
     let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     match (truncated, filled(&page.next_key), filled(&page.next_id)) {
         (false, None, None) => Ok(None),
-        (false, _, _) => Err("the page is the last one, and says where the next begins".into()),
+        (false, _, _) => Err(PageError::LastWithNext),
         // Without the version the rest of the key's versions would be passed over.
-        (true, None, _) | (true, _, None) => {
-            Err("more versions follow, but the page does not say where".to_owned())
-        }
+        (true, None, _) | (true, _, None) => Err(PageError::NotSaidWhere { rows: "versions" }),
         (true, Some(key), Some(id)) => {
             let marker = Some((encoding.decode(key)?, Some(VersionId::new(id))));
             if marker == start.marker {
-                return Err("more versions follow, but where the page itself began".to_owned());
+                return Err(PageError::NextIsThis { rows: "versions" });
             }
             Ok(marker)
         }
@@ -176,7 +171,7 @@ fn next_marker(
 
 impl Before {
     /// Whether a row may follow.
-    fn check(&self, row: &VersionRow) -> Result<(), String> {
+    fn check(&self, row: &VersionRow) -> Result<(), PageError> {
         let key = &row.key;
         let (last, is_same_key) = match self {
             Self::Nothing => (None, false),
@@ -185,20 +180,19 @@ impl Before {
         };
         match last {
             Some(last) if last > key || (last == key && !is_same_key) => {
-                return Err(format!(
-                    "key {key} is listed after {last}, and S3 lists keys in the order of UTF-8 bytes"
-                ));
+                return Err(PageError::Disordered {
+                    key: key.clone(),
+                    last: last.clone(),
+                });
             }
             _ => {}
         }
         if row.is_latest == is_same_key {
-            return Err(format!(
-                "the newest version of {key} is not the first that is listed, or not all of it is"
-            ));
+            return Err(PageError::NewestNotFirst { key: key.clone() });
         }
         match self {
             Self::Version(_, id) if is_same_key && *id == row.id => {
-                Err(format!("a version of {key} is listed twice"))
+                Err(PageError::VersionTwice { key: key.clone() })
             }
             _ => Ok(()),
         }
@@ -210,30 +204,27 @@ fn believe_version(
     prefix: &Prefix,
     encoding: Encoding,
     tells_restores: bool,
-) -> Result<VersionRow, String> {
-    let key = encoding.decode(raw.key.ok_or("the page has a row without a key")?)?;
+) -> Result<VersionRow, PageError> {
+    let key = encoding.decode(raw.key.ok_or(PageError::NoKey)?)?;
     match key.as_str().len() {
-        0 => return Err("the page has an empty key".to_owned()),
+        0 => return Err(PageError::EmptyKey),
         long if long > Key::MOST_BYTES => {
-            return Err(format!(
-                "the page has a key of {long} bytes, and S3 has none"
-            ));
+            return Err(PageError::LongKey { bytes: long });
         }
         _ if !key.is_below(prefix) => {
-            return Err(format!("the page has {key}, which was not asked for"));
+            return Err(PageError::UnaskedKey { key });
         }
         _ => {}
     }
     let id = raw.id.filter(|id| !id.is_empty());
     let (Some(id), Some(is_latest), Some(modified)) = (id, raw.is_latest, raw.last_modified) else {
-        return Err(format!(
-            "no version id, date or place among its versions is given for {key}"
-        ));
+        let fields = "version id, date or place among its versions";
+        return Err(PageError::Incomplete { key, fields });
     };
     let kind = match (raw.is_marker, raw.size, raw.etag) {
         (true, ..) => VersionKind::Marker,
         (false, Some(size), _) if size > MOST_SIZE => {
-            return Err(format!("{key} would have {size} bytes"));
+            return Err(PageError::TooLarge { key, size });
         }
         (false, Some(size), Some(etag)) => {
             let class = raw.class.unwrap_or_else(|| StorageClass::new(None));
@@ -245,7 +236,10 @@ fn believe_version(
                 thaw,
             }
         }
-        (false, ..) => return Err(format!("no size or ETag is given for {key}")),
+        (false, ..) => {
+            let fields = "size or ETag";
+            return Err(PageError::Incomplete { key, fields });
+        }
     };
     Ok(VersionRow {
         key,

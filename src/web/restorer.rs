@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::answer::Refusal;
-use crate::s3::{Outside, ServicePost, service_address};
+use crate::s3::{Outside, OutsideError, ServicePost, service_address};
 
 /// How long an answer is waited for: less than the page's own function may take.
 const LIMIT: Duration = Duration::from_secs(8);
@@ -78,7 +78,7 @@ impl RestoreFunction {
         request: &Value,
         headers: &[(&'static str, &'static str)],
     ) -> Result<(u16, String), Refusal> {
-        let failed = |problem: String| {
+        let failed = |problem: OutsideError| {
             Refusal::failed(&format!(
                 "the function that restores cannot be invoked: {problem}"
             ))

@@ -20,7 +20,7 @@ use super::shelf::JSON;
 use super::{Call, opening};
 use crate::failure::Failure;
 use crate::history::History;
-use crate::model::{ETag, Job, Key, Location, Prefix, Timestamp};
+use crate::model::{ETag, Job, Key, Location, Prefix, StoredError, Timestamp};
 use crate::report::Report;
 use crate::request::{DrillRequest, Extra, Manner, Point, StartRestore, What};
 use crate::run::{RunResult, StartError};
@@ -79,6 +79,15 @@ impl Call<'_> {
     }
 }
 
+/// The note of the last drill that passed cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key} {error}")]
+pub struct NoteError {
+    key: Key,
+    #[source]
+    error: StoredError,
+}
+
 /// When the last drill that passed was compared; none if none has, or what is wrong with the note of it.
 ///
 /// # Errors
@@ -86,7 +95,7 @@ impl Call<'_> {
 pub async fn last_passed(
     bucket: &Bucket,
     job: &Job,
-) -> Result<Result<Option<Timestamp>, String>, S3Error> {
+) -> Result<Result<Option<Timestamp>, NoteError>, S3Error> {
     let key = job.key(PASSED);
     let Some(state) = bucket.read_state(&key).await?.state else {
         return Ok(Ok(None));
@@ -94,7 +103,7 @@ pub async fn last_passed(
     let passed = record::parse_passed(&state.body);
     Ok(passed
         .map(|passed| Some(passed.compared_at))
-        .map_err(|problem| format!("{key} {problem}")))
+        .map_err(|error| NoteError { key, error }))
 }
 
 /// Draws the sample from all rows of a snapshot.

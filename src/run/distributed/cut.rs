@@ -9,7 +9,7 @@ use crate::report::Report;
 use crate::request::MOST_PIECES;
 use crate::resume::DistributedRun;
 use crate::run::RunResult;
-use crate::run::continuation::{serialised, write};
+use crate::run::continuation::write;
 use crate::run::destination::DestinationRun;
 use crate::run::opening::StartError;
 use crate::s3::{Bucket, Condition};
@@ -69,10 +69,7 @@ async fn create(
     json: Result<Vec<u8>, serde_json::Error>,
 ) -> Result<(), StartError> {
     let bucket = &run.destination;
-    let written = match serialised(bucket, key, json) {
-        Ok(body) => write(bucket, key, &body, &Condition::Create).await,
-        Err(error) => Err(error),
-    };
+    let written = write(bucket, key, json, &Condition::Create).await;
     written
         .map(drop)
         .map_err(|error| StartError::destination(&error))

@@ -7,7 +7,7 @@ use super::state::{note, read_piece, read_run};
 use crate::model::{Cursor, ETag, Key};
 use crate::report::Report;
 use crate::resume::{DistributedRun, PieceState, PieceWork};
-use crate::run::continuation::{serialised, write};
+use crate::run::continuation::write;
 use crate::run::destination::{DestinationRun, Destinations};
 use crate::run::opening::StartError;
 use crate::run::progress::RunProgress;
@@ -89,11 +89,7 @@ async fn replace(
     let (bucket, run_id) = (&run.destination, &distributed.run_id);
     let key: Key = PieceState::key(&run.planned.job, run_id, number);
     let condition = etag.map_or(Condition::Create, Condition::Replace);
-    let written = match serialised(bucket, &key, state.to_json()) {
-        Ok(body) => write(bucket, &key, &body, &condition).await,
-        Err(error) => Err(error),
-    };
-    match written {
+    match write(bucket, &key, state.to_json(), &condition).await {
         Ok(_) => Ok(()),
         Err(error) if error.cause == Cause::ChangedMeanwhile => Err(StartError::AlreadyRunning {
             problem: format!(

@@ -273,8 +273,8 @@ fn read_below(prefix: &str, in_levels: bool, body: &str) -> Result<(Page, Vec<St
         start: &PageStart::Token("asked".to_owned()),
         in_levels,
     };
-    match parse(body.as_bytes())? {
-        Reply::Page(said) => accept(said, asked),
+    match parse(body.as_bytes()).map_err(|error| error.to_string())? {
+        Reply::Page(said) => accept(said, asked).map_err(|error| error.to_string()),
         Reply::Refusal(refusal) => Err(refusal.to_string()),
     }
 }

@@ -24,8 +24,10 @@ const LAST: &str = "<IsTruncated>false</IsTruncated>";
 
 fn read_from(start: &VersionPageStart, content: &str) -> Result<VersionPage, String> {
     let body = format!("<ListVersionsResult>{content}</ListVersionsResult>");
-    match parse(body.as_bytes())? {
-        Reply::Page(page) => accept(page, &Prefix::new("p/"), start),
+    match parse(body.as_bytes()).map_err(|error| error.to_string())? {
+        Reply::Page(page) => {
+            accept(page, &Prefix::new("p/"), start).map_err(|error| error.to_string())
+        }
         Reply::Refusal(refusal) => Err(refusal.to_string()),
     }
 }
