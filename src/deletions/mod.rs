@@ -23,25 +23,55 @@ use error::ConfirmError;
 use hold::{Confirmation, StateFile};
 
 use crate::failure::Failure;
-use crate::model::{BucketName, Job, KeyCounts};
+use crate::model::{BucketName, Job, KeyCounts, Prefix};
 use crate::plan::{Marking, Plan};
 use crate::s3::{Bucket, Cause, S3Error};
 
 /// What a run is held for, and where that is remembered.
-#[derive(Clone, Copy)]
-struct HeldKind {
+#[derive(Clone, Copy, Debug)]
+pub struct HeldKind {
     file: &'static str,
     what: &'static str,
 }
 
-const DELETIONS: HeldKind = HeldKind {
+/// Deletions are held.
+pub const DELETIONS: HeldKind = HeldKind {
     file: "held.json",
     what: "deletions",
 };
-const CHANGES: HeldKind = HeldKind {
+/// Changes are held, before a run copies them.
+pub const CHANGES: HeldKind = HeldKind {
     file: "held-changes.json",
     what: "changes",
 };
+
+/// The files of a run in its destinations that say that it is held.
+#[derive(Debug)]
+pub struct HeldFiles<'a> {
+    files: Vec<StateFile>,
+    run_id: &'a str,
+    prefix: &'a Prefix,
+    /// Whether the run writes anything.
+    writes: bool,
+}
+
+impl<'a> HeldFiles<'a> {
+    /// Those of a plan in these buckets.
+    pub fn of(plan: &'a Plan, destinations: &[Bucket], held: HeldKind) -> Self {
+        let destinations = plan.destinations.iter().zip(destinations);
+        let files = destinations.map(|(planned, bucket)| StateFile {
+            bucket: bucket.clone(),
+            key: planned.job.key(held.file),
+            what: held.what,
+        });
+        Self {
+            files: files.collect(),
+            run_id: &plan.run.id,
+            prefix: &plan.source.prefix,
+            writes: plan.task.writes(),
+        }
+    }
+}
 
 /// What comes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,18 +95,11 @@ pub struct Hold {
 
 /// Decides on what was counted for each destination of a plan. A dry run or a plan is told the same, and
 /// nothing is written.
-pub async fn decide(
-    plan: &Plan,
-    marking: &Marking,
-    destinations: &[Bucket],
-    counted: &[KeyCounts],
-) -> Decision {
-    let named: Vec<(BucketName, KeyCounts)> = destinations
-        .iter()
-        .zip(counted)
-        .map(|(bucket, census)| (bucket.name().clone(), *census))
+pub async fn decide(held: &HeldFiles<'_>, marking: &Marking, counted: &[KeyCounts]) -> Decision {
+    let files = held.files.iter().zip(counted);
+    let named: Vec<(BucketName, KeyCounts)> = files
+        .map(|(file, census)| (file.bucket.name().clone(), *census))
         .collect();
-    let places = places(plan, destinations, DELETIONS);
     let why = match (brake::judge(&named, marking.limits), &marking.confirm) {
         (BrakeDecision::Never(why), _) => {
             return Decision::Hold(Hold {
@@ -88,46 +111,32 @@ pub async fn decide(
         (BrakeDecision::Free, None) => return Decision::Proceed,
         (BrakeDecision::Confirm(why), None) => why,
         (BrakeDecision::Free | BrakeDecision::Confirm(_), Some(run_id)) => {
-            match confirm(plan, &places, counted, run_id).await {
+            match held.confirm(counted, run_id).await {
                 Ok(()) => return Decision::Proceed,
                 Err(why) => format!("run {run_id} is not confirmed: {why}"),
             }
         }
     };
-    held(plan, &places, counted, why).await
+    held.hold(counted, why).await
 }
 
 /// Decides on what has changed since the last backup, before a run copies it; `why` says what is wrong with it. The
 /// changed keys of each destination stand in the place of those that are gone.
 pub async fn decide_on_changes(
-    plan: &Plan,
-    destinations: &[Bucket],
+    held: &HeldFiles<'_>,
+    confirm: Option<&str>,
     changed: &[KeyCounts],
     why: Option<String>,
 ) -> Decision {
-    let places = places(plan, destinations, CHANGES);
-    let why = match (why, &plan.confirm) {
+    let why = match (why, confirm) {
         (None, _) => return Decision::Proceed,
         (Some(why), None) => why,
-        (Some(why), Some(run_id)) => match confirm(plan, &places, changed, run_id).await {
+        (Some(why), Some(run_id)) => match held.confirm(changed, run_id).await {
             Ok(()) => return Decision::Proceed,
             Err(problem) => format!("run {run_id} is not confirmed: {problem}; {why}"),
         },
     };
-    held(plan, &places, changed, why).await
-}
-
-async fn held(plan: &Plan, places: &[StateFile], counted: &[KeyCounts], why: String) -> Decision {
-    let (can_be_confirmed, failures) = if plan.task.writes() {
-        remember(plan, places, counted).await
-    } else {
-        (false, Vec::new())
-    };
-    Decision::Hold(Hold {
-        why,
-        can_be_confirmed,
-        failures,
-    })
+    held.hold(changed, why).await
 }
 
 /// The run of a job that was held last in a backup bucket, and is not confirmed yet; none if there is none.
@@ -139,55 +148,50 @@ pub async fn held_run(bucket: &Bucket, job: &Job) -> Result<Option<HeldRun>, S3E
     Ok(reading.state.and_then(|state| HeldRun::read(&state.body)))
 }
 
-fn places(plan: &Plan, destinations: &[Bucket], held: HeldKind) -> Vec<StateFile> {
-    let destinations = plan.destinations.iter().zip(destinations);
-    destinations
-        .map(|(planned, bucket)| StateFile {
-            bucket: bucket.clone(),
-            key: planned.job.key(held.file),
-            what: held.what,
-        })
-        .collect()
-}
-
-/// A confirmation has to be good in every destination before it is used up in the first one.
-async fn confirm(
-    plan: &Plan,
-    places: &[StateFile],
-    counted: &[KeyCounts],
-    run_id: &str,
-) -> Result<(), ConfirmError> {
-    let mut good: Vec<(&StateFile, Confirmation)> = Vec::new();
-    for (place, census) in places.iter().zip(counted) {
-        let confirmation = place.confirmation(run_id, &plan.source.prefix, census);
-        good.push((place, confirmation.await?));
-    }
-    if !plan.task.writes() {
-        return Ok(());
-    }
-    for (place, confirmation) in good {
-        place.use_up(&confirmation, &plan.run.id).await?;
-    }
-    Ok(())
-}
-
-/// Remembers in each destination that the run was held, for it to be confirmed. Whether it is, in all of
-/// them, and what went wrong; that the run has to stop is no error.
-async fn remember(
-    plan: &Plan,
-    places: &[StateFile],
-    counted: &[KeyCounts],
-) -> (bool, Vec<(usize, Failure)>) {
-    let mut remembered = true;
-    let mut failures = Vec::new();
-    for (number, (place, census)) in places.iter().zip(counted).enumerate() {
-        let Err(error) = place.hold(&plan.run.id, &plan.source.prefix, census).await else {
-            continue;
+impl HeldFiles<'_> {
+    async fn hold(&self, counted: &[KeyCounts], why: String) -> Decision {
+        let (can_be_confirmed, failures) = if self.writes {
+            self.remember(counted).await
+        } else {
+            (false, Vec::new())
         };
-        remembered = false;
-        if error.cause != Cause::OutOfTime {
-            failures.push((number, Failure::from(error)));
-        }
+        Decision::Hold(Hold {
+            why,
+            can_be_confirmed,
+            failures,
+        })
     }
-    (remembered, failures)
+
+    /// A confirmation has to be good in every destination before it is used up in the first one.
+    async fn confirm(&self, counted: &[KeyCounts], run_id: &str) -> Result<(), ConfirmError> {
+        let mut good: Vec<(&StateFile, Confirmation)> = Vec::new();
+        for (file, census) in self.files.iter().zip(counted) {
+            let confirmation = file.confirmation(run_id, self.prefix, census);
+            good.push((file, confirmation.await?));
+        }
+        if !self.writes {
+            return Ok(());
+        }
+        for (file, confirmation) in good {
+            file.use_up(&confirmation, self.run_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Remembers in each destination that the run was held, for it to be confirmed. Whether it is, in all of
+    /// them, and what went wrong; that the run has to stop is no error.
+    async fn remember(&self, counted: &[KeyCounts]) -> (bool, Vec<(usize, Failure)>) {
+        let mut remembered = true;
+        let mut failures = Vec::new();
+        for (number, (file, census)) in self.files.iter().zip(counted).enumerate() {
+            let Err(error) = file.hold(self.run_id, self.prefix, census).await else {
+                continue;
+            };
+            remembered = false;
+            if error.cause != Cause::OutOfTime {
+                failures.push((number, Failure::from(error)));
+            }
+        }
+        (remembered, failures)
+    }
 }

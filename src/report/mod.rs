@@ -135,7 +135,10 @@ impl Report {
             follows_events: plan.follows_events && matches!(plan.task, Task::Backup(_)),
             ..Self::empty(
                 (&plan.run, intent),
-                (&plan.source.bucket, Sides::of(plan)),
+                (
+                    &plan.source.bucket,
+                    Sides::of(&plan.source, &plan.destinations),
+                ),
                 buckets.collect(),
                 Rates::of(&plan.prices, &plan.scope.copies),
             )

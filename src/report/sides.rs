@@ -1,6 +1,7 @@
 //! Source and destinations as people name them.
 
-use crate::plan::Plan;
+use crate::model::Location;
+use crate::plan::DestinationPlan;
 
 /// Source and destinations with their prefixes, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,10 +13,10 @@ pub struct Sides {
 }
 
 impl Sides {
-    pub(super) fn of(plan: &Plan) -> Self {
-        let destinations = plan.destinations.iter();
+    pub(super) fn of(source: &Location, destinations: &[DestinationPlan]) -> Self {
+        let destinations = destinations.iter();
         Self {
-            source: plan.source.to_string(),
+            source: source.to_string(),
             destinations: destinations
                 .map(|planned| planned.destination.location.to_string())
                 .collect(),

@@ -19,7 +19,7 @@ use crate::model::{
     RecordLink, SampleShare, VerifyRequestEcho,
 };
 use crate::outcome::Outcome;
-use crate::plan::{Check, Intent, Plan, Stage};
+use crate::plan::{Check, DestinationPlan, Intent, Plan, Stage, Task};
 
 /// What a cursor's ranges may take as JSON, in bytes: a result has 200 KiB in all, most of them for
 /// failures.
@@ -135,14 +135,14 @@ pub struct DestinationRemainder {
 
 impl Remainder {
     /// A plan has nothing left where it could write.
-    pub fn nothing(plan: &Plan) -> Self {
+    pub fn nothing(task: &Task, destinations: usize) -> Self {
         let done = DestinationRemainder {
-            stage: plan.task.stage(),
-            agreed: (plan.task.stage() == Stage::Mark).then_some(0),
+            stage: task.stage(),
+            agreed: (task.stage() == Stage::Mark).then_some(0),
             ..DestinationRemainder::default()
         };
         Self {
-            destinations: vec![done; plan.destinations.len()],
+            destinations: vec![done; destinations],
         }
     }
 }
@@ -174,17 +174,17 @@ impl DestinationRemainder {
 
 /// The rest of a plan whose destinations have come so far; none if all are done.
 pub fn remainder<'a>(
-    plan: &Plan,
+    task: &Task,
+    destinations: &[DestinationPlan],
     progress: impl Iterator<Item = &'a Progress>,
 ) -> Option<Remainder> {
     let progress: Vec<&Progress> = progress.collect();
-    let marking = plan.task.marking();
+    let marking = task.marking();
     let marking = marking.filter(|marking| marking.postponed.is_none());
     let is_broken = progress.iter().any(|progress| progress.is_broken());
-    let counts = marking.is_some() && plan.task.stage() == Stage::Copy && !is_broken;
-    let marks = marking.is_some() && plan.task.stage() == Stage::Mark;
-    let destinations = plan
-        .destinations
+    let counts = marking.is_some() && task.stage() == Stage::Copy && !is_broken;
+    let marks = marking.is_some() && task.stage() == Stage::Mark;
+    let destinations = destinations
         .iter()
         .zip(&progress)
         .map(|(planned, progress)| {
@@ -192,7 +192,7 @@ pub fn remainder<'a>(
             DestinationRemainder {
                 left,
                 beside: planned.counted + behind,
-                stage: plan.task.stage(),
+                stage: task.stage(),
                 counted: counts.then(|| planned.counted + progress.counted()),
                 agreed: marks.then(|| planned.agreed.saturating_sub(progress.marked)),
                 record: None,

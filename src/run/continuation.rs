@@ -326,7 +326,7 @@ pub(super) async fn close(
     let rest = match rest {
         None if elsewhere.is_empty() => None,
         rest => {
-            Some(rest.unwrap_or_else(|| Remainder::nothing(plan)))
+            Some(rest.unwrap_or_else(|| Remainder::nothing(&plan.task, plan.destinations.len())))
         }
     };
     let cursor = match (rest, plan.task.intent()) {

@@ -13,7 +13,7 @@ use super::opening::{StartError, open_destination};
 use crate::config::Destination;
 use crate::failure::Failure;
 use crate::lease::Leases;
-use crate::plan::{DestinationPlan, Plan};
+use crate::plan::{DestinationPlan, Plan, Task};
 use crate::register::{NotRegistered, Register, RegisterError};
 use crate::report::{Report, Warning};
 use crate::s3::{Bucket, Cause, Operation, RunConnections, S3Error};
@@ -113,10 +113,10 @@ impl Destinations<DestinationRun> {
         self.usable.iter().filter_map(warning).collect()
     }
 
-    /// Asks the server whether it obeys conditions on the target of a copy, if that is not known and the
-    /// plan writes. The lease, which lies there, is what is asked with.
-    pub async fn probe(&self, plan: &Plan) {
-        if !plan.task.writes() {
+    /// Asks the servers whether they obey conditions on the target of a copy, if that is not known and the task writes.
+    /// The lease, which lies there, is what is asked with.
+    pub async fn probe(&self, task: &Task) {
+        if !task.writes() {
             return;
         }
         for run in &self.usable {
@@ -134,7 +134,7 @@ async fn open_in_time(
     destination: &Destination,
     connections: &RunConnections<'_>,
 ) -> Result<(Bucket, Result<Register, RegisterError>), DestinationFailure> {
-    let opening = open_destination(plan, destination, connections);
+    let opening = open_destination(&plan.source.bucket, destination, connections);
     if plan.destinations.len() == 1 {
         return opening.await;
     }

@@ -15,7 +15,7 @@ use super::destination::{DestinationRun, Destinations};
 use super::destination_failure::DestinationFailure;
 use super::progress::{DestinationProgress, RunProgress, log_outcome};
 use crate::copy::Batch;
-use crate::deletions::{self, Decision, Hold, Marker, Orphan};
+use crate::deletions::{self, Decision, HeldFiles, Hold, Marker, Orphan};
 use crate::diff::Action;
 use crate::failure::Failure;
 use crate::history::History;
@@ -54,8 +54,8 @@ pub(super) async fn finish_run(
         return (report, rest);
     }
     let destinations: Vec<Bucket> = runs.iter().map(|run| run.destination.clone()).collect();
-    let decided = deletions::decide(plan, marking, &destinations, &counted);
-    match Box::pin(decided).await {
+    let files = HeldFiles::of(plan, &destinations, deletions::DELETIONS);
+    match Box::pin(deletions::decide(&files, marking, &counted)).await {
         Decision::Hold(hold) => {
             let report = report_hold(report, plan, told, hold);
             (report, rest)

@@ -104,18 +104,19 @@ pub async fn run(
     let limits = plan.limits;
     let sent = || connections.requests();
     let connections = connections.for_run(limits.max_concurrency, limits.deadline);
-    let source = open_source(plan, &connections).await?;
+    let source = open_source(&plan.source.bucket, &plan.source_access, &connections).await?;
     let mut leases = Leases::default();
     let destinations = Destinations::open(plan, &connections, &source, &mut leases).await;
     let server = destinations
         .usable
         .first()
+        .filter(|_| plan.task.writes())
         .map(|run| run.destination.clone());
     let register_warnings = destinations.register_warnings();
     let usable = destinations.usable.clone();
     let look = bucket_check::look(plan, &usable);
     let work = Box::pin(async {
-        destinations.probe(plan).await;
+        destinations.probe(&plan.task).await;
         let work = work(plan, &source, &sent, destinations, watch);
         let (ended, bucket_warnings) = future::join(work, look).await;
         let ended = match ended {
@@ -137,7 +138,7 @@ pub async fn run(
     };
     let ended = ended.unwrap_or_else(|panic| resume_unwind(panic));
     let was_interrupted = connections.limit().is_interrupted();
-    let warnings = server.map(|server| opening::server_warnings(plan, &server));
+    let warnings = server.map(|server| opening::server_warnings(&server));
     let (ended, bucket_warnings) = ended;
     ended.map(|ended| {
         let report = ended.report.interrupted(was_interrupted);

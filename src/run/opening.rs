@@ -3,10 +3,9 @@
 use futures::future;
 
 use super::destination_failure::DestinationFailure;
-use crate::config::Destination;
+use crate::config::{BucketAccess, Destination};
 use crate::failure::Failure;
 use crate::model::BucketName;
-use crate::plan::Plan;
 use crate::register::{Register, RegisterError};
 use crate::report::{Warning, WarningCode};
 use crate::s3::{Bucket, ConditionSupport, Operation, RunConnections, S3Error, Versioning};
@@ -59,10 +58,10 @@ impl StartError {
 
 /// The source, if it can be listed in order.
 pub(super) async fn open_source(
-    plan: &Plan,
+    name: &BucketName,
+    access: &BucketAccess,
     connections: &RunConnections<'_>,
 ) -> Result<Bucket, StartError> {
-    let name = &plan.source.bucket;
     if name.is_directory_bucket() {
         let problem = format!(
             "bucket {name} is a directory bucket, which does not list in order; \
@@ -71,7 +70,7 @@ pub(super) async fn open_source(
         return Err(StartError::Source { problem });
     }
     connections
-        .bucket(name, &plan.source_access)
+        .bucket(name, access)
         .await
         .map_err(|error| StartError::source(&error))
 }
@@ -79,11 +78,11 @@ pub(super) async fn open_source(
 /// A destination that can be written to safely, and the register of the jobs in it. A bucket that would lose what it is
 /// given is none.
 pub(super) async fn open_destination(
-    plan: &Plan,
+    source: &BucketName,
     destination: &Destination,
     connections: &RunConnections<'_>,
 ) -> Result<(Bucket, Result<Register, RegisterError>), DestinationFailure> {
-    let bucket = find_destination(plan, destination, connections).await?;
+    let bucket = find_destination(source, destination, connections).await?;
     let (versioning, register) = future::join(bucket.versioning(), Register::read(&bucket)).await;
     match unversioned(bucket.name(), versioning?) {
         None => Ok((bucket, register)),
@@ -93,11 +92,11 @@ pub(super) async fn open_destination(
 
 /// The same without the register: events write nothing that a job would own.
 pub(super) async fn open_for_events(
-    plan: &Plan,
+    source: &BucketName,
     destination: &Destination,
     connections: &RunConnections<'_>,
 ) -> Result<Bucket, DestinationFailure> {
-    let bucket = find_destination(plan, destination, connections).await?;
+    let bucket = find_destination(source, destination, connections).await?;
     match unversioned(bucket.name(), bucket.versioning().await?) {
         None => Ok(bucket),
         Some(problem) => Err(problem),
@@ -105,12 +104,12 @@ pub(super) async fn open_for_events(
 }
 
 async fn find_destination(
-    plan: &Plan,
+    source: &BucketName,
     destination: &Destination,
     connections: &RunConnections<'_>,
 ) -> Result<Bucket, DestinationFailure> {
     let name = &destination.location.bucket;
-    if *name == plan.source.bucket {
+    if name == source {
         let (problem, advice) = (
             "is the source itself",
             "name another one in DESTINATION_BUCKET",
@@ -168,11 +167,8 @@ fn unsafe_destination(
     })
 }
 
-/// What was found out about the server of a destination; nothing if it obeys.
-pub(super) fn server_warnings(plan: &Plan, destination: &Bucket) -> Vec<Warning> {
-    if !plan.task.writes() {
-        return Vec::new();
-    }
+/// What was found out about the server of a destination that is written to; nothing if it obeys.
+pub(super) fn server_warnings(destination: &Bucket) -> Vec<Warning> {
     let name = destination.name();
     let copies = disobedience(destination.conditions_on_copies(), "the target of a copy").map(|seen| {
         (

@@ -250,7 +250,8 @@ impl RunProgress {
     /// The rest.
     pub fn remainder(&self, plan: &Plan) -> Option<Remainder> {
         resume::remainder(
-            plan,
+            &plan.task,
+            &plan.destinations,
             self.by_destination
                 .iter()
                 .map(|destination_progress| &destination_progress.progress),

@@ -4,7 +4,7 @@
 use super::destination::{DestinationRun, Destinations};
 use super::opening::StartError;
 use super::progress::{RunProgress, log_outcome};
-use crate::deletions::{self, Decision};
+use crate::deletions::{self, Decision, HeldFiles};
 use crate::diff::{self, ChangeRate};
 use crate::model::KeyCounts;
 use crate::outcome::Outcome;
@@ -64,7 +64,9 @@ pub(super) async fn look(
     let changed: Vec<KeyCounts> = runs.iter().map(|run| changed_keys(&seen, run)).collect();
     let buckets: Vec<Bucket> = runs.iter().map(|run| run.destination.clone()).collect();
     let was_unusual = why.is_some();
-    match Box::pin(deletions::decide_on_changes(plan, &buckets, &changed, why)).await {
+    let files = HeldFiles::of(plan, &buckets, deletions::CHANGES);
+    let confirm = plan.confirm.as_deref();
+    match Box::pin(deletions::decide_on_changes(&files, confirm, &changed, why)).await {
         Decision::Proceed => Ok(Look::GoOn {
             is_confirmed: was_unusual,
         }),

@@ -71,10 +71,10 @@ impl Trusted {
 impl OpenBuckets {
     async fn open(plan: &Plan, connections: &RunConnections<'_>) -> Result<Self, StartError> {
         let destinations = plan.destinations.iter();
-        let destinations =
-            destinations.map(|planned| open_for_events(plan, &planned.destination, connections));
+        let destinations = destinations
+            .map(|planned| open_for_events(&plan.source.bucket, &planned.destination, connections));
         let (source, opened) = future::join(
-            open_source(plan, connections),
+            open_source(&plan.source.bucket, &plan.source_access, connections),
             future::join_all(destinations),
         )
         .await;
