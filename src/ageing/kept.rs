@@ -12,14 +12,12 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 
-use super::{JobState, text};
+use super::JobState;
+use super::error::{AgeingError, MOST_NAMES};
 use crate::history::History;
 use crate::model::Timestamp;
 use crate::snapshot::{Index, is_index_key};
 
-/// The most names that are kept in mind, of eight bytes each: the state of four billion objects. More are there only
-/// if something is wrong.
-const MOST_NAMES: usize = 1_000_000;
 /// Keys of a page of a listing.
 const KEYS_OF_A_PAGE: u16 = 1_000;
 /// What S3's clocks may differ by, and more.
@@ -44,14 +42,12 @@ pub struct Kept {
 struct Names(Vec<u64>);
 
 impl Names {
-    fn add(&mut self, index: &Index) -> Result<(), String> {
+    fn add(&mut self, index: &Index) -> Result<(), AgeingError> {
         self.0.extend(index.object_keys().map(|key| hash(&key)));
         self.0.sort_unstable();
         self.0.dedup();
         if self.0.len() > MOST_NAMES {
-            return Err(format!(
-                "the indexes that are kept name more than {MOST_NAMES} objects"
-            ));
+            return Err(AgeingError::TooManyNames);
         }
         Ok(())
     }
@@ -72,22 +68,23 @@ impl Kept {
     /// if that is older.
     ///
     /// # Errors
-    /// What keeps it from being known, in words.
+    /// What keeps it from being known.
     pub async fn find(
         state: &JobState,
         history: &History,
         kept_for: Duration,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, AgeingError> {
         let dates = state.index_dates().await?;
         if let Some(problem) = history.problem() {
-            return Err(problem.to_string());
+            return Err(problem.into());
         }
         let Some((last, _)) = history.last() else {
-            return Err("there is no last snapshot".to_owned());
+            return Err(AgeingError::NoSnapshot);
         };
         let date = |index: &Index| {
-            let date = dates.get(&index.key()).copied();
-            date.ok_or_else(|| format!("{} is not listed", index.key()))
+            let key = index.key();
+            let date = dates.get(&key).copied();
+            date.ok_or(AgeingError::Unlisted { key })
         };
         let now = date(last)?;
         let horizon = now.minus(kept_for);
@@ -95,23 +92,19 @@ impl Kept {
         names.add(last)?;
         let mut walk = Walk::default();
         let mut indexes = history.indexes_ahead(dates.len()).await;
-        while let Some(index) = indexes
-            .try_next()
-            .await
-            .map_err(|problem| problem.to_string())?
-        {
+        while let Some(index) = indexes.try_next().await? {
             if walk.pass(date(&index)? >= horizon, index) {
                 break;
             }
         }
-        let (oldest, indexes) = walk.end().ok_or("there is no last snapshot")?;
+        let (oldest, indexes) = walk.end().ok_or(AgeingError::NoSnapshot)?;
         names.add(&oldest)?;
         let since = date(&oldest)?;
         for (key, date) in &dates {
             // Its run was stopped before it became the last one, or the history was broken.
             if *date >= since.min(horizon) && !indexes.contains(key) {
                 let index = history.unproven_index(key).await;
-                names.add(&index.map_err(|problem| problem.to_string())?)?;
+                names.add(&index?)?;
             }
         }
         Ok(Self {
@@ -165,7 +158,7 @@ impl Walk {
 
 impl JobState {
     /// All indexes that are there, and when they were written by S3's clock.
-    async fn index_dates(&self) -> Result<BTreeMap<String, Timestamp>, String> {
+    async fn index_dates(&self) -> Result<BTreeMap<String, Timestamp>, AgeingError> {
         let below = self.job.key("snapshots/");
         let mut dates = BTreeMap::new();
         let mut after = None;
@@ -173,7 +166,7 @@ impl JobState {
             let page = self
                 .bucket
                 .list_state(&below, after.as_ref(), KEYS_OF_A_PAGE);
-            let page = page.await.map_err(|error| text(&error))?;
+            let page = page.await?;
             let Some(last) = page.last() else {
                 return Ok(dates);
             };

@@ -5,12 +5,14 @@
 //! it has begun, and what is not known by its name is never tagged. Time is S3's: the date of the last index, which a
 //! clock that is wrong cannot move.
 
+mod error;
 mod kept;
 mod pass;
 mod state_key;
 
 use std::time::Duration;
 
+use error::AgeingError;
 use kept::Kept;
 use pass::Pass;
 
@@ -46,10 +48,10 @@ pub enum AgeingResult {
     Passed(AgedNote),
 }
 
-impl From<String> for AgeingResult {
-    fn from(problem: String) -> Self {
+impl From<AgeingError> for AgeingResult {
+    fn from(error: AgeingError) -> Self {
         Self::Passed(AgedNote {
-            problem: Some(problem),
+            problem: Some(error.to_string()),
             ..AgedNote::default()
         })
     }
@@ -59,15 +61,15 @@ impl JobState {
     /// Tags what no run of so many days names any more, as far as there is time for it.
     pub async fn age(&self, history_days: u32) -> AgeingResult {
         let aged = self.look(history_days).await;
-        aged.unwrap_or_else(|problem| {
-            tracing::warn!(job = self.job.name(), problem, "no state has aged out");
-            problem.into()
+        aged.unwrap_or_else(|error| {
+            tracing::warn!(job = self.job.name(), problem = %error, "no state has aged out");
+            error.into()
         })
     }
 
-    async fn look(&self, history_days: u32) -> Result<AgeingResult, String> {
+    async fn look(&self, history_days: u32) -> Result<AgeingResult, AgeingError> {
         let kept_for = Duration::from_hours(24 * u64::from(history_days)) + GRACE;
-        let oldest = self.oldest_index().await.map_err(|error| text(&error))?;
+        let oldest = self.oldest_index().await?;
         let Some(oldest) = oldest.filter(|oldest| self.bucket.time().since(*oldest) > kept_for)
         else {
             return Ok(AgeingResult::Nothing);
@@ -76,7 +78,7 @@ impl JobState {
         let last = match unopened.read_aged().await {
             // Only the next pass mends it.
             Err(SnapshotError::Damaged { .. }) => None,
-            read => read.map_err(|problem| problem.to_string())?,
+            read => read?,
         };
         if last.as_ref().is_some_and(|last| !self.is_due(last)) {
             return Ok(AgeingResult::Nothing);
@@ -85,7 +87,7 @@ impl JobState {
             Setting::Set(rules) if self.expires_by(&rules) => {}
             Setting::Set(_) | Setting::Unset => return Ok(AgeingResult::NoRule(oldest)),
             Setting::Unsupported => return Ok(AgeingResult::Nothing),
-            Setting::Unknown(problem) => return Err(problem),
+            Setting::Unknown(problem) => return Err(AgeingError::Lifecycle(problem)),
         }
         let history = History::open(self.bucket.clone(), self.job.clone()).await;
         let kept = Kept::find(self, &history, kept_for).await?;
@@ -122,8 +124,4 @@ impl JobState {
     fn part<'a>(&self, object: &'a Object) -> Option<&'a str> {
         object.key.as_str().strip_prefix(self.job.key("").as_str())
     }
-}
-
-fn text(error: &S3Error) -> String {
-    format!("{error}; {}", error.advice())
 }

@@ -4,10 +4,11 @@
 use futures::{StreamExt, stream};
 use serde::Deserialize;
 
+use super::JobState;
+use super::error::AgeingError;
 use super::kept::Kept;
 use super::state_key::StateKey;
-use super::{JobState, text};
-use crate::model::{Key, Object};
+use crate::model::{Key, Object, SharedError};
 use crate::report::AgedNote;
 use crate::s3::{Condition, PutBody};
 use crate::snapshot::{AGED, Aged};
@@ -60,8 +61,8 @@ impl Pass {
     /// Goes through the state, up to its end or to the end of the time.
     ///
     /// # Errors
-    /// What has stopped it, in words.
-    pub async fn go(mut self) -> Result<AgedNote, String> {
+    /// What has stopped it.
+    pub async fn go(mut self) -> Result<AgedNote, AgeingError> {
         // Before anything is tagged: a reader that misses it learns why.
         self.note().await?;
         let mut problem = None;
@@ -72,7 +73,7 @@ impl Pass {
             match self.page(&after).await {
                 Ok(next) => self.aged.after = next,
                 Err(stopped) => {
-                    problem = Some(stopped);
+                    problem = Some(stopped.to_string());
                     break;
                 }
             }
@@ -89,14 +90,14 @@ impl Pass {
     }
 
     /// Tags what is out of a page, and says where the next one begins.
-    async fn page(&mut self, after: &str) -> Result<Option<String>, String> {
+    async fn page(&mut self, after: &str) -> Result<Option<String>, AgeingError> {
         let below = self.state.job.key("");
         let after = (!after.is_empty()).then(|| self.state.job.key(after));
         let listed = self
             .state
             .bucket
             .list_state(&below, after.as_ref(), KEYS_OF_A_PAGE);
-        let listed = listed.await.map_err(|error| text(&error))?;
+        let listed = listed.await?;
         let Some(last) = listed.last().and_then(|object| self.state.part(object)) else {
             return Ok(None);
         };
@@ -111,7 +112,7 @@ impl Pass {
             .map(|key: Key| async move { bucket.tag_unnamed(&key).await })
             .buffer_unordered(MOST_TAGGING);
         while let Some(tagged) = tagging.next().await {
-            self.aged.tagged += u64::from(tagged.map_err(|error| text(&error))?);
+            self.aged.tagged += u64::from(tagged?);
             if bucket.limit().has_stopped() {
                 return Ok(Some(self.aged.after.clone().unwrap_or_default()));
             }
@@ -120,7 +121,7 @@ impl Pass {
     }
 
     /// Whether an object is old, and nothing that is kept needs it.
-    async fn is_out(&mut self, object: &Object) -> Result<bool, String> {
+    async fn is_out(&mut self, object: &Object) -> Result<bool, AgeingError> {
         let Some(key) = self.state.part(object) else {
             return Ok(false);
         };
@@ -137,7 +138,7 @@ impl Pass {
 
     /// Whether a restore is old and has nothing left, and has put nothing aside, which may be all that is left of an
     /// object.
-    async fn is_over(&mut self, id: &str) -> Result<bool, String> {
+    async fn is_over(&mut self, id: &str) -> Result<bool, AgeingError> {
         if let Some((known, is_over)) = &self.restore
             && known == id
         {
@@ -148,23 +149,21 @@ impl Pass {
         Ok(is_over)
     }
 
-    async fn is_open(&self, id: &str) -> Result<bool, String> {
+    async fn is_open(&self, id: &str) -> Result<bool, AgeingError> {
         let key = self.state.job.key(OPEN_RESTORES);
-        let read = self
-            .state
-            .bucket
-            .read_state(&key)
-            .await
-            .map_err(|error| text(&error))?;
+        let read = self.state.bucket.read_state(&key).await?;
         let Some(list) = read.state else {
             return Ok(false);
         };
         let open = serde_json::from_slice::<OpenRestores>(&list.body);
-        let open = open.map_err(|error| format!("{key} cannot be read: {error}"))?;
+        let open = open.map_err(|error| AgeingError::OpenRestores {
+            key,
+            error: SharedError::new(error),
+        })?;
         Ok(open.restores.iter().any(|open| open == id))
     }
 
-    async fn is_old(&self, id: &str) -> Result<bool, String> {
+    async fn is_old(&self, id: &str) -> Result<bool, AgeingError> {
         let below = self.state.job.key(&format!("restores/{id}/"));
         let mut after: Option<Key> = None;
         loop {
@@ -172,7 +171,7 @@ impl Pass {
                 .state
                 .bucket
                 .list_state(&below, after.as_ref(), KEYS_OF_A_PAGE);
-            let page = page.await.map_err(|error| text(&error))?;
+            let page = page.await?;
             let Some(last) = page.last() else {
                 return Ok(true);
             };
@@ -188,18 +187,16 @@ impl Pass {
         }
     }
 
-    async fn note(&self) -> Result<(), String> {
-        let body = self.aged.encode().map_err(|error| error.to_string())?;
-        let contents = PutBody {
-            body: &body,
-            content_type: "application/json",
-        };
+    async fn note(&self) -> Result<(), AgeingError> {
+        let body = self.aged.encode()?;
+        let contents = PutBody::json(&body);
         let key = self.state.job.key(AGED);
         // A later pass of the same job is kept out by the lease.
         let written = self
             .state
             .bucket
             .write_state(&key, contents, &Condition::Always);
-        written.await.map(drop).map_err(|error| text(&error))
+        written.await?;
+        Ok(())
     }
 }
