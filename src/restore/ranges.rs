@@ -12,7 +12,7 @@ const SEGMENTS_OF_RANGE: usize = 2;
 /// Rows of the snapshot in a range of which few keys do: half a page of a listing is read in vain for each.
 const ROWS_OF_LONG_RANGE: u64 = 24_000;
 /// The rest is shared among so many ranges at least, so that those that are planned side by side end together.
-const RANGES_OF_REST: u64 = 20;
+const RANGES_OF_REST: u64 = 24;
 
 /// A piece of work: some segments, and the keys that may be in them.
 #[derive(Clone, Debug)]
