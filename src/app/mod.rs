@@ -28,6 +28,7 @@ pub struct App {
     vars: Vec<(String, String)>,
     cpus: usize,
     event_buckets: EventBuckets,
+    fewest_with_changes: Option<u64>,
 }
 
 impl App {
@@ -54,6 +55,18 @@ impl App {
             vars,
             cpus: 1,
             event_buckets: EventBuckets::default(),
+            fewest_with_changes: None,
+        }
+    }
+
+    /// The same, whose snapshots have changes from so many objects on: tests have few.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_changes_from(self, objects: u64) -> Self {
+        let fewest_with_changes = Some(objects);
+        Self {
+            fewest_with_changes,
+            ..self
         }
     }
 
@@ -242,7 +255,11 @@ impl App {
     }
 
     fn begin(&self) -> Run {
-        Run::at(SystemTime::now()).on(&self.holder())
+        let run = Run::at(SystemTime::now()).on(&self.holder());
+        Run {
+            fewest_with_changes: self.fewest_with_changes,
+            ..run
+        }
     }
 
     /// Where a run goes on: the function, or the process.

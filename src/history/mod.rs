@@ -10,12 +10,15 @@ mod aged;
 mod chain;
 mod later;
 mod matching;
+mod segments;
 
 use std::iter;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, future};
+
+use segments::SegmentReader;
 
 use crate::model::{Job, Key, KeyRange, Start, Timestamp};
 use crate::s3::{Bucket, Condition, S3Error, SmallObject};
@@ -141,13 +144,17 @@ impl History {
         problem.clone()
     }
 
+    /// Takes note of a problem. A file of changes is that of many segments, and is said once.
     fn note(&self, problem: SnapshotError) {
+        let mut first = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.as_ref() == Some(&problem) {
+            return;
+        }
         tracing::warn!(
             job = self.job.name(),
             advice = problem.advice(),
             "{problem}"
         );
-        let mut first = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
         first.get_or_insert(problem);
     }
 
@@ -253,17 +260,12 @@ impl History {
         start: Start,
         at_once: usize,
     ) -> BoxStream<'static, Result<Vec<SegmentRow>, SnapshotError>> {
-        let history = self.clone();
+        let mut reader = SegmentReader::new(self.clone());
         stream::iter(segments)
-            .map(move |entry| history.clone().segment(entry))
+            .map(move |entry| reader.read(entry))
             .buffered(at_once)
             .flat_map(move |opened| stream::iter(pages(opened, start.clone())))
             .boxed()
-    }
-
-    async fn segment(self, entry: SegmentEntry) -> Result<Arc<Segment>, SnapshotError> {
-        let segment = self.read(&entry.key(), entry.bytes).await?;
-        Segment::open(segment.body.into(), entry)
     }
 }
 

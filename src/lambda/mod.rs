@@ -69,6 +69,14 @@ impl Handler {
         }
     }
 
+    /// [`App::with_changes_from`].
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_changes_from(self, objects: u64) -> Self {
+        let app = self.app.with_changes_from(objects);
+        Self { app }
+    }
+
     /// What answers, without Lambda around it.
     pub fn app(&self) -> &App {
         &self.app

@@ -245,6 +245,8 @@ pub struct Run {
     pub started: Timestamp,
     /// Where it goes on, for whoever finds its lease.
     pub holder: String,
+    /// A snapshot with fewer objects has no changes; none for as many as are usual. Tests have small ones.
+    pub fewest_with_changes: Option<u64>,
 }
 
 impl Run {
@@ -264,6 +266,7 @@ impl Run {
             id,
             started,
             holder,
+            fewest_with_changes: None,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::model::{KeyRange, RecordLink};
 use crate::plan::{DestinationPlan, Run};
 use crate::report::SnapshotNote;
 use crate::s3::{Condition, PutBody};
-use crate::snapshot::{Digest, Index, LATEST, Latest, MOST_INDEX_BYTES, Past, SNAPSHOT_FORMAT};
+use crate::snapshot::{Digest, Index, LATEST, Latest, MOST_INDEX_BYTES, Past, format_of};
 
 const JSON: &str = "application/json";
 
@@ -76,7 +76,7 @@ impl SnapshotRecorder {
         // Before this run writes an index itself.
         history.look_for_later().await;
         let last = snapshot_problem(history);
-        let stored = self.stored();
+        let (written, changed) = self.stored();
         let kept = match self.written(&store, history, closing).await {
             Ok(kept) => kept,
             Err(problem) => {
@@ -91,7 +91,8 @@ impl SnapshotRecorder {
         let problems = [last, kept.note.problem].into_iter().flatten();
         let problems: Vec<String> = problems.collect();
         let note = SnapshotNote {
-            segments_written: stored,
+            segments_written: written,
+            segments_changed: changed,
             problem: (!problems.is_empty()).then(|| problems.join("; ")),
             ..kept.note
         };
@@ -183,7 +184,7 @@ impl StateStore {
         closing: CloseInput<'_>,
     ) -> Result<RecordResult, String> {
         let index = Index {
-            format: SNAPSHOT_FORMAT,
+            format: format_of(part.segments.iter().chain(&part.orphans)),
             job: part.job,
             source: closing.source.to_owned(),
             destination: self.bucket.name().to_string(),

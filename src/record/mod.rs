@@ -26,11 +26,13 @@ pub use part::{Counts, Origin};
 
 use part::Segments;
 
+use crate::history::History;
 use crate::model::{Job, Key};
 use crate::outcome::KeyResult;
+use crate::plan::Run;
 use crate::s3::{Bucket, Condition, PutBody, S3Error};
-use crate::snapshot::{SegmentEntry, SegmentOutput};
-use shard::{List, ShardRecorder};
+use crate::snapshot::{FEWEST_ROWS_WITH_CHANGES, SegmentEntry, SegmentOutput};
+use shard::{BuilderInput, List, ShardRecorder};
 
 /// Segments that are being stored at the same time, at most.
 const MOST_STORING: usize = 4;
@@ -61,18 +63,38 @@ impl StateStore {
 }
 
 /// The record of one destination. Its clones share it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct SnapshotRecorder(Arc<Mutex<RecorderState>>);
 
-#[derive(Default)]
 struct RecorderState {
+    builders: BuilderInput,
     shards: BTreeMap<usize, ShardRecorder>,
-    stored: u64,
+    /// Segments that were written anew.
+    written: u64,
+    /// Segments that have one more change.
+    changed: u64,
     /// Why there will be no snapshot.
     problem: Option<String>,
 }
 
 impl SnapshotRecorder {
+    /// A record that goes on from the last snapshot.
+    pub fn beside(history: &History, run: &Run) -> Self {
+        let objects = history.last().map(|(index, _)| index.totals.objects);
+        let fewest = run.fewest_with_changes;
+        let state = RecorderState {
+            builders: BuilderInput {
+                objects: objects.unwrap_or_default(),
+                fewest_with_changes: fewest.unwrap_or(FEWEST_ROWS_WITH_CHANGES),
+            },
+            shards: BTreeMap::new(),
+            written: 0,
+            changed: 0,
+            problem: None,
+        };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
     /// Records what becomes of each key, as it passes.
     pub fn record(
         self,
@@ -108,9 +130,11 @@ impl SnapshotRecorder {
         })
     }
 
-    /// How many segments were stored: the others are those of snapshots before.
-    fn stored(&self) -> u64 {
-        self.lock().stored
+    /// How many segments were written anew, and how many have one more change: the others are those of snapshots
+    /// before.
+    fn stored(&self) -> (u64, u64) {
+        let state = self.lock();
+        (state.written, state.changed)
     }
 
     fn note(&self, done: &mut KeyResult) -> Vec<SegmentOutput> {
@@ -118,7 +142,11 @@ impl SnapshotRecorder {
         if state.problem.is_some() {
             return Vec::new();
         }
-        let noted = state.shards.entry(done.shard).or_default().note(done);
+        let builders = state.builders;
+        let shard = state.shards.entry(done.shard);
+        let noted = shard
+            .or_insert_with(|| ShardRecorder::new(builders))
+            .note(done);
         noted.unwrap_or_else(|error| state.give_up(error.to_string()))
     }
 
@@ -188,10 +216,16 @@ impl RecordStream {
     }
 
     fn keep(&mut self, finished: Vec<SegmentOutput>) {
-        for segment in finished {
-            if let SegmentOutput::Written(entry, body) = segment {
-                self.recorder.lock().stored += 1;
-                let key = self.store.job.key(&entry.key());
+        for output in finished {
+            match &output {
+                SegmentOutput::Reused(_) => {}
+                SegmentOutput::Written(..) => self.recorder.lock().written += 1,
+                SegmentOutput::Changed(entries, _) => {
+                    self.recorder.lock().changed += entries.len() as u64;
+                }
+            }
+            if let Some((key, body)) = output.into_stored() {
+                let key = self.store.job.key(&key);
                 let put = self.store.clone().put(key, body);
                 self.storing.push(put.boxed());
             }

@@ -8,11 +8,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{KeyRange, RecordLink, Timestamp};
-use crate::snapshot::{Digest, Link, SegmentEntry, Totals};
+use crate::snapshot::{
+    Digest, Link, SegmentEntry, StoredFile, StoredFiles, StoredSegment, Totals, format_of, restored,
+};
 
-/// The format that this version writes, and the one that it reads. Format 2 had no orphans: a snapshot that
-/// went on from it would lack those of the keys that are done, so the run ends without one.
-pub const PART_FORMAT: u64 = 3;
+/// The formats that this version writes and reads, which are those of an index of the same segments. Format 2
+/// had no orphans: a snapshot that went on from it would lack those of the keys that are done, so the run ends
+/// without one. So does that of a version that knows format 3 alone, where a segment has changes.
+const PART_FORMATS: [u64; 2] = [3, 4];
 
 /// A run's beginning, which its last invocation tells of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,10 +27,9 @@ pub struct Origin {
 }
 
 /// What one invocation has recorded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "StoredPart")]
 pub struct RecordPart {
-    /// [`PART_FORMAT`].
-    pub format: u64,
     /// Whose state it is.
     pub job: String,
     /// Where the run began.
@@ -44,11 +46,64 @@ pub struct RecordPart {
     pub totals: Totals,
 }
 
+/// A part in JSON.
+#[derive(Serialize, Deserialize)]
+struct StoredPart {
+    /// One of [`PART_FORMATS`].
+    format: u64,
+    job: String,
+    origin: Origin,
+    previous: Option<Link>,
+    left: Vec<KeyRange>,
+    segments: Vec<StoredSegment>,
+    orphans: Vec<StoredSegment>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    changes_files: Vec<StoredFile>,
+    totals: Totals,
+}
+
+impl From<RecordPart> for StoredPart {
+    fn from(part: RecordPart) -> Self {
+        let mut files = StoredFiles::default();
+        Self {
+            format: format_of(part.segments.iter().chain(&part.orphans)),
+            job: part.job,
+            origin: part.origin,
+            previous: part.previous,
+            left: part.left,
+            segments: files.store(part.segments),
+            orphans: files.store(part.orphans),
+            changes_files: files.into_list(),
+            totals: part.totals,
+        }
+    }
+}
+
+impl TryFrom<StoredPart> for RecordPart {
+    type Error = String;
+
+    fn try_from(stored: StoredPart) -> Result<Self, Self::Error> {
+        if !PART_FORMATS.contains(&stored.format) {
+            return Err(format!("has format {}", stored.format));
+        }
+        let lists = [stored.segments, stored.orphans];
+        let [segments, orphans] = restored(lists, &stored.changes_files)?;
+        Ok(Self {
+            job: stored.job,
+            origin: stored.origin,
+            previous: stored.previous,
+            left: stored.left,
+            segments,
+            orphans,
+            totals: stored.totals,
+        })
+    }
+}
+
 impl RecordPart {
     /// The beginning of a run: nothing is recorded yet.
     pub fn begin(job: &str, origin: Origin, previous: Option<Link>) -> Self {
         Self {
-            format: PART_FORMAT,
             job: job.to_owned(),
             origin,
             previous,
@@ -73,11 +128,9 @@ impl RecordPart {
         if Digest::of(bytes).to_string() != link.sha256 {
             return Err(format!("{key} is not what was written"));
         }
-        let part: Self =
+        let stored: StoredPart =
             serde_json::from_slice(bytes).map_err(|error| format!("{key}: {error}"))?;
-        if part.format != PART_FORMAT {
-            return Err(format!("{key} has format {}", part.format));
-        }
+        let part = Self::try_from(stored).map_err(|problem| format!("{key} {problem}"))?;
         if part.job != job {
             return Err(format!("{key} is of job {}", part.job));
         }
@@ -174,6 +227,7 @@ mod tests {
             object_bytes: 10,
             bytes: 100,
             sha256: Digest::of(first.as_bytes()),
+            changes: Vec::new(),
         }
     }
 

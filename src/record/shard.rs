@@ -1,10 +1,11 @@
 //! What was backed up of one shard, put back into the order of its keys, and cut into segments.
 //!
 //! Copies end out of order. What comes too early waits, but not for long: behind a copy that takes its
-//! time a segment is ended and the next one begun, and the late one becomes a segment of its own, which
-//! the next run joins with its neighbours. So memory is bounded, however large an object is.
+//! time the record goes on. A segment that is compared with one of the last snapshot waits for its late rows, as
+//! long as few do. Any other is ended before the gap and the next one begun, and the late row becomes a segment of
+//! its own, which the next run joins with its neighbours. So memory is bounded, however large an object is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::model::Key;
 use crate::outcome::{KeyResult, Outcome};
@@ -19,43 +20,89 @@ pub enum List {
     Orphans,
 }
 
+/// What the segments of a record go on from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BuilderInput {
+    /// Objects of the last snapshot.
+    pub objects: u64,
+    /// A snapshot with fewer has no changes.
+    pub fewest_with_changes: u64,
+}
+
+impl BuilderInput {
+    fn builder(self) -> Builder {
+        Builder::beside(self.objects, self.fewest_with_changes)
+    }
+}
+
 /// The rows of one list that are being made into segments.
 #[derive(Default)]
 struct Rows {
+    input: BuilderInput,
     builder: Builder,
     /// Segments that are finished.
     entries: Vec<SegmentEntry>,
 }
 
 impl Rows {
-    fn add(&mut self, row: &NextRow) -> Result<Option<SegmentOutput>, SnapshotError> {
+    fn new(input: BuilderInput) -> Self {
+        Self {
+            input,
+            builder: input.builder(),
+            entries: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, row: &NextRow) -> Result<Vec<SegmentOutput>, SnapshotError> {
         let finished = match row {
             NextRow::Reuse(row) | NextRow::Orphan(row) => self.builder.keep(row)?,
             NextRow::New(row) => self.builder.push(row.as_ref().as_ref())?,
         };
-        Ok(self.noted(finished))
+        self.note(&finished);
+        Ok(finished)
     }
 
-    /// Adds a row whose neighbours have gone ahead, as a segment of its own.
-    fn add_late(&mut self, row: &NextRow) -> Result<Option<SegmentOutput>, SnapshotError> {
-        let mut alone = Self::default();
-        let finished = match alone.add(row)? {
-            Some(finished) => Some(finished),
-            None => alone.builder.finish()?,
+    /// Adds a row whose neighbours have gone ahead: to the segment that waits for it, or as one of its own.
+    fn add_late(&mut self, gap: u64, row: &NextRow) -> Result<Vec<SegmentOutput>, SnapshotError> {
+        let late = match row {
+            NextRow::Reuse(row) | NextRow::Orphan(row) => row.row(),
+            NextRow::New(row) => row.as_ref().as_ref(),
         };
-        Ok(self.noted(finished))
+        if self.builder.fill_gap(gap, late) {
+            return Ok(Vec::new());
+        }
+        let mut alone = Self::new(self.input);
+        let mut finished = alone.add(row)?;
+        finished.extend(alone.builder.finish()?);
+        self.note(&finished);
+        Ok(finished)
     }
 
-    /// Ends the segment in the making.
-    fn end(&mut self) -> Result<Option<SegmentOutput>, SnapshotError> {
-        let finished = std::mem::take(&mut self.builder).finish()?;
-        Ok(self.noted(finished))
+    /// Goes on behind rows that are not there yet.
+    fn leave_gap(&mut self, gap: u64) -> Result<Vec<SegmentOutput>, SnapshotError> {
+        let finished = self.builder.leave_gap(gap)?;
+        self.note(&finished);
+        Ok(finished)
     }
 
-    fn noted(&mut self, finished: Option<SegmentOutput>) -> Option<SegmentOutput> {
-        let entry = finished.as_ref().map(|segment| segment.entry().clone());
-        self.entries.extend(entry);
-        finished
+    /// Ends a gap whose rows have all come.
+    fn end_gap(&mut self, gap: u64) -> Result<Vec<SegmentOutput>, SnapshotError> {
+        let finished = self.builder.end_gap(gap)?;
+        self.note(&finished);
+        Ok(finished)
+    }
+
+    /// Ends the segment in the making, and the file of changes.
+    fn end(&mut self) -> Result<Vec<SegmentOutput>, SnapshotError> {
+        let builder = std::mem::replace(&mut self.builder, self.input.builder());
+        let finished = builder.finish()?;
+        self.note(&finished);
+        Ok(finished)
+    }
+
+    fn note(&mut self, finished: &[SegmentOutput]) {
+        let entries = finished.iter().flat_map(SegmentOutput::entries);
+        self.entries.extend(entries.cloned());
     }
 }
 
@@ -71,8 +118,8 @@ pub struct ShardRecorder {
     next: u64,
     /// What came before its turn.
     waiting: BTreeMap<u64, Option<NextRow>>,
-    /// Places that were passed over.
-    late: BTreeSet<u64>,
+    /// Places that were passed over, each with its gap: that ends before the place of the same number.
+    late: BTreeMap<u64, u64>,
     /// The place of its end: behind it nothing comes.
     end: Option<u64>,
     /// The first place that was given up, and its key: nothing from there on is recorded.
@@ -80,6 +127,15 @@ pub struct ShardRecorder {
 }
 
 impl ShardRecorder {
+    /// The record of a shard without a key.
+    pub fn new(input: BuilderInput) -> Self {
+        Self {
+            objects: Rows::new(input),
+            orphans: Rows::new(input),
+            ..Self::default()
+        }
+    }
+
     /// Takes note of what became of a key, and hands out the segments to be stored.
     ///
     /// # Errors
@@ -99,9 +155,10 @@ impl ShardRecorder {
             self.end = Some(done.sequence);
         }
         let mut finished = Vec::new();
-        if self.late.remove(&done.sequence) {
-            if let Some(row) = row {
-                finished.extend(self.rows(&row).add_late(&row)?);
+        if let Some(gap) = self.late.get(&done.sequence).copied() {
+            // What was not looked at stays missing, and the record ends before it.
+            if !matches!(done.result.outcome, Outcome::Interrupted) {
+                self.fill_gap(gap, done.sequence, row, &mut finished)?;
             }
         } else if done.sequence == self.next {
             self.write(row, &mut finished)?;
@@ -113,7 +170,7 @@ impl ShardRecorder {
             self.pass_over(&mut finished)?;
         }
         // Others go on for long, and what is not stored yet is held in memory.
-        if self.end.is_some_and(|end| end < self.next) {
+        if self.end.is_some_and(|end| end < self.next) && self.late.is_empty() {
             finished.extend(self.end_segments()?);
         }
         Ok(finished)
@@ -148,8 +205,9 @@ impl ShardRecorder {
     }
 
     fn end_segments(&mut self) -> Result<Vec<SegmentOutput>, SnapshotError> {
-        let ended = [self.objects.end()?, self.orphans.end()?];
-        Ok(ended.into_iter().flatten().collect())
+        let mut ended = self.objects.end()?;
+        ended.extend(self.orphans.end()?);
+        Ok(ended)
     }
 
     fn write(
@@ -175,15 +233,44 @@ impl ShardRecorder {
         Ok(())
     }
 
-    /// Ends the segments before what is not there yet, and goes on behind it.
+    /// Goes on behind what is not there yet.
     fn pass_over(&mut self, finished: &mut Vec<SegmentOutput>) -> Result<(), SnapshotError> {
         let Some(first) = self.waiting.keys().next().copied() else {
             return Ok(());
         };
-        finished.extend(self.end_segments()?);
-        self.late.extend(self.next..first);
+        for rows in [&mut self.objects, &mut self.orphans] {
+            finished.extend(rows.leave_gap(first)?);
+        }
+        self.late
+            .extend((self.next..first).map(|place| (place, first)));
         self.next = first;
         self.catch_up(finished)
+    }
+
+    /// Takes note of a place that was passed over.
+    fn fill_gap(
+        &mut self,
+        gap: u64,
+        place: u64,
+        row: Option<NextRow>,
+        finished: &mut Vec<SegmentOutput>,
+    ) -> Result<(), SnapshotError> {
+        self.late.remove(&place);
+        if let Some(row) = row {
+            finished.extend(self.rows(&row).add_late(gap, &row)?);
+        }
+        // The places of a gap follow each other, up to its number.
+        let is_ended = self
+            .late
+            .range(..gap)
+            .next_back()
+            .is_none_or(|(_, of)| *of != gap);
+        if is_ended {
+            for rows in [&mut self.objects, &mut self.orphans] {
+                finished.extend(rows.end_gap(gap)?);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -192,7 +279,7 @@ mod tests {
     use super::*;
     use crate::model::KeyCounts;
     use crate::outcome::CopyResult;
-    use crate::snapshot::samples;
+    use crate::snapshot::{Row, SegmentRow, samples};
 
     /// What became of the key of that place; of the one behind them all, that there is no more.
     fn done(sequence: u64, outcome: Outcome) -> KeyResult {
@@ -213,7 +300,8 @@ mod tests {
     fn rows(finished: &[SegmentOutput]) -> Vec<u64> {
         finished
             .iter()
-            .map(|segment| segment.entry().rows)
+            .flat_map(SegmentOutput::entries)
+            .map(|entry| entry.rows)
             .collect()
     }
 
@@ -289,5 +377,78 @@ mod tests {
 
         let finished = shard.finish().unwrap();
         assert_eq!(rows(&finished), [1]);
+    }
+
+    /// A shard that goes on from a snapshot of these rows, and those of them that come.
+    fn shard_beside(count: u64) -> (ShardRecorder, Vec<SegmentRow>) {
+        let known: Vec<Row> = (0..count).map(samples::row).collect();
+        let rows = samples::segment(&known)
+            .rows()
+            .map(Result::unwrap)
+            .collect();
+        let input = BuilderInput {
+            objects: count,
+            fewest_with_changes: 1,
+        };
+        (ShardRecorder::new(input), rows)
+    }
+
+    fn kept(row: &SegmentRow, sequence: u64) -> KeyResult {
+        let mut kept = done(sequence, Outcome::BackupOnly);
+        kept.result.row = Some(NextRow::Reuse(row.clone()));
+        kept
+    }
+
+    /// A copy that ends when thousands of rows behind it have come changes its segment, and cuts it nowhere.
+    #[test]
+    fn a_late_copy_is_a_change_of_its_segment() {
+        const COUNT: u64 = 2_500;
+        let (mut shard, stored) = shard_beside(COUNT);
+        let mut finished = Vec::new();
+        for (row, sequence) in stored.iter().zip(0..) {
+            if sequence != 7 {
+                finished.extend(shard.note(&mut kept(row, sequence)).unwrap());
+            }
+        }
+        finished.extend(shard.note(&mut done(COUNT, Outcome::End)).unwrap());
+        assert!(finished.is_empty(), "the segment waits");
+
+        let mut late = done(7, Outcome::BackupOnly);
+        let size = 4_321;
+        late.result.row = Some(NextRow::New(Box::new(Row {
+            size,
+            ..samples::row(7)
+        })));
+        finished.extend(shard.note(&mut late).unwrap());
+
+        let changed = &finished[..];
+        assert!(
+            matches!(changed, [SegmentOutput::Changed(..)]),
+            "{changed:?}"
+        );
+        let entry = &changed[0].entries()[0];
+        assert_eq!((entry.rows, entry.changes[0].rows), (COUNT, 1));
+    }
+
+    /// Its key is where the record ends: what has waited behind it is not recorded.
+    #[test]
+    fn a_late_copy_that_was_interrupted_ends_the_record_before_it() {
+        let (mut shard, stored) = shard_beside(2_500);
+        for (row, sequence) in stored.iter().zip(0..) {
+            if sequence != 7 {
+                shard.note(&mut kept(row, sequence)).unwrap();
+            }
+        }
+        let mut late = done(7, Outcome::Interrupted);
+        late.key = Some(samples::row(7).key);
+        shard.note(&mut late).unwrap();
+        shard.finish().unwrap();
+
+        let entries: Vec<&SegmentEntry> = shard.entries(List::Objects).collect();
+        assert_eq!(entries.len(), 1);
+        assert_eq!(
+            (entries[0].rows, &entries[0].last_key),
+            (7, &samples::row(6).key)
+        );
     }
 }

@@ -41,6 +41,8 @@ pub struct SnapshotNote {
     pub segments: u64,
     /// Segments that were written: the others are those of snapshots before.
     pub segments_written: u64,
+    /// Segments of which only what changed was written.
+    pub segments_changed: u64,
     /// How much had changed since the last one; none if nothing was known before, or if the run wrote none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<ChangesNote>,

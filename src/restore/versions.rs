@@ -6,7 +6,7 @@ use super::rows::Problem;
 use super::site::Site;
 use crate::model::{Key, Timestamp, VersionId, VersionKind, VersionRow};
 use crate::s3::{Cause, S3Error};
-use crate::snapshot::{Digest, Index, Row};
+use crate::snapshot::{Index, Row, SegmentEntry};
 
 /// Runs that are looked through for a key that the restored one does not have.
 const MOST_RUNS: usize = 30;
@@ -93,7 +93,7 @@ pub async fn not_in_run(key: &Key, site: &Site) -> Problem {
     let mut runs = Vec::new();
     let mut indexes = site.history.indexes();
     let mut looked_at = 0;
-    let mut last: Option<(Digest, bool)> = None;
+    let mut last: Option<(SegmentEntry, bool)> = None;
     while let Ok(Some(index)) = indexes.try_next().await {
         looked_at += 1;
         let has = has_key(&index, key, site, &mut last).await;
@@ -118,12 +118,17 @@ pub async fn not_in_run(key: &Key, site: &Site) -> Problem {
 }
 
 /// Whether a snapshot has a key. The same segment is not read twice in a row.
-async fn has_key(index: &Index, key: &Key, site: &Site, last: &mut Option<(Digest, bool)>) -> bool {
+async fn has_key(
+    index: &Index,
+    key: &Key,
+    site: &Site,
+    last: &mut Option<(SegmentEntry, bool)>,
+) -> bool {
     let Some(entry) = index.segment_of(key) else {
         return false;
     };
-    if let Some((digest, has)) = last
-        && *digest == entry.sha256
+    if let Some((known, has)) = last
+        && known == entry
     {
         return *has;
     }
@@ -132,6 +137,6 @@ async fn has_key(index: &Index, key: &Key, site: &Site, last: &mut Option<(Diges
     while let Ok(Some(page)) = pages.try_next().await {
         has |= page.iter().any(|row| row.key() == key.as_str());
     }
-    *last = Some((entry.sha256, has));
+    *last = Some((entry.clone(), has));
     has
 }

@@ -55,7 +55,10 @@ impl Comparison {
                     bucket: destination.in_phase(Phase::Record),
                     job,
                 };
-                (SnapshotRecorder::default(), store)
+                (
+                    SnapshotRecorder::beside(&comparison.history, &plan.run),
+                    store,
+                )
             }),
             ..comparison
         })

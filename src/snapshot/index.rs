@@ -2,29 +2,30 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Link, Past, SnapshotError};
+use super::entry::{MOST_CHANGES, SegmentEntry};
+use super::stored_index::StoredIndex;
+use super::{Link, Past, SnapshotError};
 use crate::model::{Key, Prefix, Start, Timestamp};
 
-/// The format of indexes that this version writes, and the last one that it reads. Since format 3 an index
-/// has [orphans](Index::orphans).
-pub const SNAPSHOT_FORMAT: u64 = 3;
+/// The last format of indexes that this version reads and writes: a segment has [changes](SegmentEntry::changes).
+pub const SNAPSHOT_FORMAT: u64 = 4;
+/// The format of an index of which no segment has changes, so that earlier versions read it, too. Since this
+/// one an index has [orphans](Index::orphans).
+const FORMAT_WITHOUT_CHANGES: u64 = 3;
 
 /// The same of segments. Since format 2 a row tells when its backup was written. An index may name segments
 /// of any format up to this one.
 pub const SEGMENT_FORMAT: u64 = 2;
 
+/// The same of files of changes.
+pub const CHANGES_FORMAT: u64 = 1;
+
 /// The most bytes that an index has, and that are read of one: some 150,000 segments of usual keys, which are
 /// 600 million objects. A record of several invocations has no more.
 pub const MOST_INDEX_BYTES: u64 = 64 << 20;
-/// The most bytes that a segment has: it ends long before.
-const MOST_SEGMENT_BYTES: u64 = 16 << 20;
-
 /// Where indexes are, below the job's prefix. Run ids begin with their time, so that the indexes sort
 /// by it, and before everything else there.
 const INDEXES: &str = "snapshots/";
-/// Where segments are, below the job's prefix.
-const SEGMENTS: &str = "snapshots/segments/";
-
 /// The key of the index of a run, below the job's prefix.
 pub fn index_key(run_id: &str) -> String {
     format!("{INDEXES}{run_id}.json")
@@ -39,8 +40,9 @@ pub fn is_index_key(key: &str) -> bool {
 
 /// A snapshot: what was in the backup at the end of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "StoredIndex", into = "StoredIndex")]
 pub struct Index {
-    /// [`SNAPSHOT_FORMAT`].
+    /// [`format_of`] its segments.
     pub format: u64,
     /// The pair of source and destination prefix whose state this is.
     pub job: String,
@@ -60,12 +62,10 @@ pub struct Index {
     pub segments: Vec<SegmentEntry>,
     /// The segments of orphans, in the order of their keys: backups that the job has made of objects that are
     /// gone from the source, or that the filter does not admit any more. Formats 1 and 2 have none.
-    #[serde(default)]
     pub orphans: Vec<SegmentEntry>,
     /// The index before this one; none for the first.
     pub previous: Option<Link>,
     /// The complete runs up to this one.
-    #[serde(default, skip_serializing_if = "Past::is_empty")]
     pub past: Past,
 }
 
@@ -88,78 +88,13 @@ pub struct Totals {
     pub changed: u64,
 }
 
-/// A segment, as an index tells of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Listed", into = "Listed")]
-pub struct SegmentEntry {
-    /// The key of its first row.
-    pub first_key: Key,
-    /// The key of its last row.
-    pub last_key: Key,
-    /// How many rows it has.
-    pub rows: u64,
-    /// The sum of the sizes that its rows tell of.
-    pub object_bytes: u64,
-    /// Its size as it is stored.
-    pub bytes: u64,
-    /// The digest of what is stored.
-    pub sha256: Digest,
-}
-
-/// A segment in JSON: its own key stands first, for people and scripts.
-#[derive(Serialize, Deserialize)]
-struct Listed {
-    key: String,
-    first_key: Key,
-    last_key: Key,
-    rows: u64,
-    object_bytes: u64,
-    bytes: u64,
-    sha256: Digest,
-}
-
-impl SegmentEntry {
-    /// Its key below the job's prefix. It follows from the content: what did not change is stored
-    /// once, however many indexes name it.
-    pub fn key(&self) -> String {
-        format!("{SEGMENTS}{}.parquet", self.sha256)
-    }
-}
-
-impl From<SegmentEntry> for Listed {
-    fn from(entry: SegmentEntry) -> Self {
-        Self {
-            key: entry.key(),
-            first_key: entry.first_key,
-            last_key: entry.last_key,
-            rows: entry.rows,
-            object_bytes: entry.object_bytes,
-            bytes: entry.bytes,
-            sha256: entry.sha256,
-        }
-    }
-}
-
-impl TryFrom<Listed> for SegmentEntry {
-    type Error = String;
-
-    fn try_from(listed: Listed) -> Result<Self, Self::Error> {
-        let entry = Self {
-            first_key: listed.first_key,
-            last_key: listed.last_key,
-            rows: listed.rows,
-            object_bytes: listed.object_bytes,
-            bytes: listed.bytes,
-            sha256: listed.sha256,
-        };
-        if listed.key == entry.key() {
-            Ok(entry)
-        } else {
-            Err(format!(
-                "segment {} is not named by its SHA-256",
-                listed.key
-            ))
-        }
+/// The format of an index of these segments, or of a record of them.
+pub fn format_of<'a>(segments: impl IntoIterator<Item = &'a SegmentEntry>) -> u64 {
+    let has_changes = |segment: &SegmentEntry| !segment.changes.is_empty();
+    if segments.into_iter().any(has_changes) {
+        SNAPSHOT_FORMAT
+    } else {
+        FORMAT_WITHOUT_CHANGES
     }
 }
 
@@ -197,10 +132,15 @@ impl Index {
         }
     }
 
-    /// The keys of all objects that the snapshot consists of, below the job's prefix.
+    /// The keys of all objects that the snapshot consists of, below the job's prefix: a file of changes as often as
+    /// a segment names it.
     pub fn object_keys(&self) -> impl Iterator<Item = String> {
         let segments = self.segments.iter().chain(&self.orphans);
-        segments.map(SegmentEntry::key)
+        let keys = |segment: &SegmentEntry| {
+            let files = segment.changes.iter().map(|changes| changes.file.key());
+            [segment.key()].into_iter().chain(files).collect::<Vec<_>>()
+        };
+        segments.flat_map(keys)
     }
 
     /// The segments that may have rows of a range of keys.
@@ -256,18 +196,19 @@ impl Index {
             .iter()
             .try_fold(0_u64, |sum, segment| sum.checked_add(segment.rows));
         let lists = [&self.segments, &self.orphans];
+        let all = || lists.into_iter().flatten();
         if self.key() != key {
             Some("it is stored under the key of another run")
         } else if rows != Some(self.totals.objects) {
             Some("its segments have another number of rows in all")
         } else if !lists.iter().all(|list| is_ascending(list)) {
             Some("its segments are out of order")
-        } else if lists
-            .into_iter()
-            .flatten()
-            .any(|segment| segment.bytes > MOST_SEGMENT_BYTES)
-        {
+        } else if all().any(SegmentEntry::is_too_large) {
             Some("a segment of it is larger than any can be")
+        } else if all().any(|segment| segment.changes.len() > MOST_CHANGES) {
+            Some("a segment of it has more changes than any can have")
+        } else if self.format <= FORMAT_WITHOUT_CHANGES && format_of(all()) == SNAPSHOT_FORMAT {
+            Some("a segment of it has changes, which its format does not have")
         } else {
             None
         }
@@ -323,25 +264,26 @@ pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, SnapshotError> 
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::samples::index;
+    use super::super::Digest;
+    use super::super::samples::{changed_index, index};
     use super::*;
 
     const RUN: &str = "2026-11-21T02-00-00Z-7f3a";
 
     #[test]
     fn an_index_names_all_objects_of_its_snapshot() {
-        let index = index(RUN, None);
-        let segments = index.segments.iter().chain(&index.orphans);
+        let index = changed_index(RUN, None);
+        let segments = || index.segments.iter().chain(&index.orphans);
+        let changes = segments().flat_map(|segment| &segment.changes);
+        let files: Vec<String> = changes.map(|changes| changes.file.key()).collect();
+        let mut named: Vec<String> = segments().map(SegmentEntry::key).chain(files).collect();
+        named.sort();
 
-        let keys: Vec<String> = index.object_keys().collect();
+        let mut keys: Vec<String> = index.object_keys().collect();
+        keys.sort();
 
-        assert_eq!(keys, segments.map(SegmentEntry::key).collect::<Vec<_>>());
-        assert!(
-            index
-                .orphans
-                .iter()
-                .all(|orphans| keys.contains(&orphans.key()))
-        );
+        assert_eq!(keys, named);
+        assert_eq!(keys.len(), 6, "three segments and their changes");
     }
 
     #[test]
@@ -413,8 +355,8 @@ mod tests {
                 "is of job \"other\"",
             ),
             (
-                changed(|index| index.format = 4),
-                "has format 4; this version reads up to 3",
+                changed(|index| index.format = 5),
+                "has format 5; this version reads up to 4",
             ),
             (changed(|index| index.format = 0), "it has no known format"),
             (

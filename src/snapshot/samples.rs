@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::changes::RowChange;
 use super::writer::Writer;
-use super::{Digest, Index, Link, Past, Row, SNAPSHOT_FORMAT, Segment, SegmentEntry, Totals};
+use super::{
+    ChangesEntry, Digest, Index, Link, Past, Row, Segment, SegmentChanges, SegmentEntry, Totals,
+};
 use crate::model::{ETag, Key, StorageClass, Timestamp, VersionId};
 
 /// The row of that number. Their keys are in the order of the numbers, and look like those of people.
@@ -50,6 +53,32 @@ pub(crate) fn segment(rows: &[Row]) -> Arc<Segment> {
     Segment::open(bytes, entry).unwrap()
 }
 
+/// The bytes of a file of these changes, and what an index says of it.
+pub(super) fn encoded_changes(changes: &[(RowChange, Row)]) -> (Bytes, ChangesEntry) {
+    let mut writer = Writer::of_changes().unwrap();
+    for (change, row) in changes {
+        writer.push_change(*change, row.as_ref()).unwrap();
+    }
+    writer.finish_changes().unwrap()
+}
+
+/// The index of the same segments, the first of which has changes of two nights, and the orphans of the second.
+pub(super) fn changed_index(run_id: &str, previous: Option<Link>) -> Index {
+    let mut index = index(run_id, previous);
+    let changes = |night: u64, from| SegmentChanges {
+        file: ChangesEntry {
+            bytes: 2000 + night,
+            sha256: Digest::of(&(100 + night).to_le_bytes()),
+        },
+        from,
+        rows: 1,
+    };
+    index.segments[0].changes = vec![changes(1, 0), changes(2, 0)];
+    index.orphans[0].changes = vec![changes(2, 1)];
+    index.format = 4;
+    index
+}
+
 /// The index of two segments, of a run of that id.
 pub(crate) fn index(run_id: &str, previous: Option<Link>) -> Index {
     let entry = |first, last| SegmentEntry {
@@ -59,9 +88,10 @@ pub(crate) fn index(run_id: &str, previous: Option<Link>) -> Index {
         object_bytes: 10 * first,
         bytes: 1000 + first,
         sha256: Digest::of(&first.to_le_bytes()),
+        changes: Vec::new(),
     };
     Index {
-        format: SNAPSHOT_FORMAT,
+        format: 3,
         job: "job".to_owned(),
         source: "primary".to_owned(),
         destination: "backup".to_owned(),

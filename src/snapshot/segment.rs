@@ -1,77 +1,68 @@
-//! The bytes of a segment in, its rows out, row group by row group.
+//! The bytes of a segment and of its changes in, its rows out, row group by row group.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
-use parquet::file::reader::{FileReader, SerializedFileReader};
 
-use super::columns::{Columns, Texts};
-use super::index::{SEGMENT_FORMAT, SegmentEntry};
-use super::page::{self, PageReader};
-use super::writer::{FORMAT_KEY, ROWS_PER_GROUP, schema};
+use super::changes::Changes;
+use super::changes_file::{ChangesFile, MOST_CHANGED_BYTES};
+use super::entry::SegmentEntry;
+use super::shape::Shape;
+use super::table::Table;
 use super::{Digest, Rows, SnapshotError};
 
 /// A segment that has been proven to be the one that was written.
 pub struct Segment {
     entry: SegmentEntry,
-    format: u64,
-    bytes: Bytes,
-    footer: ParquetMetaData,
+    table: Table,
+    changes: Changes,
 }
 
 impl Segment {
-    /// Opens a segment, if its bytes are those that the index tells of.
+    /// Opens a segment that has no changes, if its bytes are those that the index tells of.
     ///
     /// # Errors
     /// When they are not, or a later version of the program wrote them.
     pub fn open(bytes: Bytes, entry: SegmentEntry) -> Result<Arc<Self>, SnapshotError> {
+        Self::open_changed(bytes, entry, &[])
+    }
+
+    /// Opens a segment with the files that its changes are in.
+    ///
+    /// # Errors
+    /// When its bytes are not those that the index tells of, a file is missing, its rows cannot be the changes of
+    /// this segment, or a later version of the program wrote it.
+    pub fn open_changed(
+        bytes: Bytes,
+        entry: SegmentEntry,
+        files: &[Arc<ChangesFile>],
+    ) -> Result<Arc<Self>, SnapshotError> {
         let found = Digest::of(&bytes);
         if found != entry.sha256 {
             let problem = format!("its {} bytes have SHA-256 {found}", bytes.len());
             return Err(SnapshotError::damaged(&entry.key(), problem));
         }
-        Self::read(bytes, entry)
+        Self::read(bytes, entry, files)
     }
 
-    /// Reads the footer. Whatever the bytes are, it is an error or a segment.
-    pub(super) fn read(bytes: Bytes, entry: SegmentEntry) -> Result<Arc<Self>, SnapshotError> {
-        let damaged = |problem: String| SnapshotError::damaged(&entry.key(), problem);
-        let file = SerializedFileReader::new(bytes.clone());
-        let file = file.map_err(|error| damaged(error.to_string()))?;
-        let footer = file.metadata().clone();
-        let facts = footer.file_metadata();
-        let stated = facts.key_value_metadata().into_iter().flatten();
-        let format = stated
-            .filter(|fact| fact.key == FORMAT_KEY)
-            .find_map(|fact| fact.value.as_ref()?.parse::<u64>().ok());
-        let format = match format {
-            Some(known @ 1..=SEGMENT_FORMAT) => known,
-            Some(found) if found > SEGMENT_FORMAT => {
-                return Err(SnapshotError::newer(&entry.key(), found, SEGMENT_FORMAT));
-            }
-            Some(_) | None => return Err(damaged("it has no known format".to_owned())),
-        };
-        let expected = schema(format).map_err(|error| damaged(error.to_string()))?;
-        if facts.schema() != expected.as_ref() {
-            return Err(damaged("it has other columns".to_owned()));
+    /// Reads the footer and the changes. Whatever the bytes are, it is an error or a segment.
+    pub(super) fn read(
+        bytes: Bytes,
+        entry: SegmentEntry,
+        files: &[Arc<ChangesFile>],
+    ) -> Result<Arc<Self>, SnapshotError> {
+        let table = Table::read(bytes, entry.key(), &Shape::SEGMENTS)?;
+        let stored = u64::try_from(table.rows()).ok();
+        if entry.changes.is_empty() && stored != Some(entry.rows) {
+            let problem = format!("it has {} rows, not {}", table.rows(), entry.rows);
+            return Err(table.damaged(problem));
         }
-        let rows: Option<u64> = u64::try_from(facts.num_rows()).ok();
-        if rows != Some(entry.rows) {
-            let problem = format!("it has {} rows, not {}", facts.num_rows(), entry.rows);
-            return Err(damaged(problem));
-        }
+        let changes = changes_of(&entry, files)?;
         Ok(Arc::new(Self {
             entry,
-            format,
-            bytes,
-            footer,
+            table,
+            changes,
         }))
-    }
-
-    /// Whether its rows can tell when a backup was written: those of format 1 cannot.
-    pub(super) fn tells_dates(&self) -> bool {
-        self.format > 1
     }
 
     /// What the index says of it.
@@ -84,16 +75,17 @@ impl Segment {
         Rows::of(Arc::clone(self))
     }
 
-    /// Whether a key matches. Nothing but the keys is read for it.
+    /// Whether a key may match. Nothing but the keys is read for it; those that are gone count, too.
     ///
     /// # Errors
     /// A row group that is damaged.
     pub fn has_key(&self, matches: impl Fn(&str) -> bool) -> Result<bool, SnapshotError> {
-        for group in self.footer.row_groups() {
-            // They are the first column.
-            let keys = Chunks::new(self, group).and_then(|mut chunks| chunks.texts());
-            let keys = keys.map_err(|problem| self.damaged(problem))?;
-            let mut rows = 0..usize::try_from(group.num_rows()).unwrap_or_default();
+        if self.changes.set_keys().any(&matches) {
+            return Ok(true);
+        }
+        for (group, rows) in self.table.group_rows().enumerate() {
+            let keys = self.table.keys(group)?;
+            let mut rows = 0..usize::try_from(rows).unwrap_or_default();
             if rows.any(|row| keys.get(row).is_some_and(&matches)) {
                 return Ok(true);
             }
@@ -101,166 +93,71 @@ impl Segment {
         Ok(false)
     }
 
-    /// How many row groups it has.
-    pub(super) fn groups(&self) -> usize {
-        self.footer.num_row_groups()
+    /// What stands for some of its stored rows.
+    pub(super) fn changes(&self) -> &Changes {
+        &self.changes
     }
 
-    /// The rows of one row group.
-    pub(super) fn columns(&self, group: usize) -> Result<Columns, SnapshotError> {
-        let chunks = Chunks::new(self, self.footer.row_group(group));
-        let columns = chunks.and_then(Chunks::columns);
-        columns.map_err(|problem| self.damaged(problem))
+    /// Its bytes as they are stored.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> Bytes {
+        self.table.bytes()
+    }
+
+    /// Its stored rows.
+    pub(super) fn table(&self) -> &Table {
+        &self.table
     }
 
     pub(super) fn damaged(&self, problem: impl Into<String>) -> SnapshotError {
-        SnapshotError::damaged(&self.entry.key(), problem)
+        self.table.damaged(problem)
     }
 }
 
-/// The columns of a row group, read one after the other.
-struct Chunks<'a> {
-    segment: &'a Segment,
-    group: &'a RowGroupMetaData,
-    rows: usize,
-    next: usize,
-    reader: PageReader,
+/// All changes of a segment, put together by key: of each the newest.
+fn changes_of(entry: &SegmentEntry, files: &[Arc<ChangesFile>]) -> Result<Changes, SnapshotError> {
+    let mut all = Changes::default();
+    for named in &entry.changes {
+        let file = files.iter().find(|file| *file.entry() == named.file);
+        let file = file.ok_or_else(|| SnapshotError::missing(&named.file.key()))?;
+        let changes = file.of(named)?;
+        all = if all.len() == 0 {
+            changes
+        } else {
+            all.followed_by(&changes)
+        };
+        if all.weight() > 2 * MOST_CHANGED_BYTES {
+            let problem = "a segment has too many changes with those in it";
+            return Err(SnapshotError::damaged(&named.file.key(), problem));
+        }
+    }
+    let (first, last) = (entry.first_key.as_str(), entry.last_key.as_str());
+    let outside = all.set_keys().find(|key| *key < first || *key > last);
+    if let Some(key) = outside {
+        let problem = format!("key \"{key}\" of its changes is outside of it");
+        return Err(SnapshotError::damaged(&entry.key(), problem));
+    }
+    Ok(all)
 }
 
-impl<'a> Chunks<'a> {
-    fn new(segment: &'a Segment, group: &'a RowGroupMetaData) -> Result<Self, String> {
-        match usize::try_from(group.num_rows()) {
-            Ok(rows @ 1..=ROWS_PER_GROUP) => Ok(Self {
-                segment,
-                group,
-                rows,
-                next: 0,
-                reader: PageReader::new()?,
-            }),
-            Ok(_) | Err(_) => Err("a row group is empty or too large".to_owned()),
-        }
-    }
-
-    fn columns(mut self) -> Result<Columns, String> {
-        Ok(Columns {
-            key: self.texts()?,
-            size: self.numbers()?,
-            source_etag: self.texts()?,
-            source_modified: self.numbers()?,
-            source_version_id: self.optional_texts()?,
-            backup_etag: self.texts()?,
-            backup_modified: if self.segment.tells_dates() {
-                self.optional_numbers()?
-            } else {
-                vec![None; self.rows]
-            },
-            backup_version_id: self.optional_texts()?,
-            storage_class: self.texts()?,
-            checksum: self.optional_texts()?,
-        })
-    }
-
-    /// Goes through the pages of the next column.
-    fn pages(
-        &mut self,
-        mut read: impl FnMut(&[u8], usize) -> Result<(), String>,
-    ) -> Result<(), String> {
-        let chunk = self.group.columns().get(self.next);
-        let chunk = chunk.ok_or("a column is missing")?;
-        self.next += 1;
-        let begin = usize::try_from(chunk.data_page_offset()).ok();
-        let size = usize::try_from(chunk.compressed_size()).ok();
-        let range = begin.zip(size);
-        let end = range.and_then(|(begin, size)| Some(begin..begin.checked_add(size)?));
-        let mut rest = end.and_then(|range| self.segment.bytes.get(range));
-        while let Some(bytes) = rest.filter(|bytes| !bytes.is_empty()) {
-            let (page, behind) = self.reader.read(bytes)?;
-            if page.values > self.rows {
-                return Err("a page has too many values".to_owned());
-            }
-            read(&page.content, page.values)?;
-            rest = Some(behind);
-        }
-        rest.map(drop)
-            .ok_or_else(|| "a column is nowhere".to_owned())
-    }
-
-    fn counted(&self, values: usize) -> Result<(), String> {
-        if values == self.rows {
-            return Ok(());
-        }
-        Err(format!("a column has {values} values, not {}", self.rows))
-    }
-
-    fn numbers(&mut self) -> Result<Vec<i64>, String> {
-        let mut values = Vec::with_capacity(self.rows);
-        self.pages(|page, _| page::numbers(page, &mut values))?;
-        self.counted(values.len())?;
-        Ok(values)
-    }
-
-    fn optional_numbers(&mut self) -> Result<Vec<Option<i64>>, String> {
-        let (mut found, mut levels) = (Vec::new(), Vec::new());
-        self.pages(|page, count| {
-            let values = page::levels(page, count, &mut levels)?;
-            page::numbers(values, &mut found)
-        })?;
-        self.counted(levels.len())?;
-        let mut found = found.into_iter();
-        let all: Option<Vec<Option<i64>>> = levels
-            .into_iter()
-            .map(|level| match level {
-                0 => Some(None),
-                _ => found.next().map(Some),
-            })
-            .collect();
-        all.filter(|_| found.next().is_none())
-            .ok_or_else(|| "a column has fewer or more values than it says".to_owned())
-    }
-
-    fn texts(&mut self) -> Result<Texts, String> {
-        let (mut all, mut ends) = (Vec::new(), Vec::with_capacity(self.rows));
-        self.pages(|page, _| page::texts(page, &mut all, &mut ends))?;
-        self.counted(ends.len())?;
-        let levels = vec![1; ends.len()];
-        Texts::new(all, ends, levels).ok_or_else(|| "a text is not UTF-8".to_owned())
-    }
-
-    fn optional_texts(&mut self) -> Result<Texts, String> {
-        let (mut all, mut found, mut levels) = (Vec::new(), Vec::new(), Vec::new());
-        self.pages(|page, count| {
-            let values = page::levels(page, count, &mut levels)?;
-            page::texts(values, &mut all, &mut found)
-        })?;
-        self.counted(levels.len())?;
-        let ends =
-            spread(&found, &levels).ok_or("a column has fewer or more values than it says")?;
-        Texts::new(all, ends, levels).ok_or_else(|| "a text is not UTF-8".to_owned())
-    }
-}
-
-/// The ends of all texts, absent ones included, from the ends of those that are there.
-fn spread(found: &[u32], levels: &[i16]) -> Option<Vec<u32>> {
-    let mut found = found.iter().copied();
-    let mut end = 0;
-    let mut ends = Vec::with_capacity(levels.len());
-    for level in levels {
-        if *level == 1 {
-            end = found.next()?;
-        }
-        ends.push(end);
-    }
-    found.next().is_none().then_some(ends)
-}
-
-/// Reads any bytes as a segment of three rows whose digest is right, for `tests/fuzz`.
+/// Reads any bytes as a segment of three rows, and as a file of changes, whose digest is right, for `tests/fuzz`.
 ///
 /// # Panics
 /// When what was read cannot be written again as it was.
 #[cfg(any(test, fuzzing))]
 pub fn fuzz(bytes: &[u8]) {
+    use super::entry::{ChangesEntry, SegmentChanges};
     use crate::model::Key;
 
+    let file = ChangesEntry {
+        bytes: bytes.len() as u64,
+        sha256: Digest::of(b""),
+    };
+    if let Ok(changes) = ChangesFile::read(Bytes::copy_from_slice(bytes), file) {
+        let (from, rows) = (1, 2);
+        let changes = changes.of(&SegmentChanges { file, from, rows });
+        assert!(changes.is_err() || changes.is_ok_and(|changes| changes.len() == 2));
+    }
     let names = ["logs/é/0000/part-0000000", ""];
     let ends = [["0.gz", "2.gz"], ["a.bin", "c.bin"]];
     for (name, [first, last]) in names.into_iter().zip(ends) {
@@ -271,8 +168,9 @@ pub fn fuzz(bytes: &[u8]) {
             object_bytes: 0,
             bytes: bytes.len() as u64,
             sha256: Digest::of(b""),
+            changes: Vec::new(),
         };
-        if let Ok(segment) = Segment::read(Bytes::copy_from_slice(bytes), entry) {
+        if let Ok(segment) = Segment::read(Bytes::copy_from_slice(bytes), entry, &[]) {
             let rows: Vec<_> = segment.rows().map_while(Result::ok).collect();
             assert!(
                 rows.iter()
@@ -288,6 +186,8 @@ mod tests {
     use proptest::sample::Index;
 
     use super::super::samples::{self, rows};
+    use super::super::shape::FORMAT_KEY;
+    use super::super::writer::ROWS_PER_GROUP;
     use super::super::{Row, SegmentRow};
     use super::*;
 
@@ -309,7 +209,7 @@ mod tests {
 
         let segment = samples::segment(&written);
 
-        assert_eq!(segment.groups(), 3);
+        assert_eq!(segment.table().groups(), 3);
         assert_eq!(segment.entry().rows, count);
         assert_eq!(segment.entry().first_key, written[0].key);
         assert_eq!(read(&segment), Ok(written));
@@ -351,7 +251,7 @@ mod tests {
 
         let segment = samples::segment(&written);
 
-        assert_eq!(segment.groups(), 2);
+        assert_eq!(segment.table().groups(), 2);
         assert_eq!(read(&segment), Ok(written));
     }
 
@@ -412,7 +312,9 @@ mod tests {
         // Behind the name stand a field's header and the length of the value.
         newer[at + FORMAT_KEY.len() + 2] = b'3';
 
-        let error = Segment::read(newer.into(), entry.clone()).err().unwrap();
+        let error = Segment::read(newer.into(), entry.clone(), &[])
+            .err()
+            .unwrap();
 
         assert_eq!(error, SnapshotError::newer(&entry.key(), 3, 2));
     }
@@ -473,7 +375,7 @@ mod tests {
         fn the_reader_survives_any_bytes(harm in harm()) {
             let (bytes, entry) = stored(300);
 
-            let segment = Segment::read(harmed(bytes, &harm).into(), entry);
+            let segment = Segment::read(harmed(bytes, &harm).into(), entry, &[]);
 
             if let Ok(rows) = segment.and_then(|segment| read(&segment)) {
                 prop_assert_eq!(rows.len(), 300);

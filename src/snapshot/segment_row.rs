@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::changes::RowChange;
 use super::columns::Columns;
 use super::row::RowRef;
 use super::{Segment, SnapshotError};
@@ -17,18 +18,25 @@ pub struct SegmentRow {
 impl SegmentRow {
     /// The row, to be read.
     pub fn row(&self) -> RowRef<'_> {
-        self.group.columns.row(self.at)
+        match self.group.place(self.at) {
+            Place::Stored(at) => self.group.columns.row(at),
+            Place::Changed(at) => self.segment().changes().row(at),
+        }
     }
 
     /// Its key.
     pub fn key(&self) -> &str {
-        self.group.columns.key.get(self.at).unwrap_or_default()
+        self.group.key(self.at)
     }
 
     /// Whether it should tell when the backup was written, and does not. Rows of format 1 cannot: they are
     /// left as they are until their segment is written anew for another reason.
     pub fn lacks_date(&self) -> bool {
-        self.row().backup_modified.is_none() && self.segment().tells_dates()
+        let tells_dates = match self.group.place(self.at) {
+            Place::Stored(_) => self.segment().table().shape().tells_dates(),
+            Place::Changed(_) => true,
+        };
+        tells_dates && self.row().backup_modified.is_none()
     }
 
     /// The segment that it is in.
@@ -57,44 +65,134 @@ impl fmt::Debug for SegmentRow {
     }
 }
 
-/// A row group that has been read.
+/// Where a row is.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// In the row group, by its number there.
+    Stored(usize),
+    /// Among the changes of the segment.
+    Changed(usize),
+}
+
+/// A row group that has been read, with the changes between its rows.
 struct Group {
     segment: Arc<Segment>,
     /// The number of its first row in the segment.
     first: u64,
     columns: Columns,
+    /// Where each row is; none if all rows are as they are stored.
+    places: Option<Vec<Place>>,
+    /// Changes of the segment that are not behind it.
+    changes_passed: usize,
+    /// The key of the last row of this group and of those before it; empty if there is none.
+    last: String,
+    /// The same of stored rows.
+    last_stored: String,
 }
 
 impl Group {
+    fn before_the_first(segment: Arc<Segment>) -> Self {
+        Self {
+            segment,
+            first: 0,
+            columns: Columns::default(),
+            places: None,
+            changes_passed: 0,
+            last: String::new(),
+            last_stored: String::new(),
+        }
+    }
+
     /// Reads the row group of that number, which follows the one before it.
     fn read(number: usize, before: &Self) -> Result<Self, SnapshotError> {
         let segment = &before.segment;
-        let columns = segment.columns(number)?;
-        let keys = || (0..columns.len()).filter_map(|at| columns.key.get(at));
-        let mut last = before.last_key();
-        if last.is_none() && keys().next() != Some(segment.entry().first_key.as_str()) {
-            return Err(segment.damaged("it begins with another key than its index says"));
-        }
-        for key in keys() {
-            if last.is_some_and(|last| key <= last) {
+        let columns = segment.table().columns(number)?;
+        let mut last = before.last_stored.as_str();
+        for at in 0..columns.len() {
+            let key = columns.key.get(at).unwrap_or_default();
+            if key <= last {
                 return Err(segment.damaged(format!("key \"{key}\" is out of order")));
             }
-            last = Some(key);
+            last = key;
         }
-        Ok(Self {
+        let mut group = Self {
             segment: Arc::clone(segment),
             first: before.end(),
+            last_stored: last.to_owned(),
             columns,
+            places: None,
+            changes_passed: before.changes_passed,
+            last: String::new(),
+        };
+        group.lay_changes(number + 1 == segment.table().groups());
+        let first_key = segment.entry().first_key.as_str();
+        if before.last.is_empty() && group.len() > 0 && group.key(0) != first_key {
+            return Err(segment.damaged("it begins with another key than its index says"));
+        }
+        group.last = match group.len().checked_sub(1) {
+            Some(last) => group.key(last).to_owned(),
+            None => before.last.clone(),
+        };
+        Ok(group)
+    }
+
+    /// Lays the changes of its keys between its stored rows; behind the last group, all that are left.
+    fn lay_changes(&mut self, is_last: bool) {
+        let changes = self.segment.changes();
+        let is_here = |number: &usize| {
+            let key = changes.key(*number);
+            key.is_some_and(|key| is_last || key <= self.last_stored.as_str())
+        };
+        let end = (self.changes_passed..changes.len()).take_while(is_here);
+        let end = end.last().map_or(self.changes_passed, |last| last + 1);
+        if end == self.changes_passed {
+            return;
+        }
+        let mut places = Vec::with_capacity(self.columns.len() + end - self.changes_passed);
+        let mut stored = 0;
+        for number in self.changes_passed..end {
+            let Some((change, row)) = changes.get(number) else {
+                break;
+            };
+            while let Some(key) = self.columns.key.get(stored).filter(|key| *key <= row.key) {
+                if key < row.key {
+                    places.push(Place::Stored(stored));
+                }
+                stored += 1;
+            }
+            if change == RowChange::Set {
+                places.push(Place::Changed(number));
+            }
+        }
+        places.extend((stored..self.columns.len()).map(Place::Stored));
+        self.places = Some(places);
+        self.changes_passed = end;
+    }
+
+    fn place(&self, at: usize) -> Place {
+        let places = self.places.as_ref();
+        places.map_or(Place::Stored(at), |places| {
+            places.get(at).copied().unwrap_or(Place::Stored(usize::MAX))
         })
+    }
+
+    fn key(&self, at: usize) -> &str {
+        let key = match self.place(at) {
+            Place::Stored(at) => self.columns.key.get(at),
+            Place::Changed(at) => self.segment.changes().key(at),
+        };
+        key.unwrap_or_default()
+    }
+
+    /// How many rows it has.
+    fn len(&self) -> usize {
+        let places = self.places.as_ref();
+        places.map_or(self.columns.len(), Vec::len)
     }
 
     /// The number of the row behind it.
     fn end(&self) -> u64 {
-        self.first + self.columns.len() as u64
-    }
-
-    fn last_key(&self) -> Option<&str> {
-        self.columns.key.get(self.columns.len().checked_sub(1)?)
+        self.first + self.len() as u64
     }
 }
 
@@ -108,13 +206,8 @@ pub struct Rows {
 
 impl Rows {
     pub(super) fn of(segment: Arc<Segment>) -> Self {
-        let before_the_first = Group {
-            segment,
-            first: 0,
-            columns: Columns::default(),
-        };
         Self {
-            group: Arc::new(before_the_first),
+            group: Arc::new(Group::before_the_first(segment)),
             next_group: 0,
             at: 0,
             failed: false,
@@ -122,8 +215,9 @@ impl Rows {
     }
 
     fn read(&mut self) -> Result<Option<SegmentRow>, SnapshotError> {
-        if self.at == self.group.columns.len() {
-            if self.next_group == self.group.segment.groups() {
+        // All rows of a group can be gone.
+        while self.at == self.group.len() {
+            if self.next_group == self.group.segment.table().groups() {
                 return self.end();
             }
             self.group = Arc::new(Group::read(self.next_group, &self.group)?);
@@ -141,8 +235,7 @@ impl Rows {
     /// The end of the segment, if it is where the index says.
     fn end(&self) -> Result<Option<SegmentRow>, SnapshotError> {
         let entry = self.group.segment.entry();
-        let last = self.group.last_key() == Some(entry.last_key.as_str());
-        if last && self.group.end() == entry.rows {
+        if self.group.last == entry.last_key.as_str() && self.group.end() == entry.rows {
             return Ok(None);
         }
         let problem = "it ends elsewhere than its index says";

@@ -1,5 +1,5 @@
-//! Rows in, the bytes of a segment out. The same rows make the same bytes: nothing in them tells the
-//! time, the machine or the run.
+//! Rows in, the bytes of a segment or of a file of changes out. The same rows make the same bytes: nothing
+//! in them tells the time, the machine or the run.
 
 use std::mem;
 use std::sync::Arc;
@@ -11,62 +11,32 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::parser::parse_message_type;
-use parquet::schema::types::TypePtr;
 
+use super::changes::RowChange;
 use super::columns::{Columns, Texts};
-use super::index::{SEGMENT_FORMAT, SegmentEntry};
+use super::entry::{ChangesEntry, SegmentEntry};
 use super::row::RowRef;
+use super::shape::{FORMAT_KEY, Shape};
 use super::{Digest, SnapshotError};
 use crate::model::Key;
 
 /// The rows of a row group: what a reader holds decoded at a time.
 pub(super) const ROWS_PER_GROUP: usize = 2048;
+/// The same of a file of changes, of which each segment has a few rows.
+const CHANGES_PER_GROUP: usize = 256;
 /// A row group of long keys ends sooner, about here, so that it stays small.
 pub(super) const BYTES_PER_GROUP: usize = 1 << 20;
 
-/// The name of the format's number in the footer, and of what else is there for people.
-pub(super) const FORMAT_KEY: &str = "s3-backup.format";
-
-/// The columns, as `docs/snapshots.md` describes them.
-const SCHEMA: &str = "message snapshot {
-    required byte_array key (STRING);
-    required int64 size;
-    required byte_array source_etag (STRING);
-    required int64 source_modified (TIMESTAMP(MILLIS,true));
-    optional byte_array source_version_id (STRING);
-    required byte_array backup_etag (STRING);
-    optional int64 backup_modified (TIMESTAMP(MILLIS,true));
-    optional byte_array backup_version_id (STRING);
-    required byte_array storage_class (STRING);
-    optional byte_array checksum (STRING);
-}";
-
-/// The columns of format 1, which did not tell when a backup was written.
-const SCHEMA_1: &str = "message snapshot {
-    required byte_array key (STRING);
-    required int64 size;
-    required byte_array source_etag (STRING);
-    required int64 source_modified (TIMESTAMP(MILLIS,true));
-    optional byte_array source_version_id (STRING);
-    required byte_array backup_etag (STRING);
-    optional byte_array backup_version_id (STRING);
-    required byte_array storage_class (STRING);
-    optional byte_array checksum (STRING);
-}";
-
 type Group<'a> = SerializedRowGroupWriter<'a, Vec<u8>>;
 
-/// The columns of a format in the words of the parquet crate.
-pub(super) fn schema(format: u64) -> Result<TypePtr, ParquetError> {
-    let columns = if format == 1 { SCHEMA_1 } else { SCHEMA };
-    parse_message_type(columns).map(Arc::new)
-}
-
-/// A segment that is being written. It holds one row group, and the encoded bytes of those before it.
+/// A segment or a file of changes that is being written. It holds one row group, and the encoded bytes of
+/// those before it.
 pub(super) struct Writer {
+    shape: Shape,
     file: SerializedFileWriter<Vec<u8>>,
     group: Columns,
+    /// What each row of the group says of its key, in a file of changes.
+    kinds: Texts,
     weight: usize,
     rows: u64,
     object_bytes: u64,
@@ -74,19 +44,40 @@ pub(super) struct Writer {
 }
 
 impl Writer {
+    /// A segment without rows.
     pub fn new() -> Result<Self, SnapshotError> {
-        let begin = || {
-            let schema = schema(SEGMENT_FORMAT)?;
-            SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties()?))
-        };
+        Self::of(Shape::Segment)
+    }
+
+    /// A file without changes.
+    pub fn of_changes() -> Result<Self, SnapshotError> {
+        Self::of(Shape::Changes)
+    }
+
+    fn of(shape: Shape) -> Result<Self, SnapshotError> {
+        let begin =
+            || SerializedFileWriter::new(Vec::new(), shape.schema()?, Arc::new(properties(shape)?));
         Ok(Self {
+            shape,
             file: begin().map_err(unwritable)?,
             group: Columns::default(),
+            kinds: Texts::default(),
             weight: 0,
             rows: 0,
             object_bytes: 0,
             first: None,
         })
+    }
+
+    /// Adds a row of changes.
+    pub fn push_change(&mut self, change: RowChange, row: RowRef<'_>) -> Result<(), SnapshotError> {
+        self.kinds.push(Some(change.name()));
+        self.push(row)
+    }
+
+    /// How many rows it has.
+    pub fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// Adds a row. The caller sees to the order of the keys.
@@ -96,7 +87,11 @@ impl Writer {
         self.object_bytes = self.object_bytes.saturating_add(row.size);
         self.weight += row.weight();
         self.group.push(row);
-        if self.group.len() == ROWS_PER_GROUP || self.weight >= BYTES_PER_GROUP {
+        let most = match self.shape {
+            Shape::UndatedSegment | Shape::Segment => ROWS_PER_GROUP,
+            Shape::Changes => CHANGES_PER_GROUP,
+        };
+        if self.group.len() == most || self.weight >= BYTES_PER_GROUP {
             self.end_group().map_err(unwritable)?;
         }
         Ok(())
@@ -122,36 +117,60 @@ impl Writer {
         write_texts(&mut group, columns.backup_version_id, Presence::Optional)?;
         write_texts(&mut group, columns.storage_class, Presence::Required)?;
         write_texts(&mut group, columns.checksum, Presence::Optional)?;
+        if self.shape == Shape::Changes {
+            write_texts(&mut group, mem::take(&mut self.kinds), Presence::Required)?;
+        }
         group.close()?;
         Ok(())
     }
 
     /// The segment that ends with this key, and what the index says of it.
     pub fn finish(mut self, last: Key) -> Result<(Bytes, SegmentEntry), SnapshotError> {
-        if self.group.len() > 0 {
-            self.end_group().map_err(unwritable)?;
-        }
-        let first = self.first.unwrap_or_else(|| last.clone());
-        let facts = [
-            (FORMAT_KEY, SEGMENT_FORMAT.to_string()),
-            ("s3-backup.rows", self.rows.to_string()),
+        let first = self.first.take().unwrap_or_else(|| last.clone());
+        let (rows, object_bytes) = (self.rows, self.object_bytes);
+        let ends = [
             ("s3-backup.first_key", first.to_string()),
             ("s3-backup.last_key", last.to_string()),
         ];
-        for (name, value) in facts {
-            self.file
-                .append_key_value_metadata(KeyValue::new(name.to_owned(), value));
-        }
-        let bytes = self.file.into_inner().map_err(unwritable)?;
+        let bytes = self.encoded(ends)?;
         let entry = SegmentEntry {
             first_key: first,
             last_key: last,
-            rows: self.rows,
-            object_bytes: self.object_bytes,
+            rows,
+            object_bytes,
+            bytes: bytes.len() as u64,
+            sha256: Digest::of(&bytes),
+            changes: Vec::new(),
+        };
+        Ok((bytes, entry))
+    }
+
+    /// The file of changes, and what the index says of it.
+    pub fn finish_changes(self) -> Result<(Bytes, ChangesEntry), SnapshotError> {
+        let bytes = self.encoded([])?;
+        let file = ChangesEntry {
             bytes: bytes.len() as u64,
             sha256: Digest::of(&bytes),
         };
-        Ok((bytes.into(), entry))
+        Ok((bytes, file))
+    }
+
+    fn encoded<const FACTS: usize>(
+        mut self,
+        more: [(&str, String); FACTS],
+    ) -> Result<Bytes, SnapshotError> {
+        if self.group.len() > 0 {
+            self.end_group().map_err(unwritable)?;
+        }
+        let facts = [
+            (FORMAT_KEY, self.shape.format().to_string()),
+            ("s3-backup.rows", self.rows.to_string()),
+        ];
+        for (name, value) in facts.into_iter().chain(more) {
+            self.file
+                .append_key_value_metadata(KeyValue::new(name.to_owned(), value));
+        }
+        self.file.into_inner().map(Bytes::from).map_err(unwritable)
     }
 }
 
@@ -164,7 +183,9 @@ fn unwritable(error: ParquetError) -> SnapshotError {
 
 /// One page for each column of a row group, plain, and zstd over it: a third of the time of the
 /// encodings by difference, for a tenth more bytes. Dictionaries gain nothing that zstd does not.
-fn properties() -> Result<WriterProperties, ParquetError> {
+fn properties(shape: Shape) -> Result<WriterProperties, ParquetError> {
+    // The segments of a file of changes follow each other as they have ended.
+    let is_sorted = shape != Shape::Changes;
     let whole_group = 2 * ROWS_PER_GROUP;
     Ok(WriterProperties::builder()
         .set_created_by("s3-backup".to_owned())
@@ -178,11 +199,13 @@ fn properties() -> Result<WriterProperties, ParquetError> {
         .set_statistics_enabled(EnabledStatistics::None)
         .set_column_statistics_enabled("key".into(), EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
-        .set_sorting_columns(Some(vec![SortingColumn {
-            column_idx: 0,
-            descending: false,
-            nulls_first: false,
-        }]))
+        .set_sorting_columns(is_sorted.then(|| {
+            vec![SortingColumn {
+                column_idx: 0,
+                descending: false,
+                nulls_first: false,
+            }]
+        }))
         .build())
 }
 

@@ -19,7 +19,7 @@ use super::api::Api;
 use super::backup::Runs;
 use super::folder::FileFacts;
 use super::names::{is_hidden, name};
-use crate::snapshot::{Digest, SegmentEntry, SegmentRow};
+use crate::snapshot::{SegmentEntry, SegmentRow};
 
 /// How long one answer looks, about.
 const TIME: Duration = Duration::from_secs(1);
@@ -173,12 +173,12 @@ impl<F: Fn(&str) -> bool> Search<'_, F> {
 
 /// The segments of all runs that may have what the caller sees, each with the last run that has it.
 fn parts<'a>(runs: &'a Runs, caller: &Caller) -> Vec<(&'a str, &'a SegmentEntry)> {
-    let mut known: HashSet<Digest> = HashSet::new();
+    let mut known: HashSet<&SegmentEntry> = HashSet::new();
     let mut parts = Vec::new();
     for index in &runs.indexes {
         for entry in &index.segments {
             let seen = caller.sees_between(entry.first_key.as_str(), entry.last_key.as_str());
-            if seen && known.insert(entry.sha256) {
+            if seen && known.insert(entry) {
                 parts.push((index.run_id.as_str(), entry));
             }
         }

@@ -52,3 +52,17 @@ def test_a_snapshot_with_a_changed_byte_is_not_read(aws: Aws, stack: Stack, tmp_
 
     assert shown.returncode == 1
     assert "is damaged: its SHA-256 is" in shown.stderr
+
+
+def test_duckdb_takes_the_newest_row_of_a_key_and_drops_what_is_gone(aws: Aws) -> None:
+    job = Path("tests/golden/snapshot-format-4")
+    sizes = {number: 977 * number for number in range(100) if number != 5}
+    sizes[3] += 2 * 1_234_567_890
+    sizes[90] += 1_234_567_890
+
+    shown = aws.run(sys.executable, QUERY, job, "select count(*), count(distinct key), sum(size) from objects")
+    rows = aws.run(sys.executable, QUERY, job, "select size from objects where key like '%0000000_.gz' order by key")
+
+    assert shown.returncode == 0, shown.stderr
+    assert cells(shown.stdout)[-1] == ["99", "99", str(sum(sizes.values()))]
+    assert [size for [size] in cells(rows.stdout)[-9:]] == [str(sizes[number]) for number in range(10) if number != 5]

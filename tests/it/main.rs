@@ -3,6 +3,7 @@
 mod access;
 mod ageing;
 mod backup;
+mod changes;
 mod cli;
 mod conditions;
 mod connections;

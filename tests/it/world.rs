@@ -13,6 +13,7 @@ use s3_backup::lambda::Handler;
 use s3_backup::model::Deadline;
 use s3_backup::request;
 use s3_backup::s3::{CallLimits, Connections, http_client};
+use s3_backup::snapshot::{ChangesFile, Segment, SegmentEntry};
 use s3_sim::{BucketOptions, Effect, Fault, ObjectView, Put, Sim, Verb};
 use serde_json::{Value, json};
 
@@ -30,11 +31,25 @@ const PATIENT: CallLimits = CallLimits {
     lease: Duration::from_mins(3),
 };
 
+/// A segment with its changes, of which `read` has what is stored under a key below the job's prefix.
+pub fn open_segment(
+    read: impl Fn(&str) -> Option<Vec<u8>>,
+    entry: SegmentEntry,
+) -> Option<Arc<Segment>> {
+    let files = entry.changes.iter().map(|changes| {
+        let bytes = read(&changes.file.key())?;
+        ChangesFile::open(bytes.into(), changes.file).ok()
+    });
+    let files: Vec<Arc<ChangesFile>> = files.collect::<Option<_>>()?;
+    Segment::open_changed(read(&entry.key())?.into(), entry, &files).ok()
+}
+
 /// A simulated S3 and the settings of the function.
 pub struct World {
     pub sim: Sim,
     vars: Vec<(String, String)>,
     patience: CallLimits,
+    changes_from: Option<u64>,
 }
 
 impl World {
@@ -51,6 +66,7 @@ impl World {
             sim,
             vars: Vec::new(),
             patience: PATIENT,
+            changes_from: None,
         };
         world
             .with("SOURCE_BUCKET", PRIMARY)
@@ -82,6 +98,18 @@ impl World {
         self
     }
 
+    /// The world whose snapshots have changes, however small they are.
+    pub fn with_changes(mut self) -> Self {
+        self.changes_from = Some(1);
+        self
+    }
+
+    /// The world as it is without that.
+    pub fn without_changes(mut self) -> Self {
+        self.changes_from = None;
+        self
+    }
+
     /// The world with one more versioned bucket.
     pub fn with_bucket(self, name: &str) -> Self {
         self.sim
@@ -106,7 +134,16 @@ impl World {
 
     /// The same, over connections of one's own making.
     pub fn handler_over(&self, connections: Connections) -> Handler {
-        Handler::new(connections, self.vars.clone())
+        self.handler_of(connections, self.vars.clone())
+    }
+
+    /// The same, with variables of one's own.
+    pub fn handler_of(&self, connections: Connections, vars: Vec<(String, String)>) -> Handler {
+        let handler = Handler::new(connections, vars);
+        match self.changes_from {
+            Some(objects) => handler.with_changes_from(objects),
+            None => handler,
+        }
     }
 
     /// A way of its own to the simulator.

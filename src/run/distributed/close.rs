@@ -129,7 +129,7 @@ async fn begun(plan: &Plan, run: &DestinationRun, pieces: &[PieceState]) -> Dest
     let history = History::open(run.destination.clone(), run.planned.job.clone()).await;
     let recorder = plan
         .is_recorded()
-        .then(|| (SnapshotRecorder::default(), store(run)));
+        .then(|| (SnapshotRecorder::beside(&history, &plan.run), store(run)));
     let progress = Progress::of(Shards::new(run.planned.ranges.clone()));
     let mut own = DestinationProgress::of(progress).beside(history, recorder);
     own.gone = pieces.iter().flat_map(PieceState::gone).collect();

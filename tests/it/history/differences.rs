@@ -2,15 +2,14 @@
 
 use s3_backup::model::{ETag, Job, Key, Location, Placement, StorageClass, Timestamp};
 use s3_backup::snapshot::{
-    Builder, Index, LATEST, Latest, Link, Past, Row, SNAPSHOT_FORMAT, SegmentEntry, SegmentOutput,
-    Totals,
+    Builder, Index, LATEST, Latest, Link, Past, Row, SegmentEntry, SegmentOutput, Totals, format_of,
 };
 use s3_sim::{Put, Verb};
 use serde_json::Value;
 
 use super::{ask, json, state, three_runs};
 use crate::cli::text;
-use crate::world::{BACKUP, PRIMARY, World};
+use crate::world::{BACKUP, PRIMARY, World, open_segment};
 
 #[tokio::test]
 async fn every_kind_of_change_is_told() {
@@ -133,34 +132,70 @@ fn snapshot(
     before: Option<Link>,
 ) -> Link {
     let mut builder = Builder::default();
-    let mut segments = Vec::new();
-    let keep = |finished: Option<SegmentOutput>, segments: &mut Vec<SegmentEntry>| {
-        if let Some(SegmentOutput::Written(entry, bytes)) = finished {
-            world.sim.put(BACKUP, &state(&entry.key()), bytes.to_vec());
-            segments.push(entry);
-        }
-    };
+    let mut outputs = Vec::new();
     for number in 0..rows {
         let is_changed = changed.is_some_and(|changed| number % changed == 0);
-        let etag = ETag::new(if is_changed { "changed" } else { "same" });
-        let row = Row {
-            key: Key::new(format!("key-{number:08}")),
-            size: 1,
-            source_etag: etag.clone(),
-            source_modified: Timestamp::from_millis(0),
-            source_version_id: None,
-            backup_etag: etag,
-            backup_modified: None,
-            backup_version_id: None,
-            storage_class: StorageClass::new(None),
-            checksum: None,
-        };
-        keep(builder.push(row.as_ref()).unwrap(), &mut segments);
+        outputs.extend(builder.push(row(number, is_changed).as_ref()).unwrap());
     }
-    keep(builder.finish().unwrap(), &mut segments);
+    outputs.extend(builder.finish().unwrap());
+    stored(world, run_id, outputs, before)
+}
+
+/// The same with changes beside an earlier snapshot in which none was changed.
+fn snapshot_beside(world: &World, run_id: &str, rows: u64, changed: u64, before: Link) -> Link {
+    let read = |key: &str| {
+        let view = world.sim.current(BACKUP, &state(key))?;
+        Some(view.content.as_bytes()?.to_vec())
+    };
+    let job = Job::new(&Location::parse(PRIMARY).unwrap(), &Placement::default());
+    let index = before
+        .follow(&read(&before.key).unwrap(), job.name())
+        .unwrap();
+    let segments = index.segments.into_iter();
+    let known = segments.flat_map(|entry| open_segment(read, entry).unwrap().rows());
+    let mut builder = Builder::beside(rows, 1);
+    let mut outputs = Vec::new();
+    for (number, known) in (0..rows).zip(known) {
+        outputs.extend(if number % changed == 0 {
+            builder.push(row(number, true).as_ref()).unwrap()
+        } else {
+            builder.keep(&known.unwrap()).unwrap()
+        });
+    }
+    outputs.extend(builder.finish().unwrap());
+    stored(world, run_id, outputs, Some(before))
+}
+
+fn row(number: u64, is_changed: bool) -> Row {
+    let etag = ETag::new(if is_changed { "changed" } else { "same" });
+    Row {
+        key: Key::new(format!("key-{number:08}")),
+        size: 1,
+        source_etag: etag.clone(),
+        source_modified: Timestamp::from_millis(0),
+        source_version_id: None,
+        backup_etag: etag,
+        backup_modified: None,
+        backup_version_id: None,
+        storage_class: StorageClass::new(None),
+        checksum: None,
+    }
+}
+
+/// Stores a snapshot, and names it the last one.
+fn stored(world: &World, run_id: &str, outputs: Vec<SegmentOutput>, before: Option<Link>) -> Link {
+    let mut segments: Vec<SegmentEntry> = Vec::new();
+    for output in outputs {
+        segments.extend(output.entries().iter().cloned());
+        if let Some((key, bytes)) = output.into_stored() {
+            world.sim.put(BACKUP, &state(&key), bytes.to_vec());
+        }
+    }
+    segments.sort_by(|one, other| one.first_key.cmp(&other.first_key));
+    let rows = segments.iter().map(|entry| entry.rows).sum();
     let job = Job::new(&Location::parse(PRIMARY).unwrap(), &Placement::default());
     let index = Index {
-        format: SNAPSHOT_FORMAT,
+        format: format_of(&segments),
         job: job.name().to_owned(),
         source: PRIMARY.to_owned(),
         destination: BACKUP.to_owned(),
@@ -184,6 +219,23 @@ fn snapshot(
         .sim
         .put(BACKUP, &state(LATEST), latest.encode().unwrap());
     link
+}
+
+#[test]
+fn a_file_of_changes_is_fetched_once_for_the_segments_that_follow_each_other() {
+    const ROWS: u64 = 60_000;
+    let world = World::new();
+    let first = snapshot(&world, "run-1", ROWS, None, None);
+    snapshot_beside(&world, "run-2", ROWS, 100, first);
+
+    let diff = json(&ask(&world, &["diff", "run-1", "run-2", "--json"]));
+
+    let read = world.sim.ledger().of(Verb::GetObject);
+    let of = |part: &str| read.iter().filter(|get| get.key.contains(part)).count();
+    assert_eq!(diff["objects_changed"], ROWS / 100);
+    assert_eq!(diff["objects_unchanged"], ROWS - ROWS / 100);
+    assert_eq!(of("changes/"), 1, "six hundred rows");
+    assert!(of("segments/") > 20, "{} segments", of("segments/"));
 }
 
 #[test]

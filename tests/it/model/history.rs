@@ -35,7 +35,10 @@ pub struct History {
 impl History {
     pub fn begin(setting: Setting) -> Self {
         let sim = Sim::builder().page_size_max(4).start();
-        let world = World::around(sim);
+        let mut world = World::around(sim);
+        if setting.changes {
+            world = world.with_changes();
+        }
         let sim = &world.sim;
         // What happens between two waits happens within one second.
         sim.clock().freeze();

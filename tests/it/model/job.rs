@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use s3_backup::lambda::Handler;
 use s3_backup::model::{Job, Location, Placement, Prefix};
-use s3_backup::snapshot::{Index, LATEST, Latest, Row, Segment, SegmentEntry};
+use s3_backup::snapshot::{Index, LATEST, Latest, Row, SegmentEntry};
 use s3_sim::{ObjectView, Sim};
 
-use crate::world::{BACKUP, STATE, World};
+use crate::world::{BACKUP, STATE, World, open_segment};
 
 /// A source, and the place of its backups in the backup bucket.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct BackupJob {
 
 impl BackupJob {
     pub fn handler(&self, world: &World) -> Handler {
-        Handler::new(world.connections(), self.vars.clone())
+        world.handler_of(world.connections(), self.vars.clone())
     }
 
     pub fn object(&self, sim: &Sim, key: &str) -> Option<ObjectView> {
@@ -96,8 +96,7 @@ impl BackupJob {
         let index = link.follow(&read(&link.key)?, name).ok()?;
         let mut rows = BTreeMap::new();
         for entry in segments(index) {
-            let bytes = read(&entry.key())?;
-            for row in Segment::open(bytes.into(), entry).ok()?.rows() {
+            for row in open_segment(read, entry)?.rows() {
                 let row = row.ok()?.row().to_row();
                 rows.insert(row.key.as_str().to_owned(), row);
             }

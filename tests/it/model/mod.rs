@@ -60,6 +60,7 @@ fn a_run_that_has_no_time_at_all_still_has_a_result() {
             deletions,
             second_job: false,
             old_backups: false,
+            changes: true,
         };
         replay(setting, vec![put.clone(), stop.clone()]);
     }
@@ -81,6 +82,7 @@ fn a_backup_from_before_versioning_that_its_marker_replaces_was_the_jobs_own() {
             deletions: Deletions::Mark,
             second_job: false,
             old_backups: true,
+            changes: true,
         };
         let moment = Moment {
             verb: Verb::DeleteObject,
@@ -109,20 +111,20 @@ proptest! {
     #[test]
     fn every_history_ends_with_everything_in_the_backup(
         copies in copies(),
-        (second_job, old_backups) in any::<(bool, bool)>(),
+        (second_job, old_backups, changes) in any::<(bool, bool, bool)>(),
         steps in proptest::collection::vec(step(), 1..25),
     ) {
         let deletions = Deletions::Keep;
-        replay(Setting { copies, deletions, second_job, old_backups }, steps);
+        replay(Setting { copies, deletions, second_job, old_backups, changes }, steps);
     }
 
     #[test]
     fn every_history_ends_with_everything_in_sight_and_nothing_else(
         copies in copies(),
-        (second_job, old_backups, confirmed) in any::<(bool, bool, bool)>(),
+        (second_job, old_backups, changes, confirmed) in any::<(bool, bool, bool, bool)>(),
         steps in proptest::collection::vec(step(), 1..25),
     ) {
         let deletions = if confirmed { Deletions::MarkIfConfirmed } else { Deletions::Mark };
-        replay(Setting { copies, deletions, second_job, old_backups }, steps);
+        replay(Setting { copies, deletions, second_job, old_backups, changes }, steps);
     }
 }

@@ -36,6 +36,8 @@ pub struct Setting {
     pub second_job: bool,
     /// Some backups are from before the bucket kept versions.
     pub old_backups: bool,
+    /// Snapshots have changes, although they are small.
+    pub changes: bool,
 }
 
 impl Setting {

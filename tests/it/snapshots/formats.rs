@@ -65,12 +65,12 @@ async fn a_newer_format_of_the_index_is_named() {
     world.backup().await;
     let stored = Stored::of(&world);
     let index = stored.index();
-    let newer = Index { format: 4, ..index };
+    let newer = Index { format: 5, ..index };
     let (bytes, link) = newer.encode().unwrap();
     world.sim.put(BACKUP, &stored.key(&link.key), bytes);
     let latest = Latest::new(stored.job.clone(), link);
     let latest = latest.encode().unwrap();
     world.sim.put(BACKUP, &stored.key(LATEST), latest);
 
-    assert_survived(&world, "has format 4; this version reads up to 3").await;
+    assert_survived(&world, "has format 5; this version reads up to 4").await;
 }

@@ -1,7 +1,7 @@
 //! Snapshots: what a complete run writes down, what the next one makes of it, and what becomes of a run
 //! whose last snapshot is lost or damaged.
 
-mod damage;
+pub mod damage;
 mod formats;
 mod races;
 mod rollback;
@@ -12,18 +12,18 @@ use s3_backup::snapshot::{Index, LATEST, Latest, Segment, verify_chain};
 use s3_sim::{Content, Effect, Encryption, Fault, Put, Sim, Verb};
 use serde_json::{Value, json};
 
-use crate::world::{BACKUP, PRIMARY, World, count, counts};
+use crate::world::{BACKUP, PRIMARY, World, count, counts, open_segment};
 
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/k1";
 
 /// The state of the only job in the backup bucket, by keys below its prefix.
-struct Stored {
-    job: String,
-    objects: Vec<(String, Vec<u8>)>,
+pub struct Stored {
+    pub job: String,
+    pub objects: Vec<(String, Vec<u8>)>,
 }
 
 impl Stored {
-    fn of(world: &World) -> Self {
+    pub fn of(world: &World) -> Self {
         let mut job = String::new();
         let mut objects = Vec::new();
         for key in world.sim.keys(BACKUP) {
@@ -40,16 +40,16 @@ impl Stored {
         Self { job, objects }
     }
 
-    fn get(&self, part: &str) -> &[u8] {
+    pub fn get(&self, part: &str) -> &[u8] {
         let found = self.objects.iter().find(|(key, _)| key == part);
         &found.unwrap_or_else(|| panic!("no {part}")).1
     }
 
-    fn key(&self, part: &str) -> String {
+    pub fn key(&self, part: &str) -> String {
         format!(".s3-backup/{}/{part}", self.job)
     }
 
-    fn index(&self) -> Index {
+    pub fn index(&self) -> Index {
         let link = Latest::parse(self.get(LATEST), &self.job).unwrap().index;
         link.follow(self.get(&link.key), &self.job).unwrap()
     }
@@ -58,8 +58,8 @@ impl Stored {
     fn rows(&self) -> Vec<(String, String, String)> {
         let segments = self.index().segments;
         let rows = segments.into_iter().flat_map(|entry| {
-            let bytes = self.get(&entry.key()).to_vec();
-            Segment::open(bytes.into(), entry).unwrap().rows()
+            let read = |part: &str| Some(self.get(part).to_vec());
+            open_segment(read, entry).unwrap().rows()
         });
         let texts = rows.map(|row| {
             let row = row.unwrap().row().to_row();
@@ -73,7 +73,7 @@ impl Stored {
 
 /// Every object of the source is in the last snapshot with the `ETag`s that both sides have, and nothing
 /// else is.
-fn assert_recorded(world: &World) {
+pub fn assert_recorded(world: &World) {
     let expected: Vec<_> = world
         .keys(PRIMARY)
         .into_iter()
@@ -86,7 +86,7 @@ fn assert_recorded(world: &World) {
     assert_eq!(Stored::of(world).rows(), expected);
 }
 
-fn snapshot(result: &Value) -> &Value {
+pub fn snapshot(result: &Value) -> &Value {
     &result["destinations"][0]["snapshot"]
 }
 
@@ -95,7 +95,7 @@ fn problem(result: &Value) -> &str {
 }
 
 /// Objects whose copies cannot have their `ETag`: only a snapshot proves that they are backed up.
-fn world_of(objects: usize) -> World {
+pub fn world_of(objects: usize) -> World {
     let world = World::new();
     for n in 0..objects {
         let encryption = Encryption::Kms {
