@@ -8,6 +8,7 @@
 mod error;
 mod kept;
 mod pass;
+mod restores;
 mod state_key;
 
 use std::time::Duration;

@@ -1,14 +1,15 @@
 //! A pass over the state of a job, page by page, as far as there is time for it. The next night goes on with one that
 //! was stopped.
 
+use std::collections::BTreeSet;
+
 use futures::{StreamExt, stream};
-use serde::Deserialize;
 
 use super::JobState;
 use super::error::AgeingError;
 use super::kept::Kept;
 use super::state_key::StateKey;
-use crate::model::{Key, Object, SharedError};
+use crate::model::{Key, Object};
 use crate::report::AgedNote;
 use crate::s3::{Condition, PutBody};
 use crate::snapshot::{AGED, Aged};
@@ -19,8 +20,6 @@ const KEYS_OF_A_PAGE: u16 = 1_000;
 const MOST_TAGGING: usize = 16;
 /// Below this, in its own prefix, a restore puts aside objects of a bucket that keeps no versions.
 const ASIDE: &str = "aside/";
-/// The list of the restores that have something left.
-const OPEN_RESTORES: &str = "restores/open.json";
 
 /// A pass that is under way.
 pub struct Pass {
@@ -29,12 +28,8 @@ pub struct Pass {
     aged: Aged,
     /// The restore that was looked at last, and whether it is over.
     restore: Option<(String, bool)>,
-}
-
-/// The restores that have something left, as the list of them says.
-#[derive(Deserialize)]
-struct OpenRestores {
-    restores: Vec<String>,
+    /// Those that may have something left, once an old one was met.
+    open: Option<BTreeSet<String>>,
 }
 
 impl Pass {
@@ -55,6 +50,7 @@ impl Pass {
             kept,
             aged,
             restore: None,
+            open: None,
         }
     }
 
@@ -149,18 +145,11 @@ impl Pass {
         Ok(is_over)
     }
 
-    async fn is_open(&self, id: &str) -> Result<bool, AgeingError> {
-        let key = self.state.job.key(OPEN_RESTORES);
-        let read = self.state.bucket.read_state(&key).await?;
-        let Some(list) = read.state else {
-            return Ok(false);
-        };
-        let open = serde_json::from_slice::<OpenRestores>(&list.body);
-        let open = open.map_err(|error| AgeingError::OpenRestores {
-            key,
-            error: SharedError::new(error),
-        })?;
-        Ok(open.restores.iter().any(|open| open == id))
+    async fn is_open(&mut self, id: &str) -> Result<bool, AgeingError> {
+        if self.open.is_none() {
+            self.open = Some(self.state.open_restores().await?);
+        }
+        Ok(self.open.as_ref().is_some_and(|open| open.contains(id)))
     }
 
     async fn is_old(&self, id: &str) -> Result<bool, AgeingError> {

@@ -3,7 +3,7 @@
 use s3_sim::{Effect, Fault, Grant, Verb};
 use serde_json::Value;
 
-use super::{DAY, Nights, RULE, aged, contents, part};
+use super::{DAY, Nights, RULE, aged, all_runs, contents, part};
 use crate::cli::{run, text};
 use crate::world::{BACKUP, PRIMARY};
 
@@ -214,17 +214,7 @@ async fn a_shorter_history_ages_out_and_a_longer_one_later_has_the_runs_that_are
     nights.world = nights.world.with("BACKUP_HISTORY_DAYS", "365");
     nights.nights(20).await;
 
-    let listed = run(
-        &nights.world,
-        &[
-            "runs",
-            "--all",
-            "--source",
-            PRIMARY,
-            "--destination",
-            BACKUP,
-        ],
-    );
+    let listed = all_runs(&nights);
 
     assert!(short <= 39, "{short}");
     assert_eq!(listed.status.code(), Some(0), "{listed:?}");

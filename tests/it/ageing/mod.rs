@@ -6,6 +6,7 @@ mod restores;
 mod year;
 
 use std::collections::BTreeMap;
+use std::process::Output;
 use std::time::Duration;
 
 use s3_sim::{ObjectView, Verb, Versioning};
@@ -192,6 +193,12 @@ fn is_index(part: &str) -> bool {
     run.is_some_and(|run| run.strip_suffix(".json").is_some())
 }
 
+/// What the command line lists of the runs, all of them.
+fn all_runs(nights: &Nights) -> Output {
+    let of = ["--source", PRIMARY, "--destination", BACKUP];
+    run(&nights.world, &[&["runs", "--all"][..], &of[..]].concat())
+}
+
 fn aged(result: &Value) -> &Value {
     &result["destinations"][0]["aged"]
 }
@@ -359,17 +366,7 @@ async fn runs_that_have_aged_out_are_the_planned_end_of_the_history() {
     let kept = nights.kept();
     let first = kept[0].0.clone();
 
-    let listed = run(
-        &nights.world,
-        &[
-            "runs",
-            "--all",
-            "--source",
-            PRIMARY,
-            "--destination",
-            BACKUP,
-        ],
-    );
+    let listed = all_runs(&nights);
     let told = run(
         &nights.world,
         &[
@@ -433,17 +430,7 @@ async fn an_index_that_is_missing_within_the_history_is_no_planned_end() {
         .unwrap();
     nights.world.sim.delete(BACKUP, &key);
 
-    let listed = run(
-        &nights.world,
-        &[
-            "runs",
-            "--all",
-            "--source",
-            PRIMARY,
-            "--destination",
-            BACKUP,
-        ],
-    );
+    let listed = all_runs(&nights);
 
     assert_eq!(listed.status.code(), Some(3), "{listed:?}");
     let stdout = text(&listed.stdout);

@@ -71,3 +71,27 @@ async fn an_old_restore_that_has_something_left_stays() {
     let (tagged, all) = is_tagged(&nights, &id);
     assert!(tagged == 0 && all > 0, "{tagged} of {all}");
 }
+
+/// The lease is all that knows of it: a small restore is in no list.
+#[tokio::test]
+async fn an_old_restore_that_the_lease_of_its_target_names_stays() {
+    let mut nights = Nights::new(1, 5);
+    nights.nights(2).await;
+    nights
+        .world
+        .sim
+        .set_storage_class(BACKUP, "0000", "GLACIER");
+    let id = restored(&nights, json!({"to": format!("s3://{TARGET}/")})).await;
+    let keys = nights.world.sim.keys(BACKUP);
+    assert!(
+        !keys.iter().any(|key| key.ends_with("/open.json")),
+        "{keys:?}"
+    );
+    nights.world.sim.clock().advance(DAY * 40);
+
+    let result = nights.night().await;
+
+    assert_eq!(super::aged(&result)["is_done"], true, "{result}");
+    let (tagged, all) = is_tagged(&nights, &id);
+    assert!(tagged == 0 && all > 0, "{tagged} of {all}");
+}
