@@ -257,10 +257,10 @@ impl Builder {
         }
     }
 
-    /// The segment in the making, which ends with the last key.
+    /// The segment in the making, which ends with the last key, or with a row behind it that came late.
     fn take_open(&mut self) -> OpenSegment {
         let mut open = mem::take(&mut self.open);
-        open.found.last = Some(Key::new(self.last.as_str()));
+        open.found.last = Some(Key::new(open.behind_late(&self.last)));
         open
     }
 

@@ -9,7 +9,7 @@ use super::samples::row;
 use super::{Builder, Row, SegmentOutput, SegmentRow};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Ranges of keys end in the middle of segments, and rows come late or behind the end.
     #[test]
@@ -145,6 +145,22 @@ fn a_segment_waits_for_its_late_rows() {
         }
     );
     assert_eq!(change_rows(&next), [3]);
+    assert_eq!(next.rows(), rows.into_values().collect::<Vec<_>>());
+}
+
+/// Nothing has come behind the gap that the row has left.
+#[test]
+fn a_segment_can_end_with_a_late_row() {
+    let rows: BTreeMap<u64, Row> = [1, 2].map(|number| (number, row(number))).into();
+    let mut builder = changing(MIDDLE);
+    let mut outputs = builder.push(rows[&1].as_ref()).unwrap();
+    outputs.extend(builder.leave_gap(2).unwrap());
+    assert!(builder.fill_gap(2, rows[&2].as_ref()));
+    outputs.extend(builder.end_gap(2).unwrap());
+    outputs.extend(builder.finish().unwrap());
+
+    let (next, _) = Snapshot::default().of_outputs(outputs);
+
     assert_eq!(next.rows(), rows.into_values().collect::<Vec<_>>());
 }
 

@@ -44,11 +44,16 @@ impl OpenSegment {
         if can_wait {
             self.gaps.push(Gap {
                 number,
-                behind: behind.max(self.last_late.as_str()).to_owned(),
+                behind: self.behind_late(behind).to_owned(),
                 rows: Vec::new(),
             });
         }
         can_wait
+    }
+
+    /// The last key so far: that one, unless a row behind it came late.
+    pub fn behind_late<'a>(&'a self, last: &'a str) -> &'a str {
+        last.max(self.last_late.as_str())
     }
 
     /// Adds a row to a gap, if it is here.
