@@ -31,10 +31,8 @@ impl History {
         let below = "snapshots/";
         let prefix = self.job.key(below);
         let listed = self.bucket.list_state(&prefix, Some(&after), MOST_KEYS);
-        let listed = listed.await.map_err(|error| SnapshotError::Unreadable {
-            object: below.to_owned(),
-            problem: error.to_string(),
-        })?;
+        let listed = listed.await;
+        let listed = listed.map_err(|error| SnapshotError::unreadable(below, error))?;
         for object in listed {
             let Some(key) = self.part(&object.key).filter(|key| is_index_key(key)) else {
                 break;

@@ -21,9 +21,9 @@ use futures::{StreamExt, future};
 use segments::SegmentReader;
 
 use crate::model::{Job, Key, KeyRange, Start, Timestamp};
-use crate::s3::{Bucket, Condition, S3Error, SmallObject};
+use crate::s3::{Bucket, Condition, SmallObject};
 use crate::snapshot::{
-    Aged, Index, LATEST, Latest, Link, MOST_INDEX_BYTES, Segment, SegmentEntry, SegmentRow,
+    Aged, Damage, Index, LATEST, Latest, Link, MOST_INDEX_BYTES, Segment, SegmentEntry, SegmentRow,
     SnapshotError,
 };
 
@@ -131,10 +131,7 @@ impl History {
             .bucket
             .read_state_up_to(&self.job.key(object), most)
             .await;
-        let reading = reading.map_err(|error: S3Error| SnapshotError::Unreadable {
-            object: object.to_owned(),
-            problem: error.to_string(),
-        })?;
+        let reading = reading.map_err(|error| SnapshotError::unreadable(object, error))?;
         Ok(reading.state)
     }
 
@@ -274,8 +271,11 @@ fn whole(object: &str, state: SmallObject, most: u64) -> Result<SmallObject, Sna
     if state.size <= most {
         return Ok(state);
     }
-    let problem = format!("it has {} bytes, more than {most}", state.size);
-    Err(SnapshotError::damaged(object, problem))
+    let bytes = state.size;
+    Err(SnapshotError::damaged(
+        object,
+        Damage::TooLarge { bytes, most },
+    ))
 }
 
 /// The rows of a segment from a start on, up to what is wrong with it.

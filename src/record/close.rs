@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use super::error::RecordError;
 use super::part::{Counts, Origin, RecordPart};
 use super::{SnapshotRecorder, StateStore};
 use crate::config::Unusual;
@@ -80,7 +81,7 @@ impl SnapshotRecorder {
         let kept = match self.written(&store, history, closing).await {
             Ok(kept) => kept,
             Err(problem) => {
-                tracing::warn!(problem, "no snapshot was written");
+                tracing::warn!(%problem, "no snapshot was written");
                 let problem = format!(
                     "no snapshot was written: {problem}; the backup itself is not touched by it, \
                      and the next run writes one"
@@ -104,10 +105,10 @@ impl SnapshotRecorder {
         store: &StateStore,
         history: &History,
         closing: CloseInput<'_>,
-    ) -> Result<RecordResult, String> {
+    ) -> Result<RecordResult, RecordError> {
         let segments = self.segments()?;
         if closing.broken {
-            return Err("a listing broke off".to_owned());
+            return Err(RecordError::ListingBroken);
         }
         let part = store
             .begun(history, closing)
@@ -127,7 +128,7 @@ impl StateStore {
         &self,
         history: &History,
         closing: CloseInput<'_>,
-    ) -> Result<RecordPart, String> {
+    ) -> Result<RecordPart, RecordError> {
         let CloseInput { run, planned, .. } = closing;
         let job = self.job.name();
         let last = history.last();
@@ -140,31 +141,42 @@ impl StateStore {
             return Ok(RecordPart::begin(job, origin, previous));
         }
         let link = planned.record.as_ref();
-        let link = link.ok_or("the cursor does not name the record of the run so far")?;
-        let key = self.job.key(&link.key);
-        let read = self.bucket.read_state_up_to(&key, MOST_INDEX_BYTES).await;
-        let state = read.map_err(|error| error.to_string())?.state;
-        let state = state.ok_or_else(|| format!("{} is missing", link.key))?;
-        let part = RecordPart::parse(&state.body, link, job, &planned.ranges)?;
+        let link = link.ok_or(RecordError::Unnamed)?;
+        let part = self.read_part(link, &planned.ranges).await?;
         match last {
             Some((index, _)) if part.previous != previous => {
-                Err(format!("run {} has written a snapshot since", index.run_id))
+                let run_id = index.run_id.clone();
+                Err(RecordError::Overtaken { run_id })
             }
             _ => Ok(part),
         }
+    }
+
+    /// Reads the record that a cursor names, if it has left just these keys.
+    pub(super) async fn read_part(
+        &self,
+        link: &RecordLink,
+        asked: &[KeyRange],
+    ) -> Result<RecordPart, RecordError> {
+        let key = self.job.key(&link.key);
+        let read = self.bucket.read_state_up_to(&key, MOST_INDEX_BYTES).await?;
+        let state = read.state.ok_or_else(|| RecordError::Missing {
+            object: link.key.clone(),
+        })?;
+        RecordPart::parse(&state.body, link, self.job.name(), asked)
     }
 
     async fn write_part(
         &self,
         part: RecordPart,
         closing: CloseInput<'_>,
-    ) -> Result<RecordResult, String> {
+    ) -> Result<RecordResult, RecordError> {
         let part = RecordPart {
             left: closing.left.to_vec(),
             ..part
         };
         let key = format!("snapshots/parts/{}.json", closing.run.id);
-        let bytes = serde_json::to_vec(&part).map_err(|error| error.to_string())?;
+        let bytes = serde_json::to_vec(&part).map_err(RecordError::unwritten)?;
         self.write(&key, &bytes, &Condition::Always).await?;
         Ok(RecordResult {
             link: Some(RecordLink {
@@ -182,7 +194,7 @@ impl StateStore {
         part: RecordPart,
         history: &History,
         closing: CloseInput<'_>,
-    ) -> Result<RecordResult, String> {
+    ) -> Result<RecordResult, RecordError> {
         let index = Index {
             format: format_of(part.segments.iter().chain(&part.orphans)),
             job: part.job,
@@ -201,11 +213,11 @@ impl StateStore {
         let index = index.remembering(last);
         let before = last.map_or(&[][..], |last| last.past.changes.as_slice());
         let changes = diff::change_rate(index.changed_share(), before, closing.unusual);
-        let (bytes, link) = index.encode().map_err(|error| error.to_string())?;
+        let (bytes, link) = index.encode()?;
         let (key, sha256) = (link.key.clone(), link.sha256);
         self.write(&key, &bytes, &Condition::Create).await?;
         let latest = Latest::new(index.job.clone(), link);
-        let latest = latest.encode().map_err(|error| error.to_string())?;
+        let latest = latest.encode()?;
         self.write(LATEST, &latest, history.condition()).await?;
         let note = SnapshotNote {
             key: Some(self.job.key(&key).as_str().to_owned()),
@@ -223,20 +235,20 @@ impl StateStore {
         part: &str,
         body: &[u8],
         condition: &Condition,
-    ) -> Result<(), String> {
+    ) -> Result<(), RecordError> {
         if body.len() as u64 > MOST_INDEX_BYTES {
-            let most = MOST_INDEX_BYTES;
-            return Err(format!(
-                "{part} would have {} bytes, more than {most}",
-                body.len()
-            ));
+            return Err(RecordError::TooLarge {
+                object: part.to_owned(),
+                bytes: body.len(),
+                most: MOST_INDEX_BYTES,
+            });
         }
         let contents = PutBody {
             body,
             content_type: JSON,
         };
         let key = self.job.key(part);
-        let written = self.bucket.write_state(&key, contents, condition).await;
-        written.map(drop).map_err(|error| error.to_string())
+        self.bucket.write_state(&key, contents, condition).await?;
+        Ok(())
     }
 }

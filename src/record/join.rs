@@ -3,10 +3,11 @@
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::StateStore;
+use super::error::RecordError;
 use super::part::{Counts, Origin, RecordPart, Segments};
 use crate::model::{KeyRange, RecordLink};
 use crate::s3::Condition;
-use crate::snapshot::{Digest, Link, MOST_INDEX_BYTES};
+use crate::snapshot::{Digest, Link};
 
 /// Records that are read at the same time, at most.
 const MOST_READING: usize = 16;
@@ -24,7 +25,7 @@ impl StateStore {
     /// Joins the records of pieces, in the order of their keys, into that of the invocation of that name.
     ///
     /// # Errors
-    /// Why there will be no snapshot, in words.
+    /// Why there will be no snapshot.
     pub async fn join(
         &self,
         name: &str,
@@ -32,13 +33,13 @@ impl StateStore {
         previous: Option<Link>,
         pieces: Vec<PieceRecord>,
         left: Vec<KeyRange>,
-    ) -> Result<RecordLink, String> {
+    ) -> Result<RecordLink, RecordError> {
         let begun = RecordPart::begin(self.job.name(), origin, previous);
         let parts = stream::iter(pieces).map(|piece| self.part(piece));
         let parts = parts.buffered(MOST_READING);
         let joined = parts.try_fold(begun, |joined, part| async move {
             if part.previous != joined.previous {
-                return Err("another run has written a snapshot since the run began".to_owned());
+                return Err(RecordError::OvertakenPiece);
             }
             let segments = Segments {
                 objects: part.segments,
@@ -58,7 +59,7 @@ impl StateStore {
             ..joined.await?
         };
         let key = format!("snapshots/parts/{name}.json");
-        let bytes = serde_json::to_vec(&joined).map_err(|error| error.to_string())?;
+        let bytes = serde_json::to_vec(&joined).map_err(RecordError::unwritten)?;
         self.write(&key, &bytes, &Condition::Always).await?;
         Ok(RecordLink {
             sha256: Digest::of(&bytes).to_string(),
@@ -66,12 +67,8 @@ impl StateStore {
         })
     }
 
-    async fn part(&self, piece: PieceRecord) -> Result<RecordPart, String> {
+    async fn part(&self, piece: PieceRecord) -> Result<RecordPart, RecordError> {
         let PieceRecord { link, left } = piece;
-        let key = self.job.key(&link.key);
-        let read = self.bucket.read_state_up_to(&key, MOST_INDEX_BYTES).await;
-        let state = read.map_err(|error| error.to_string())?.state;
-        let state = state.ok_or_else(|| format!("{} is missing", link.key))?;
-        RecordPart::parse(&state.body, &link, self.job.name(), &left)
+        self.read_part(&link, &left).await
     }
 }

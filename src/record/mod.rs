@@ -7,6 +7,7 @@
 //! said in the log and in the result, and the run is what it is without it.
 
 mod close;
+mod error;
 mod join;
 mod part;
 mod shard;
@@ -21,6 +22,7 @@ use futures::stream::{BoxStream, FuturesUnordered};
 use futures::{FutureExt, Stream, StreamExt, stream};
 
 pub use close::{CloseInput, RecordResult};
+pub use error::RecordError;
 pub use join::PieceRecord;
 pub use part::{Counts, Origin};
 
@@ -74,7 +76,7 @@ struct RecorderState {
     /// Segments that have one more change.
     changed: u64,
     /// Why there will be no snapshot.
-    problem: Option<String>,
+    problem: Option<RecordError>,
 }
 
 impl SnapshotRecorder {
@@ -112,7 +114,7 @@ impl SnapshotRecorder {
     }
 
     /// The segments of what was settled; the problem, if there are none.
-    fn segments(&self) -> Result<Segments, String> {
+    fn segments(&self) -> Result<Segments, RecordError> {
         let state = self.lock();
         if let Some(problem) = &state.problem {
             return Err(problem.clone());
@@ -147,7 +149,7 @@ impl SnapshotRecorder {
         let noted = shard
             .or_insert_with(|| ShardRecorder::new(builders))
             .note(done);
-        noted.unwrap_or_else(|error| state.give_up(error.to_string()))
+        noted.unwrap_or_else(|error| state.give_up(error.into()))
     }
 
     fn finish(&self) -> Vec<SegmentOutput> {
@@ -159,12 +161,12 @@ impl SnapshotRecorder {
         let finished: Result<Vec<Vec<SegmentOutput>>, _> = finished.collect();
         match finished {
             Ok(finished) => finished.into_iter().flatten().collect(),
-            Err(error) => state.give_up(error.to_string()),
+            Err(error) => state.give_up(error.into()),
         }
     }
 
-    fn stopped_by(&self, error: &S3Error) {
-        self.lock().give_up(error.to_string());
+    fn stopped_by(&self, error: S3Error) {
+        self.lock().give_up(error.into());
     }
 
     fn lock(&self) -> MutexGuard<'_, RecorderState> {
@@ -173,8 +175,8 @@ impl SnapshotRecorder {
 }
 
 impl RecorderState {
-    fn give_up(&mut self, problem: String) -> Vec<SegmentOutput> {
-        tracing::warn!(problem, "there will be no snapshot of this run");
+    fn give_up(&mut self, problem: RecordError) -> Vec<SegmentOutput> {
+        tracing::warn!(%problem, "there will be no snapshot of this run");
         self.problem.get_or_insert(problem);
         self.shards.clear();
         Vec::new()
@@ -194,7 +196,7 @@ impl RecordStream {
         loop {
             while let Poll::Ready(Some(stored)) = self.storing.poll_next_unpin(context) {
                 if let Err(error) = stored {
-                    self.recorder.stopped_by(&error);
+                    self.recorder.stopped_by(error);
                 }
             }
             if self.ended && self.storing.is_empty() {

@@ -7,7 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{KeyRange, RecordLink, Timestamp};
+use super::error::{PartError, RecordError};
+use crate::model::{KeyRange, RecordLink, SharedError, Timestamp};
 use crate::snapshot::{
     Digest, Link, SegmentEntry, StoredFile, StoredFiles, StoredSegment, Totals, format_of, restored,
 };
@@ -80,11 +81,12 @@ impl From<RecordPart> for StoredPart {
 }
 
 impl TryFrom<StoredPart> for RecordPart {
-    type Error = String;
+    type Error = PartError;
 
     fn try_from(stored: StoredPart) -> Result<Self, Self::Error> {
         if !PART_FORMATS.contains(&stored.format) {
-            return Err(format!("has format {}", stored.format));
+            let format = stored.format;
+            return Err(PartError::OtherFormat { format });
         }
         let lists = [stored.segments, stored.orphans];
         let [segments, orphans] = restored(lists, &stored.changes_files)?;
@@ -117,27 +119,32 @@ impl RecordPart {
     /// Reads the part that a cursor names, if it is the one that was written and left just these keys.
     ///
     /// # Errors
-    /// Why it cannot be gone on with, in words.
+    /// Why it cannot be gone on with.
     pub fn parse(
         bytes: &[u8],
         link: &RecordLink,
         job: &str,
         asked: &[KeyRange],
-    ) -> Result<Self, String> {
-        let key = &link.key;
+    ) -> Result<Self, RecordError> {
+        let object = || link.key.clone();
+        let unusable = |problem| RecordError::Unusable {
+            object: object(),
+            problem,
+        };
         if Digest::of(bytes).to_string() != link.sha256 {
-            return Err(format!("{key} is not what was written"));
+            return Err(unusable(PartError::OtherBytes));
         }
         let stored: StoredPart =
-            serde_json::from_slice(bytes).map_err(|error| format!("{key}: {error}"))?;
-        let part = Self::try_from(stored).map_err(|problem| format!("{key} {problem}"))?;
+            serde_json::from_slice(bytes).map_err(|error| RecordError::NotJson {
+                object: object(),
+                error: SharedError::new(error),
+            })?;
+        let part = Self::try_from(stored).map_err(unusable)?;
         if part.job != job {
-            return Err(format!("{key} is of job {}", part.job));
+            return Err(unusable(PartError::Foreign { job: part.job }));
         }
         if part.left != asked {
-            return Err(format!(
-                "{key} has left other keys than this run was asked for"
-            ));
+            return Err(unusable(PartError::OtherKeys));
         }
         Ok(part)
     }
@@ -146,7 +153,7 @@ impl RecordPart {
     ///
     /// # Errors
     /// When keys were recorded twice.
-    pub fn with(mut self, segments: Segments, counts: Counts) -> Result<Self, String> {
+    pub fn with(mut self, segments: Segments, counts: Counts) -> Result<Self, RecordError> {
         self.segments = joined(self.segments, segments.objects)?;
         self.orphans = joined(self.orphans, segments.orphans)?;
         self.totals = Totals {
@@ -178,7 +185,7 @@ pub struct Segments {
 fn joined(
     mut list: Vec<SegmentEntry>,
     more: Vec<SegmentEntry>,
-) -> Result<Vec<SegmentEntry>, String> {
+) -> Result<Vec<SegmentEntry>, RecordError> {
     list.extend(more);
     list.sort_by(|one, other| one.first_key.cmp(&other.first_key));
     let twice = list.windows(2).find(|pair| match pair {
@@ -186,10 +193,9 @@ fn joined(
         _ => false,
     });
     match twice {
-        Some([_, after]) => Err(format!(
-            "keys from {} on were recorded twice",
-            after.first_key
-        )),
+        Some([_, after]) => Err(RecordError::RecordedTwice {
+            key: after.first_key.clone(),
+        }),
         _ => Ok(list),
     }
 }
@@ -287,7 +293,10 @@ mod tests {
 
             let twice = first.with(second, Counts::default());
 
-            assert_eq!(twice.unwrap_err(), "keys from k on were recorded twice");
+            assert_eq!(
+                twice.unwrap_err().to_string(),
+                "keys from k on were recorded twice"
+            );
         }
     }
 
@@ -304,7 +313,7 @@ mod tests {
         };
         let read = |bytes: &[u8], job, asked: &str| {
             RecordPart::parse(bytes, &link, job, &[range(asked)])
-                .map_err(|error| error.replace(&link.key, "it"))
+                .map_err(|error| error.to_string().replace(&link.key, "it"))
         };
 
         assert_eq!(read(&bytes, "job", "k"), Ok(part));

@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::damage::{ChainDamage, Damage};
 use super::index::{from_json, to_json};
 use super::{Digest, Index, SnapshotError};
 
@@ -39,8 +40,11 @@ impl Link {
     /// When they are not, or the index cannot be used.
     pub fn follow(&self, bytes: &[u8], job: &str) -> Result<Index, SnapshotError> {
         if Digest::of(bytes) != self.sha256 {
-            let problem = format!("its {} bytes are not those that were written", bytes.len());
-            return Err(SnapshotError::damaged(&self.key, problem));
+            let bytes = bytes.len();
+            return Err(SnapshotError::damaged(
+                &self.key,
+                Damage::OtherIndex { bytes },
+            ));
         }
         Index::parse(&self.key, bytes, job)
     }
@@ -104,10 +108,14 @@ pub fn verify_chain<'a>(
         if before.is_some() && index.previous != before {
             let problem = match (&index.previous, &before) {
                 (Some(named), Some(before)) if named.key == before.key => {
-                    format!("was written after another content of {}", before.key)
+                    let before = before.key.clone();
+                    ChainDamage::OtherContent { before }
                 }
-                (Some(named), _) => format!("follows {}, which is not before it", named.key),
-                (None, _) => "follows none, though there are earlier ones".to_owned(),
+                (Some(named), _) => {
+                    let named = named.key.clone();
+                    ChainDamage::OtherOrder { named }
+                }
+                (None, _) => ChainDamage::FollowsNone,
             };
             let object = key.to_owned();
             return Err(SnapshotError::Unlinked { object, problem });

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::changes::{Changes, RowChange};
+use super::damage::{Damage, RowsDamage};
 use super::entry::{ChangesEntry, SegmentChanges};
 use super::shape::Shape;
 use super::table::Table;
 use super::{Digest, SnapshotError};
+use crate::model::Key;
 
 /// What the changes of a segment take in memory at most, as they are written, and twice that is read: a row may
 /// take it beyond.
@@ -29,7 +31,8 @@ impl ChangesFile {
     pub fn open(bytes: Bytes, entry: ChangesEntry) -> Result<Arc<Self>, SnapshotError> {
         let found = Digest::of(&bytes);
         if found != entry.sha256 {
-            let problem = format!("its {} bytes have SHA-256 {found}", bytes.len());
+            let bytes = bytes.len();
+            let problem = Damage::OtherDigest { bytes, found };
             return Err(SnapshotError::damaged(&entry.key(), problem));
         }
         Self::read(bytes, entry)
@@ -49,7 +52,7 @@ impl ChangesFile {
     /// Those of its rows that are the changes of a segment.
     pub(super) fn of(&self, wanted: &SegmentChanges) -> Result<Changes, SnapshotError> {
         let end = wanted.from.checked_add(wanted.rows);
-        let end = end.ok_or_else(|| self.table.damaged("it has fewer rows than its index says"))?;
+        let end = end.ok_or_else(|| self.table.damaged(RowsDamage::FewerChanges))?;
         let mut changes = Changes::default();
         let mut first = 0_u64;
         for (number, rows) in self.table.group_rows().enumerate() {
@@ -64,7 +67,7 @@ impl ChangesFile {
         if changes.len() as u64 == wanted.rows && wanted.rows > 0 {
             Ok(changes)
         } else {
-            Err(self.table.damaged("it has fewer rows than its index says"))
+            Err(self.table.damaged(RowsDamage::FewerChanges))
         }
     }
 
@@ -74,17 +77,17 @@ impl ChangesFile {
         for number in rows {
             let number = usize::try_from(number).unwrap_or(usize::MAX);
             let (Some(key), Some(kind)) = (columns.key.get(number), kinds.get(number)) else {
-                return Err(self.table.damaged("it has fewer rows than its index says"));
+                return Err(self.table.damaged(RowsDamage::FewerChanges));
             };
             let change = RowChange::parse(kind);
-            let change = change.ok_or_else(|| self.table.damaged("a row of it says no change"))?;
+            let change = change.ok_or_else(|| self.table.damaged(RowsDamage::NoChange))?;
             let last = to.len().checked_sub(1).and_then(|last| to.key(last));
             if last.is_some_and(|last| key <= last) {
                 return Err(self.out_of_order(key));
             }
             to.push(change, columns.row(number));
             if to.weight() > 2 * MOST_CHANGED_BYTES {
-                return Err(self.table.damaged("a segment has too many changes in it"));
+                return Err(self.table.damaged(RowsDamage::ManyChanges));
             }
         }
         Ok(())
@@ -96,7 +99,8 @@ impl ChangesFile {
     }
 
     fn out_of_order(&self, key: &str) -> SnapshotError {
-        self.table.damaged(format!("key \"{key}\" is out of order"))
+        let key = Key::new(key);
+        self.table.damaged(RowsDamage::Disordered { key })
     }
 }
 
@@ -106,7 +110,6 @@ mod tests {
     use super::super::samples::{self, row, rows};
     use super::super::{Row, Segment};
     use super::*;
-    use crate::model::Key;
 
     const SET: RowChange = RowChange::Set;
     const GONE: RowChange = RowChange::Gone;

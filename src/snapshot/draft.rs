@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::changes::{Changes, RowChange};
 use super::changes_file::MOST_CHANGED_BYTES;
+use super::damage::{EncodeError, RowsDamage};
 use super::entry::{MOST_CHANGES, SegmentEntry};
 use super::row::{Row, RowRef};
 use super::writer::Writer;
@@ -193,7 +194,7 @@ impl Draft {
         match self {
             Self::Written(writer) => Ok(writer),
             Self::Empty | Self::Beside(_) => Err(SnapshotError::Unwritable {
-                problem: "a segment has no writer".to_owned(),
+                problem: EncodeError::NoWriter,
             }),
         }
     }
@@ -306,9 +307,9 @@ impl Beside {
 
     fn lost_rows(&self) -> SnapshotError {
         match &self.stored {
-            Some(stored) => stored.damaged("it has lost rows"),
+            Some(stored) => stored.damaged(RowsDamage::LostRows),
             None => SnapshotError::Unwritable {
-                problem: "rows of no segment were kept".to_owned(),
+                problem: EncodeError::NoSegment,
             },
         }
     }

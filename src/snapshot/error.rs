@@ -1,5 +1,10 @@
 //! What can be wrong with a snapshot. None of it stops a run.
 
+use std::error::Error;
+
+use super::damage::{ChainDamage, Damage, EncodeError};
+use crate::model::SharedError;
+
 /// A snapshot, or a part of one, that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
@@ -15,7 +20,8 @@ pub enum SnapshotError {
         /// Its key below the job's prefix.
         object: String,
         /// Why.
-        problem: String,
+        #[source]
+        problem: SharedError,
     },
     /// An object of it is not what was written.
     #[error("cannot use the snapshot: {object} is damaged: {problem}")]
@@ -23,7 +29,8 @@ pub enum SnapshotError {
         /// Its key below the job's prefix.
         object: String,
         /// The problem.
-        problem: String,
+        #[source]
+        problem: Damage,
     },
     /// It is of another source or destination.
     #[error("cannot use the snapshot: {object} is of job \"{job}\"")]
@@ -51,7 +58,8 @@ pub enum SnapshotError {
         /// The later one.
         object: String,
         /// Why it does not follow the one before it.
-        problem: String,
+        #[source]
+        problem: ChainDamage,
     },
     /// An index lies behind the one that is named the last.
     #[error(
@@ -74,7 +82,8 @@ pub enum SnapshotError {
     #[error("cannot write the snapshot: {problem}")]
     Unwritable {
         /// Why.
-        problem: String,
+        #[source]
+        problem: EncodeError,
     },
 }
 
@@ -86,11 +95,25 @@ impl SnapshotError {
     }
 
     /// An object of a snapshot that is not what was written.
-    pub fn damaged(object: &str, problem: impl Into<String>) -> Self {
+    pub fn damaged(object: &str, problem: impl Into<Damage>) -> Self {
         Self::Damaged {
             object: object.to_owned(),
             problem: problem.into(),
         }
+    }
+
+    /// An object of a snapshot that could not be read, and the error that says why.
+    pub fn unreadable(object: &str, problem: impl Error + Send + Sync + 'static) -> Self {
+        Self::Unreadable {
+            object: object.to_owned(),
+            problem: SharedError::new(problem),
+        }
+    }
+
+    /// A snapshot, or a part of one, that a library could not write.
+    pub(super) fn unwritten(problem: impl Error + Send + Sync + 'static) -> Self {
+        let problem = EncodeError::Unwritten(SharedError::new(problem));
+        Self::Unwritable { problem }
     }
 
     pub(super) fn newer(object: &str, found: u64, known: u64) -> Self {

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::damage::{Damage, IndexDamage};
 use super::entry::{MOST_CHANGES, SegmentEntry};
 use super::stored_index::StoredIndex;
 use super::{Link, Past, SnapshotError};
-use crate::model::{Key, Prefix, Start, Timestamp};
+use crate::model::{Key, Prefix, SharedError, Start, Timestamp};
 
 /// The last format of indexes that this version reads and writes: a segment has [changes](SegmentEntry::changes).
 pub const SNAPSHOT_FORMAT: u64 = 4;
@@ -190,7 +191,7 @@ impl Index {
     }
 
     /// What cannot be true of it, if anything.
-    fn contradiction(&self, key: &str) -> Option<&'static str> {
+    fn contradiction(&self, key: &str) -> Option<IndexDamage> {
         let rows = self
             .segments
             .iter()
@@ -198,17 +199,17 @@ impl Index {
         let lists = [&self.segments, &self.orphans];
         let all = || lists.into_iter().flatten();
         if self.key() != key {
-            Some("it is stored under the key of another run")
+            Some(IndexDamage::OtherRun)
         } else if rows != Some(self.totals.objects) {
-            Some("its segments have another number of rows in all")
+            Some(IndexDamage::OtherRows)
         } else if !lists.iter().all(|list| is_ascending(list)) {
-            Some("its segments are out of order")
+            Some(IndexDamage::Disordered)
         } else if all().any(SegmentEntry::is_too_large) {
-            Some("a segment of it is larger than any can be")
+            Some(IndexDamage::LargeSegment)
         } else if all().any(|segment| segment.changes.len() > MOST_CHANGES) {
-            Some("a segment of it has more changes than any can have")
+            Some(IndexDamage::ManyChanges)
         } else if self.format <= FORMAT_WITHOUT_CHANGES && format_of(all()) == SNAPSHOT_FORMAT {
-            Some("a segment of it has changes, which its format does not have")
+            Some(IndexDamage::ChangesInFormat)
         } else {
             None
         }
@@ -243,21 +244,21 @@ pub(super) fn from_json<'a, T: Deserialize<'a>>(
     bytes: &'a [u8],
     known: u64,
 ) -> Result<T, SnapshotError> {
-    let damaged = |error: serde_json::Error| SnapshotError::damaged(key, error.to_string());
+    let damaged = |error: serde_json::Error| {
+        SnapshotError::damaged(key, Damage::NotJson(SharedError::new(error)))
+    };
     let Head { format } = serde_json::from_slice(bytes).map_err(damaged)?;
     if format > known {
         return Err(SnapshotError::newer(key, format, known));
     }
     if format == 0 {
-        return Err(SnapshotError::damaged(key, "it has no known format"));
+        return Err(SnapshotError::damaged(key, Damage::NoFormat));
     }
     serde_json::from_slice(bytes).map_err(damaged)
 }
 
 pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, SnapshotError> {
-    serde_json::to_vec(value).map_err(|error| SnapshotError::Unwritable {
-        problem: error.to_string(),
-    })
+    serde_json::to_vec(value).map_err(SnapshotError::unwritten)
 }
 
 #[cfg(test)]

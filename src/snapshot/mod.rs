@@ -14,6 +14,7 @@ mod chain;
 mod changes;
 mod changes_file;
 mod columns;
+mod damage;
 mod digest;
 mod draft;
 mod entry;
@@ -45,6 +46,9 @@ pub use aged::{AGED, Aged};
 pub use builder::{Builder, FEWEST_ROWS_WITH_CHANGES, SegmentOutput};
 pub use chain::{LATEST, Latest, Link, verify_chain};
 pub use changes_file::ChangesFile;
+pub use damage::{
+    ChainDamage, Damage, EncodeError, IndexDamage, PageDamage, RowsDamage, TableDamage,
+};
 pub use digest::Digest;
 pub use entry::{ChangesEntry, SegmentChanges, SegmentEntry};
 pub use error::SnapshotError;

@@ -7,7 +7,9 @@
 
 use zstd::bulk::Decompressor;
 
+use super::damage::{PageDamage, TableDamage};
 use super::writer::BYTES_PER_GROUP;
+use crate::model::SharedError;
 
 /// What the pages of a row group take at most, inflated. A row group ends with the row that brings its
 /// values to half of this; the length of each text is not counted there, nor is that last row.
@@ -29,8 +31,9 @@ pub(super) struct PageReader {
 }
 
 impl PageReader {
-    pub fn new() -> Result<Self, String> {
-        let zstd = Decompressor::new().map_err(|error| error.to_string())?;
+    pub fn new() -> Result<Self, PageDamage> {
+        let zstd = Decompressor::new();
+        let zstd = zstd.map_err(|error| PageDamage::NoDecompressor(SharedError::new(error)))?;
         Ok(Self {
             zstd,
             left: MOST_BYTES,
@@ -38,16 +41,16 @@ impl PageReader {
     }
 
     /// The page that the bytes begin with, and the bytes behind it.
-    pub fn read<'a>(&mut self, bytes: &'a [u8]) -> Result<(Page, &'a [u8]), String> {
+    pub fn read<'a>(&mut self, bytes: &'a [u8]) -> Result<(Page, &'a [u8]), TableDamage> {
         let (header, rest) = Header::read(bytes)?;
         let packed = rest.split_at_checked(header.stored);
-        let (packed, behind) = packed.ok_or("a page is cut short")?;
+        let (packed, behind) = packed.ok_or(PageDamage::Cut)?;
         let left = self.left.checked_sub(header.inflated);
-        self.left = left.ok_or("a row group is too large")?;
+        self.left = left.ok_or(TableDamage::LargeRowGroup)?;
         let content = self.zstd.decompress(packed, header.inflated);
-        let content = content.map_err(|error| format!("a page cannot be inflated: {error}"))?;
+        let content = content.map_err(|error| PageDamage::NotInflated(SharedError::new(error)))?;
         if content.len() != header.inflated {
-            return Err("a page has another size than it says".to_owned());
+            return Err(PageDamage::OtherSize.into());
         }
         let values = header.values;
         Ok((Page { content, values }, behind))
@@ -64,7 +67,7 @@ struct Header {
 
 impl Header {
     /// The header that the bytes begin with, if it is that of a plain data page, and the bytes behind it.
-    fn read(bytes: &[u8]) -> Result<(Self, &[u8]), String> {
+    fn read(bytes: &[u8]) -> Result<(Self, &[u8]), PageDamage> {
         const DATA_PAGE: usize = 0;
         const PLAIN: usize = 0;
         let mut header = Self::default();
@@ -82,15 +85,15 @@ impl Header {
                             (1, NUMBER) => header.values = fields.number()?,
                             (2, NUMBER) => encoding = Some(fields.number()?),
                             (3 | 4, NUMBER) => drop(fields.number()?),
-                            _ => return Err("a page says more than ours do".to_owned()),
+                            _ => return Err(PageDamage::UnknownField),
                         }
                     }
                 }
-                _ => return Err("a page says more than ours do".to_owned()),
+                _ => return Err(PageDamage::UnknownField),
             }
         }
         if (kind, encoding) != (Some(DATA_PAGE), Some(PLAIN)) {
-            return Err("a page is of another kind".to_owned());
+            return Err(PageDamage::OtherKind);
         }
         Ok((header, fields.0))
     }
@@ -106,12 +109,12 @@ struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
     /// The id and the type of the next field behind the last one; none at the end of the struct.
-    fn next(&mut self, last: &mut u8) -> Result<Option<(u8, u8)>, String> {
-        let (head, rest) = self.0.split_first().ok_or("a page is cut short")?;
+    fn next(&mut self, last: &mut u8) -> Result<Option<(u8, u8)>, PageDamage> {
+        let (head, rest) = self.0.split_first().ok_or(PageDamage::Cut)?;
         self.0 = rest;
         match (head >> 4, head & 0x0F) {
             (0, 0) => Ok(None),
-            (0, _) => Err("a page says more than ours do".to_owned()),
+            (0, _) => Err(PageDamage::UnknownField),
             (step, kind) => {
                 *last = last.saturating_add(step);
                 Ok(Some((*last, kind)))
@@ -120,25 +123,29 @@ impl Fields<'_> {
     }
 
     /// A number; a negative one is refused.
-    fn number(&mut self) -> Result<usize, String> {
-        let (number, rest) = varint(self.0).ok_or("a page is cut short")?;
+    fn number(&mut self) -> Result<usize, PageDamage> {
+        let (number, rest) = varint(self.0).ok_or(PageDamage::Cut)?;
         self.0 = rest;
         if number & 1 == 0 {
             Ok(number >> 1)
         } else {
-            Err("a page has a negative size".to_owned())
+            Err(PageDamage::NegativeSize)
         }
     }
 }
 
 /// Reads a page of texts (`PLAIN`: each behind its length) to the end of `all` and `ends`.
-pub(super) fn texts(mut page: &[u8], all: &mut Vec<u8>, ends: &mut Vec<u32>) -> Result<(), String> {
+pub(super) fn texts(
+    mut page: &[u8],
+    all: &mut Vec<u8>,
+    ends: &mut Vec<u32>,
+) -> Result<(), TableDamage> {
     all.reserve(page.len());
     while !page.is_empty() {
         let text;
-        (text, page) = split_text(page).ok_or("a text is cut short")?;
+        (text, page) = split_text(page).ok_or(PageDamage::CutText)?;
         all.extend_from_slice(text);
-        ends.push(u32::try_from(all.len()).map_err(|_| "a column is too large")?);
+        ends.push(u32::try_from(all.len()).map_err(|_| TableDamage::LargeColumn)?);
     }
     Ok(())
 }
@@ -149,10 +156,10 @@ fn split_text(page: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Reads a page of numbers (`PLAIN`: eight bytes each).
-pub(super) fn numbers(page: &[u8], values: &mut Vec<i64>) -> Result<(), String> {
+pub(super) fn numbers(page: &[u8], values: &mut Vec<i64>) -> Result<(), PageDamage> {
     let (numbers, rest) = page.as_chunks();
     if !rest.is_empty() {
-        return Err("a number is cut short".to_owned());
+        return Err(PageDamage::CutNumber);
     }
     values.extend(numbers.iter().map(|number| i64::from_le_bytes(*number)));
     Ok(())
@@ -163,25 +170,23 @@ pub(super) fn levels<'a>(
     page: &'a [u8],
     count: usize,
     levels: &mut Vec<i16>,
-) -> Result<&'a [u8], String> {
-    let (mut runs, values) = split_text(page).ok_or("the levels are cut short")?;
+) -> Result<&'a [u8], PageDamage> {
+    let (mut runs, values) = split_text(page).ok_or(PageDamage::CutLevels)?;
     let end = levels.len() + count;
     while levels.len() < end {
         let header;
-        (header, runs) = varint(runs).ok_or("a run of levels is cut short")?;
+        (header, runs) = varint(runs).ok_or(PageDamage::CutRun)?;
         let length = header >> 1;
         let missing = end - levels.len();
         if header & 1 == 0 {
-            let (level, rest) = runs.split_first().ok_or("a run of levels is cut short")?;
+            let (level, rest) = runs.split_first().ok_or(PageDamage::CutRun)?;
             levels.extend(std::iter::repeat_n(
                 i16::from(level & 1),
                 length.min(missing),
             ));
             runs = rest;
         } else {
-            let (packed, rest) = runs
-                .split_at_checked(length)
-                .ok_or("a run of levels is cut short")?;
+            let (packed, rest) = runs.split_at_checked(length).ok_or(PageDamage::CutRun)?;
             let bits = packed
                 .iter()
                 .flat_map(|byte| (0..8).map(move |bit| i16::from(byte >> bit & 1)));
@@ -189,7 +194,7 @@ pub(super) fn levels<'a>(
             runs = rest;
         }
         if length == 0 {
-            return Err("a run of levels is empty".to_owned());
+            return Err(PageDamage::EmptyRun);
         }
     }
     Ok(values)
@@ -270,7 +275,7 @@ mod tests {
                 "has another size",
             ),
         ] {
-            let told = refused.unwrap_err();
+            let told = refused.unwrap_err().to_string();
             assert!(told.contains(problem), "{told}");
         }
     }

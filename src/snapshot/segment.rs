@@ -6,10 +6,12 @@ use bytes::Bytes;
 
 use super::changes::Changes;
 use super::changes_file::{ChangesFile, MOST_CHANGED_BYTES};
+use super::damage::{Damage, RowsDamage};
 use super::entry::SegmentEntry;
 use super::shape::Shape;
 use super::table::Table;
 use super::{Digest, Rows, SnapshotError};
+use crate::model::Key;
 
 /// A segment that has been proven to be the one that was written.
 pub struct Segment {
@@ -39,7 +41,8 @@ impl Segment {
     ) -> Result<Arc<Self>, SnapshotError> {
         let found = Digest::of(&bytes);
         if found != entry.sha256 {
-            let problem = format!("its {} bytes have SHA-256 {found}", bytes.len());
+            let bytes = bytes.len();
+            let problem = Damage::OtherDigest { bytes, found };
             return Err(SnapshotError::damaged(&entry.key(), problem));
         }
         Self::read(bytes, entry, files)
@@ -54,8 +57,8 @@ impl Segment {
         let table = Table::read(bytes, entry.key(), &Shape::SEGMENTS)?;
         let stored = u64::try_from(table.rows()).ok();
         if entry.changes.is_empty() && stored != Some(entry.rows) {
-            let problem = format!("it has {} rows, not {}", table.rows(), entry.rows);
-            return Err(table.damaged(problem));
+            let (found, expected) = (table.rows(), entry.rows);
+            return Err(table.damaged(RowsDamage::OtherCount { found, expected }));
         }
         let changes = changes_of(&entry, files)?;
         Ok(Arc::new(Self {
@@ -109,7 +112,7 @@ impl Segment {
         &self.table
     }
 
-    pub(super) fn damaged(&self, problem: impl Into<String>) -> SnapshotError {
+    pub(super) fn damaged(&self, problem: impl Into<Damage>) -> SnapshotError {
         self.table.damaged(problem)
     }
 }
@@ -127,14 +130,15 @@ fn changes_of(entry: &SegmentEntry, files: &[Arc<ChangesFile>]) -> Result<Change
             all.followed_by(&changes)
         };
         if all.weight() > 2 * MOST_CHANGED_BYTES {
-            let problem = "a segment has too many changes with those in it";
+            let problem = RowsDamage::ManyChangesInAll;
             return Err(SnapshotError::damaged(&named.file.key(), problem));
         }
     }
     let (first, last) = (entry.first_key.as_str(), entry.last_key.as_str());
     let outside = all.set_keys().find(|key| *key < first || *key > last);
     if let Some(key) = outside {
-        let problem = format!("key \"{key}\" of its changes is outside of it");
+        let key = Key::new(key);
+        let problem = RowsDamage::ChangeOutside { key };
         return Err(SnapshotError::damaged(&entry.key(), problem));
     }
     Ok(all)
@@ -147,8 +151,6 @@ fn changes_of(entry: &SegmentEntry, files: &[Arc<ChangesFile>]) -> Result<Change
 #[cfg(any(test, fuzzing))]
 pub fn fuzz(bytes: &[u8]) {
     use super::entry::{ChangesEntry, SegmentChanges};
-    use crate::model::Key;
-
     let file = ChangesEntry {
         bytes: bytes.len() as u64,
         sha256: Digest::of(b""),

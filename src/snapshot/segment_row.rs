@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::changes::RowChange;
 use super::columns::Columns;
+use super::damage::RowsDamage;
 use super::row::RowRef;
 use super::{Segment, SnapshotError};
+use crate::model::Key;
 
 /// A row of a stored segment. As long as it lives, so do its row group and the segment's bytes.
 #[derive(Clone)]
@@ -111,7 +113,7 @@ impl Group {
         for at in 0..columns.len() {
             let key = columns.key.get(at).unwrap_or_default();
             if key <= last {
-                return Err(segment.damaged(format!("key \"{key}\" is out of order")));
+                return Err(segment.damaged(RowsDamage::Disordered { key: Key::new(key) }));
             }
             last = key;
         }
@@ -127,7 +129,7 @@ impl Group {
         group.lay_changes(number + 1 == segment.table().groups());
         let first_key = segment.entry().first_key.as_str();
         if before.last.is_empty() && group.len() > 0 && group.key(0) != first_key {
-            return Err(segment.damaged("it begins with another key than its index says"));
+            return Err(segment.damaged(RowsDamage::OtherBeginning));
         }
         group.last = match group.len().checked_sub(1) {
             Some(last) => group.key(last).to_owned(),
@@ -238,8 +240,7 @@ impl Rows {
         if self.group.last == entry.last_key.as_str() && self.group.end() == entry.rows {
             return Ok(None);
         }
-        let problem = "it ends elsewhere than its index says";
-        Err(self.group.segment.damaged(problem))
+        Err(self.group.segment.damaged(RowsDamage::OtherEnd))
     }
 }
 

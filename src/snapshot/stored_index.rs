@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::damage::IndexDamage;
 use super::entry::{ChangesEntry, SegmentChanges};
 use super::{Digest, Index, Link, Past, SegmentEntry, Totals};
 use crate::model::{Key, Timestamp};
@@ -113,11 +114,11 @@ impl StoredFiles {
 /// The segments that were stored beside a list of files.
 ///
 /// # Errors
-/// What contradicts itself, in words.
+/// What contradicts itself.
 pub fn restored<const LISTS: usize>(
     lists: [Vec<StoredSegment>; LISTS],
     files: &[StoredFile],
-) -> Result<[Vec<SegmentEntry>; LISTS], String> {
+) -> Result<[Vec<SegmentEntry>; LISTS], IndexDamage> {
     let files = files.iter().map(entry_of);
     let files: Vec<ChangesEntry> = files.collect::<Result<_, _>>()?;
     let mut restored = [const { Vec::new() }; LISTS];
@@ -128,10 +129,10 @@ pub fn restored<const LISTS: usize>(
     Ok(restored)
 }
 
-fn segment(stored: StoredSegment, files: &[ChangesEntry]) -> Result<SegmentEntry, String> {
+fn segment(stored: StoredSegment, files: &[ChangesEntry]) -> Result<SegmentEntry, IndexDamage> {
     let changes = stored.changes.into_iter().map(|changes| {
         let file = files.get(changes.file);
-        let file = file.ok_or("a segment has changes in a file that is not listed")?;
+        let file = file.ok_or(IndexDamage::UnlistedFile)?;
         Ok(SegmentChanges {
             file: *file,
             from: changes.from,
@@ -145,27 +146,24 @@ fn segment(stored: StoredSegment, files: &[ChangesEntry]) -> Result<SegmentEntry
         object_bytes: stored.object_bytes,
         bytes: stored.bytes,
         sha256: stored.sha256,
-        changes: changes.collect::<Result<_, String>>()?,
+        changes: changes.collect::<Result<_, IndexDamage>>()?,
     };
-    named(&stored.key, &entry.key(), "segment")?;
+    if stored.key != entry.key() {
+        return Err(IndexDamage::MisnamedSegment { key: stored.key });
+    }
     Ok(entry)
 }
 
-fn entry_of(stored: &StoredFile) -> Result<ChangesEntry, String> {
+fn entry_of(stored: &StoredFile) -> Result<ChangesEntry, IndexDamage> {
     let file = ChangesEntry {
         bytes: stored.bytes,
         sha256: stored.sha256,
     };
-    named(&stored.key, &file.key(), "file of changes")?;
-    Ok(file)
-}
-
-fn named(key: &str, right: &str, what: &str) -> Result<(), String> {
-    if key == right {
-        Ok(())
-    } else {
-        Err(format!("{what} {key} is not named by its SHA-256"))
+    if stored.key != file.key() {
+        let key = stored.key.clone();
+        return Err(IndexDamage::MisnamedFile { key });
     }
+    Ok(file)
 }
 
 impl From<Index> for StoredIndex {
@@ -190,7 +188,7 @@ impl From<Index> for StoredIndex {
 }
 
 impl TryFrom<StoredIndex> for Index {
-    type Error = String;
+    type Error = IndexDamage;
 
     fn try_from(stored: StoredIndex) -> Result<Self, Self::Error> {
         let lists = [stored.segments, stored.orphans];

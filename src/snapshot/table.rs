@@ -6,9 +6,11 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::SnapshotError;
 use super::columns::{Columns, Texts};
+use super::damage::{Damage, PageDamage, TableDamage};
 use super::page::{self, PageReader};
 use super::shape::{FORMAT_KEY, Shape};
 use super::writer::ROWS_PER_GROUP;
+use crate::model::SharedError;
 
 /// Bytes whose footer is that of a segment, or of a file of changes.
 pub(super) struct Table {
@@ -22,9 +24,10 @@ pub(super) struct Table {
 impl Table {
     /// Reads the footer, of one of these shapes. Whatever the bytes are, it is an error or a table.
     pub fn read(bytes: Bytes, name: String, shapes: &[Shape]) -> Result<Self, SnapshotError> {
-        let damaged = |problem: String| SnapshotError::damaged(&name, problem);
+        let damaged = |problem: Damage| SnapshotError::damaged(&name, problem);
+        let unread = |error| damaged(TableDamage::Footer(SharedError::new(error)).into());
         let file = SerializedFileReader::new(bytes.clone());
-        let file = file.map_err(|error| damaged(error.to_string()))?;
+        let file = file.map_err(unread)?;
         let footer = file.metadata().clone();
         let facts = footer.file_metadata();
         let stated = facts.key_value_metadata().into_iter().flatten();
@@ -42,11 +45,11 @@ impl Table {
                     known.unwrap_or_default(),
                 ));
             }
-            (None, _) => return Err(damaged("it has no known format".to_owned())),
+            (None, _) => return Err(damaged(Damage::NoFormat)),
         };
-        let expected = shape.schema().map_err(|error| damaged(error.to_string()))?;
+        let expected = shape.schema().map_err(unread)?;
         if facts.schema() != expected.as_ref() {
-            return Err(damaged("it has other columns".to_owned()));
+            return Err(damaged(TableDamage::OtherColumns.into()));
         }
         Ok(Self {
             name,
@@ -101,9 +104,9 @@ impl Table {
         keys.map_err(|problem| self.damaged(problem))
     }
 
-    fn chunks(&self, group: usize) -> Result<Chunks<'_>, String> {
+    fn chunks(&self, group: usize) -> Result<Chunks<'_>, TableDamage> {
         let group = self.footer.row_groups().get(group);
-        Chunks::new(self, group.ok_or("a row group is missing")?)
+        Chunks::new(self, group.ok_or(TableDamage::NoRowGroup)?)
     }
 
     #[cfg(test)]
@@ -111,7 +114,7 @@ impl Table {
         self.bytes.clone()
     }
 
-    pub fn damaged(&self, problem: impl Into<String>) -> SnapshotError {
+    pub fn damaged(&self, problem: impl Into<Damage>) -> SnapshotError {
         SnapshotError::damaged(&self.name, problem)
     }
 }
@@ -126,7 +129,7 @@ struct Chunks<'a> {
 }
 
 impl<'a> Chunks<'a> {
-    fn new(table: &'a Table, group: &'a RowGroupMetaData) -> Result<Self, String> {
+    fn new(table: &'a Table, group: &'a RowGroupMetaData) -> Result<Self, TableDamage> {
         match usize::try_from(group.num_rows()) {
             Ok(rows @ 1..=ROWS_PER_GROUP) => Ok(Self {
                 table,
@@ -135,11 +138,11 @@ impl<'a> Chunks<'a> {
                 next: 0,
                 reader: PageReader::new()?,
             }),
-            Ok(_) | Err(_) => Err("a row group is empty or too large".to_owned()),
+            Ok(_) | Err(_) => Err(TableDamage::RowGroupSize),
         }
     }
 
-    fn columns(&mut self) -> Result<Columns, String> {
+    fn columns(&mut self) -> Result<Columns, TableDamage> {
         Ok(Columns {
             key: self.texts()?,
             size: self.numbers()?,
@@ -161,10 +164,10 @@ impl<'a> Chunks<'a> {
     /// Goes through the pages of the next column.
     fn pages(
         &mut self,
-        mut read: impl FnMut(&[u8], usize) -> Result<(), String>,
-    ) -> Result<(), String> {
+        mut read: impl FnMut(&[u8], usize) -> Result<(), TableDamage>,
+    ) -> Result<(), TableDamage> {
         let chunk = self.group.columns().get(self.next);
-        let chunk = chunk.ok_or("a column is missing")?;
+        let chunk = chunk.ok_or(TableDamage::NoColumn)?;
         self.next += 1;
         let begin = usize::try_from(chunk.data_page_offset()).ok();
         let size = usize::try_from(chunk.compressed_size()).ok();
@@ -174,34 +177,36 @@ impl<'a> Chunks<'a> {
         while let Some(bytes) = rest.filter(|bytes| !bytes.is_empty()) {
             let (page, behind) = self.reader.read(bytes)?;
             if page.values > self.rows {
-                return Err("a page has too many values".to_owned());
+                return Err(PageDamage::ManyValues.into());
             }
             read(&page.content, page.values)?;
             rest = Some(behind);
         }
-        rest.map(drop)
-            .ok_or_else(|| "a column is nowhere".to_owned())
+        rest.map(drop).ok_or(TableDamage::ColumnNowhere)
     }
 
-    fn counted(&self, values: usize) -> Result<(), String> {
+    fn counted(&self, values: usize) -> Result<(), TableDamage> {
         if values == self.rows {
             return Ok(());
         }
-        Err(format!("a column has {values} values, not {}", self.rows))
+        Err(TableDamage::OtherValues {
+            found: values,
+            expected: self.rows,
+        })
     }
 
-    fn numbers(&mut self) -> Result<Vec<i64>, String> {
+    fn numbers(&mut self) -> Result<Vec<i64>, TableDamage> {
         let mut values = Vec::with_capacity(self.rows);
-        self.pages(|page, _| page::numbers(page, &mut values))?;
+        self.pages(|page, _| Ok(page::numbers(page, &mut values)?))?;
         self.counted(values.len())?;
         Ok(values)
     }
 
-    fn optional_numbers(&mut self) -> Result<Vec<Option<i64>>, String> {
+    fn optional_numbers(&mut self) -> Result<Vec<Option<i64>>, TableDamage> {
         let (mut found, mut levels) = (Vec::new(), Vec::new());
         self.pages(|page, count| {
             let values = page::levels(page, count, &mut levels)?;
-            page::numbers(values, &mut found)
+            Ok(page::numbers(values, &mut found)?)
         })?;
         self.counted(levels.len())?;
         let mut found = found.into_iter();
@@ -213,27 +218,26 @@ impl<'a> Chunks<'a> {
             })
             .collect();
         all.filter(|_| found.next().is_none())
-            .ok_or_else(|| "a column has fewer or more values than it says".to_owned())
+            .ok_or(TableDamage::UncountedValues)
     }
 
-    fn texts(&mut self) -> Result<Texts, String> {
+    fn texts(&mut self) -> Result<Texts, TableDamage> {
         let (mut all, mut ends) = (Vec::new(), Vec::with_capacity(self.rows));
         self.pages(|page, _| page::texts(page, &mut all, &mut ends))?;
         self.counted(ends.len())?;
         let levels = vec![1; ends.len()];
-        Texts::new(all, ends, levels).ok_or_else(|| "a text is not UTF-8".to_owned())
+        Texts::new(all, ends, levels).ok_or(TableDamage::NotUtf8)
     }
 
-    fn optional_texts(&mut self) -> Result<Texts, String> {
+    fn optional_texts(&mut self) -> Result<Texts, TableDamage> {
         let (mut all, mut found, mut levels) = (Vec::new(), Vec::new(), Vec::new());
         self.pages(|page, count| {
             let values = page::levels(page, count, &mut levels)?;
             page::texts(values, &mut all, &mut found)
         })?;
         self.counted(levels.len())?;
-        let ends =
-            spread(&found, &levels).ok_or("a column has fewer or more values than it says")?;
-        Texts::new(all, ends, levels).ok_or_else(|| "a text is not UTF-8".to_owned())
+        let ends = spread(&found, &levels).ok_or(TableDamage::UncountedValues)?;
+        Texts::new(all, ends, levels).ok_or(TableDamage::NotUtf8)
     }
 }
 

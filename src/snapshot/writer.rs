@@ -59,7 +59,7 @@ impl Writer {
             || SerializedFileWriter::new(Vec::new(), shape.schema()?, Arc::new(properties(shape)?));
         Ok(Self {
             shape,
-            file: begin().map_err(unwritable)?,
+            file: begin().map_err(SnapshotError::unwritten)?,
             group: Columns::default(),
             kinds: Texts::default(),
             weight: 0,
@@ -92,7 +92,7 @@ impl Writer {
             Shape::Changes => CHANGES_PER_GROUP,
         };
         if self.group.len() == most || self.weight >= BYTES_PER_GROUP {
-            self.end_group().map_err(unwritable)?;
+            self.end_group().map_err(SnapshotError::unwritten)?;
         }
         Ok(())
     }
@@ -160,7 +160,7 @@ impl Writer {
         more: [(&str, String); FACTS],
     ) -> Result<Bytes, SnapshotError> {
         if self.group.len() > 0 {
-            self.end_group().map_err(unwritable)?;
+            self.end_group().map_err(SnapshotError::unwritten)?;
         }
         let facts = [
             (FORMAT_KEY, self.shape.format().to_string()),
@@ -170,14 +170,10 @@ impl Writer {
             self.file
                 .append_key_value_metadata(KeyValue::new(name.to_owned(), value));
         }
-        self.file.into_inner().map(Bytes::from).map_err(unwritable)
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn unwritable(error: ParquetError) -> SnapshotError {
-    SnapshotError::Unwritable {
-        problem: error.to_string(),
+        self.file
+            .into_inner()
+            .map(Bytes::from)
+            .map_err(SnapshotError::unwritten)
     }
 }
 

@@ -111,7 +111,7 @@ async fn join(
     {
         Ok(link) => Some(link),
         Err(problem) => {
-            tracing::warn!(problem, "there will be no snapshot of this run");
+            tracing::warn!(%problem, "there will be no snapshot of this run");
             None
         }
     }
