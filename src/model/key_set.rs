@@ -55,18 +55,22 @@ impl Serialize for KeySet {
     }
 }
 
+/// A text that is not the digest of a set of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the digest of a set of keys is 64 hexadecimal digits")]
+pub struct NoKeySet;
+
 impl TryFrom<String> for KeySet {
-    type Error = &'static str;
+    type Error = NoKeySet;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        const FORM: &str = "the digest of a set of keys is 64 hexadecimal digits";
         if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(FORM);
+            return Err(NoKeySet);
         }
         let mut limbs = [0; 4];
         for (limb, at) in limbs.iter_mut().zip((0..64).step_by(16)) {
-            let digits = text.get(at..at + 16).ok_or(FORM)?;
-            *limb = u64::from_str_radix(digits, 16).map_err(|_| FORM)?;
+            let digits = text.get(at..at + 16).ok_or(NoKeySet)?;
+            *limb = u64::from_str_radix(digits, 16).map_err(|_| NoKeySet)?;
         }
         Ok(Self(limbs))
     }

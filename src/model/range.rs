@@ -25,15 +25,20 @@ struct Fields {
     until: Option<Key>,
 }
 
+/// A range that says twice where it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a range begins after a key or at one")]
+struct TwoStarts;
+
 impl TryFrom<Fields> for KeyRange {
-    type Error = &'static str;
+    type Error = TwoStarts;
 
     fn try_from(fields: Fields) -> Result<Self, Self::Error> {
         let start = match (fields.after, fields.at) {
             (None, None) => Start::Beginning,
             (Some(last), None) => Start::After(last),
             (None, Some(first)) => Start::At(first),
-            (Some(_), Some(_)) => return Err("a range begins after a key or at one"),
+            (Some(_), Some(_)) => return Err(TwoStarts),
         };
         let until = fields.until;
         Ok(Self { start, until })

@@ -30,11 +30,16 @@ impl Digest {
     }
 }
 
+/// A text that is not a SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a SHA-256 is 64 lower-case hexadecimal digits")]
+pub struct NoDigest;
+
 impl TryFrom<String> for Digest {
-    type Error = &'static str;
+    type Error = NoDigest;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).ok_or("a SHA-256 is 64 lower-case hexadecimal digits")
+        Self::parse(&text).ok_or(NoDigest)
     }
 }
 
