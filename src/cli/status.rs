@@ -173,10 +173,7 @@ impl Arguments {
 
 /// The lease of a job in one destination.
 pub fn lease_of(place: &JobDestination) -> LeaseObject {
-    LeaseObject {
-        bucket: place.bucket.clone(),
-        key: place.job.key("lease.json"),
-    }
+    LeaseObject::of(place.bucket.clone(), &place.job)
 }
 
 impl From<Holder> for HolderRow {

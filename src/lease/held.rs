@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::record::{Finding, Record, judge, judge_unread, restore_of};
 use crate::failure::Failure;
-use crate::model::{ETag, Key, Phase, Timestamp};
+use crate::model::{ETag, Job, Key, Phase, Timestamp};
 use crate::s3::{Bucket, Cause, Condition, Moment, Operation, S3Error, Stop};
 
 /// Rounds of finding the lease as it is and writing it anew.
@@ -53,6 +53,14 @@ pub struct LeaseObject {
     pub bucket: Bucket,
     /// Its key.
     pub key: Key,
+}
+
+impl LeaseObject {
+    /// The lease of a job in this backup bucket.
+    pub fn of(bucket: Bucket, job: &Job) -> Self {
+        let key = job.key("lease.json");
+        Self { bucket, key }
+    }
 }
 
 /// A lease that a run has.

@@ -24,8 +24,8 @@ pub use taking::Free;
 use held::Lease;
 
 use crate::failure::Failure;
-use crate::plan::{Plan, Run, RunPart};
-use crate::s3::{Bucket, Stop};
+use crate::plan::{Run, RunPart};
+use crate::s3::Stop;
 
 /// The leases of a run, with the numbers of their destinations. A dry run or a plan has none: it writes
 /// nothing.
@@ -33,31 +33,23 @@ use crate::s3::{Bucket, Stop};
 pub struct Leases(Vec<(usize, Lease)>);
 
 impl Leases {
-    /// Takes the lease on the destination of that number in the plan, if nobody has it.
+    /// Takes the lease on the destination of that number in the plan, if nobody has it. A part of a distributed run
+    /// shares the lease of the run, or takes it over.
     ///
     /// # Errors
     /// The holder, or why S3 refused.
     pub async fn take(
         &mut self,
-        plan: &Plan,
         number: usize,
-        bucket: &Bucket,
+        object: LeaseObject,
+        run: &Run,
+        part: Option<&RunPart>,
     ) -> Result<(), Refusal> {
-        let planned = plan.destinations.get(number);
-        let planned = planned.filter(|_| plan.task.writes());
-        let Some(planned) = planned else {
-            return Ok(());
-        };
-        let object = LeaseObject {
-            bucket: bucket.clone(),
-            key: planned.job.key("lease.json"),
-        };
-        let part = plan.part.as_ref();
         let lease = if let Some(run_id) = part.and_then(RunPart::shares_lease_of) {
             object.share(run_id).await?
         } else {
             let from = part.and_then(RunPart::takes_lease_from);
-            object.take(&plan.run, from).await?
+            object.take(run, from).await?
         };
         self.0.push((number, lease));
         Ok(())

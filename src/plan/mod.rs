@@ -14,9 +14,11 @@ use crate::model::{
 pub use crate::request::Intent;
 use crate::request::{BackupRequest, Deletions, Depth, Mode, PARTS, RequestError, VerifyRequest};
 
+mod description;
 mod distributed;
 mod resume;
 
+pub use description::RunDescription;
 pub use distributed::{RunPart, ranges};
 pub use resume::resume;
 
@@ -178,6 +180,40 @@ impl Plan {
     /// Whether the run writes snapshots: what it does not look at would be missing in them.
     pub fn is_recorded(&self) -> bool {
         self.is_whole && self.task.is_recorded()
+    }
+
+    /// The run whose snapshot is written; none if none is.
+    pub fn recorded_run(&self) -> Option<&Run> {
+        self.is_recorded().then_some(&self.run)
+    }
+
+    /// Days for which runs stay restore points, if old state is to age out at the end of this run: of a nightly one
+    /// that is not a part of another.
+    pub fn days_to_age_out(&self) -> Option<NonZeroU32> {
+        let is_part = matches!(
+            self.part,
+            Some(RunPart::Ranges { .. } | RunPart::Piece { .. })
+        );
+        let is_nightly = self.is_recorded() && matches!(self.task, Task::Backup(_)) && !is_part;
+        self.history_days.filter(|_| is_nightly)
+    }
+
+    /// Whether the run looks at the settings of its backup buckets: once, and only if it looks at all that is
+    /// configured.
+    pub fn checks_buckets(&self) -> bool {
+        let is_nightly = self.is_whole && matches!(self.task, Task::Backup(_));
+        let is_once = match self.part {
+            // It tells of the whole run.
+            Some(RunPart::Close { .. }) => true,
+            Some(RunPart::Ranges { .. } | RunPart::Piece { .. }) => false,
+            None => !self.is_continued(),
+        };
+        is_nightly && is_once
+    }
+
+    /// Whether it goes on where a run has stopped.
+    pub fn is_continued(&self) -> bool {
+        self.destinations.iter().any(|planned| planned.is_continued)
     }
 }
 

@@ -41,14 +41,14 @@ pub fn resume(
             source,
             piece,
         } => {
-            of_source(&plan, source)?;
+            of_source(&plan.source.bucket, source)?;
             distributed::part(plan, config, run_id, *piece)
         }
     }
 }
 
-fn of_source(plan: &Plan, source: &str) -> Result<(), RequestError> {
-    let configured = plan.source.bucket.as_str();
+fn of_source(configured: &BucketName, source: &str) -> Result<(), RequestError> {
+    let configured = configured.as_str();
     if source != configured {
         return Err(RequestError::OtherSource {
             found: source.to_owned(),
@@ -65,7 +65,7 @@ fn refer(
     source: &str,
     links: &[StateLink],
 ) -> Result<Plan, RequestError> {
-    of_source(&plan, source)?;
+    of_source(&plan.source.bucket, source)?;
     if !plan.task.writes() {
         return Err(RequestError::BadValue {
             field: "format",

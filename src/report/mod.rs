@@ -70,11 +70,12 @@ use price::Rates;
 use verified::Findings;
 use warning::Warnings;
 
+use crate::config::{CopyRules, Prices};
 use crate::failure::Failure;
 use crate::forecast::Forecast;
 use crate::model::BucketName;
 use crate::outcome::Outcome;
-use crate::plan::{Check, Intent, Plan, Run, Task};
+use crate::plan::{Check, DestinationPlan, Intent, Run, RunDescription};
 use crate::s3::{Requests, Stop};
 
 /// What their JSON may take, with that of the objects of a plan, or of the backups that are not as they should be. Lambda delivers 256 KiB to asynchronous destinations, and keys of
@@ -125,23 +126,33 @@ pub struct Report {
 
 impl Report {
     /// An empty report.
-    pub fn begin(plan: &Plan) -> Self {
-        let intent = plan.task.intent();
-        let planned = plan.destinations.iter();
+    pub fn begin(
+        run: RunDescription<'_>,
+        destinations: &[DestinationPlan],
+        prices: &Prices,
+        copies: &CopyRules,
+    ) -> Self {
+        let intent = run.task.intent();
+        let planned = destinations.iter();
         let buckets = planned.map(|planned| planned.destination.location.bucket.clone());
         Self {
-            check: plan.task.check(),
-            outlook: (intent == Intent::Plan).then(|| Box::new(PlanTotals::new(&plan.prices))),
-            follows_events: plan.follows_events && matches!(plan.task, Task::Backup(_)),
+            check: run.task.check(),
+            outlook: (intent == Intent::Plan).then(|| Box::new(PlanTotals::new(prices))),
             ..Self::empty(
-                (&plan.run, intent),
-                (
-                    &plan.source.bucket,
-                    Sides::of(&plan.source, &plan.destinations),
-                ),
+                (run.run, intent),
+                (&run.source.bucket, Sides::of(run.source, destinations)),
                 buckets.collect(),
-                Rates::of(&plan.prices, &plan.scope.copies),
+                Rates::of(prices, copies),
             )
+        }
+    }
+
+    /// The report of a run beside events, which copy as well: what it finds, they have missed.
+    #[must_use]
+    pub fn following_events(self, follows_events: bool) -> Self {
+        Self {
+            follows_events,
+            ..self
         }
     }
 
@@ -418,7 +429,9 @@ pub(crate) mod tests {
             intent,
             ..BackupRequest::default()
         };
-        Report::begin(&plan::make(&request, &config, run, None).unwrap())
+        let plan = plan::make(&request, &config, run, None).unwrap();
+        let (prices, copies) = (&plan.prices, &plan.scope.copies);
+        Report::begin(plan.description(), &plan.destinations, prices, copies)
     }
 
     pub fn planned(key: &str, bytes: u64, reason: Reason) -> Forecast {

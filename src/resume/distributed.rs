@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::state::deletions;
 use super::state_error::RunStateError;
 use super::tally::MOST_FAILURES;
-use super::{DestinationRemainder, RemainingRange, RunState};
+use super::{DestinationRemainder, RemainingRange};
 use crate::failure::Failure;
 use crate::model::{
     CURSOR_FORMAT, CursorDistributed, ETag, Job, Key, KeyCounts, KeyRange, RecordLink, StoredError,
     Timestamp, read_stored,
 };
-use crate::plan::{DestinationPlan, Plan, Stage};
+use crate::plan::{DestinationPlan, RunDescription, Stage};
 use crate::report::Totals;
 use crate::s3::{Operation, Requests};
 use crate::snapshot::Link;
@@ -59,23 +59,22 @@ impl DistributedRun {
 
     /// A run that begins with these pieces.
     pub fn begin(
-        plan: &Plan,
+        run: RunDescription<'_>,
         planned: &DestinationPlan,
         previous: Option<Link>,
         ranges: Vec<KeyRange>,
     ) -> Self {
-        let marking = plan.task.marking();
         Self {
             format: FORMAT,
-            run_id: plan.run.id.clone(),
-            started_at: plan.run.started,
+            run_id: run.run.id.clone(),
+            started_at: run.run.started,
             job: planned.job.name().to_owned(),
-            source: plan.source.bucket.to_string(),
-            prefix: plan.source.prefix.as_str().to_owned(),
+            source: run.source.bucket.to_string(),
+            prefix: run.source.prefix.as_str().to_owned(),
             destination: planned.destination.location.bucket.to_string(),
-            mode: plan.scope.mode.name().to_owned(),
-            deletions: deletions(&plan.task).unwrap_or_default(),
-            confirm: marking.and_then(|marking| marking.confirm.clone()),
+            mode: run.mode.name().to_owned(),
+            deletions: deletions(run.task).unwrap_or_default(),
+            confirm: run.confirm(),
             previous,
             ranges,
         }
@@ -100,11 +99,11 @@ impl DistributedRun {
     /// In what it differs from what is configured and asked for, with both; none if it is of this run.
     pub fn objection(
         &self,
-        plan: &Plan,
+        run: RunDescription<'_>,
         planned: &DestinationPlan,
         run_id: &str,
     ) -> Option<String> {
-        let here = Self::begin(plan, planned, None, Vec::new());
+        let here = Self::begin(run, planned, None, Vec::new());
         let pairs = [
             ("run", &self.run_id, &run_id.to_owned()),
             ("job", &self.job, &here.job),
@@ -380,31 +379,22 @@ fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoredError> {
     read_stored(bytes, FORMAT..=FORMAT, &FORMAT.to_string())
 }
 
-/// The state of a run whose pieces have come so far: as if one invocation had left it.
-pub fn joined(
-    plan: &Plan,
-    planned: &DestinationPlan,
-    run_id: &str,
-    pieces: &[PieceState],
-    record: Option<RecordLink>,
-    now: Timestamp,
-) -> RunState {
-    let left = pieces.iter().flat_map(|piece| &piece.left);
-    let rest = DestinationRemainder {
-        left: left
-            .map(|keys| RemainingRange {
-                keys: keys.clone(),
-                counted: KeyCounts::default(),
-            })
-            .collect(),
-        beside: KeyCounts::default(),
-        stage: Stage::Copy,
-        counted: Some(pieces.iter().map(|piece| piece.counted).sum()),
-        agreed: None,
-        record,
-    };
-    let mut state = RunState::of(plan, planned, &rest, now);
-    run_id.clone_into(&mut state.run_id);
-    run_id.clone_into(&mut state.first_run_id);
-    state
+impl DestinationRemainder {
+    /// What the pieces of a run have left, as if one invocation had left it.
+    pub fn of_pieces(pieces: &[PieceState], record: Option<RecordLink>) -> Self {
+        let left = pieces.iter().flat_map(|piece| &piece.left);
+        Self {
+            left: left
+                .map(|keys| RemainingRange {
+                    keys: keys.clone(),
+                    counted: KeyCounts::default(),
+                })
+                .collect(),
+            beside: KeyCounts::default(),
+            stage: Stage::Copy,
+            counted: Some(pieces.iter().map(|piece| piece.counted).sum()),
+            agreed: None,
+            record,
+        }
+    }
 }

@@ -8,7 +8,7 @@ mod tally;
 
 use std::collections::BTreeMap;
 
-pub use distributed::{DistributedRun, PieceState, PieceWork, joined};
+pub use distributed::{DistributedRun, PieceState, PieceWork};
 pub use frontier::Frontier;
 pub use state::{RunEnd, RunState, Successor};
 pub use tally::PieceTally;
@@ -19,7 +19,7 @@ use crate::model::{
     RecordLink, SampleShare, VerifyRequestEcho,
 };
 use crate::outcome::Outcome;
-use crate::plan::{Check, DestinationPlan, Intent, Plan, Stage, Task};
+use crate::plan::{Check, DestinationPlan, Intent, RunDescription, Stage, Task};
 
 /// What a cursor's ranges may take as JSON, in bytes: a result has 200 KiB in all, most of them for
 /// failures.
@@ -204,9 +204,12 @@ pub fn remainder<'a>(
 }
 
 /// The cursor of a run that writes nothing: it holds itself what is left.
-pub fn ranges_cursor(plan: &Plan, rest: &Remainder) -> CursorRanges {
-    let rows = plan
-        .destinations
+pub fn ranges_cursor(
+    run: RunDescription<'_>,
+    destinations: &[DestinationPlan],
+    rest: &Remainder,
+) -> CursorRanges {
+    let rows = destinations
         .iter()
         .zip(&rest.destinations)
         .flat_map(|(planned, rest)| {
@@ -224,8 +227,7 @@ pub fn ranges_cursor(plan: &Plan, rest: &Remainder) -> CursorRanges {
         .destinations
         .iter()
         .all(|planned| planned.counted.is_some());
-    let counted = plan
-        .destinations
+    let counted = destinations
         .iter()
         .zip(&rest.destinations)
         .map(|(planned, rest)| {
@@ -241,11 +243,11 @@ pub fn ranges_cursor(plan: &Plan, rest: &Remainder) -> CursorRanges {
         });
     CursorRanges {
         format: RANGES_FORMAT,
-        prefix: plan.source.prefix.as_str().to_owned(),
-        mode: plan.scope.mode.name(),
-        dry_run: plan.task.intent() != Intent::Copy,
-        plan: plan.task.intent() == Intent::Plan,
-        verify: plan.task.check().map(words),
+        prefix: run.source.prefix.as_str().to_owned(),
+        mode: run.mode.name(),
+        dry_run: run.task.intent() != Intent::Copy,
+        plan: run.task.intent() == Intent::Plan,
+        verify: run.task.check().map(words),
         marking: knows.then(|| Marking {
             counted: counted.collect(),
         }),

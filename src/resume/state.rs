@@ -12,7 +12,7 @@ use crate::model::{
     CURSOR_FORMAT, CursorReference, Job, Key, KeyCounts, KeyRange, RecordLink, StateLink,
     StoredError, Timestamp, VerifyRequestEcho, read_stored,
 };
-use crate::plan::{DestinationPlan, Plan, Stage, Task};
+use crate::plan::{DestinationPlan, RunDescription, Stage, Task};
 use crate::snapshot::Digest;
 
 /// The format of both objects that this version writes, and the one that it reads. Fields may be added.
@@ -106,28 +106,25 @@ impl RunState {
 
     /// What a run leaves that stops now, of the destination of that number.
     pub fn of(
-        plan: &Plan,
+        run: RunDescription<'_>,
         planned: &DestinationPlan,
         left: &DestinationRemainder,
         now: Timestamp,
     ) -> Self {
-        let marking = plan.task.marking();
+        let run_id = run.run.id.as_str();
         Self {
             format: FORMAT,
-            run_id: plan.run.id.clone(),
-            first_run_id: plan
-                .first_run
-                .clone()
-                .unwrap_or_else(|| plan.run.id.clone()),
+            run_id: run_id.to_owned(),
+            first_run_id: run.first_run.unwrap_or(run_id).to_owned(),
             stopped_at: now,
             job: planned.job.name().to_owned(),
-            source: plan.source.bucket.to_string(),
-            prefix: plan.source.prefix.as_str().to_owned(),
+            source: run.source.bucket.to_string(),
+            prefix: run.source.prefix.as_str().to_owned(),
             destination: planned.destination.location.bucket.to_string(),
-            mode: plan.scope.mode.name().to_owned(),
-            verify: plan.task.check().map(words),
-            deletions: deletions(&plan.task),
-            confirm: marking.and_then(|marking| marking.confirm.clone()),
+            mode: run.mode.name().to_owned(),
+            verify: run.task.check().map(words),
+            deletions: deletions(run.task),
+            confirm: run.confirm(),
             stage: stage_name(left.stage).to_owned(),
             ranges: left.ranges(),
             counted: left.counted,
@@ -141,6 +138,16 @@ impl RunState {
     #[must_use]
     pub fn beside(self, elsewhere: Vec<StateLink>) -> Self {
         Self { elsewhere, ..self }
+    }
+
+    /// The same, as if the run of that id, which began with it, had left it.
+    #[must_use]
+    pub fn left_by(self, run_id: &str) -> Self {
+        Self {
+            run_id: run_id.to_owned(),
+            first_run_id: run_id.to_owned(),
+            ..self
+        }
     }
 
     /// The link to it, as it is stored.
@@ -181,9 +188,9 @@ impl RunState {
     }
 
     /// In what it differs from what is configured and asked for, with both; none if it is of this destination.
-    pub fn objection(&self, plan: &Plan, planned: &DestinationPlan) -> Option<String> {
+    pub fn objection(&self, run: RunDescription<'_>, planned: &DestinationPlan) -> Option<String> {
         let here = Self::of(
-            plan,
+            run,
             planned,
             &DestinationRemainder::default(),
             self.stopped_at,

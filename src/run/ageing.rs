@@ -1,21 +1,21 @@
 //! The last step of a night: what no run names any more of the program's own objects ages out.
 
+use std::num::NonZeroU32;
+
 use super::RunResult;
 use super::destination::DestinationRun;
 use crate::ageing::{AgeingResult, JobState};
 use crate::checks::old_state_stays;
-use crate::plan::{Plan, RunPart, Task};
 use crate::report::{BucketWarning, Report};
 
-/// Looks for old state at each destination, if the run is done and there is time left. It is no error of the run if
-/// none can age out.
-pub(super) async fn age(plan: &Plan, runs: &[DestinationRun], ended: RunResult) -> RunResult {
-    let is_part = matches!(
-        plan.part,
-        Some(RunPart::Ranges { .. } | RunPart::Piece { .. })
-    );
-    let is_nightly = plan.is_recorded() && matches!(plan.task, Task::Backup(_)) && !is_part;
-    let (Some(days), true, None) = (plan.history_days, is_nightly, &ended.cursor) else {
+/// Looks for state at each destination that is older than these days, if the run is done and there is time left. It is
+/// no error of the run if none can age out.
+pub(super) async fn age(
+    days: Option<NonZeroU32>,
+    runs: &[DestinationRun],
+    ended: RunResult,
+) -> RunResult {
+    let (Some(days), None) = (days, &ended.cursor) else {
         return ended;
     };
     let mut report = ended.report;

@@ -7,13 +7,14 @@ use futures::{Stream, StreamExt, stream};
 
 use super::destination::DestinationRun;
 use super::progress::DestinationProgress;
+use crate::config::CopyRules;
 use crate::copy::{Batch, Budget, Copier};
 use crate::diff::{self, Policy};
 use crate::history::History;
 use crate::list::{self, ObjectPages, ShardListing, Shards, Sides};
-use crate::model::{KeyRange, Phase, Placement};
+use crate::model::{KeyRange, Phase};
 use crate::outcome::KeyResult;
-use crate::plan::Plan;
+use crate::plan::{Plan, Task};
 use crate::record::{SnapshotRecorder, StateStore};
 use crate::resume::{PieceTally, Progress};
 use crate::s3::S3Error;
@@ -24,7 +25,9 @@ pub(super) struct Comparison {
     listings: BoxStream<'static, ShardListing>,
     shards: Shards,
     run: DestinationRun,
-    placement: Placement,
+    policy: Policy,
+    rules: CopyRules,
+    in_flight: usize,
     history: History,
     /// None of a destination that is not recorded.
     recorder: Option<(SnapshotRecorder, StateStore)>,
@@ -42,7 +45,8 @@ impl Comparison {
             run.planned.ranges.clone()
         };
         // A run before has recorded what is done already for a destination.
-        let is_recorded = plan.is_recorded() && !run.planned.ranges.is_empty();
+        let recorded = plan.recorded_run();
+        let recorded = recorded.filter(|_| !run.planned.ranges.is_empty());
         let mut comparison = Self::open(plan, run, history, ranges);
         let first = match comparison.listings.next().await {
             Some(listing) => Some(started(listing).await?),
@@ -50,15 +54,12 @@ impl Comparison {
         };
         Ok(Self {
             listings: stream::iter(first).chain(comparison.listings).boxed(),
-            recorder: is_recorded.then(|| {
+            recorder: recorded.map(|run| {
                 let store = StateStore {
                     bucket: destination.in_phase(Phase::Record),
                     job,
                 };
-                (
-                    SnapshotRecorder::beside(&comparison.history, &plan.run),
-                    store,
-                )
+                (SnapshotRecorder::beside(&comparison.history, run), store)
             }),
             ..comparison
         })
@@ -82,7 +83,13 @@ impl Comparison {
             listings: listings.fuse().boxed(),
             shards,
             run,
-            placement,
+            policy: Policy {
+                filter: plan.scope.filter.clone(),
+                mode: plan.scope.mode,
+                placement,
+            },
+            rules: plan.scope.copies.clone(),
+            in_flight: plan.limits.max_concurrency,
             history,
             recorder: None,
         }
@@ -110,48 +117,38 @@ impl Comparison {
     /// What becomes of each object. After the deadline nothing is begun any more, nor without the lease.
     pub fn outcomes(
         self,
-        plan: &Plan,
+        task: &Task,
         budget: Option<Arc<Budget>>,
     ) -> impl Stream<Item = KeyResult> + use<> {
-        let copier = self.copier(plan);
+        let copier = self.copier();
         let stop = self.run.stop();
-        let in_flight = plan.limits.max_concurrency;
-        if let Some(check) = plan.task.check() {
-            let verifier = Verifier::new(copier, check, plan.scope.filter.clone());
+        let in_flight = self.in_flight;
+        if let Some(check) = task.check() {
+            let verifier = Verifier::new(copier, check, self.policy.filter);
             return verifier.outcomes(self.listings, stop, in_flight).boxed();
         }
         let recorder = self.recorder.clone();
-        let outcomes = copier.outcomes(
-            self.batches(plan),
-            stop,
-            plan.task.intent(),
-            in_flight,
-            budget,
-        );
+        let outcomes = copier.outcomes(self.batches(), stop, task.intent(), in_flight, budget);
         match recorder {
             Some((recorder, store)) => recorder.record(store, outcomes).boxed(),
             None => outcomes.boxed(),
         }
     }
 
-    fn copier(&self, plan: &Plan) -> Copier {
+    fn copier(&self) -> Copier {
         Copier {
             source: self.run.source.clone(),
             destination: self.run.destination.clone(),
-            placement: self.placement.clone(),
-            rules: plan.scope.copies.clone(),
+            placement: self.policy.placement.clone(),
+            rules: self.rules.clone(),
             // Half of the budget at most, so that one large object leaves room for the others.
-            parts_at_once: (plan.limits.max_concurrency / 2).max(1),
+            parts_at_once: (self.in_flight / 2).max(1),
         }
     }
 
     /// The action for each object, page by page.
-    pub fn batches(self, plan: &Plan) -> impl Stream<Item = Batch> + use<> {
-        let policy = Arc::new(Policy {
-            filter: plan.scope.filter.clone(),
-            mode: plan.scope.mode,
-            placement: self.placement,
-        });
+    pub fn batches(self) -> impl Stream<Item = Batch> + use<> {
+        let policy = Arc::new(self.policy);
         self.listings.flat_map_unordered(None, move |listing| {
             let shard = listing.shard;
             let actions = diff::actions(listing, Arc::clone(&policy));

@@ -14,7 +14,7 @@ use super::opening::StartError;
 use crate::failure::Failure;
 use crate::model::{Cursor, CursorReference, ETag, Key, Phase, StateLink};
 use crate::outcome::Outcome;
-use crate::plan::{Intent, Plan, Stage};
+use crate::plan::{DestinationPlan, Intent, Plan, Run, RunDescription, Stage};
 use crate::report::{ContinuedRun, Deletions, Report};
 use crate::resume::{self, Remainder, RunEnd, RunState, Successor};
 use crate::s3::{Bucket, Cause, Condition, Operation, S3Error};
@@ -45,7 +45,7 @@ pub(super) async fn open(plan: &Plan, runs: &[DestinationRun]) -> Result<Continu
     };
     let mut states = Vec::new();
     for run in runs {
-        states.push((run.number, state(plan, run).await?));
+        states.push((run.number, state(plan.description(), run).await?));
     }
     go_on(plan, run_id, runs, states).await
 }
@@ -68,12 +68,13 @@ pub(super) async fn go_on(
         .find(is_used)
         .map(|(used, _)| used.clone());
     if let Some(before) = &before {
-        let answer = Chain { plan, runs }.answer(run_id, before).await?;
+        let report = super::begin_report(plan);
+        let answer = Chain { report, runs }.answer(run_id, before).await?;
         if let Some(ended) = answer {
             return Ok(Continuation::Answered(Box::new(ended)));
         }
     }
-    let mut plan = gone_on(plan, &states)?;
+    let mut plan = gone_on(plan.clone(), &states)?;
     if let (Some(marking), Some(before)) = (plan.task.marking_mut(), before) {
         marking.postponed = Some(format!(
             "run {} had gone on from the same cursor and ended without a word, so that nobody knows what it \
@@ -84,13 +85,13 @@ pub(super) async fn go_on(
     let mut uses = Vec::new();
     for ((run, (_, state)), found) in runs.iter().zip(&states).zip(found) {
         let condition = found.map_or(Condition::Create, |(_, etag)| Condition::Replace(etag));
-        uses.push(use_state(&plan, run, &state.run_id, &condition).await?);
+        uses.push(use_state(&plan.run, run, &state.run_id, &condition).await?);
     }
     Ok(Continuation::Run(Box::new(plan), uses))
 }
 
 /// The state of a destination, if it is the one that the cursor refers to and of this very job and request.
-async fn state(plan: &Plan, run: &DestinationRun) -> Result<RunState, StartError> {
+async fn state(wanted: RunDescription<'_>, run: &DestinationRun) -> Result<RunState, StartError> {
     let (planned, bucket) = (&run.planned, &run.destination);
     let Some(link) = &planned.state else {
         return Err(StartError::request("the cursor names no state"));
@@ -108,7 +109,7 @@ async fn state(plan: &Plan, run: &DestinationRun) -> Result<RunState, StartError
         return Err(lost(&"is missing"));
     };
     let state = RunState::follow(&found.body, link).map_err(|problem| lost(&problem))?;
-    match state.objection(plan, planned) {
+    match state.objection(wanted, planned) {
         Some(objection) => Err(lost(&format!("is of something else: {objection}"))),
         None => Ok(state),
     }
@@ -137,14 +138,14 @@ async fn successor(
 
 /// Says that this run goes on from a state.
 async fn use_state(
-    plan: &Plan,
+    this: &Run,
     run: &DestinationRun,
     run_id: &str,
     condition: &Condition,
 ) -> Result<Use, StartError> {
     let (planned, bucket) = (&run.planned, &run.destination);
     let key = Successor::key(&planned.job, run_id);
-    let successor = Successor::begin(&plan.run.id, plan.run.started);
+    let successor = Successor::begin(&this.id, this.started);
     match write(bucket, &key, successor.to_json(), condition).await {
         Ok(etag) => Ok(Use {
             bucket: bucket.clone(),
@@ -164,8 +165,7 @@ async fn use_state(
 }
 
 /// The plan with what the states say.
-fn gone_on(plan: &Plan, states: &[(usize, RunState)]) -> Result<Plan, StartError> {
-    let mut plan = plan.clone();
+fn gone_on(mut plan: Plan, states: &[(usize, RunState)]) -> Result<Plan, StartError> {
     let mut seen = Vec::new();
     for (number, state) in states {
         let Some(planned) = plan.destinations.get_mut(*number) else {
@@ -199,7 +199,8 @@ fn gone_on(plan: &Plan, states: &[(usize, RunState)]) -> Result<Plan, StartError
 
 /// The runs that have gone on one from the other.
 struct Chain<'a> {
-    plan: &'a Plan,
+    /// The report of a run that has done nothing.
+    report: Report,
     runs: &'a [DestinationRun],
 }
 
@@ -231,7 +232,7 @@ impl Chain<'_> {
             return Ok(None);
         }
         let cursor = self.cursor(&stopped).await?;
-        let report = Report::begin(self.plan).continued(ContinuedRun {
+        let report = self.report.clone().continued(ContinuedRun {
             run_id: run_id.to_owned(),
             by: used.run_id.clone(),
             last: stopped,
@@ -248,7 +249,7 @@ impl Chain<'_> {
         last: &Successor,
         end: &RunEnd,
     ) -> RunResult {
-        let report = Report::begin(self.plan).continued(ContinuedRun {
+        let report = self.report.clone().continued(ContinuedRun {
             run_id: run_id.to_owned(),
             by: used.run_id.clone(),
             last: last.run_id.clone(),
@@ -322,26 +323,27 @@ pub(super) async fn close(
     uses: Vec<Use>,
     (report, rest): (Report, Option<Remainder>),
 ) -> RunResult {
-    let elsewhere = left_elsewhere(plan, runs);
+    let elsewhere = left_elsewhere(&plan.destinations, runs);
     let rest = match rest {
         None if elsewhere.is_empty() => None,
         rest => {
             Some(rest.unwrap_or_else(|| Remainder::nothing(&plan.task, plan.destinations.len())))
         }
     };
+    let ranges = |rest: &Remainder| {
+        let run = plan.description();
+        Cursor::Ranges(resume::ranges_cursor(run, &plan.destinations, rest))
+    };
     let cursor = match (rest, plan.task.intent()) {
         (None, _) => None,
-        (Some(rest), Intent::DryRun | Intent::Plan) => {
-            Some(Cursor::Ranges(resume::ranges_cursor(plan, &rest)))
-        }
+        (Some(rest), Intent::DryRun | Intent::Plan) => Some(ranges(&rest)),
         (Some(rest), Intent::Copy) => {
-            let reference = leave(plan, runs, &rest, elsewhere).await;
+            let reference = leave(plan.description(), runs, &rest, elsewhere).await;
             let reference = reference.unwrap_or_else(|error| {
                 tracing::warn!(%error, "what is left cannot be written; the cursor holds it and only copies");
                 None
             });
-            let ranges = || Cursor::Ranges(resume::ranges_cursor(plan, &rest));
-            Some(reference.map_or_else(ranges, Cursor::Reference))
+            Some(reference.map_or_else(|| ranges(&rest), Cursor::Reference))
         }
     };
     // A run that has lost its lease may not know how the other ended.
@@ -362,10 +364,10 @@ pub(super) async fn close(
 }
 
 /// The states of a continued run in destinations that this one cannot use: they are not used up.
-fn left_elsewhere(plan: &Plan, runs: &[DestinationRun]) -> Vec<StateLink> {
+fn left_elsewhere(destinations: &[DestinationPlan], runs: &[DestinationRun]) -> Vec<StateLink> {
     let is_usable = |number: usize| runs.iter().any(|run| run.number == number);
-    let destinations = plan.destinations.iter().enumerate();
-    let unusable = destinations.filter(|(number, _)| !is_usable(*number));
+    let numbered = destinations.iter().enumerate();
+    let unusable = numbered.filter(|(number, _)| !is_usable(*number));
     unusable
         .filter_map(|(_, planned)| planned.state.clone())
         .collect()
@@ -373,7 +375,7 @@ fn left_elsewhere(plan: &Plan, runs: &[DestinationRun]) -> Vec<StateLink> {
 
 /// Writes what is left into each backup bucket. None if it is left where nothing can be written.
 async fn leave(
-    plan: &Plan,
+    this: RunDescription<'_>,
     runs: &[DestinationRun],
     rest: &Remainder,
     elsewhere: Vec<StateLink>,
@@ -396,8 +398,8 @@ async fn leave(
             continue;
         }
         let now = SystemTime::now().into();
-        let state = RunState::of(plan, planned, left, now).beside(elsewhere.clone());
-        let key = RunState::key(&planned.job, &plan.run.id);
+        let state = RunState::of(this, planned, left, now).beside(elsewhere.clone());
+        let key = RunState::key(&planned.job, &this.run.id);
         let body = bucket.serialised(&key, state.to_json())?;
         let link = state.link(&key, &body);
         write(bucket, &key, Ok(body), &Condition::Create).await?;

@@ -12,7 +12,8 @@ use super::destination_failure::DestinationFailure;
 use super::opening::{StartError, open_destination};
 use crate::config::Destination;
 use crate::failure::Failure;
-use crate::lease::Leases;
+use crate::lease::{LeaseObject, Leases};
+use crate::model::BucketName;
 use crate::plan::{DestinationPlan, Plan, Task};
 use crate::register::{NotRegistered, Register, RegisterError};
 use crate::report::{Report, Warning};
@@ -55,10 +56,12 @@ impl Destinations<DestinationRun> {
         source: &Bucket,
         leases: &mut Leases,
     ) -> Self {
+        // One that does not answer must not keep the others waiting.
+        let time = (plan.destinations.len() > 1).then(|| connections.time_to_open());
         let opened = plan
             .destinations
             .iter()
-            .map(|planned| open_in_time(plan, &planned.destination, connections));
+            .map(|planned| open_in_time(source.name(), &planned.destination, connections, time));
         let opened = future::join_all(opened).await;
         let mut destinations = Self {
             usable: Vec::new(),
@@ -81,9 +84,13 @@ impl Destinations<DestinationRun> {
                 destinations.unusable.push((number, overlap.into()));
                 continue;
             }
-            if let Err(refusal) = leases.take(plan, number, &bucket).await {
-                destinations.unusable.push((number, refusal.into()));
-                continue;
+            if plan.task.writes() {
+                let lease = LeaseObject::of(bucket.clone(), &planned.job);
+                let taken = leases.take(number, lease, &plan.run, plan.part.as_ref());
+                if let Err(refusal) = taken.await {
+                    destinations.unusable.push((number, refusal.into()));
+                    continue;
+                }
             }
             let register_problem = match registered(plan, planned, &bucket, register).await {
                 Ok(()) => None,
@@ -121,24 +128,25 @@ impl Destinations<DestinationRun> {
         }
         for run in &self.usable {
             let job = &run.planned.job;
-            let (own, target) = (job.key("lease.json"), job.key("target-conditions"));
+            let own = LeaseObject::of(run.destination.clone(), job).key;
+            let target = job.key("target-conditions");
             // No answer says nothing, as any error but one.
             let _ = timeout(TO_ASK, run.destination.probe_conditions(&own, &target)).await;
         }
     }
 }
 
-/// Opens a destination. One that does not answer must not keep the others waiting.
+/// Opens a destination, in that time if there is one.
 async fn open_in_time(
-    plan: &Plan,
+    source: &BucketName,
     destination: &Destination,
     connections: &RunConnections<'_>,
+    time: Option<Duration>,
 ) -> Result<(Bucket, Result<Register, RegisterError>), DestinationFailure> {
-    let opening = open_destination(&plan.source.bucket, destination, connections);
-    if plan.destinations.len() == 1 {
+    let opening = open_destination(source, destination, connections);
+    let Some(time) = time else {
         return opening.await;
-    }
-    let time = connections.time_to_open();
+    };
     let Ok(opened) = timeout(time, opening).await else {
         let name = &destination.location.bucket;
         let silence = format!("no answer within {} s", time.as_secs());

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, future, stream};
 
+use super::begin_report;
 use super::comparison::Comparison;
 use super::destination::{DestinationRun, Destinations};
 use super::destination_failure::DestinationFailure;
@@ -22,7 +23,7 @@ use crate::history::History;
 use crate::list::Shards;
 use crate::model::{BucketName, ETag, Key, KeyCounts, KeyRange};
 use crate::outcome::{CopyResult, KeyResult, Outcome};
-use crate::plan::{Intent, Marking, Plan};
+use crate::plan::{DestinationPlan, Intent, Marking, Plan};
 use crate::report::{Deletions, Report, Warning};
 use crate::resume::{Progress, Remainder};
 use crate::s3::{Bucket, Operation};
@@ -30,23 +31,23 @@ use crate::s3::{Bucket, Operation};
 /// Ends a run whose copies are made: its snapshots are closed, and what is gone is marked, if that is
 /// wanted and may be. Marking does not change a snapshot, which describes what the source has.
 pub(super) async fn finish_run(
-    plan: &Plan,
     runs: &[DestinationRun],
-    run_progress: RunProgress,
+    run_progress: RunProgress<'_>,
     watch: &mut impl FnMut(&Report),
 ) -> (Report, Option<Remainder>) {
     let (
         RunProgress {
+            plan,
             report,
             by_destination,
         },
         rest,
-    ) = run_progress.close(plan).await;
+    ) = run_progress.close().await;
     let Some(marking) = plan.task.marking() else {
         return (report, rest);
     };
-    let counted = count_keys(plan, &by_destination);
-    let report = with_foreign(report, plan, &counted, &by_destination);
+    let counted = count_keys(&plan.destinations, &by_destination);
+    let report = with_foreign(report, &plan.destinations, &counted, &by_destination);
     let told = deletions_note(&counted, &by_destination);
     let lacks_destinations = report.lacks_destinations();
     if let Some(why) = postponed(marking, lacks_destinations, &by_destination, rest.as_ref()) {
@@ -57,7 +58,7 @@ pub(super) async fn finish_run(
     let files = HeldFiles::of(plan, &destinations, deletions::DELETIONS);
     match Box::pin(deletions::decide(&files, marking, &counted)).await {
         Decision::Hold(hold) => {
-            let report = report_hold(report, plan, told, hold);
+            let report = report_hold(report, &plan.run.id, told, hold);
             (report, rest)
         }
         Decision::Proceed => {
@@ -65,7 +66,7 @@ pub(super) async fn finish_run(
             match plan.task.intent() {
                 Intent::DryRun | Intent::Plan => (report, rest),
                 Intent::Copy => {
-                    let plan = approved_plan(plan, &counted);
+                    let plan = approved_plan(plan.clone(), &counted);
                     let known = by_destination
                         .into_iter()
                         .map(|destination_progress| destination_progress.gone)
@@ -113,7 +114,7 @@ pub(super) async fn resume_marking(
         foreign: None,
         ..Deletions::default()
     };
-    let report = destinations.note_failures(Report::begin(plan));
+    let report = destinations.note_failures(begin_report(plan));
     let postponed = plan.task.marking();
     if let Some(why) = postponed.and_then(|marking| marking.postponed.as_deref()) {
         return (report.with_deletions(told.postponed(why)), None);
@@ -123,8 +124,11 @@ pub(super) async fn resume_marking(
 }
 
 /// What was counted for each destination, before the run was stopped and since.
-fn count_keys(plan: &Plan, by_destination: &[DestinationProgress]) -> Vec<KeyCounts> {
-    let destinations = plan.destinations.iter().zip(by_destination);
+fn count_keys(
+    destinations: &[DestinationPlan],
+    by_destination: &[DestinationProgress],
+) -> Vec<KeyCounts> {
+    let destinations = destinations.iter().zip(by_destination);
     destinations
         .map(|(planned, destination_progress)| {
             planned.counted + destination_progress.progress.counted()
@@ -150,11 +154,11 @@ fn deletions_note(counted: &[KeyCounts], by_destination: &[DestinationProgress])
 /// Warns of what is in a backup bucket and not the job's own.
 fn with_foreign(
     report: Report,
-    plan: &Plan,
+    destinations: &[DestinationPlan],
     counted: &[KeyCounts],
     by_destination: &[DestinationProgress],
 ) -> Report {
-    let destinations = plan.destinations.iter().zip(counted).zip(by_destination);
+    let destinations = destinations.iter().zip(counted).zip(by_destination);
     destinations
         .filter(|((_, census), _)| census.foreign > 0)
         .fold(
@@ -171,10 +175,10 @@ fn with_foreign(
         )
 }
 
-fn report_hold(report: Report, plan: &Plan, told: Deletions, hold: Hold) -> Report {
+fn report_hold(report: Report, run_id: &str, told: Deletions, hold: Hold) -> Report {
     let deletions = Deletions {
         held: Some(hold.why),
-        confirm: hold.can_be_confirmed.then(|| plan.run.id.clone()),
+        confirm: hold.can_be_confirmed.then(|| run_id.to_owned()),
         ..told
     };
     let report = report.with_deletions(deletions);
@@ -188,8 +192,7 @@ fn report_hold(report: Report, plan: &Plan, told: Deletions, hold: Hold) -> Repo
 }
 
 /// The plan of what is left: to mark so many of each destination, wherever they are.
-fn approved_plan(plan: &Plan, counted: &[KeyCounts]) -> Plan {
-    let mut plan = plan.clone();
+fn approved_plan(mut plan: Plan, counted: &[KeyCounts]) -> Plan {
     for (planned, census) in plan.destinations.iter_mut().zip(counted) {
         planned.agreed = census.gone;
         planned.ranges = match census.gone {
@@ -235,8 +238,8 @@ async fn mark(
         .map(DestinationFailure::outcomes);
     let outcomes = outcomes.into_iter().chain(unusable);
     let run_progress = RunProgress::begin(plan, report, by_destination.into_iter());
-    let run_progress = run_progress.follow(plan, outcomes, watch).await;
-    let rest = run_progress.remainder(plan);
+    let run_progress = run_progress.follow(outcomes, watch).await;
+    let rest = run_progress.remainder();
     (run_progress.report, rest)
 }
 
@@ -247,20 +250,21 @@ async fn mark_in(
     known: Option<&BTreeMap<Key, ETag>>,
 ) -> (DestinationProgress, BoxStream<'static, KeyResult>) {
     let planned = &run.planned;
+    let at_once = plan.limits.max_concurrency.max(1);
     let all = || Progress::of(Shards::new(planned.ranges.clone()));
     if let Some(known) = known {
-        let outcomes = outcomes_of(plan, run, in_mind(known));
+        let outcomes = outcomes_of(run, at_once, in_mind(known));
         return (DestinationProgress::of(all()), outcomes.boxed());
     }
     // The snapshot that was written after the copies knows what is gone, too.
     let history = History::open(run.destination.clone(), planned.job.clone()).await;
     let comparison = Comparison::open(plan, run.clone(), history.clone(), planned.ranges.clone());
     let destination_progress = comparison.destination_progress();
-    let steps = listed(comparison.batches(plan), planned.agreed);
+    let steps = listed(comparison.batches(), planned.agreed);
     let bucket = run.destination.name().clone();
     let doubt = stream::once(async move { doubt(&history, &bucket) });
     let doubt = doubt.filter_map(future::ready);
-    let outcomes = outcomes_of(plan, run, steps).chain(doubt);
+    let outcomes = outcomes_of(run, at_once, steps).chain(doubt);
     (destination_progress, outcomes.boxed())
 }
 
@@ -358,11 +362,10 @@ fn result(shard: usize, key: Option<Key>, outcome: Outcome) -> KeyResult {
 
 /// What becomes of each step, a batch at a time. When it is time to stop nothing more is begun.
 fn outcomes_of<S: Stream<Item = Step> + Send + 'static>(
-    plan: &Plan,
     run: &DestinationRun,
+    at_once: usize,
     steps: S,
 ) -> impl Stream<Item = KeyResult> + use<S> {
-    let at_once = plan.limits.max_concurrency.max(1);
     let marker = Marker {
         source: run.source.clone(),
         destination: run.destination.clone(),

@@ -40,7 +40,7 @@ use crate::failure::Failure;
 use crate::lease::Leases;
 use crate::model::{BucketName, Cursor};
 use crate::outcome::Outcome;
-use crate::plan::{Plan, Stage};
+use crate::plan::{Plan, Stage, Task};
 use crate::report::Report;
 use crate::resume::Remainder;
 use crate::s3::{Bucket, Connections, Operation, Requests, Stop};
@@ -114,13 +114,19 @@ pub async fn run(
         .map(|run| run.destination.clone());
     let register_warnings = destinations.register_warnings();
     let usable = destinations.usable.clone();
-    let look = bucket_check::look(plan, &usable);
+    let look = async {
+        if plan.checks_buckets() {
+            bucket_check::look(&usable).await
+        } else {
+            Vec::new()
+        }
+    };
     let work = Box::pin(async {
         destinations.probe(&plan.task).await;
         let work = work(plan, &source, &sent, destinations, watch);
         let (ended, bucket_warnings) = future::join(work, look).await;
         let ended = match ended {
-            Ok(ended) => Ok(Box::pin(ageing::age(plan, &usable, ended)).await),
+            Ok(ended) => Ok(Box::pin(ageing::age(plan.days_to_age_out(), &usable, ended)).await),
             Err(error) => Err(error),
         };
         (ended, bucket_warnings)
@@ -131,7 +137,7 @@ pub async fn run(
         .as_ref()
         .ok()
         .and_then(|(ended, _)| ended.as_ref().ok());
-    let stops = if distributed::keeps_leases(plan, result) {
+    let stops = if distributed::keeps_leases(plan.part.as_ref(), result) {
         leases.leave()
     } else {
         leases.release().await
@@ -196,7 +202,10 @@ async fn work(
                 // Each confirmation is for one thing.
                 marking.confirm = None;
             }
-            let budget = budget_of(&plan);
+            let budget = plan.max_cost_usd.map(|max_usd| {
+                let budget = Budget::new(max_usd, &plan.prices, &plan.scope.copies);
+                Arc::new(budget)
+            });
             let copied = copy(&plan, destinations, budget.as_ref(), &mut watch);
             let run_progress = match Box::pin(copied).await {
                 Ok(run_progress) => run_progress.within(budget.as_deref()),
@@ -205,7 +214,7 @@ async fn work(
                     return Err(error);
                 }
             };
-            Box::pin(marking::finish_run(&plan, &runs, run_progress, &mut watch)).await
+            Box::pin(marking::finish_run(&runs, run_progress, &mut watch)).await
         }
     };
     for run in &runs {
@@ -225,20 +234,21 @@ fn postpone_where_unregistered(plan: &mut Plan, runs: &[DestinationRun]) {
     }
 }
 
-/// What a run may spend on copies, over all its destinations.
-fn budget_of(plan: &Plan) -> Option<Arc<Budget>> {
-    let max_usd = plan.max_cost_usd?;
-    let budget = Budget::new(max_usd, &plan.prices, &plan.scope.copies);
-    Some(Arc::new(budget))
+/// The report of a run that has done nothing yet.
+fn begin_report(plan: &Plan) -> Report {
+    let (prices, copies) = (&plan.prices, &plan.scope.copies);
+    let report = Report::begin(plan.description(), &plan.destinations, prices, copies);
+    let copies_beside = plan.follows_events && matches!(plan.task, Task::Backup(_));
+    report.following_events(copies_beside)
 }
 
 /// Copies what is new or changed, to all destinations side by side.
-async fn copy(
-    plan: &Plan,
+async fn copy<'a>(
+    plan: &'a Plan,
     destinations: Destinations<DestinationRun>,
     budget: Option<&Arc<Budget>>,
     watch: &mut impl FnMut(&Report),
-) -> Result<RunProgress, StartError> {
+) -> Result<RunProgress<'a>, StartError> {
     let runs = destinations.usable;
     let mut comparisons = Destinations {
         usable: Vec::new(),
@@ -264,17 +274,18 @@ async fn copy(
         .iter()
         .map(Comparison::known_objects)
         .sum();
-    let report = Report::begin(plan).expecting(plan.is_whole.then_some(expected));
+    let report = begin_report(plan).expecting(plan.is_whole.then_some(expected));
     let run_progress = RunProgress::begin(plan, comparisons.note_failures(report), by_destination);
     let usable = comparisons.usable.into_iter().map(|comparison| {
         let number = comparison.number();
-        (number, comparison.outcomes(plan, budget.cloned()).boxed())
+        (
+            number,
+            comparison.outcomes(&plan.task, budget.cloned()).boxed(),
+        )
     });
     let unusable = comparisons
         .unusable
         .into_iter()
         .map(DestinationFailure::outcomes);
-    Ok(run_progress
-        .follow(plan, usable.chain(unusable), watch)
-        .await)
+    Ok(run_progress.follow(usable.chain(unusable), watch).await)
 }

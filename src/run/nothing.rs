@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::RunResult;
-use crate::model::Key;
+use crate::model::{Key, Prefix};
 use crate::plan::Plan;
 use crate::report::{Warning, level_of};
 use crate::s3::{Bucket, PageStart};
@@ -17,17 +17,16 @@ const TO_LOOK: Duration = Duration::from_secs(10);
 /// stopped, nobody knows.
 pub(super) async fn warn(plan: &Plan, source: &Bucket, ended: RunResult) -> RunResult {
     let totals = ended.report.totals();
-    let is_part =
-        ended.cursor.is_some() || plan.destinations.iter().any(|planned| planned.is_continued);
+    let is_part = ended.cursor.is_some() || plan.is_continued();
     if is_part || totals.found != totals.excluded {
         return ended;
     }
     let warning = if totals.found == 0 {
-        let names = names(plan, source).await;
+        let names = names(&plan.source.prefix, source).await;
         Warning::nothing_found(&plan.source, names.as_deref())
     } else {
         let found = ended.report.totals_of(0).found;
-        let keys = first_keys(plan, source).await;
+        let keys = first_keys(&plan.source.prefix, source).await;
         Warning::nothing_admitted(&plan.source, found, &plan.scope.filter, keys.as_deref())
     };
     RunResult {
@@ -37,16 +36,16 @@ pub(super) async fn warn(plan: &Plan, source: &Bucket, ended: RunResult) -> RunR
 }
 
 /// The names on the level of the source's prefix. Of a whole bucket that is empty there are none.
-async fn names(plan: &Plan, source: &Bucket) -> Option<Vec<String>> {
-    if plan.source.prefix.is_empty() {
+async fn names(prefix: &Prefix, source: &Bucket) -> Option<Vec<String>> {
+    if prefix.is_empty() {
         return None;
     }
-    let level = level_of(&plan.source.prefix);
+    let level = level_of(prefix);
     timeout(TO_LOOK, source.names(&level)).await.ok()?.ok()
 }
 
-async fn first_keys(plan: &Plan, source: &Bucket) -> Option<Vec<Key>> {
-    let page = source.page(&plan.source.prefix, &PageStart::Beginning);
+async fn first_keys(prefix: &Prefix, source: &Bucket) -> Option<Vec<Key>> {
+    let page = source.page(prefix, &PageStart::Beginning);
     let page = timeout(TO_LOOK, page).await.ok()?.ok()?;
     Some(page.objects.into_iter().map(|object| object.key).collect())
 }

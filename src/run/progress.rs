@@ -8,7 +8,7 @@ use futures::{StreamExt, stream};
 use crate::copy::Budget;
 use crate::history::History;
 use crate::list::Shards;
-use crate::model::{ETag, Key, KeyRange, RecordLink};
+use crate::model::{ETag, Key, RecordLink};
 use crate::outcome::{KeyResult, Outcome};
 use crate::plan::{DestinationPlan, Plan};
 use crate::record::{CloseInput, Counts, RecordResult, SnapshotRecorder, StateStore};
@@ -24,7 +24,9 @@ const MOST_KEPT: usize = 1000;
 const MOST_FOREIGN: usize = 10;
 
 /// How far a run has come with all destinations.
-pub(super) struct RunProgress {
+pub(super) struct RunProgress<'a> {
+    /// What was planned.
+    pub plan: &'a Plan,
     /// What became of the objects so far.
     pub report: Report,
     /// What each destination leaves behind.
@@ -95,35 +97,19 @@ impl DestinationProgress {
 
     /// Closes the record; from then on there is none. Without one, what is wrong with the last snapshot is
     /// told all the same.
-    async fn close(
-        &mut self,
-        plan: &Plan,
-        planned: &DestinationPlan,
-        left: &[KeyRange],
-        counts: Counts,
-    ) -> Option<RecordResult> {
+    async fn close(&mut self, closing: CloseInput<'_>) -> Option<RecordResult> {
         let history = self.history.take()?;
         let Some((recorder, store)) = self.record.take() else {
             return RecordResult::unrecorded(&history).await;
-        };
-        let source = plan.source.to_string();
-        let closing = CloseInput {
-            run: &plan.run,
-            planned,
-            source: &source,
-            left,
-            broken: self.progress.is_broken(),
-            counts,
-            unusual: plan.unusual,
         };
         Some(recorder.close(store, &history, closing).await)
     }
 }
 
-impl RunProgress {
+impl<'a> RunProgress<'a> {
     /// The destinations of these numbers have not begun. The others cannot be used.
     pub fn begin(
-        plan: &Plan,
+        plan: &'a Plan,
         report: Report,
         usable: impl Iterator<Item = (usize, DestinationProgress)>,
     ) -> Self {
@@ -136,6 +122,7 @@ impl RunProgress {
             by_destination[number] = destination_progress;
         }
         Self {
+            plan,
             report,
             by_destination,
         }
@@ -144,12 +131,11 @@ impl RunProgress {
     /// Follows all destinations to their ends, and lets others watch.
     pub async fn follow(
         mut self,
-        plan: &Plan,
         outcomes: impl Iterator<Item = (usize, BoxStream<'_, KeyResult>)>,
         watch: &mut impl FnMut(&Report),
     ) -> Self {
         let numbered = outcomes.map(|(number, outcomes)| outcomes.map(move |done| (number, done)));
-        let marks = plan.task.marking().is_some();
+        let marks = self.plan.task.marking().is_some();
         // Not a fold by value: to move a report for each key costs more than to count it.
         let mut outcomes = stream::select_all(numbered);
         while let Some((number, done)) = outcomes.next().await {
@@ -202,8 +188,10 @@ impl RunProgress {
     }
 
     /// Everything is done or given up: what is not left goes into snapshots.
-    pub async fn close(mut self, plan: &Plan) -> (Self, Option<Remainder>) {
-        let mut rest = self.remainder(plan);
+    pub async fn close(mut self) -> (Self, Option<Remainder>) {
+        let plan = self.plan;
+        let source = plan.source.to_string();
+        let mut rest = self.remainder();
         for (number, (planned, destination_progress)) in plan
             .destinations
             .iter()
@@ -225,11 +213,16 @@ impl RunProgress {
                 known: if compares { counted.backup } else { 0 },
                 changed: counted.changed,
             };
-            let left = left.unwrap_or_default();
-            let Some(kept) = destination_progress
-                .close(plan, planned, &left, counts)
-                .await
-            else {
+            let closing = CloseInput {
+                run: &plan.run,
+                planned,
+                source: &source,
+                left: &left.unwrap_or_default(),
+                broken: destination_progress.progress.is_broken(),
+                counts,
+                unusual: plan.unusual,
+            };
+            let Some(kept) = destination_progress.close(closing).await else {
                 continue;
             };
             destination_progress.recorded.clone_from(&kept.link);
@@ -248,10 +241,10 @@ impl RunProgress {
     }
 
     /// The rest.
-    pub fn remainder(&self, plan: &Plan) -> Option<Remainder> {
+    pub fn remainder(&self) -> Option<Remainder> {
         resume::remainder(
-            &plan.task,
-            &plan.destinations,
+            &self.plan.task,
+            &self.plan.destinations,
             self.by_destination
                 .iter()
                 .map(|destination_progress| &destination_progress.progress),

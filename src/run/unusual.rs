@@ -4,6 +4,7 @@
 use super::destination::{DestinationRun, Destinations};
 use super::opening::StartError;
 use super::progress::{RunProgress, log_outcome};
+use crate::config::Unusual;
 use crate::deletions::{self, Decision, HeldFiles};
 use crate::diff::{self, ChangeRate};
 use crate::model::KeyCounts;
@@ -52,13 +53,13 @@ pub(super) async fn look(
     };
     let seen = Box::pin(super::copy(&preview, destinations, None, watch)).await?;
     let is_broken = |run: &DestinationRun| seen.by_destination[run.number].progress.is_broken();
-    if seen.remainder(&preview).is_some() || runs.iter().any(is_broken) {
+    if seen.remainder().is_some() || runs.iter().any(is_broken) {
         tracing::warn!(
             "the changes could not be counted before the run copies, which is not held for them"
         );
         return Ok(GO_ON);
     }
-    let rates = runs.iter().map(|run| (run, rate(plan, &seen, run)));
+    let rates = runs.iter().map(|run| (run, rate(plan.unusual, &seen, run)));
     let unusual = rates.into_iter().find(|(_, rate)| rate.is_unusual);
     let why = unusual.map(|(run, rate)| ChangesNote::from(rate).sentence(run.destination.name()));
     let changed: Vec<KeyCounts> = runs.iter().map(|run| changed_keys(&seen, run)).collect();
@@ -87,18 +88,18 @@ pub(super) async fn look(
     }
 }
 
-fn rate(plan: &Plan, seen: &RunProgress, run: &DestinationRun) -> ChangeRate {
+fn rate(unusual: Unusual, seen: &RunProgress<'_>, run: &DestinationRun) -> ChangeRate {
     let destination = &seen.by_destination[run.number];
     let counted = destination.progress.counted();
     let share = ChangedShare {
         known: counted.backup,
         changed: counted.changed,
     };
-    diff::change_rate(share, destination.changes_before(), plan.unusual)
+    diff::change_rate(share, destination.changes_before(), unusual)
 }
 
 /// The changed keys of a destination, in the place of those that are gone: the record of a held run is about any.
-fn changed_keys(seen: &RunProgress, run: &DestinationRun) -> KeyCounts {
+fn changed_keys(seen: &RunProgress<'_>, run: &DestinationRun) -> KeyCounts {
     let counted = seen.by_destination[run.number].progress.counted();
     KeyCounts {
         gone: counted.changed,

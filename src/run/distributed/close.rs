@@ -9,15 +9,15 @@ use crate::history::History;
 use crate::list::Shards;
 use crate::model::{KeyRange, Phase, RecordLink};
 use crate::outcome::Outcome;
-use crate::plan::Plan;
+use crate::plan::Run;
 use crate::record::{Origin, PieceRecord, SnapshotRecorder, StateStore};
 use crate::report::Report;
-use crate::resume::{self, DistributedRun, PieceState, Progress};
+use crate::resume::{DestinationRemainder, DistributedRun, PieceState, Progress, RunState};
 use crate::run::continuation::{self, Continuation};
 use crate::run::destination::DestinationRun;
 use crate::run::opening::StartError;
 use crate::run::progress::{DestinationProgress, RunProgress, log_outcome};
-use crate::run::{RunResult, marking, nothing};
+use crate::run::{RunResult, begin_report, marking, nothing};
 use crate::s3::Operation;
 
 /// Goes on with the run, with all that its pieces have left.
@@ -27,19 +27,20 @@ pub(super) async fn close<W: FnMut(&Report)>(
     run_id: &str,
 ) -> Result<RunResult, StartError> {
     let mut plan = input.plan.clone();
-    let distributed = read_run(&plan, &run, run_id).await?;
+    let distributed = read_run(plan.description(), &run, run_id).await?;
     if let Some(marking) = plan.task.marking_mut() {
         marking.confirm.clone_from(&distributed.confirm);
     }
     let pieces = read_pieces(&run, &distributed).await?;
     let record = if plan.is_recorded() {
-        join(&plan, &run, &distributed, &pieces).await
+        join(&plan.run.id, &run, &distributed, &pieces).await
     } else {
         None
     };
     let now = SystemTime::now().into();
-    let state = resume::joined(&plan, &run.planned, run_id, &pieces, record, now);
-    let states = vec![(run.number, state)];
+    let left = DestinationRemainder::of_pieces(&pieces, record);
+    let state = RunState::of(plan.description(), &run.planned, &left, now);
+    let states = vec![(run.number, state.left_by(run_id))];
     let runs = [run.clone()];
     let (plan, uses) = match continuation::go_on(&plan, run_id, &runs, states).await? {
         Continuation::Run(plan, uses) => (plan, uses),
@@ -47,13 +48,13 @@ pub(super) async fn close<W: FnMut(&Report)>(
     };
     run.planned.clone_from(&plan.destinations[run.number]);
     let runs = vec![run.clone()];
-    let begun = begun(&plan, &run, &pieces).await;
+    let begun = begun(plan.recorded_run(), &run, &pieces).await;
     let open = pieces.iter().filter(|piece| !piece.is_done());
     let mut told = note(&run, &distributed, None);
     told.pieces_missing = Some(open.count());
-    let report = Report::begin(&plan).of_part(told);
+    let report = begin_report(&plan).of_part(told);
     let run_progress = RunProgress::begin(&plan, report, [(run.number, begun)].into_iter());
-    let ended = marking::finish_run(&plan, &runs, run_progress, input.watch);
+    let ended = marking::finish_run(&runs, run_progress, input.watch);
     let (report, rest) = Box::pin(ended).await;
     let report = pieces.iter().fold(report, |report, piece| {
         let failures = piece.failures().collect();
@@ -75,7 +76,7 @@ pub(super) async fn close<W: FnMut(&Report)>(
 
 /// The records of all pieces as one; none if that cannot be, which costs the snapshot and nothing else.
 async fn join(
-    plan: &Plan,
+    name: &str,
     run: &DestinationRun,
     distributed: &DistributedRun,
     pieces: &[PieceState],
@@ -105,10 +106,7 @@ async fn join(
     let left: Vec<KeyRange> = pieces.iter().flat_map(|piece| piece.left.clone()).collect();
     let previous = distributed.previous.clone();
     let store = store(run);
-    match store
-        .join(&plan.run.id, origin, previous, records, left)
-        .await
-    {
+    match store.join(name, origin, previous, records, left).await {
         Ok(link) => Some(link),
         Err(problem) => {
             tracing::warn!(%problem, "there will be no snapshot of this run");
@@ -125,11 +123,13 @@ fn store(run: &DestinationRun) -> StateStore {
 }
 
 /// The destination as its pieces have left it.
-async fn begun(plan: &Plan, run: &DestinationRun, pieces: &[PieceState]) -> DestinationProgress {
+async fn begun(
+    this: Option<&Run>,
+    run: &DestinationRun,
+    pieces: &[PieceState],
+) -> DestinationProgress {
     let history = History::open(run.destination.clone(), run.planned.job.clone()).await;
-    let recorder = plan
-        .is_recorded()
-        .then(|| (SnapshotRecorder::beside(&history, &plan.run), store(run)));
+    let recorder = this.map(|this| (SnapshotRecorder::beside(&history, this), store(run)));
     let progress = Progress::of(Shards::new(run.planned.ranges.clone()));
     let mut own = DestinationProgress::of(progress).beside(history, recorder);
     own.gone = pieces.iter().flat_map(PieceState::gone).collect();

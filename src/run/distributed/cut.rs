@@ -5,13 +5,12 @@ use crate::history::History;
 use crate::list;
 use crate::model::{Cursor, Key, KeyRange};
 use crate::plan::Plan;
-use crate::report::Report;
 use crate::request::MOST_PIECES;
 use crate::resume::DistributedRun;
-use crate::run::RunResult;
 use crate::run::continuation::write;
 use crate::run::destination::DestinationRun;
 use crate::run::opening::StartError;
+use crate::run::{RunResult, begin_report};
 use crate::s3::{Bucket, Condition};
 
 /// Rows of the last snapshot that a piece should have. Each piece costs its worker some twenty more pages and ten requests
@@ -28,7 +27,7 @@ pub(super) async fn cut(
     let history = History::open(bucket.clone(), job.clone()).await;
     let ranges = ranges(plan, source, &history, pieces).await?;
     let previous = history.last().map(|(_, link)| link.clone());
-    let distributed = DistributedRun::begin(plan, &run.planned, previous, ranges);
+    let distributed = DistributedRun::begin(plan.description(), &run.planned, previous, ranges);
     let run_id = &distributed.run_id;
     let objects = [
         (DistributedRun::key(job, run_id), distributed.to_json()),
@@ -40,7 +39,7 @@ pub(super) async fn cut(
     for (key, json) in objects {
         create(run, &key, json).await?;
     }
-    let report = Report::begin(plan).of_part(note(run, &distributed, None));
+    let report = begin_report(plan).of_part(note(run, &distributed, None));
     let cursor = Some(Cursor::Distributed(distributed.cursor(None)));
     Ok(RunResult { report, cursor })
 }

@@ -49,8 +49,8 @@ pub(super) async fn work<W: FnMut(&Report)>(
 }
 
 /// Whether the leases stay taken: the workers of a run that was cut hold them on.
-pub(super) fn keeps_leases(plan: &Plan, ended: Option<&RunResult>) -> bool {
-    match plan.part {
+pub(super) fn keeps_leases(part: Option<&RunPart>, ended: Option<&RunResult>) -> bool {
+    match part {
         Some(RunPart::Piece { .. }) => true,
         Some(RunPart::Ranges { .. }) => ended.is_some(),
         Some(RunPart::Close { .. }) | None => false,

@@ -11,7 +11,7 @@ use crate::run::continuation::write;
 use crate::run::destination::{DestinationRun, Destinations};
 use crate::run::opening::StartError;
 use crate::run::progress::RunProgress;
-use crate::run::{RunResult, copy};
+use crate::run::{RunResult, begin_report, copy};
 use crate::s3::{Cause, Condition};
 
 /// Works on a piece until it is done, or until the deadline.
@@ -22,11 +22,11 @@ pub(super) async fn work<W: FnMut(&Report)>(
     number: u32,
 ) -> Result<RunResult, StartError> {
     let mut plan = input.plan.clone();
-    let distributed = read_run(&plan, &run, run_id).await?;
+    let distributed = read_run(plan.description(), &run, run_id).await?;
     let (state, etag) = read_piece(&run, &distributed, number).await?;
     let told = note(&run, &distributed, Some(number));
     if state.is_done() {
-        let report = Report::begin(&plan).of_part(told);
+        let report = begin_report(&plan).of_part(told);
         let failures = state.failures().collect();
         let report = report.joined(run.number, &state.totals, failures, state.requests());
         return Ok(RunResult {
@@ -51,7 +51,7 @@ pub(super) async fn work<W: FnMut(&Report)>(
     if run_progress.by_destination[run.number].progress.is_broken() {
         return Err(broken(run_id, number, &run));
     }
-    let (mut run_progress, rest) = run_progress.close(&plan).await;
+    let (mut run_progress, rest) = run_progress.close().await;
     let mut work = taken(&mut run_progress, run.number);
     let left = rest.and_then(|rest| rest.destinations.into_iter().nth(run.number));
     work.left = left.map(|left| left.ranges()).unwrap_or_default();
@@ -64,7 +64,7 @@ pub(super) async fn work<W: FnMut(&Report)>(
 }
 
 /// What the invocation has counted and recorded.
-fn taken(run_progress: &mut RunProgress, number: usize) -> PieceWork {
+fn taken(run_progress: &mut RunProgress<'_>, number: usize) -> PieceWork {
     let own = &mut run_progress.by_destination[number];
     let (totals, failures) = own.tally.take().unwrap_or_default().counted();
     PieceWork {

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::model::{ETag, Key};
-use crate::plan::Plan;
+use crate::plan::RunDescription;
 use crate::report::PartNote;
 use crate::resume::{DistributedRun, PieceState};
 use crate::run::destination::DestinationRun;
@@ -20,7 +20,7 @@ const MOST_READING: usize = 16;
 
 /// The run of that name, if it is of this very job and request.
 pub(super) async fn read_run(
-    plan: &Plan,
+    wanted: RunDescription<'_>,
     run: &DestinationRun,
     run_id: &str,
 ) -> Result<DistributedRun, StartError> {
@@ -36,7 +36,7 @@ pub(super) async fn read_run(
         return Err(refused(&"is missing"));
     };
     let distributed = DistributedRun::parse(&found.body).map_err(|problem| refused(&problem))?;
-    match distributed.objection(plan, &run.planned, run_id) {
+    match distributed.objection(wanted, &run.planned, run_id) {
         Some(objection) => Err(refused(&format!("is of something else: {objection}"))),
         None => Ok(distributed),
     }

@@ -15,7 +15,7 @@ use futures::{StreamExt, stream};
 
 pub use buckets::EventBuckets;
 
-use super::{StartError, log_outcome};
+use super::{StartError, begin_report, log_outcome};
 use crate::config::EventRules;
 use crate::diff::SkipReason;
 use crate::failure::Failure;
@@ -48,8 +48,8 @@ pub async fn answer(
     connections: &Connections,
     buckets: &EventBuckets,
 ) -> Result<EventsResult, StartError> {
-    let mut work = Work::of(request, plan, rules);
-    let mut report = work.warned(Report::begin(plan));
+    let mut work = Work::of(request, &plan.source, &plan.scope.filter, rules);
+    let mut report = work.warned(begin_report(plan));
     let mut failed: BTreeSet<usize> = BTreeSet::new();
     for (place, message) in request.messages.iter().enumerate() {
         failed.extend(message.problem.is_some().then_some(place));

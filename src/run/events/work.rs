@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::EventRules;
-use crate::model::{Key, printable_json, shortened};
-use crate::plan::Plan;
+use crate::filter::Filter;
+use crate::model::{Key, Location, printable_json, shortened};
 use crate::report::{EventCounts, Report, Warning, WarningCode};
 use crate::request::{EventError, EventsRequest, ObjectChange, ObjectEvent};
 
@@ -47,11 +47,11 @@ pub(super) struct Reading {
 
 impl Reading {
     /// The readings of an event's key that the configuration admits.
-    fn of(event: &ObjectEvent, plan: &Plan) -> Vec<Self> {
+    fn of(event: &ObjectEvent, source: &Location, filter: &Filter) -> Vec<Self> {
         let is_admitted = |key: &Key| {
-            key.as_str().starts_with(plan.source.prefix.as_str())
+            key.as_str().starts_with(source.prefix.as_str())
                 && !key.as_str().starts_with(STATE)
-                && plan.scope.filter.admits(key)
+                && filter.admits(key)
         };
         let spelled = event.other_key.iter().map(|key| (key, true));
         let readings = [(&event.key, false)].into_iter().chain(spelled);
@@ -66,7 +66,12 @@ impl Reading {
 }
 
 impl Work {
-    pub fn of(request: &EventsRequest, plan: &Plan, rules: EventRules) -> Self {
+    pub fn of(
+        request: &EventsRequest,
+        source: &Location,
+        filter: &Filter,
+        rules: EventRules,
+    ) -> Self {
         let mut work = Self::default();
         for (place, message) in request.messages.iter().enumerate() {
             if let Some(problem) = &message.problem {
@@ -77,8 +82,8 @@ impl Work {
             for event in &message.events {
                 work.counts.received += 1;
                 let is_own = event.key.as_str().starts_with(STATE);
-                let readings = Reading::of(event, plan);
-                let is_foreign = event.bucket != plan.source.bucket.as_str();
+                let readings = Reading::of(event, source, filter);
+                let is_foreign = event.bucket != source.bucket.as_str();
                 if event.bucket.is_empty() {
                     work.counts.ignored += 1;
                 } else if is_foreign || is_own {
