@@ -289,6 +289,24 @@ fn an_error_that_is_a_bare_text_is_seen() {
 }
 
 #[test]
+fn a_whole_plan_is_taken_only_where_it_is_made_and_carried_out() {
+    let rooms = ["plan", "run", "app"];
+    for source in sources() {
+        if rooms.contains(&source.room.as_str()) {
+            continue;
+        }
+        for line in source.code() {
+            let words =
+                line.split(|letter: char| !letter.is_alphanumeric() && !"&'_".contains(letter));
+            let taken = words.clone().zip(words.skip(1)).any(|(before, word)| {
+                word == "&Plan" || word == "Plan" && before.starts_with("&'")
+            });
+            assert!(!taken, "{:?}: {line}", source.path);
+        }
+    }
+}
+
+#[test]
 fn every_file_says_why_it_exists() {
     for source in sources() {
         assert!(source.whole.starts_with("//!"), "{:?}", source.path);

@@ -10,6 +10,8 @@ use crate::s3::{Bucket, Condition, S3Error};
 /// Where it lies, and how it is written.
 #[derive(Clone, Debug)]
 pub struct StateFile {
+    /// The number of its destination in the plan.
+    pub number: usize,
     /// The backup bucket.
     pub bucket: Bucket,
     /// Its key.

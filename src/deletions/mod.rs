@@ -17,14 +17,14 @@ pub use marker::{Marker, Orphan};
 pub use record::fuzz;
 
 use brake::BrakeDecision;
-pub use hold::HeldRun;
+pub use hold::{HeldRun, StateFile};
 
 use error::ConfirmError;
-use hold::{Confirmation, StateFile};
+use hold::Confirmation;
 
 use crate::failure::Failure;
 use crate::model::{BucketName, Job, KeyCounts, Prefix};
-use crate::plan::{Marking, Plan};
+use crate::plan::{Marking, RunDescription};
 use crate::s3::{Bucket, Cause, S3Error};
 
 /// What a run is held for, and where that is remembered.
@@ -32,6 +32,18 @@ use crate::s3::{Bucket, Cause, S3Error};
 pub struct HeldKind {
     file: &'static str,
     what: &'static str,
+}
+
+impl HeldKind {
+    /// The file of a job in the destination of that number.
+    pub fn file(self, number: usize, bucket: &Bucket, job: &Job) -> StateFile {
+        StateFile {
+            number,
+            bucket: bucket.clone(),
+            key: job.key(self.file),
+            what: self.what,
+        }
+    }
 }
 
 /// Deletions are held.
@@ -56,19 +68,13 @@ pub struct HeldFiles<'a> {
 }
 
 impl<'a> HeldFiles<'a> {
-    /// Those of a plan in these buckets.
-    pub fn of(plan: &'a Plan, destinations: &[Bucket], held: HeldKind) -> Self {
-        let destinations = plan.destinations.iter().zip(destinations);
-        let files = destinations.map(|(planned, bucket)| StateFile {
-            bucket: bucket.clone(),
-            key: planned.job.key(held.file),
-            what: held.what,
-        });
+    /// These files of a run.
+    pub fn of(run: RunDescription<'a>, files: Vec<StateFile>) -> Self {
         Self {
-            files: files.collect(),
-            run_id: &plan.run.id,
-            prefix: &plan.source.prefix,
-            writes: plan.task.writes(),
+            files,
+            run_id: &run.run.id,
+            prefix: &run.source.prefix,
+            writes: run.task.writes(),
         }
     }
 }
@@ -183,13 +189,13 @@ impl HeldFiles<'_> {
     async fn remember(&self, counted: &[KeyCounts]) -> (bool, Vec<(usize, Failure)>) {
         let mut remembered = true;
         let mut failures = Vec::new();
-        for (number, (file, census)) in self.files.iter().zip(counted).enumerate() {
+        for (file, census) in self.files.iter().zip(counted) {
             let Err(error) = file.hold(self.run_id, self.prefix, census).await else {
                 continue;
             };
             remembered = false;
             if error.cause != Cause::OutOfTime {
-                failures.push((number, Failure::from(error)));
+                failures.push((file.number, Failure::from(error)));
             }
         }
         (remembered, failures)

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::destination_failure::DestinationFailure;
 use super::opening::{StartError, open_destination};
 use crate::config::Destination;
+use crate::deletions::{HeldKind, StateFile};
 use crate::failure::Failure;
 use crate::lease::{LeaseObject, Leases};
 use crate::model::BucketName;
@@ -38,6 +39,11 @@ impl DestinationRun {
     /// Comes to its end when nothing more may be begun.
     pub fn stop(&self) -> impl Future<Output = ()> + use<> {
         self.destination.stopped(&self.source)
+    }
+
+    /// The file of its job that says that a run is held.
+    pub fn held_file(&self, held: HeldKind) -> StateFile {
+        held.file(self.number, &self.destination, &self.planned.job)
     }
 }
 

@@ -26,7 +26,7 @@ use crate::outcome::{CopyResult, KeyResult, Outcome};
 use crate::plan::{DestinationPlan, Intent, Marking, Plan};
 use crate::report::{Deletions, Report, Warning};
 use crate::resume::{Progress, Remainder};
-use crate::s3::{Bucket, Operation};
+use crate::s3::Operation;
 
 /// Ends a run whose copies are made: its snapshots are closed, and what is gone is marked, if that is
 /// wanted and may be. Marking does not change a snapshot, which describes what the source has.
@@ -54,8 +54,8 @@ pub(super) async fn finish_run(
         let report = report.with_deletions(told.postponed(why));
         return (report, rest);
     }
-    let destinations: Vec<Bucket> = runs.iter().map(|run| run.destination.clone()).collect();
-    let files = HeldFiles::of(plan, &destinations, deletions::DELETIONS);
+    let files = runs.iter().map(|run| run.held_file(deletions::DELETIONS));
+    let files = HeldFiles::of(plan.description(), files.collect());
     match Box::pin(deletions::decide(&files, marking, &counted)).await {
         Decision::Hold(hold) => {
             let report = report_hold(report, &plan.run.id, told, hold);

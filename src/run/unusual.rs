@@ -12,7 +12,6 @@ use crate::outcome::Outcome;
 use crate::plan::{Plan, Stage, Task};
 use crate::report::{ChangesNote, HeldChanges, Report};
 use crate::request::Mode;
-use crate::s3::Bucket;
 use crate::snapshot::ChangedShare;
 
 /// What comes of a look.
@@ -63,9 +62,9 @@ pub(super) async fn look(
     let unusual = rates.into_iter().find(|(_, rate)| rate.is_unusual);
     let why = unusual.map(|(run, rate)| ChangesNote::from(rate).sentence(run.destination.name()));
     let changed: Vec<KeyCounts> = runs.iter().map(|run| changed_keys(&seen, run)).collect();
-    let buckets: Vec<Bucket> = runs.iter().map(|run| run.destination.clone()).collect();
     let was_unusual = why.is_some();
-    let files = HeldFiles::of(plan, &buckets, deletions::CHANGES);
+    let files = runs.iter().map(|run| run.held_file(deletions::CHANGES));
+    let files = HeldFiles::of(plan.description(), files.collect());
     let confirm = plan.confirm.as_deref();
     match Box::pin(deletions::decide_on_changes(&files, confirm, &changed, why)).await {
         Decision::Proceed => Ok(Look::GoOn {

@@ -1,9 +1,10 @@
 //! Nights in which far more changed than in those before.
 
+use s3_sim::{Effect, Fault, Verb};
 use serde_json::{Value, json};
 
 use super::warnings;
-use crate::world::{World, counts};
+use crate::world::{BACKUP, World, counts};
 
 /// Writes all objects of a bucket anew, as ransomware does.
 pub fn rewrite(world: &World, objects: usize, body: &str) {
@@ -154,6 +155,42 @@ async fn a_confirmation_is_for_the_changes_that_were_held() {
         message.contains("it was held with 40 changes, and 50 are due now"),
         "{message}"
     );
+}
+
+/// Each bucket has a job of its own, by its prefix: what is held in one is not written below the name of another.
+#[tokio::test]
+async fn a_night_is_held_in_the_job_of_the_bucket_that_can_be_used() {
+    const SECOND: &str = "second";
+    let world = World::new()
+        .with_bucket(SECOND)
+        .with("DESTINATION_BUCKET", "s3://backup/one/,s3://second/two/")
+        .with("BACKUP_UNUSUAL", "hold");
+    usual(&world).await;
+    let denied = Effect::status(403, "AccessDenied", "Access Denied");
+    let versioning = Fault::on(Verb::GetBucketVersioning).bucket(BACKUP);
+    world.sim.fault(versioning, denied.clone());
+    rewrite(&world, 50, "encrypted");
+
+    let held = world.backup().await;
+
+    assert_eq!(held["unusual"]["confirm"], held["run_id"], "{held}");
+    let keys = world.sim.keys(SECOND);
+    let job = |name: &str| -> Vec<&str> {
+        let jobs = keys.iter().filter_map(|key| key.strip_suffix(name));
+        jobs.collect()
+    };
+    assert_eq!(job("/held-changes.json"), job("/lease.json"));
+    let held_key = keys.iter().find(|key| key.ends_with("/held-changes.json"));
+    let writing = Fault::on(Verb::PutObject)
+        .bucket(SECOND)
+        .key(held_key.unwrap());
+    world.sim.fault(writing, denied);
+    let unwritten = world.backup().await;
+    let failures = unwritten["failures"].as_array().unwrap();
+    let of_second = failures
+        .iter()
+        .filter(|failure| failure["destination"] == SECOND);
+    assert_eq!(of_second.count(), 1, "{unwritten}");
 }
 
 #[tokio::test]
