@@ -29,6 +29,7 @@ pub struct Fault {
 enum When {
     Always,
     Nth(u64),
+    Since(u64),
     First(u64),
     Every(u64),
     Probability { of: f64, seed: u64 },
@@ -78,6 +79,12 @@ impl Fault {
         self
     }
 
+    /// The nth such call, counted from 1, and all after it.
+    pub fn since(mut self, n: u64) -> Fault {
+        self.when = When::Since(n);
+        self
+    }
+
     /// Only the first n such calls.
     pub fn first(mut self, n: u64) -> Fault {
         self.when = When::First(n);
@@ -118,6 +125,7 @@ impl When {
         match self {
             When::Always => true,
             When::Nth(n) => time == *n,
+            When::Since(n) => time >= *n,
             When::First(n) => time <= *n,
             When::Every(n) => time.is_multiple_of(*n),
             When::Probability { of, seed } => {
@@ -360,6 +368,7 @@ mod tests {
         let copy = || Fault::on(Verb::CopyObject);
 
         assert_eq!(struck(copy().nth(3), 6), [3]);
+        assert_eq!(struck(copy().since(5), 6), [5, 6]);
         assert_eq!(struck(copy().first(2), 6), [1, 2]);
         assert_eq!(struck(copy().every(2), 6), [2, 4, 6]);
         assert_eq!(struck(copy().key("other"), 6), [0; 0]);
