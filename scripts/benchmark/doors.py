@@ -16,7 +16,7 @@ JOB = ["--source", "primary", "--destination", "backup"]
 MEMORY_MB = "512"
 
 
-class Door:
+class Door(process.Measured):
     """What both have: calls by the name of a route."""
 
     name = ""
@@ -29,12 +29,6 @@ class Door:
 
     def send(self, method: str, path: str, body: "bytes | None" = None) -> bytes:
         """The body of an answer, which must be a good one."""
-        raise NotImplementedError
-
-    def cpu_s(self) -> float:
-        raise NotImplementedError
-
-    def peak_mib(self) -> float:
         raise NotImplementedError
 
     def end(self) -> None:
@@ -79,12 +73,6 @@ class Serve(Door):
         if answer.status != 200:
             raise Unusable(f"{path} is answered with {answer.status}: {content[:200]!r}")
         return content
-
-    def cpu_s(self) -> float:
-        return process.cpu_of(self.process.pid)
-
-    def peak_mib(self) -> float:
-        return process.peak_kib(self.process.pid) / 1024
 
     def end(self) -> None:
         process.kill(self.process)
@@ -139,6 +127,7 @@ class Hosted(Door):
             "WEB_CLIENT_ID": "client",
             "WEB_RESTORE_FUNCTION": "restore",
         })
+        self.process = self.function.process
 
     def send(self, method: str, path: str, body: "bytes | None" = None) -> bytes:
         status, content = self.answer(method, path, body, is_signed_in=path.startswith("/api/"))
@@ -152,12 +141,6 @@ class Hosted(Door):
             raise Unusable(f"the invocation for {path} failed")
         text = answer["body"]
         return answer["statusCode"], base64.b64decode(text) if answer["isBase64Encoded"] else text.encode()
-
-    def cpu_s(self) -> float:
-        return self.function.cpu_s()
-
-    def peak_mib(self) -> float:
-        return self.function.peak_mib()
 
     def end(self) -> None:
         self.function.end()

@@ -79,6 +79,18 @@ def start_function(
         )
 
 
+class Measured:
+    """What has a running process, and tells what that has taken so far."""
+
+    process: subprocess.Popen
+
+    def cpu_s(self) -> float:
+        return cpu_of(self.process.pid)
+
+    def peak_mib(self) -> float:
+        return peak_kib(self.process.pid) / 1024
+
+
 def kill(started: subprocess.Popen) -> None:
     started.kill()
     started.wait()

@@ -31,7 +31,7 @@ class Server(ThreadingHTTPServer):
         self.server_close()
 
 
-class Function:
+class Function(process.Measured):
     """The function, from its start to its end."""
 
     def __init__(
@@ -54,12 +54,6 @@ class Function:
         """The answer; none if the invocation failed."""
         self.payloads.put(payload)
         return self.answers.get(timeout=self.patience_s + PATIENCE_S)
-
-    def cpu_s(self) -> float:
-        return process.cpu_of(self.process.pid)
-
-    def peak_mib(self) -> float:
-        return process.peak_kib(self.process.pid) / 1024
 
     def end(self) -> None:
         process.kill(self.process)
