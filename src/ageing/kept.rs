@@ -18,8 +18,6 @@ use crate::history::History;
 use crate::model::Timestamp;
 use crate::snapshot::{Index, is_index_key};
 
-/// Keys of a page of a listing.
-const KEYS_OF_A_PAGE: u16 = 1_000;
 /// What S3's clocks may differ by, and more.
 const CLOCKS: Duration = Duration::from_hours(1);
 
@@ -161,23 +159,14 @@ impl JobState {
     async fn index_dates(&self) -> Result<BTreeMap<String, Timestamp>, AgeingError> {
         let below = self.job.key("snapshots/");
         let mut dates = BTreeMap::new();
-        let mut after = None;
-        loop {
-            let page = self
-                .bucket
-                .list_state(&below, after.as_ref(), KEYS_OF_A_PAGE);
-            let page = page.await?;
-            let Some(last) = page.last() else {
-                return Ok(dates);
+        let mut listed = self.bucket.state_objects(&below, None);
+        while let Some(object) = listed.try_next().await? {
+            // They come first there.
+            let Some(key) = self.part(&object).filter(|key| is_index_key(key)) else {
+                break;
             };
-            after = Some(last.key.clone());
-            for object in &page {
-                // They come first there.
-                let Some(key) = self.part(object).filter(|key| is_index_key(key)) else {
-                    return Ok(dates);
-                };
-                dates.insert(key.to_owned(), object.last_modified);
-            }
+            dates.insert(key.to_owned(), object.last_modified);
         }
+        Ok(dates)
     }
 }

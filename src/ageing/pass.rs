@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::JobState;
 use super::error::AgeingError;
@@ -14,8 +14,6 @@ use crate::report::AgedNote;
 use crate::s3::{Condition, PutBody};
 use crate::snapshot::{AGED, Aged};
 
-/// Keys of a page of a listing.
-const KEYS_OF_A_PAGE: u16 = 1_000;
 /// Objects that are tagged at the same time, at most.
 const MOST_TAGGING: usize = 16;
 /// Below this, in its own prefix, a restore puts aside objects of a bucket that keeps no versions.
@@ -61,19 +59,8 @@ impl Pass {
     pub async fn go(mut self) -> Result<AgedNote, AgeingError> {
         // Before anything is tagged: a reader that misses it learns why.
         self.note().await?;
-        let mut problem = None;
-        while let Some(after) = self.aged.after.clone() {
-            if self.state.bucket.limit().has_stopped() {
-                break;
-            }
-            match self.page(&after).await {
-                Ok(next) => self.aged.after = next,
-                Err(stopped) => {
-                    problem = Some(stopped.to_string());
-                    break;
-                }
-            }
-        }
+        let problem = self.go_through().await.err();
+        let problem = problem.map(|stopped| stopped.to_string());
         self.note().await?;
         let aged = self.aged;
         tracing::info!(before = %aged.before, tagged = aged.tagged, "old state was tagged");
@@ -85,20 +72,32 @@ impl Pass {
         })
     }
 
-    /// Tags what is out of a page, and says where the next one begins.
-    async fn page(&mut self, after: &str) -> Result<Option<String>, AgeingError> {
-        let below = self.state.job.key("");
-        let after = (!after.is_empty()).then(|| self.state.job.key(after));
-        let listed = self
-            .state
-            .bucket
-            .list_state(&below, after.as_ref(), KEYS_OF_A_PAGE);
-        let listed = listed.await?;
-        let Some(last) = listed.last().and_then(|object| self.state.part(object)) else {
-            return Ok(None);
+    /// Goes on page by page, and takes note of how far it has come.
+    async fn go_through(&mut self) -> Result<(), AgeingError> {
+        let Some(after) = self.aged.after.clone() else {
+            return Ok(());
         };
+        let after = (!after.is_empty()).then(|| self.state.job.key(&after));
+        let below = self.state.job.key("");
+        let mut pages = self.state.bucket.state_pages(&below, after);
+        while !self.state.bucket.limit().has_stopped() {
+            let Some(page) = pages.try_next().await? else {
+                self.aged.after = None;
+                return Ok(());
+            };
+            if !self.tag(&page).await? {
+                return Ok(());
+            }
+            let last = page.last().and_then(|object| self.state.part(object));
+            self.aged.after = last.map(str::to_owned).or(self.aged.after.take());
+        }
+        Ok(())
+    }
+
+    /// Tags what is out of a page, and says whether there was time for all of it.
+    async fn tag(&mut self, page: &[Object]) -> Result<bool, AgeingError> {
         let mut out = Vec::new();
-        for object in &listed {
+        for object in page {
             if self.is_out(object).await? {
                 out.push(object.key.clone());
             }
@@ -110,10 +109,10 @@ impl Pass {
         while let Some(tagged) = tagging.next().await {
             self.aged.tagged += u64::from(tagged?);
             if bucket.limit().has_stopped() {
-                return Ok(Some(self.aged.after.clone().unwrap_or_default()));
+                return Ok(false);
             }
         }
-        Ok(Some(last.to_owned()))
+        Ok(true)
     }
 
     /// Whether an object is old, and nothing that is kept needs it.
@@ -154,26 +153,15 @@ impl Pass {
 
     async fn is_old(&self, id: &str) -> Result<bool, AgeingError> {
         let below = self.state.job.key(&format!("restores/{id}/"));
-        let mut after: Option<Key> = None;
-        loop {
-            let page = self
-                .state
-                .bucket
-                .list_state(&below, after.as_ref(), KEYS_OF_A_PAGE);
-            let page = page.await?;
-            let Some(last) = page.last() else {
-                return Ok(true);
-            };
-            let stays = |object: &Object| {
-                let name = object.key.as_str().strip_prefix(below.as_str());
-                object.last_modified >= self.kept.before
-                    || name.is_none_or(|name| name.starts_with(ASIDE))
-            };
-            if page.iter().any(stays) {
+        let mut listed = self.state.bucket.state_objects(&below, None);
+        while let Some(object) = listed.try_next().await? {
+            let name = object.key.as_str().strip_prefix(below.as_str());
+            let is_aside = name.is_none_or(|name| name.starts_with(ASIDE));
+            if is_aside || object.last_modified >= self.kept.before {
                 return Ok(false);
             }
-            after = Some(last.key.clone());
         }
+        Ok(true)
     }
 
     async fn note(&self) -> Result<(), AgeingError> {

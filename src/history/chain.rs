@@ -19,8 +19,6 @@ use crate::snapshot::{
 const INDEXES_AHEAD: u64 = 32;
 /// Their bytes, at most: that of a hundred million objects has some seven million.
 const BYTES_AHEAD: u64 = 16 << 20;
-/// Keys of a page of a listing.
-const KEYS_OF_A_PAGE: u16 = 1_000;
 
 /// The key of an index, below the job's prefix, and what was read of it.
 type Read = (String, Result<SmallObject, SnapshotError>);
@@ -99,32 +97,18 @@ impl History {
     /// bytes of the largest one.
     async fn index_keys_before(&self, last: &str) -> (Vec<String>, u64) {
         let below = self.job.key(index_key("").trim_end_matches(".json"));
+        let all = self.job.key("");
         let (mut keys, mut largest): (Vec<String>, u64) = (Vec::new(), 0);
-        loop {
-            let after = keys.last().map(|key| self.job.key(key));
-            let page = self
-                .bucket
-                .list_state(&below, after.as_ref(), KEYS_OF_A_PAGE);
-            let Ok(page) = page.await else {
-                return (keys, largest);
+        let mut listed = self.bucket.state_objects(&below, None);
+        while let Ok(Some(object)) = listed.try_next().await {
+            let key = object.key.as_str().strip_prefix(all.as_str());
+            let Some(key) = key.filter(|key| is_index_key(key) && *key < last) else {
+                break;
             };
-            let whole = page.len() == usize::from(KEYS_OF_A_PAGE);
-            let found = page.iter().map_while(|object| {
-                let key = object
-                    .key
-                    .as_str()
-                    .strip_prefix(self.job.key("").as_str())?;
-                (is_index_key(key) && key < last).then(|| key.to_owned())
-            });
-            let before = keys.len();
-            keys.extend(found);
-            let here = keys.len() - before;
-            let sizes = page.iter().take(here).map(|object| object.size);
-            largest = sizes.fold(largest, u64::max);
-            if !whole || here < page.len() {
-                return (keys, largest);
-            }
+            keys.push(key.to_owned());
+            largest = largest.max(object.size);
         }
+        (keys, largest)
     }
 
     /// The snapshots that are meant, in one walk along the chain, which ends once no other can be.

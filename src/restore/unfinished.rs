@@ -4,15 +4,14 @@
 
 use std::collections::BTreeSet;
 
+use futures::TryStreamExt;
+
 use super::shelf::{OpenError, Shelf};
 use super::state_error::StateError;
 use super::store::Store;
 use crate::lease::{Free, LeaseObject};
 use crate::model::Key;
 use crate::request::RestoreId;
-
-/// Names of a listing at once.
-const NAMES_AT_ONCE: u16 = 1_000;
 
 impl Shelf {
     /// The restores that have something left; those that are under way are left out if only others are wanted.
@@ -22,23 +21,16 @@ impl Shelf {
     pub async fn unfinished(&self, with_under_way: bool) -> Result<Vec<RestoreId>, OpenError> {
         let all = self.key("");
         // Folders of restores begin with a digit, and come before.
-        let (mut ids, mut after) = (BTreeSet::new(), self.key("lease-"));
-        loop {
-            let listed = self.bucket.list_state(&all, Some(&after), NAMES_AT_ONCE);
-            let listed = listed.await.map_err(OpenError::S3)?;
-            for object in &listed {
-                if object.key == self.list_of_open() {
-                    ids.extend(self.open().await?.0);
-                } else {
-                    ids.extend(self.named_by(&object.key, with_under_way).await?);
-                }
-            }
-            let is_full = listed.len() == usize::from(NAMES_AT_ONCE);
-            match listed.into_iter().next_back() {
-                Some(last) if is_full => after = last.key,
-                _ => return Ok(ids.into_iter().collect()),
+        let mut listed = self.bucket.state_objects(&all, Some(self.key("lease-")));
+        let mut ids = BTreeSet::new();
+        while let Some(object) = listed.try_next().await.map_err(OpenError::S3)? {
+            if object.key == self.list_of_open() {
+                ids.extend(self.open().await?.0);
+            } else {
+                ids.extend(self.named_by(&object.key, with_under_way).await?);
             }
         }
+        Ok(ids.into_iter().collect())
     }
 
     /// The restore that the lease of that key names, if something of it is left.

@@ -1,6 +1,8 @@
 //! Names in a bucket, a few at a time: of the program's own objects in a backup bucket, or one that is looked for.
 
 use aws_sdk_s3::types::EncodingType;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
@@ -33,6 +35,43 @@ impl Bucket {
         };
         let (page, _) = self.list_few(asked, most, true).await?;
         Ok(page.objects)
+    }
+
+    /// All objects of the program's own whose keys begin so, behind a key if one is given, in the order of their keys.
+    /// Each page is asked for when those before it were taken.
+    pub fn state_objects(
+        &self,
+        prefix: &Key,
+        after: Option<Key>,
+    ) -> BoxStream<'static, Result<Object, S3Error>> {
+        let pages = self.state_pages(prefix, after);
+        let objects = pages.map_ok(|page| stream::iter(page).map(Ok));
+        objects.try_flatten().boxed()
+    }
+
+    /// The same page by page, of 1,000 at most.
+    pub fn state_pages(
+        &self,
+        prefix: &Key,
+        after: Option<Key>,
+    ) -> BoxStream<'static, Result<Vec<Object>, S3Error>> {
+        let prefix = Prefix::new(prefix.as_str());
+        let start = after.map_or(PageStart::Beginning, PageStart::After);
+        let bucket = self.clone();
+        let pages = stream::try_unfold(Some(start), move |start| {
+            let (bucket, prefix) = (bucket.clone(), prefix.clone());
+            async move {
+                let Some(start) = start else { return Ok(None) };
+                let asked = PageRequest {
+                    prefix: &prefix,
+                    start: &start,
+                    in_levels: false,
+                };
+                let (page, _) = bucket.list_few(asked, MOST_OF_A_PAGE, true).await?;
+                Ok(Some((page.objects, page.next)))
+            }
+        });
+        pages.boxed()
     }
 
     /// The folders of the program's own right below a prefix, each up to its `/`, a page of 1,000 at most, and
