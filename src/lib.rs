@@ -30,6 +30,7 @@
 //! | [`copy`] | an `Action` | an `Outcome`: what became of it |
 //! | [`report`] | `Outcome`s | the `Report`, and the JSON that people read |
 //! | [`resume`] | `Outcome`s by key | the `Cursor` that continues a run |
+//! | [`open_restores`] | a list in the backup bucket | which restores of a job have something left |
 //! | [`register`] | a job | whether it overlaps another one in its backup bucket |
 //! | [`lease`] | a `Plan`'s destinations | the `Leases` that keep other runs out |
 //! | [`record`] | what was backed up | the next snapshot |
@@ -95,6 +96,8 @@ mod copy;
 pub mod report;
 
 mod resume;
+
+mod open_restores;
 
 mod register;
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The corridor, left to right. `src/lib.rs` is its map.
-const ROOMS: [&str; 31] = [
+const ROOMS: [&str; 32] = [
     "model",
     "request",
     "config",
@@ -24,6 +24,7 @@ const ROOMS: [&str; 31] = [
     "copy",
     "report",
     "resume",
+    "open_restores",
     "register",
     "lease",
     "record",
@@ -41,9 +42,21 @@ const ROOMS: [&str; 31] = [
 ];
 
 /// Rooms and files that know no SDK, no clock, no environment and no runtime.
-const PURE: [&str; 13] = [
-    "model", "request", "config", "filter", "plan", "failure", "diff", "forecast", "outcome",
-    "report", "resume", "snapshot", "checks",
+const PURE: [&str; 14] = [
+    "model",
+    "request",
+    "config",
+    "filter",
+    "plan",
+    "failure",
+    "diff",
+    "forecast",
+    "outcome",
+    "report",
+    "resume",
+    "snapshot",
+    "checks",
+    "open_restores",
 ];
 
 /// What a pure room must not name.

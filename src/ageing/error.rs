@@ -1,6 +1,6 @@
 //! Why no state of a job ages out.
 
-use crate::model::{Key, SharedError};
+use crate::open_restores::OpenRestoresError;
 use crate::s3::S3Error;
 use crate::snapshot::SnapshotError;
 
@@ -34,14 +34,8 @@ pub enum AgeingError {
     #[error("the indexes that are kept name more than {MOST_NAMES} objects")]
     TooManyNames,
     /// The list of open restores cannot be used.
-    #[error("{key} cannot be read: {error}")]
-    OpenRestores {
-        /// The list.
-        key: Key,
-        /// Why.
-        #[source]
-        error: SharedError,
-    },
+    #[error(transparent)]
+    OpenRestores(#[from] OpenRestoresError),
     /// The lifecycle rules of the bucket cannot be read.
     #[error("{0}")]
     Lifecycle(String),

@@ -279,7 +279,7 @@ fn can_be_elsewhere(asked: &Point, now: Timestamp) -> bool {
 pub fn refused_list(error: &OpenError) -> StartError {
     match error {
         OpenError::S3(error) => StartError::source(error),
-        OpenError::NewerFormat { .. } => StartError::request(&error.to_string()),
+        OpenError::Stored(_) => StartError::request(&error.to_string()),
     }
 }
 

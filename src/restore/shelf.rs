@@ -1,16 +1,11 @@
 //! The restores of a job: where they lie, which there are, and which of them have something left.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
 use crate::model::{ETag, Job, Key, Timestamp};
+use crate::open_restores::{OpenRestores, OpenRestoresError};
 use crate::request::RestoreId;
 use crate::s3::{Bucket, Cause, Condition, PageStart, PutBody, S3Error};
-
-/// The format of the list of what is open that this version writes, and the last one that it reads.
-const OPEN_FORMAT: u64 = 1;
 
 /// The type that other programs see.
 pub(super) const JSON: &str = "application/json";
@@ -30,15 +25,15 @@ pub struct Shelf {
 /// The list of what is open as it was read or written last, and what has to hold for it to be written over.
 /// A restore reads it when it begins, and need not read it again to add itself.
 #[derive(Clone, Debug, Default)]
-struct KnownOpen(Arc<Mutex<Option<(Open, Condition)>>>);
+struct KnownOpen(Arc<Mutex<Option<(OpenRestores, Condition)>>>);
 
 impl KnownOpen {
-    fn take(&self) -> Option<(Open, Condition)> {
+    fn take(&self) -> Option<(OpenRestores, Condition)> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.take()
     }
 
-    fn set(&self, open: Open, condition: Condition) {
+    fn set(&self, open: OpenRestores, condition: Condition) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *known = Some((open, condition));
     }
@@ -48,25 +43,11 @@ impl KnownOpen {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// A later version of the program wrote it.
-    #[error(
-        "{key} has format {found}; this version reads up to {OPEN_FORMAT}: use the version that wrote it"
-    )]
-    NewerFormat {
-        /// The list.
-        key: Key,
-        /// Its format.
-        found: u64,
-    },
+    #[error(transparent)]
+    Stored(#[from] OpenRestoresError),
     /// S3 refused.
     #[error("{0}")]
-    S3(S3Error),
-}
-
-/// The restores that have something left.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Open {
-    format: u64,
-    restores: BTreeSet<String>,
+    S3(#[source] S3Error),
 }
 
 impl Shelf {
@@ -91,7 +72,7 @@ impl Shelf {
 
     /// The key of the list of what is open.
     pub fn list_of_open(&self) -> Key {
-        self.key("open.json")
+        OpenRestores::key(&self.job)
     }
 
     /// The restores that the list of what is open names, and when S3 answered.
@@ -100,18 +81,17 @@ impl Shelf {
     /// Why S3 refused, or that a later version of the program wrote the list.
     pub async fn open(&self) -> Result<(Vec<RestoreId>, Timestamp), OpenError> {
         let (open, condition, at) = self.read_open().await?;
-        let ids = open.restores.iter();
-        let ids = ids.filter_map(|id| RestoreId::parse(id)).collect();
+        let ids = open.ids().filter_map(RestoreId::parse).collect();
         self.known.set(open, condition);
         Ok((ids, at))
     }
 
-    async fn read_open(&self) -> Result<(Open, Condition, Timestamp), OpenError> {
+    async fn read_open(&self) -> Result<(OpenRestores, Condition, Timestamp), OpenError> {
         let key = self.list_of_open();
         let reading = self.bucket.read_state(&key).await;
         let reading = reading.map_err(OpenError::S3)?;
         let (open, condition) = match reading.state {
-            None => (Open::default(), Condition::Create),
+            None => (OpenRestores::default(), Condition::Create),
             Some(state) => {
                 let open = parse_open(&key, &state.body)?;
                 (open, Condition::Replace(state.etag))
@@ -153,11 +133,7 @@ impl Shelf {
                 let (open, condition, _) = self.read_open().await?;
                 (open, condition)
             };
-            let changed = if is_open {
-                open.restores.insert(id.as_str().to_owned())
-            } else {
-                open.restores.remove(id.as_str())
-            };
+            let changed = open.note(id.as_str(), is_open);
             if !changed && is_old {
                 // Somebody else may have changed it since.
                 continue;
@@ -165,8 +141,8 @@ impl Shelf {
             if !changed {
                 return Ok(());
             }
-            open.format = OPEN_FORMAT;
-            let body = serde_json::to_vec(&open).unwrap_or_default();
+            let body = self.bucket.serialised(&key, open.to_json());
+            let body = body.map_err(OpenError::S3)?;
             match self.put(&key, &body, JSON, &condition).await {
                 Err(error) if error.cause == Cause::ChangedMeanwhile && !rounds.is_last() => {
                     rounds.next().await;
@@ -194,17 +170,9 @@ impl Shelf {
 }
 
 /// A damaged list names nothing: a restore can be continued by its id all the same.
-fn parse_open(key: &Key, body: &[u8]) -> Result<Open, OpenError> {
-    #[derive(Deserialize)]
-    struct Head {
-        format: u64,
-    }
-    let head: Option<Head> = serde_json::from_slice(body).ok();
-    match head {
-        Some(Head { format }) if format > OPEN_FORMAT => Err(OpenError::NewerFormat {
-            key: key.clone(),
-            found: format,
-        }),
-        Some(_) | None => Ok(serde_json::from_slice(body).unwrap_or_default()),
+fn parse_open(key: &Key, body: &[u8]) -> Result<OpenRestores, OpenError> {
+    match OpenRestores::parse(key, body) {
+        Err(OpenRestoresError::Damaged { .. }) => Ok(OpenRestores::default()),
+        read => Ok(read?),
     }
 }

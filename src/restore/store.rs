@@ -291,7 +291,7 @@ impl Store {
     fn of_open(&self, error: OpenError) -> StateError {
         match error {
             OpenError::S3(error) => self.refused(error),
-            newer @ OpenError::NewerFormat { .. } => StateError::NewerOpen {
+            newer @ OpenError::Stored(_) => StateError::NewerOpen {
                 id: self.id.to_string(),
                 problem: newer.to_string(),
             },
