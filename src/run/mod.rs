@@ -114,13 +114,8 @@ pub async fn run(
         .map(|run| run.destination.clone());
     let register_warnings = destinations.register_warnings();
     let usable = destinations.usable.clone();
-    let look = async {
-        if plan.checks_buckets() {
-            bucket_check::look(&usable).await
-        } else {
-            Vec::new()
-        }
-    };
+    let checked = usable.as_slice();
+    let look = bucket_check::look(if plan.checks_buckets() { checked } else { &[] });
     let work = Box::pin(async {
         destinations.probe(&plan.task).await;
         let work = work(plan, &source, &sent, destinations, watch);
@@ -202,10 +197,7 @@ async fn work(
                 // Each confirmation is for one thing.
                 marking.confirm = None;
             }
-            let budget = plan.max_cost_usd.map(|max_usd| {
-                let budget = Budget::new(max_usd, &plan.prices, &plan.scope.copies);
-                Arc::new(budget)
-            });
+            let budget = budget_of(&plan);
             let copied = copy(&plan, destinations, budget.as_ref(), &mut watch);
             let run_progress = match Box::pin(copied).await {
                 Ok(run_progress) => run_progress.within(budget.as_deref()),
@@ -232,6 +224,13 @@ fn postpone_where_unregistered(plan: &mut Plan, runs: &[DestinationRun]) {
     if let (Some(marking), Some(problem)) = (plan.task.marking_mut(), problem) {
         marking.postponed.get_or_insert(problem);
     }
+}
+
+/// What a run may spend on copies, over all its destinations.
+fn budget_of(plan: &Plan) -> Option<Arc<Budget>> {
+    let max_usd = plan.max_cost_usd?;
+    let budget = Budget::new(max_usd, &plan.prices, &plan.scope.copies);
+    Some(Arc::new(budget))
 }
 
 /// The report of a run that has done nothing yet.
