@@ -46,7 +46,7 @@ struct Plans {
     ready: Vec<(Start, RangePlan, usize)>,
     /// Rows of all plans that were not taken out.
     rows: usize,
-    /// Whether the last plan that was taken out had few rows.
+    /// Whether the last plan that was handed on had few rows.
     has_few_rows: bool,
 }
 
@@ -87,11 +87,14 @@ impl PlanQueue {
 
     /// Hands on the plan that begins there, for which there was room for so many rows.
     pub fn hand_on(&self, start: Start, plan: RangePlan, rows: usize) {
-        self.lock().ready.push((start, plan, rows));
+        let mut plans = self.lock();
+        plans.has_few_rows = (plan.rows.len() as u64).saturating_mul(FEW) < plan.looked_at();
+        plans.ready.push((start, plan, rows));
+        drop(plans);
         self.0.handed_on.notify_one();
     }
 
-    /// Whether the ranges that were planned last had few rows: then it does no harm to plan more at once.
+    /// Whether the range that was planned last had few rows: then it does no harm to plan more at once.
     pub fn has_few_rows(&self) -> bool {
         self.lock().has_few_rows
     }
@@ -108,7 +111,6 @@ impl PlanQueue {
         if let Some(until) = &plan.until {
             plans.next = Start::After(until.clone());
         }
-        plans.has_few_rows = (plan.rows.len() as u64).saturating_mul(FEW) < plan.looked_at();
         drop(plans);
         self.0.taken.notify_waiters();
         Some(plan)
