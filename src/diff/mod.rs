@@ -27,10 +27,12 @@ use crate::snapshot::SegmentRow;
 /// last action is the end, or a listing that failed: what was decided before it still stands.
 pub fn actions(section: ShardListing, policy: Arc<Policy>) -> impl Stream<Item = Vec<Action>> {
     pages(section).map(move |page| match page {
-        Page::Rows(rows) => rows
-            .into_iter()
-            .filter_map(|row| action(row, &policy))
-            .collect(),
+        Page::Rows(rows) => {
+            // `collect` would make room for a few at first, and move them each time there are twice as many.
+            let mut actions = Vec::with_capacity(rows.len());
+            actions.extend(rows.into_iter().filter_map(|row| action(row, &policy)));
+            actions
+        }
         Page::Broken(error) => vec![Action::Break(error)],
         Page::End => vec![Action::End],
     })

@@ -135,7 +135,11 @@ impl Placement {
 
     /// Whether the backup of this key would fall among the program's own state.
     pub fn is_reserved(&self, source: &Key) -> bool {
-        Self::is_state(&self.backup_key(source))
+        let prefix = self.0.as_str();
+        match STATE.strip_prefix(prefix) {
+            Some(rest) => source.as_str().starts_with(rest),
+            None => prefix.starts_with(STATE),
+        }
     }
 
     /// A key that comes behind the program's own state, and before whatever follows it, if the backup key
@@ -153,6 +157,40 @@ impl Placement {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_reserved_whose_backup_would_be_state() {
+        for prefix in [
+            "",
+            ".",
+            ".s3",
+            ".s3-backup",
+            ".s3-backup/",
+            ".s3-backup/a/",
+            "a/",
+            ".s3-a",
+        ] {
+            let placement = Placement::below(Prefix::new(prefix));
+            for source in [
+                "a",
+                ".s3-backup/a",
+                "s3-backup/a",
+                "-backup/a",
+                "/a",
+                "-backups/a",
+                ".s3-backups/a",
+            ] {
+                let source = Key::new(source);
+                let is_state = Placement::is_state(&placement.backup_key(&source));
+
+                assert_eq!(
+                    placement.is_reserved(&source),
+                    is_state,
+                    "{prefix} {source}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn a_location_is_a_bucket_or_an_s3_url() {
