@@ -1,6 +1,9 @@
 //! Key spaces of many forms, each made of folders: a folder has a share of the keys, and numbers them or
 //! names them at random.
 
+mod further;
+mod names;
+
 use crate::digest::mix;
 use std::ops::RangeInclusive;
 use std::sync::OnceLock;
@@ -35,6 +38,16 @@ enum Leaf {
     Random(usize),
     /// `9f3a0c11-09d2-4c51-8f00-52b1a7c3d9e0`
     Uuid,
+    /// `Zk3x_0-aQ9...`: 22 characters.
+    Base64,
+    /// Six of so many letters that follow each other, from the first on.
+    Letters(char, u32),
+    /// `42`
+    Plain,
+    /// Digits far from each other, with the same characters between them.
+    LastBytes,
+    /// `20240131_235959123`
+    Time,
 }
 
 static FORMS: [Form; 12] = [
@@ -63,16 +76,22 @@ const fn form(name: &'static str, rows: fn() -> Vec<Row>) -> Form {
 impl Form {
     /// The form of this name.
     pub fn named(name: &str) -> Option<&'static Form> {
-        FORMS.iter().find(|form| form.name == name)
+        let mut forms = FORMS.iter().chain(&further::FORMS);
+        forms.find(|form| form.name == name)
     }
 
-    /// All names.
+    /// The names of the forms that the bench measures.
     pub fn names() -> impl Iterator<Item = &'static str> {
         FORMS.iter().map(|form| form.name)
     }
 
+    /// The names of the others.
+    pub fn further() -> impl Iterator<Item = &'static str> {
+        further::FORMS.iter().map(|form| form.name)
+    }
+
     /// The key at an index of so many; ascends with the index.
-    pub(crate) fn key(&self, index: u64, count: u64) -> String {
+    pub fn key(&self, index: u64, count: u64) -> String {
         let folders = self.folders.get_or_init(|| in_order((self.rows)()));
         let sizes = folders.last().map_or(1, |last| last.until);
         let first = |before: u64| scaled(before, count, sizes);
@@ -108,6 +127,13 @@ impl Leaf {
                 let (d, e) = (low >> 48, low & 0xffff_ffff_ffff);
                 key.push_str(&format!("{a:08x}-{b:04x}-4{c:03x}-{d:04x}-{e:012x}"));
             }
+            Leaf::Base64 => names::base64(key, spread(number, count), mix(number)),
+            Leaf::Letters(first, many) => {
+                names::letters(key, spread(number, count), first, many);
+            }
+            Leaf::Plain => names::plain(key, number, count),
+            Leaf::LastBytes => names::last_bytes(key, number, count),
+            Leaf::Time => names::time(key, spread(number, count)),
         }
     }
 }
@@ -251,7 +277,7 @@ mod tests {
 
     #[test]
     fn keys_of_every_form_ascend() {
-        for form in &FORMS {
+        for form in FORMS.iter().chain(&further::FORMS) {
             for count in [1, 999, 20_000] {
                 let keys: Vec<String> = (0..count).map(|index| form.key(index, count)).collect();
 
