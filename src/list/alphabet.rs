@@ -5,6 +5,8 @@ use crate::model::Key;
 
 /// Characters of a fraction: more would be lost in the arithmetic.
 pub const MOST_DIGITS: usize = 12;
+/// Places that tell of each other.
+const NEAR: usize = 3;
 /// Characters that are remembered for a place.
 const MOST_SYMBOLS: usize = 128;
 
@@ -18,6 +20,8 @@ const SAMPLES: usize = 37;
 pub struct Alphabet {
     sequences: Vec<Vec<char>>,
     anywhere: Vec<char>,
+    /// At each place, what no key goes beyond, as far as is known.
+    limits: Vec<Option<char>>,
 }
 
 impl Alphabet {
@@ -47,31 +51,76 @@ impl Alphabet {
         }
     }
 
-    /// Whether a character that may stand at a place lies between two, the second of which may be missing.
-    pub fn has_between(&self, sequence: usize, own: char, end: Option<char>) -> bool {
-        let mut symbols = self.at(sequence).into_iter();
-        symbols.any(|symbol| symbol > own && end.is_none_or(|end| symbol < end))
+    /// Nothing was found behind this character at a place, behind which all was unknown.
+    pub fn nothing_behind(&mut self, sequence: usize, symbol: char) {
+        if self.limits.len() <= sequence {
+            self.limits.resize(sequence + 1, None);
+        }
+        let limit = &mut self.limits[sequence];
+        *limit = Some(limit.map_or(symbol, |known| known.min(symbol)));
+    }
+
+    fn varies(&self, sequence: usize) -> Option<&Vec<char>> {
+        let seen = self.sequences.get(sequence)?;
+        (seen.len() > 1).then_some(seen)
     }
 
     /// What may stand at a place: what was seen there, if that is more than one, and others of the same
     /// kind; else anything.
-    pub fn at(&self, sequence: usize) -> Vec<char> {
-        match self.sequences.get(sequence) {
-            Some(seen) if seen.len() > 1 => {
+    fn at(&self, sequence: usize) -> Vec<char> {
+        let limit = self.limits.get(sequence).copied().flatten();
+        let within = |symbol: &&char| limit.is_none_or(|limit| **symbol < limit);
+        let anywhere = self.anywhere.iter().filter(within);
+        match self.varies(sequence) {
+            Some(seen) => {
                 let like = |symbol: &&char| seen.iter().any(|seen| kind(*seen) == kind(**symbol));
-                let mut alphabet: Vec<char> = self.anywhere.iter().filter(like).copied().collect();
+                let mut alphabet: Vec<char> = anywhere.filter(like).copied().collect();
                 for symbol in seen {
                     note(&mut alphabet, *symbol);
                 }
                 alphabet
             }
-            Some(_) | None => self.anywhere.clone(),
+            None => anywhere.copied().collect(),
         }
+    }
+}
+
+/// The alphabets of a range: those of its last page where its keys differ, else those of all pages.
+#[derive(Clone, Copy, Debug)]
+pub struct Alphabets<'a> {
+    pub all: &'a Alphabet,
+    /// The characters of the last page; none if its keys are all alike at the place in question.
+    pub own: Option<&'a Alphabet>,
+}
+
+impl Alphabets<'_> {
+    /// Whether a character that may stand at a place lies between two, the second of which may be missing.
+    pub fn has_between(self, sequence: usize, own: char, end: Option<char>) -> bool {
+        let mut symbols = self.at(sequence).into_iter();
+        symbols.any(|symbol| symbol > own && end.is_none_or(|end| symbol < end))
+    }
+
+    /// What may stand at a place. A page shows only some of the characters at the place at which its keys begin to
+    /// differ, and all of them at the next ones.
+    pub fn at(self, sequence: usize) -> Vec<char> {
+        let Some(own) = self.own.filter(|own| own.varies(sequence + 1).is_some()) else {
+            return self.all.at(sequence);
+        };
+        let near = (sequence..=sequence + NEAR).map_while(|near| own.varies(near));
+        let mut alphabet = Vec::new();
+        for symbol in near.flatten() {
+            note(&mut alphabet, *symbol);
+        }
+        if alphabet.is_empty() {
+            alphabet = self.all.at(sequence);
+        }
+        alphabet
     }
 
     /// Whether only one character was ever seen at a place.
-    pub fn constant(&self, sequence: usize) -> Option<char> {
-        match self.sequences.get(sequence)?.as_slice() {
+    pub fn constant(self, sequence: usize) -> Option<char> {
+        let alphabet = self.own.unwrap_or(self.all);
+        match alphabet.sequences.get(sequence)?.as_slice() {
             [only] => Some(*only),
             _ => None,
         }
@@ -79,7 +128,7 @@ impl Alphabet {
 
     /// What follows the first `known` characters of a text, as a fraction between 0 and 1 in the order
     /// of keys. Keys differ at that place, whatever was seen.
-    pub fn fraction(&self, text: &[char], known: usize) -> f64 {
+    pub fn fraction(self, text: &[char], known: usize) -> f64 {
         let mut unit = 1.0;
         let mut sum = 0.0;
         let mut digits = 0;
@@ -114,7 +163,7 @@ fn note(alphabet: &mut Vec<char>, symbol: char) {
 }
 
 /// Digits, small and capital letters, and the rest.
-fn kind(symbol: char) -> u8 {
+pub fn kind(symbol: char) -> u8 {
     match symbol {
         '0'..='9' => 0,
         'a'..='z' => 1,

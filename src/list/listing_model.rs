@@ -3,8 +3,10 @@
 
 use fastrand::Rng;
 use proptest::prelude::*;
+use s3_sim::Form;
 
-use super::shards::{ProbeResult, Shards, SplitCandidate, most_at_once};
+use super::shards::{ProbeResult, Shards, most_at_once};
+use super::split_point::SplitGuess;
 use crate::model::{Key, KeyRange};
 
 const PAGE: usize = 1_000;
@@ -67,7 +69,7 @@ impl Model<'_> {
         self.keys.partition_point(|other| other.as_str() <= key)
     }
 
-    fn probe(&mut self, guess: &SplitCandidate) -> Option<Listing> {
+    fn probe(&mut self, guess: &SplitGuess) -> Option<Listing> {
         self.requests += 1;
         let at = self.after(guess.at.as_str());
         let first = self.keys.get(at).map(|key| Key::new(key.as_str()));
@@ -141,7 +143,7 @@ fn list(mut keys: Vec<String>) -> Effort {
         seen: 0,
     };
     let mut listings = vec![Listing::new(first, 0)];
-    let mut probes: Vec<SplitCandidate> = Vec::new();
+    let mut probes: Vec<SplitGuess> = Vec::new();
     let mut rounds = 0;
     while !listings.is_empty() {
         rounds += 1;
@@ -194,16 +196,27 @@ fn keys(count: usize, key: impl Fn(usize, &mut Rng) -> String) -> Vec<String> {
 }
 
 fn assert_quick_and_cheap(shape: &str, keys: Vec<String>) {
+    assert_within(1.7, shape, keys);
+}
+
+fn assert_within(most_times: f64, shape: &str, keys: Vec<String>) {
     let effort = list(keys);
 
     let times = effort.times_the_bound();
-    assert!(times <= 1.7, "{shape}: {times:.2} times the bound");
+    assert!(times <= most_times, "{shape}: {times:.2} times the bound");
     let most = effort.pages / 20 + 64;
     let beyond = effort.requests_beyond_pages();
     assert!(
         beyond <= most,
         "{shape}: {beyond} requests beyond the pages, at most {most}"
     );
+}
+
+/// A million keys of a form.
+fn form(name: &str) -> Vec<String> {
+    let form = Form::named(name).unwrap();
+    let count = MILLION as u64;
+    (0..count).map(|index| form.key(index, count)).collect()
 }
 
 const MILLION: usize = 1_000_000;
@@ -269,6 +282,32 @@ fn dates_are_listed_side_by_side() {
         format!("logs/{year}/{month:02}/{day:02}/{name}.gz")
     };
     assert_quick_and_cheap("dates", keys(MILLION, key));
+}
+
+/// Before separators were skipped after guesses in vain, all of a common prefix was tried, one after the other.
+#[test]
+fn prefixes_of_hundreds_of_bytes_cost_little() {
+    assert_quick_and_cheap("long prefixes", form("long-prefixes"));
+}
+
+#[test]
+fn nested_names_and_folders_of_all_sizes_are_listed_side_by_side() {
+    for name in ["nested-first-and-last", "nested-without-slashes", "albums"] {
+        assert_quick_and_cheap(name, form(name));
+    }
+}
+
+/// Each level costs guesses that the allowance has not.
+#[test]
+fn giants_within_each_other_take_three_times_the_bound_at_most() {
+    assert_within(3.0, "nested giants", form("nested-giants"));
+}
+
+#[test]
+fn escapes_and_letters_of_many_bytes_are_listed_side_by_side() {
+    for name in ["escapes", "letters-of-many-bytes", "names-in-kanji"] {
+        assert_quick_and_cheap(name, form(name));
+    }
 }
 
 /// These were not looked at while the scheduler was made.

@@ -2,6 +2,7 @@
 //!
 //! The join that follows rests on the order, so a listing that goes backwards is an error here.
 
+mod allowance;
 mod alphabet;
 #[cfg(test)]
 mod listing_model;

@@ -6,7 +6,8 @@ use futures::future::{self, Either};
 use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt, stream};
 
-use super::shards::{ProbeResult, Shards, SplitCandidate};
+use super::shards::{ProbeResult, Shards};
+use super::split_point::SplitGuess;
 use crate::model::{Key, KeyRange, Start};
 use crate::s3::S3Error;
 
@@ -75,7 +76,7 @@ struct Scheduler<L: Lister> {
 
 /// A guess that was tried: the listing that begins behind it, with its first page.
 struct SplitProbe<P> {
-    guess: SplitCandidate,
+    guess: SplitGuess,
     behind: ProbeResult,
     pages: P,
 }
@@ -117,7 +118,7 @@ impl<L: Lister> Scheduler<L> {
     }
 }
 
-async fn probe<L: Lister>(mut pages: L::Pages, guess: SplitCandidate) -> SplitProbe<L::Pages> {
+async fn probe<L: Lister>(mut pages: L::Pages, guess: SplitGuess) -> SplitProbe<L::Pages> {
     let behind = match L::first_key(&mut pages).await {
         Ok(Some(key)) => ProbeResult::Key(key),
         Ok(None) => ProbeResult::Nothing,

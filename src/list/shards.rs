@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::allowance::{Allowance, OF_OBJECTS, OF_VERSIONS};
 use super::alphabet::Alphabet;
-use super::split_point::KeySample;
+use super::split_point::{KeySample, Luck, SplitGuess};
 use crate::model::{Key, KeyRange, Start};
 
 /// Shards that are listed or tried at the same time with one CPU, at most. 16 are quicker by an eighth, but took more than
@@ -27,9 +28,10 @@ pub fn most_at_once(cpus: usize) -> usize {
     (MOST_ON_ONE_CPU * cpus).clamp(MOST_ON_ONE_CPU, MOST_ON_MANY)
 }
 
-/// Guesses that are tried at the same time, at most: of all shards, and of one.
+/// Guesses that are tried at the same time, at most.
 const MOST_PROBES: usize = 6;
-const MOST_PROBES_OF_A_SHARD: usize = 3;
+/// Shards that are listed at the same time where others wait for guesses, at most.
+const IDLE: usize = 4;
 /// Pages that must be left in a shard for a cut to be worth it.
 const WORTH_A_CUT: f64 = 8.0;
 /// Pages that are listed before a cut is tried, so that two pages on each side stay two listings.
@@ -37,31 +39,6 @@ const PAGES_BEFORE_A_GUESS: u64 = 4;
 /// What the end of a shard that is not over is expected to cost: on each side the part of its last page
 /// that lies beyond it, half a page, and half a page more in case it is worse.
 const OPEN_CUT: f64 = 1.5;
-
-/// Requests beyond one chain of pages on each side that guesses and cuts may have cost, by the pages listed so
-/// far: so many, and one more for so many pages.
-#[derive(Clone, Copy, Debug)]
-struct Allowance {
-    requests: u64,
-    pages_for_a_request: u64,
-    /// What the end of a shard has cost, in pages; none if that is told by the rows that were handed on.
-    end_of_shard: Option<f64>,
-}
-
-/// The 24 that are left of the 64 that are promised are for shards whose ends cost more than was expected, and for
-/// pages read ahead.
-const OF_OBJECTS: Allowance = Allowance {
-    requests: 40,
-    pages_for_a_request: 20,
-    end_of_shard: None,
-};
-/// Versions have more pages for as many keys, so that there is more to cut and a cut is seldom in vain. A row that is
-/// handed on stands for all versions of its key.
-const OF_VERSIONS: Allowance = Allowance {
-    requests: 40,
-    pages_for_a_request: 400,
-    end_of_shard: Some(1.0),
-};
 
 /// The shards of one destination. Its clones share them.
 #[derive(Clone, Debug)]
@@ -82,6 +59,8 @@ struct ShardTable {
     spent: f64,
     /// Guesses that are being tried.
     probed: Vec<Key>,
+    /// What guesses beyond all that was known have found.
+    luck: Luck,
     /// Where a cut is best, in order: the last keys of the segments of the last snapshot. A cut in the middle of a
     /// segment has both parts of it written anew.
     ends: Vec<Key>,
@@ -109,13 +88,6 @@ enum ShardState {
     Waiting,
     Listed,
     Over,
-}
-
-/// A guess at where to cut a shard.
-#[derive(Clone, Debug)]
-pub struct SplitCandidate {
-    /// After this key.
-    pub at: Key,
 }
 
 /// What was handed on of a shard.
@@ -157,6 +129,7 @@ impl Shards {
             pages: 0,
             spent: 0.0,
             probed: Vec::new(),
+            luck: Luck::default(),
             ends: Vec::new(),
         };
         Self {
@@ -230,8 +203,8 @@ impl Shards {
             (Some(first), Some(last)) if more_follow => {
                 // A page of versions may be about one key, which tells nothing.
                 if first != last {
-                    shards.alphabet.learn(all);
-                    shards.all[shard].see(first, last);
+                    shards.alphabet.learn(all.clone());
+                    shards.all[shard].see(all);
                 }
             }
             // What ends here need not be cut.
@@ -274,7 +247,7 @@ impl Shards {
     }
 
     /// Where a cut is worth a try; none if none is, or if enough were made.
-    pub(super) fn guess(&self) -> Option<SplitCandidate> {
+    pub(super) fn guess(&self) -> Option<SplitGuess> {
         let mut shards = self.lock();
         if !shards.may_cut() {
             return None;
@@ -283,25 +256,36 @@ impl Shards {
             .all
             .iter()
             .filter_map(|shard| shards.candidate(shard));
-        let (_, at) = candidates.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
-        shards.probed.push(at.clone());
+        let (_, best) = candidates.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+        shards.probed.push(best.at.clone());
         shards.spent += 1.0;
-        Some(SplitCandidate { at })
+        Some(best)
     }
 
     /// A guess was tried. Cuts the shard that it lies in, and hands out what lies behind; none if nothing does,
     /// or if the shard's listing has come by.
-    pub(super) fn cut(&self, guess: &SplitCandidate, behind: &ProbeResult) -> Option<usize> {
+    pub(super) fn cut(&self, guess: &SplitGuess, behind: &ProbeResult) -> Option<usize> {
         let mut shards = self.lock();
         shards.probed.retain(|at| *at != guess.at);
         let number = shards.all.len();
-        let mut listed = shards.all.iter_mut().filter(|shard| shard.is_listed());
+        let ShardTable {
+            all,
+            luck,
+            alphabet,
+            ..
+        } = &mut *shards;
+        let mut listed = all.iter_mut().filter(|shard| shard.is_listed());
         let shard = listed.find(|shard| shard.keys.admits(&guess.at))?;
         let made = match behind {
-            ProbeResult::Key(key) if shard.keys.admits(key) => shard.cut(&guess.at, key)?,
+            ProbeResult::Key(key) if shard.keys.admits(key) => {
+                luck.learn(guess.kind, true);
+                shard.cut(&guess.at, key)?
+            }
             ProbeResult::Key(_) | ProbeResult::Nothing => {
+                luck.learn(guess.kind, false);
+                guess.teach(alphabet);
                 if let Some(seen) = &mut shard.seen {
-                    seen.nothing_above(&guess.at);
+                    seen.nothing_above(guess);
                 }
                 return None;
             }
@@ -334,7 +318,7 @@ impl ShardTable {
     }
 
     /// Where to cut a shard, and how much would be gained.
-    fn candidate(&self, shard: &Shard) -> Option<(f64, Key)> {
+    fn candidate(&self, shard: &Shard) -> Option<(f64, SplitGuess)> {
         if !shard.is_listed() || self.probed.len() >= MOST_PROBES {
             return None;
         }
@@ -343,26 +327,34 @@ impl ShardTable {
         let own: Vec<&Key> = probed
             .filter(|at| **at > seen.last && shard.keys.admits(at))
             .collect();
-        if own.len() >= MOST_PROBES_OF_A_SHARD {
+        if own.len() >= seen.most_guesses() {
             return None;
         }
+        // Where next to nothing is under way, a request in vain costs less than to wait.
+        let is_idle = self.count_listed() <= IDLE;
+        let luck = if is_idle {
+            &Luck::default()
+        } else {
+            &self.luck
+        };
         // Each guess that is being tried may halve it.
-        let left = seen.left(&self.alphabet) / f64::from(1_u32 << own.len());
+        let left = seen.left(&self.alphabet, luck) / f64::from(1_u32 << own.len());
         if left < WORTH_A_CUT {
             return None;
         }
         let guess = seen.cut(&self.alphabet, &own)?;
         let before = own.into_iter().min().or(shard.keys.until.as_ref());
-        Some((left, self.end_near(guess, &seen.last, before)))
+        let end = self.end_near(&guess.at, &seen.last, before);
+        Some((left, end.map_or(guess, SplitGuess::at_segment)))
     }
 
-    /// The end of a segment that is nearest to a guess, between these keys; the guess, if there is none.
-    fn end_near(&self, guess: Key, after: &Key, before: Option<&Key>) -> Key {
-        let number = self.ends.partition_point(|end| *end <= guess);
+    /// The end of a segment that is nearest to a guess, between these keys.
+    fn end_near(&self, guess: &Key, after: &Key, before: Option<&Key>) -> Option<Key> {
+        let number = self.ends.partition_point(|end| end <= guess);
         let lower = self.ends[..number].last().filter(|end| *end > after);
         let upper = self.ends.get(number);
         let upper = upper.filter(|end| before.is_none_or(|before| *end < before));
-        lower.or(upper).cloned().unwrap_or(guess)
+        lower.or(upper).cloned()
     }
 }
 
@@ -401,12 +393,18 @@ impl Shard {
         source + backup
     }
 
-    fn see(&mut self, first: &Key, last: &Key) {
+    fn see<'a>(
+        &mut self,
+        keys: impl ExactSizeIterator<Item = &'a Key> + DoubleEndedIterator + Clone,
+    ) {
         let upper = self.keys.until.clone();
+        let Some(first) = keys.clone().next() else {
+            return;
+        };
         let seen = self
             .seen
             .get_or_insert_with(|| KeySample::new(first, upper));
-        seen.page(first, last);
+        seen.page(keys);
     }
 
     /// Ends this shard with a key and makes what is behind it another one; none if its section has

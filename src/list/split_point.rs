@@ -15,15 +15,17 @@
 //!    which of these places other keys differ. What begins like the last key, up to a place, is a block, and
 //!    a guess just beyond it tells whether anything follows. Separators, above all slashes, are the likely
 //!    places: the first one finds the large branches of a tree, the last one the end of a giant folder.
-//!    Without separators places are tried from the left.
+//!    Without separators places are tried from the left. After guesses in vain two, four, eight separators are skipped:
+//!    what all keys begin with may have a hundred of them.
 //! 2. *Beyond the alphabet.* Keys differ at the place `known`, and no character is known that could follow
 //!    there. A guess behind all known ones finds those that are not known.
 //! 3. *The middle.* Otherwise keys are read as fractions in the characters seen, and the middle of what is
 //!    left is taken.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
-use super::alphabet::{Alphabet, MOST_DIGITS, chars, common, number};
+use super::alphabet::{Alphabet, Alphabets, MOST_DIGITS, chars, common, kind, number};
 use crate::model::Key;
 
 /// The knowledge of a range that is being listed.
@@ -41,22 +43,81 @@ pub struct KeySample {
     pages: u64,
     /// The first keys of some of them, with the pages listed before.
     marks: Vec<(Key, u64)>,
+    /// Blocks behind which nothing was found, one after the other.
+    vain_blocks: u32,
+    /// Guesses in vain since the last one that found something.
+    vain: u32,
+    /// The characters of the last page.
+    own: Alphabet,
 }
 
 /// First keys of pages that are remembered.
 const MOST_MARKS: usize = 12;
 /// Pages of which nothing is known, as long as nothing was listed.
 const UNKNOWN_PAGES: f64 = 8.0;
+/// The same of what may lie behind a block that is perhaps all that is left.
+const UNKNOWN_PAGES_BEYOND_A_BLOCK: f64 = 4.0;
+/// A guess that was always in vain is expected to find this share of what it would find.
+const LEAST_CHANCE: f64 = 0.25;
+/// Guesses that may be tried for a range at the same time, as long as each one has found something.
+const MOST_GUESSES: usize = 3;
+/// Separators that are skipped at once after blocks in vain, at most, as a power of two.
+const MOST_DOUBLINGS: u32 = 10;
 /// Characters by which a guess beyond an alphabet of thousands of them goes further than what was seen.
 const STRIDE: u32 = 4;
 /// Code points without a character, in a row, at most: the surrogates.
 const SURROGATES: usize = 0x800;
+
+/// The order of gaps: those come first that begin at an earlier place, and of these those with more characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Breadth(usize, Reverse<u32>);
+
+/// A key between the last one and the end of a range.
+#[derive(Clone, Debug)]
+pub struct SplitGuess {
+    /// After this key.
+    pub at: Key,
+    /// How it was found.
+    pub kind: GuessKind,
+}
+
+impl SplitGuess {
+    /// The end of a segment in the place of a guess: it tells nothing of characters.
+    pub fn at_segment(at: Key) -> Self {
+        let kind = GuessKind::Middle(None);
+        Self { at, kind }
+    }
+
+    /// Takes note of what nothing was found behind.
+    pub fn teach(&self, alphabet: &mut Alphabet) {
+        if let (GuessKind::Middle(Some(place)), Some(symbol)) =
+            (self.kind, self.at.as_str().chars().next_back())
+        {
+            alphabet.nothing_behind(place, symbol);
+        }
+    }
+}
+
+/// How a key was guessed, as far as it tells what to learn from its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuessKind {
+    /// Beyond a block.
+    Block,
+    /// Beyond a block that is perhaps all that is left.
+    WholeBlock,
+    /// Beyond the alphabet.
+    Alphabet,
+    /// In the middle; by the character at this place, if nothing was known beyond it.
+    Middle(Option<usize>),
+}
 
 /// How the next key is guessed.
 #[derive(Clone, Copy, Debug)]
 enum Guess {
     /// Beyond what begins like the last key, up to one of the places from the first on and before the second.
     BeyondBlock(usize, usize),
+    /// The same, where nothing but the block is expected.
+    BeyondWholeBlock(usize, usize),
     /// Beyond the known characters.
     BeyondAlphabet,
     /// In the middle of what is left.
@@ -73,11 +134,22 @@ impl KeySample {
             varies: None,
             pages: 0,
             marks: Vec::new(),
+            vain_blocks: 0,
+            vain: 0,
+            own: Alphabet::default(),
         }
     }
 
-    /// A page was listed, with these keys at both ends.
-    pub fn page(&mut self, first: &Key, last: &Key) {
+    /// A page was listed, with these keys.
+    pub fn page<'a>(
+        &mut self,
+        mut keys: impl ExactSizeIterator<Item = &'a Key> + DoubleEndedIterator + Clone,
+    ) {
+        self.own = Alphabet::default();
+        self.own.learn(keys.clone());
+        let (Some(first), Some(last)) = (keys.next(), keys.next_back()) else {
+            return;
+        };
         self.marks.push((first.clone(), self.pages));
         if self.marks.len() > MOST_MARKS {
             // The latest stay, and every second of the others.
@@ -94,7 +166,7 @@ impl KeySample {
 
     /// A key between the last one and the end; none if there is no room. `tried` are the guesses for this range
     /// that are still being tried.
-    pub fn cut(&self, alphabet: &Alphabet, tried: &[&Key]) -> Option<Key> {
+    pub fn cut(&self, alphabet: &Alphabet, tried: &[&Key]) -> Option<SplitGuess> {
         let nearest = tried.iter().copied().min();
         let upper = match (nearest, &self.upper) {
             (Some(nearest), Some(upper)) => Some(nearest.min(upper)),
@@ -104,21 +176,45 @@ impl KeySample {
         let end = upper.map(chars);
         let gap = Gap::new(&last, end.as_deref());
         let is_last = upper.is_none();
-        let guess = match self.next_guess(&last, gap, is_last, alphabet) {
-            Guess::BeyondBlock(from, to) => {
-                beyond_block(&last, place(&last, from..to, tried.is_empty()))
+        let alphabet = self.alphabets(alphabet, &last, gap.known);
+        let guess = self.next_guess(&last, gap, is_last, alphabet);
+        let text = match guess {
+            Guess::BeyondBlock(from, to) | Guess::BeyondWholeBlock(from, to) => {
+                let skipped = tried.is_empty().then_some(self.vain_blocks);
+                beyond_block(&last, place(&last, from..to, skipped))
             }
             Guess::BeyondAlphabet => beyond_alphabet(&last, gap, alphabet),
             Guess::Middle => middle(&last, gap, alphabet),
         }?;
-        let guess = Key::new(guess.into_iter().collect::<String>());
-        let fits = guess > self.last
-            && upper.is_none_or(|upper| guess < *upper)
-            && guess.as_str().len() <= Key::MOST_BYTES;
-        fits.then_some(guess)
+        let open = gap.upper.is_none();
+        let kind = match guess {
+            Guess::BeyondBlock(..) => GuessKind::Block,
+            Guess::BeyondWholeBlock(..) => GuessKind::WholeBlock,
+            Guess::BeyondAlphabet => GuessKind::Alphabet,
+            Guess::Middle => {
+                GuessKind::Middle((open && text.len() == gap.known + 1).then_some(gap.known))
+            }
+        };
+        let at = Key::new(text.into_iter().collect::<String>());
+        let fits = at > self.last
+            && upper.is_none_or(|upper| at < *upper)
+            && at.as_str().len() <= Key::MOST_BYTES;
+        fits.then_some(SplitGuess { at, kind })
     }
 
-    fn next_guess(&self, last: &[char], gap: Gap<'_>, is_last: bool, alphabet: &Alphabet) -> Guess {
+    fn alphabets<'a>(&'a self, all: &'a Alphabet, last: &[char], known: usize) -> Alphabets<'a> {
+        let differ = common(&chars(&self.page_start), last) == known;
+        let own = differ.then_some(&self.own);
+        Alphabets { all, own }
+    }
+
+    fn next_guess(
+        &self,
+        last: &[char],
+        gap: Gap<'_>,
+        is_last: bool,
+        alphabet: Alphabets<'_>,
+    ) -> Guess {
         let known = gap.known;
         let Some(&own) = last.get(known) else {
             return Guess::Middle;
@@ -131,13 +227,15 @@ impl KeySample {
         if known < differ {
             return Guess::BeyondBlock(known, differ);
         }
-        let has_unseen = !own.is_ascii() && end.is_some_and(|end| code_between(own, end).is_some());
+        let is_letter = own.is_ascii_alphabetic() && end.is_some_and(|end| kind(end) == kind(own));
+        let has_unseen = (!own.is_ascii() || is_letter)
+            && end.is_some_and(|end| code_between(own, end).is_some());
         if is_open || (has_unseen && !has_sibling) {
             return Guess::BeyondAlphabet;
         }
         let is_spent = self.varies != Some(known) || !has_sibling;
         if known < agree && is_spent {
-            return Guess::BeyondBlock(known, agree);
+            return Guess::BeyondWholeBlock(known, agree);
         }
         Guess::Middle
     }
@@ -147,22 +245,39 @@ impl KeySample {
         let last = chars(&self.last);
         let upper = self.upper.as_ref().map(chars);
         let gap = Gap::new(&last, upper.as_deref());
+        let alphabet = self.alphabets(alphabet, &last, gap.known);
         let guess = self.next_guess(&last, gap, self.upper.is_none(), alphabet);
         !matches!(guess, Guess::Middle)
+    }
+
+    /// How wide the gap is in which nobody knows the keys.
+    pub fn breadth(&self) -> Breadth {
+        let last = chars(&self.last);
+        let upper = self.upper.as_ref().map(chars);
+        let gap = Gap::new(&last, upper.as_deref());
+        let own = last.get(gap.known).copied().map_or(0, u32::from);
+        let end = gap.end().map_or(u32::MAX, u32::from);
+        Breadth(gap.known, Reverse(end.saturating_sub(own)))
     }
 
     /// How many pages are left, as far as can be told: as many as were listed, if nothing speaks for another
     /// number.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    pub fn left(&self, alphabet: &Alphabet) -> f64 {
+    pub fn left(&self, alphabet: &Alphabet, luck: &Luck) -> f64 {
         let last = chars(&self.last);
         let upper = self.upper.as_ref().map(chars);
         let gap = Gap::new(&last, upper.as_deref());
+        let alphabet = self.alphabets(alphabet, &last, gap.known);
         let guess = self.next_guess(&last, gap, self.upper.is_none(), alphabet);
-        if let Guess::BeyondBlock(from, to) = guess {
-            let block = place(&last, from..to, true) + 1;
+        if let Guess::BeyondBlock(from, to) | Guess::BeyondWholeBlock(from, to) = guess {
+            let block = place(&last, from..to, Some(0)) + 1;
             let pages = self.since(&last, block).map_or(1, |(_, pages)| pages);
-            return 2.0 * pages as f64 + UNKNOWN_PAGES;
+            return match guess {
+                Guess::BeyondWholeBlock(..) => {
+                    (2.0 * pages as f64 + UNKNOWN_PAGES_BEYOND_A_BLOCK) * luck.blocks.share()
+                }
+                _ => 2.0 * pages as f64 + UNKNOWN_PAGES,
+            };
         }
         let Some((first, pages)) = self.since(&last, gap.known) else {
             return 2.0;
@@ -178,8 +293,8 @@ impl KeySample {
         }
         let left = pages as f64 * (end - to).max(0.0) / (to - from);
         match guess {
-            Guess::BeyondAlphabet => left.max(unknown),
-            Guess::BeyondBlock(..) | Guess::Middle => left,
+            Guess::BeyondAlphabet => left.max(unknown) * luck.alphabets.share(),
+            Guess::BeyondBlock(..) | Guess::BeyondWholeBlock(..) | Guess::Middle => left,
         }
     }
 
@@ -190,16 +305,27 @@ impl KeySample {
         marks.find(|(key, _)| common(key, last) >= place)
     }
 
-    /// Nothing of the range lies behind this key.
-    pub fn nothing_above(&mut self, key: &Key) {
-        self.upper = Some(key.clone());
+    /// Nothing of the range lies behind this guess.
+    pub fn nothing_above(&mut self, guess: &SplitGuess) {
+        self.upper = Some(guess.at.clone());
         self.varies = None;
+        self.vain += 1;
+        if guess.kind == GuessKind::Block {
+            self.vain_blocks += 1;
+        }
+    }
+
+    /// Guesses that may be tried for the range at the same time.
+    pub fn most_guesses(&self) -> usize {
+        if self.vain == 0 { MOST_GUESSES } else { 1 }
     }
 
     /// Cuts off what lies behind `at`, where `behind` is the first key, and says what is known of it.
     pub fn cut_off(&mut self, at: &Key, behind: &Key) -> KeySample {
         let upper = self.upper.replace(at.clone());
+        self.vain = 0;
         KeySample {
+            vain_blocks: self.vain_blocks,
             varies: Some(common(&chars(&self.last), &chars(behind))),
             ..KeySample::new(behind, upper)
         }
@@ -230,31 +356,66 @@ impl<'a> Gap<'a> {
     }
 }
 
-/// Up to which of these places a block is taken: the first separator or the last one. Where there are slashes,
-/// other separators are rather parts of names.
-fn place(last: &[char], places: Range<usize>, first: bool) -> usize {
+/// Up to which of these places a block is taken: the first separator, or one further on after so many in vain; or
+/// the last one. Where there are slashes, other separators are rather parts of names.
+fn place(last: &[char], places: Range<usize>, vain: Option<u32>) -> usize {
     let third = places.start + places.len() / 3;
     let is_slash = |at: &usize| last.get(*at) == Some(&'/');
     let is_separator = |at: &usize| last.get(*at).is_some_and(|s| !s.is_alphanumeric());
     let has_slash = places.clone().any(|at| is_slash(&at));
     let mut separators = places.filter(|at| is_slash(at) || (!has_slash && is_separator(at)));
-    let separator = if first {
-        separators.next()
-    } else {
-        separators.next_back()
+    let separator = match vain {
+        Some(vain) => {
+            let number = separators.clone().count();
+            let skipped = (1_usize << vain.min(MOST_DOUBLINGS)) - 1;
+            separators.nth(skipped.min(number.saturating_sub(1)))
+        }
+        None => separators.next_back(),
     };
     separator.unwrap_or(third)
 }
 
+/// What guesses have found so far that went beyond all that was known: beyond whole blocks, and beyond alphabets.
+#[derive(Clone, Debug, Default)]
+pub struct Luck {
+    blocks: Chances,
+    alphabets: Chances,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Chances {
+    tried: u32,
+    found: u32,
+}
+
+impl Luck {
+    /// A guess was tried.
+    pub fn learn(&mut self, kind: GuessKind, has_found: bool) {
+        let chances = match kind {
+            GuessKind::WholeBlock => &mut self.blocks,
+            GuessKind::Alphabet => &mut self.alphabets,
+            GuessKind::Block | GuessKind::Middle(_) => return,
+        };
+        chances.tried += 1;
+        chances.found += u32::from(has_found);
+    }
+}
+
+impl Chances {
+    fn share(self) -> f64 {
+        (f64::from(1 + self.found) / f64::from(1 + self.tried)).max(LEAST_CHANCE)
+    }
+}
+
 /// A text that begins with a character that is not known, behind those that are. Of alphabets of thousands
 /// of characters few were seen, so that a guess goes far, and then halves the way.
-fn beyond_alphabet(last: &[char], gap: Gap<'_>, alphabet: &Alphabet) -> Option<Vec<char>> {
+fn beyond_alphabet(last: &[char], gap: Gap<'_>, alphabet: Alphabets<'_>) -> Option<Vec<char>> {
     let own = *last.get(gap.known)?;
     let seen = alphabet.at(gap.known);
     let most = seen.last().copied().unwrap_or(own).max(own);
     let symbol = match gap.end() {
         Some(end) => code_between(own, end)?,
-        None if own.is_ascii() => after(most)?,
+        None if own.is_ascii() => half_of_letters(most).or_else(|| after(most))?,
         None => {
             let lowest = seen.iter().copied().find(|symbol| !symbol.is_ascii());
             let lowest = lowest.unwrap_or(own).min(own);
@@ -270,6 +431,16 @@ fn beyond_alphabet(last: &[char], gap: Gap<'_>, alphabet: &Alphabet) -> Option<V
     Some(text)
 }
 
+/// Halfway from a letter to the last one.
+fn half_of_letters(symbol: char) -> Option<char> {
+    let end = match symbol {
+        'a'..='z' => '{',
+        'A'..='Z' => '[',
+        _ => return None,
+    };
+    code_between(symbol, end)
+}
+
 /// A character halfway between two; none if they are neighbours.
 fn code_between(own: char, end: char) -> Option<char> {
     let middle = u32::midpoint(u32::from(own), u32::from(end));
@@ -278,7 +449,7 @@ fn code_between(own: char, end: char) -> Option<char> {
 }
 
 /// The shortest text in the middle between the last key and the end.
-fn middle(last: &[char], gap: Gap<'_>, alphabet: &Alphabet) -> Option<Vec<char>> {
+fn middle(last: &[char], gap: Gap<'_>, alphabet: Alphabets<'_>) -> Option<Vec<char>> {
     let Gap { known, upper } = gap;
     let end = upper.map_or(1.0, |upper| alphabet.fraction(upper, known));
     let mut left = f64::midpoint(alphabet.fraction(last, known), end);
