@@ -1,28 +1,191 @@
-//! What guesses and cuts may cost.
+//! What guesses and cuts may cost, and which cut is worth its request. Pure.
+
+use super::split_point::CutPoint;
+
+/// Versions are listed in so many shards at the same time, at most: one listing each, where those of objects are two.
+pub(super) const VERSIONS_AT_ONCE: u8 = 20;
+
+/// Pages that must be left in a shard for a cut to be worth it.
+const WORTH_A_CUT: f64 = 8.0;
+/// Pages that are listed before a cut is tried, so that two pages on each side stay two listings.
+const PAGES_BEFORE_A_GUESS: u64 = 4;
+
+/// How many times as much as its place a shard must have left to be cut, and how many times while requests are scarce.
+const UNEVEN: f64 = 1.5;
+const MORE_UNEVEN: f64 = 2.5;
+const MOST_UNEVEN: f64 = 4.0;
+/// So few requests that are left are for the shards that are far behind.
+const FEW_REQUESTS: f64 = 8.0;
 
 /// Requests beyond one chain of pages on each side that guesses and cuts may have cost, by the pages listed so
 /// far: so many, and one more for so many pages.
 #[derive(Clone, Copy, Debug)]
-pub struct Allowance {
-    /// So many.
-    pub requests: u64,
-    /// Pages for one more.
-    pub pages_for_a_request: u64,
-    /// What the end of a shard has cost, in pages; none if that is told by the rows that were handed on.
-    pub end_of_shard: Option<f64>,
+pub(super) struct Allowance {
+    requests: u64,
+    pages_for_a_request: u64,
+    /// What the end of a shard that is not over is expected to cost, in pages.
+    open_cut: f64,
+    /// What the end of a shard has cost; none if that is told by the rows that were handed on.
+    pub(super) end_of_shard: Option<f64>,
+    /// Shards are cut so that so many come to their end together; none if each is cut in half.
+    pub(super) at_once: Option<u8>,
 }
 
 /// The 18 that are left of the 64 that are promised are for shards whose ends cost more than was expected, and for
 /// pages read ahead.
-pub const OF_OBJECTS: Allowance = Allowance {
+pub(super) const OF_OBJECTS: Allowance = Allowance {
     requests: 46,
     pages_for_a_request: 20,
+    // On each side the part of its last page that lies beyond it, half a page, and half a page more in case it is worse.
+    open_cut: 1.5,
     end_of_shard: None,
+    at_once: None,
 };
 /// Versions have more pages for as many keys, so that there is more to cut and a cut is seldom in vain. A row that is
-/// handed on stands for all versions of its key.
-pub const OF_VERSIONS: Allowance = Allowance {
-    requests: 40,
+/// handed on stands for all versions of its key, so that the end of a shard counts as half a page, which it is on average.
+pub(super) const OF_VERSIONS: Allowance = Allowance {
+    requests: 36,
     pages_for_a_request: 400,
-    end_of_shard: Some(1.0),
+    open_cut: 0.75,
+    end_of_shard: Some(0.5),
+    at_once: Some(VERSIONS_AT_ONCE),
 };
+
+/// A cut that is worth a guess.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Cut {
+    /// The pages that are cut in two.
+    pub(super) left: f64,
+    pub(super) at: CutPoint,
+}
+
+impl Allowance {
+    /// Requests that may still be sent, after so many pages, and with so many ends of shards to come.
+    #[expect(clippy::cast_precision_loss, reason = "requests are few")]
+    pub(super) fn left(&self, pages: u64, spent: f64, open: usize) -> f64 {
+        let most = self.requests + pages / self.pages_for_a_request;
+        let allowed = pages.saturating_sub(PAGES_BEFORE_A_GUESS).min(most);
+        allowed as f64 - spent - self.open_cut * open as f64
+    }
+
+    /// How to cut a shard that has so many pages left, while guesses before the end of it are being tried; none if it is
+    /// not worth it. `piece` is what is left for each place.
+    pub(super) fn cut(
+        &self,
+        left: f64,
+        piece: Option<f64>,
+        tried: usize,
+        requests: f64,
+    ) -> Option<Cut> {
+        let Some(piece) = piece else {
+            return in_half(left, tried).worth(WORTH_A_CUT);
+        };
+        let uneven = match requests {
+            few if few < FEW_REQUESTS => MOST_UNEVEN,
+            #[expect(clippy::cast_precision_loss, reason = "requests are few")]
+            half if half < self.requests as f64 / 2.0 => MORE_UNEVEN,
+            _ => UNEVEN,
+        };
+        in_pieces(left, piece, tried).worth(WORTH_A_CUT.max(uneven * piece))
+    }
+}
+
+impl Cut {
+    fn worth(self, least: f64) -> Option<Self> {
+        (self.left >= least).then_some(self)
+    }
+}
+
+/// A cut in the middle of what lies before the guesses that are being tried, each of which may halve it.
+fn in_half(left: f64, tried: usize) -> Cut {
+    let halves = (0..tried).fold(1.0, |parts, _| parts * 2.0);
+    Cut {
+        left: left / halves,
+        at: CutPoint::MIDDLE,
+    }
+}
+
+/// A cut after some of the pieces of which the shard consists, so that they are all alike in the end. Keys that are
+/// counted are not cut at round numbers, where a page often ends: the one behind it would be listed in vain.
+fn in_pieces(mut left: f64, piece: f64, tried: usize) -> Cut {
+    let mut pieces = (left / piece.max(1.0)).round().max(1.0);
+    for _ in 0..tried {
+        let share = share_before(pieces);
+        left *= share;
+        pieces = (pieces * share).round().max(1.0);
+    }
+    Cut {
+        left,
+        at: CutPoint {
+            share: share_before(pieces),
+            least_digits: 4,
+        },
+    }
+}
+
+fn share_before(pieces: f64) -> f64 {
+    if pieces < 2.0 {
+        return 0.5;
+    }
+    (pieces / 2.0).floor() / pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pieces into which a shard is cut that has so many of them.
+    fn cut_all(left: f64, piece: f64) -> Vec<f64> {
+        let cut = in_pieces(left, piece, 0);
+        if cut.left < 1.5 * piece {
+            return vec![left];
+        }
+        let before = left * cut.at.share;
+        let mut all = cut_all(before, piece);
+        all.extend(cut_all(left - before, piece));
+        all
+    }
+
+    #[test]
+    fn a_shard_is_cut_into_pieces_that_are_all_alike() {
+        for number in 1..=40_u8 {
+            let pieces = cut_all(f64::from(number) * 10.0, 10.0);
+
+            assert_eq!(pieces.len(), usize::from(number), "{pieces:?}");
+            let is_whole = |left: &f64| (left - 10.0).abs() < 1e-6;
+            assert!(pieces.iter().all(is_whole), "{pieces:?}");
+        }
+    }
+
+    #[test]
+    fn guesses_that_are_being_tried_take_the_pieces_behind_them() {
+        for (tried, left, share) in [(0, 200.0, 0.5), (1, 100.0, 0.5), (2, 50.0, 0.4)] {
+            let cut = in_pieces(200.0, 10.0, tried);
+
+            assert!((cut.left - left).abs() < 1e-6, "{cut:?}");
+            assert!((cut.at.share - share).abs() < 1e-6, "{cut:?}");
+        }
+    }
+
+    #[test]
+    fn the_scarcer_requests_get_the_more_a_shard_must_be_behind() {
+        let is_cut = |left, requests| OF_VERSIONS.cut(left, Some(10.0), 0, requests).is_some();
+
+        assert_eq!(
+            [30.0, 10.0, 2.0].map(|requests| is_cut(14.0, requests)),
+            [false, false, false]
+        );
+        assert_eq!(
+            [30.0, 10.0, 2.0].map(|requests| is_cut(16.0, requests)),
+            [true, false, false]
+        );
+        assert_eq!(
+            [30.0, 10.0, 2.0].map(|requests| is_cut(26.0, requests)),
+            [true, true, false]
+        );
+        assert_eq!(
+            [30.0, 10.0, 2.0].map(|requests| is_cut(41.0, requests)),
+            [true, true, true]
+        );
+    }
+}

@@ -14,6 +14,8 @@ mod shards;
 mod split_point;
 mod survey;
 mod versions;
+#[cfg(test)]
+mod versions_model;
 
 pub use pages::Pages;
 pub use scheduler::ShardGuard;

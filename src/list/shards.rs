@@ -32,13 +32,6 @@ pub fn most_at_once(cpus: usize) -> usize {
 const MOST_PROBES: usize = 6;
 /// Shards that are listed at the same time where others wait for guesses, at most.
 const IDLE: usize = 4;
-/// Pages that must be left in a shard for a cut to be worth it.
-const WORTH_A_CUT: f64 = 8.0;
-/// Pages that are listed before a cut is tried, so that two pages on each side stay two listings.
-const PAGES_BEFORE_A_GUESS: u64 = 4;
-/// What the end of a shard that is not over is expected to cost: on each side the part of its last page
-/// that lies beyond it, half a page, and half a page more in case it is worse.
-const OPEN_CUT: f64 = 1.5;
 
 /// The shards of one destination. Its clones share them.
 #[derive(Clone, Debug)]
@@ -252,10 +245,11 @@ impl Shards {
         if !shards.may_cut() {
             return None;
         }
+        let piece = shards.piece();
         let candidates = shards
             .all
             .iter()
-            .filter_map(|shard| shards.candidate(shard));
+            .filter_map(|shard| shards.candidate(shard, piece));
         let (_, best) = candidates.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
         shards.probed.push(best.at.clone());
         shards.spent += 1.0;
@@ -307,18 +301,38 @@ impl ShardTable {
         self.all.iter().filter(|shard| shard.is_listed()).count()
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "requests are few")]
     fn may_cut(&self) -> bool {
-        let allowance = self.allowance;
-        let most = allowance.requests + self.pages / allowance.pages_for_a_request;
-        let allowed = self.pages.saturating_sub(PAGES_BEFORE_A_GUESS).min(most);
+        self.requests_left() >= 1.0
+    }
+
+    /// Requests that guesses and cuts may still cost, if the shards that are not over end as expected.
+    fn requests_left(&self) -> f64 {
         let open = self.all.iter().filter(|shard| !shard.is_over()).count();
         let open = open.saturating_sub(1);
-        self.spent + OPEN_CUT * open as f64 + 1.0 <= allowed as f64
+        self.allowance.left(self.pages, self.spent, open)
+    }
+
+    /// The pages that are left for each shard that may be listed at once; none if that does not count.
+    fn piece(&self) -> Option<f64> {
+        let at_once = self.allowance.at_once?;
+        let listed = self.all.iter().filter(|shard| shard.is_listed());
+        let seen = listed.filter_map(|shard| shard.seen.as_ref());
+        let luck = self.luck();
+        let all: f64 = seen.map(|seen| seen.left(&self.alphabet, &luck)).sum();
+        Some(all / f64::from(at_once))
+    }
+
+    /// What guesses have found so far. Where next to nothing is under way, a request in vain costs less than to wait.
+    fn luck(&self) -> Luck {
+        if self.count_listed() <= IDLE {
+            Luck::default()
+        } else {
+            self.luck.clone()
+        }
     }
 
     /// Where to cut a shard, and how much would be gained.
-    fn candidate(&self, shard: &Shard) -> Option<(f64, SplitGuess)> {
+    fn candidate(&self, shard: &Shard, piece: Option<f64>) -> Option<(f64, SplitGuess)> {
         if !shard.is_listed() || self.probed.len() >= MOST_PROBES {
             return None;
         }
@@ -330,19 +344,11 @@ impl ShardTable {
         if own.len() >= seen.most_guesses() {
             return None;
         }
-        // Where next to nothing is under way, a request in vain costs less than to wait.
-        let is_idle = self.count_listed() <= IDLE;
-        let luck = if is_idle {
-            &Luck::default()
-        } else {
-            &self.luck
-        };
-        // Each guess that is being tried may halve it.
-        let left = seen.left(&self.alphabet, luck) / f64::from(1_u32 << own.len());
-        if left < WORTH_A_CUT {
-            return None;
-        }
-        let guess = seen.cut(&self.alphabet, &own)?;
+        let left = seen.left(&self.alphabet, &self.luck());
+        let cut = self
+            .allowance
+            .cut(left, piece, own.len(), self.requests_left())?;
+        let (left, guess) = (cut.left, seen.cut_at(&self.alphabet, &own, cut.at)?);
         let before = own.into_iter().min().or(shard.keys.until.as_ref());
         let end = self.end_near(&guess.at, &seen.last, before);
         Some((left, end.map_or(guess, SplitGuess::at_segment)))

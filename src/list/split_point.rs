@@ -19,8 +19,8 @@
 //!    what all keys begin with may have a hundred of them.
 //! 2. *Beyond the alphabet.* Keys differ at the place `known`, and no character is known that could follow
 //!    there. A guess behind all known ones finds those that are not known.
-//! 3. *The middle.* Otherwise keys are read as fractions in the characters seen, and the middle of what is
-//!    left is taken.
+//! 3. *The middle*, or another share. Otherwise keys are read as fractions in the characters seen, and what is left is
+//!    shared by that.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -111,6 +111,23 @@ pub enum GuessKind {
     Middle(Option<usize>),
 }
 
+/// Where a range shall be cut.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CutPoint {
+    /// So much of what is left shall lie before it.
+    pub share: f64,
+    /// It is told by so many characters at least in which keys differ.
+    pub least_digits: usize,
+}
+
+impl CutPoint {
+    /// In the middle, by the shortest text.
+    pub const MIDDLE: Self = Self {
+        share: 0.5,
+        least_digits: 1,
+    };
+}
+
 /// How the next key is guessed.
 #[derive(Clone, Copy, Debug)]
 enum Guess {
@@ -164,9 +181,19 @@ impl KeySample {
         self.pages += 1;
     }
 
-    /// A key between the last one and the end; none if there is no room. `tried` are the guesses for this range
-    /// that are still being tried.
+    /// A key between the last one and the end, in the middle if that can be told; none if there is no room. `tried` are
+    /// the guesses for this range that are still being tried.
     pub fn cut(&self, alphabet: &Alphabet, tried: &[&Key]) -> Option<SplitGuess> {
+        self.cut_at(alphabet, tried, CutPoint::MIDDLE)
+    }
+
+    /// The same, at another point.
+    pub fn cut_at(
+        &self,
+        alphabet: &Alphabet,
+        tried: &[&Key],
+        point: CutPoint,
+    ) -> Option<SplitGuess> {
         let nearest = tried.iter().copied().min();
         let upper = match (nearest, &self.upper) {
             (Some(nearest), Some(upper)) => Some(nearest.min(upper)),
@@ -184,7 +211,7 @@ impl KeySample {
                 beyond_block(&last, place(&last, from..to, skipped))
             }
             Guess::BeyondAlphabet => beyond_alphabet(&last, gap, alphabet),
-            Guess::Middle => middle(&last, gap, alphabet),
+            Guess::Middle => between(&last, gap, alphabet, point),
         }?;
         let open = gap.upper.is_none();
         let kind = match guess {
@@ -448,11 +475,17 @@ fn code_between(own: char, end: char) -> Option<char> {
     (symbol > own).then_some(symbol)
 }
 
-/// The shortest text in the middle between the last key and the end.
-fn middle(last: &[char], gap: Gap<'_>, alphabet: Alphabets<'_>) -> Option<Vec<char>> {
+/// The shortest text between the last key and the end that lies there.
+fn between(
+    last: &[char],
+    gap: Gap<'_>,
+    alphabet: Alphabets<'_>,
+    point: CutPoint,
+) -> Option<Vec<char>> {
     let Gap { known, upper } = gap;
+    let start = alphabet.fraction(last, known);
     let end = upper.map_or(1.0, |upper| alphabet.fraction(upper, known));
-    let mut left = f64::midpoint(alphabet.fraction(last, known), end);
+    let mut left = start + (end - start) * point.share;
     let mut guess = last.get(..known)?.to_vec();
     let mut digits = 0;
     while digits < MOST_DIGITS {
@@ -475,7 +508,7 @@ fn middle(last: &[char], gap: Gap<'_>, alphabet: Alphabets<'_>) -> Option<Vec<ch
         guess.push(*choice.get(digit)?);
         digits += 1;
         let below_end = upper.is_none_or(|upper| guess.as_slice() < upper);
-        if guess.as_slice() > last && below_end {
+        if digits >= point.least_digits && guess.as_slice() > last && below_end {
             return Some(guess);
         }
     }

@@ -4,14 +4,12 @@
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt, TryStreamExt};
 
+use super::allowance::VERSIONS_AT_ONCE;
 use super::pages::{ATTEMPTS, MOST_EMPTY, ReadMore, in_a_task};
 use super::scheduler::{Lister, ShardGuard, listings};
 use super::shards::Shards;
 use crate::model::{Key, KeyRange, Placement, Prefix, VersionRow};
 use crate::s3::{Bucket, Cause, Operation, S3Error, VersionPage, VersionPageStart};
-
-/// Shards whose versions are listed at the same time, at most: one listing each, where those of objects are two.
-const MOST_AT_ONCE: usize = 20;
 
 /// Versions in a bucket.
 #[derive(Clone, Debug)]
@@ -40,7 +38,7 @@ pub struct VersionListing {
 /// Lists the versions and delete markers of all shards, and cuts them while that is worth its requests. The program's
 /// own state is passed over unless the prefix lies in it.
 pub fn version_listings(side: VersionSide, shards: Shards) -> impl Stream<Item = VersionListing> {
-    listings(side, shards, MOST_AT_ONCE)
+    listings(side, shards, VERSIONS_AT_ONCE.into())
 }
 
 impl Lister for VersionSide {
