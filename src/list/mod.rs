@@ -4,6 +4,7 @@
 
 mod allowance;
 mod alphabet;
+mod guess;
 #[cfg(test)]
 mod listing_model;
 mod order;

@@ -12,7 +12,8 @@ use tokio::sync::Notify;
 
 use super::allowance::{Allowance, OF_OBJECTS, OF_VERSIONS};
 use super::alphabet::Alphabet;
-use super::split_point::{KeySample, Luck, SplitGuess};
+use super::guess::GuessCounts;
+use super::split_point::{KeySample, SplitGuess};
 use crate::model::{Key, KeyRange, Start};
 
 /// Shards that are listed or tried at the same time with one CPU, at most. 16 are quicker by an eighth, but took more than
@@ -53,7 +54,7 @@ struct ShardTable {
     /// Guesses that are being tried.
     probed: Vec<Key>,
     /// What guesses beyond all that was known have found.
-    luck: Luck,
+    guess_counts: GuessCounts,
     /// Where a cut is best, in order: the last keys of the segments of the last snapshot. A cut in the middle of a
     /// segment has both parts of it written anew.
     ends: Vec<Key>,
@@ -122,7 +123,7 @@ impl Shards {
             pages: 0,
             spent: 0.0,
             probed: Vec::new(),
-            luck: Luck::default(),
+            guess_counts: GuessCounts::default(),
             ends: Vec::new(),
         };
         Self {
@@ -264,7 +265,7 @@ impl Shards {
         let number = shards.all.len();
         let ShardTable {
             all,
-            luck,
+            guess_counts,
             alphabet,
             ..
         } = &mut *shards;
@@ -272,11 +273,11 @@ impl Shards {
         let shard = listed.find(|shard| shard.keys.admits(&guess.at))?;
         let made = match behind {
             ProbeResult::Key(key) if shard.keys.admits(key) => {
-                luck.learn(guess.kind, true);
+                guess_counts.add(guess.kind, true);
                 shard.cut(&guess.at, key)?
             }
             ProbeResult::Key(_) | ProbeResult::Nothing => {
-                luck.learn(guess.kind, false);
+                guess_counts.add(guess.kind, false);
                 guess.teach(alphabet);
                 if let Some(seen) = &mut shard.seen {
                     seen.nothing_above(guess);
@@ -317,17 +318,17 @@ impl ShardTable {
         let at_once = self.allowance.at_once?;
         let listed = self.all.iter().filter(|shard| shard.is_listed());
         let seen = listed.filter_map(|shard| shard.seen.as_ref());
-        let luck = self.luck();
-        let all: f64 = seen.map(|seen| seen.left(&self.alphabet, &luck)).sum();
+        let counts = self.counts();
+        let all: f64 = seen.map(|seen| seen.left(&self.alphabet, &counts)).sum();
         Some(all / f64::from(at_once))
     }
 
     /// What guesses have found so far. Where next to nothing is under way, a request in vain costs less than to wait.
-    fn luck(&self) -> Luck {
+    fn counts(&self) -> GuessCounts {
         if self.count_listed() <= IDLE {
-            Luck::default()
+            GuessCounts::default()
         } else {
-            self.luck.clone()
+            self.guess_counts
         }
     }
 
@@ -344,7 +345,7 @@ impl ShardTable {
         if own.len() >= seen.most_guesses() {
             return None;
         }
-        let left = seen.left(&self.alphabet, &self.luck());
+        let left = seen.left(&self.alphabet, &self.counts());
         let cut = self
             .allowance
             .cut(left, piece, own.len(), self.requests_left())?;

@@ -26,6 +26,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::alphabet::{Alphabet, Alphabets, MOST_DIGITS, chars, common, kind, number};
+use super::guess::{GuessCounts, GuessKind};
 use crate::model::Key;
 
 /// The knowledge of a range that is being listed.
@@ -57,8 +58,6 @@ const MOST_MARKS: usize = 12;
 const UNKNOWN_PAGES: f64 = 8.0;
 /// The same of what may lie behind a block that is perhaps all that is left.
 const UNKNOWN_PAGES_BEYOND_A_BLOCK: f64 = 4.0;
-/// A guess that was always in vain is expected to find this share of what it would find.
-const LEAST_CHANCE: f64 = 0.25;
 /// Guesses that may be tried for a range at the same time, as long as each one has found something.
 const MOST_GUESSES: usize = 3;
 /// Separators that are skipped at once after blocks in vain, at most, as a power of two.
@@ -96,19 +95,6 @@ impl SplitGuess {
             alphabet.nothing_behind(place, symbol);
         }
     }
-}
-
-/// How a key was guessed, as far as it tells what to learn from its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GuessKind {
-    /// Beyond a block.
-    Block,
-    /// Beyond a block that is perhaps all that is left.
-    WholeBlock,
-    /// Beyond the alphabet.
-    Alphabet,
-    /// In the middle; by the character at this place, if nothing was known beyond it.
-    Middle(Option<usize>),
 }
 
 /// Where a range shall be cut.
@@ -290,7 +276,7 @@ impl KeySample {
     /// How many pages are left, as far as can be told: as many as were listed, if nothing speaks for another
     /// number.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    pub fn left(&self, alphabet: &Alphabet, luck: &Luck) -> f64 {
+    pub fn left(&self, alphabet: &Alphabet, counts: &GuessCounts) -> f64 {
         let last = chars(&self.last);
         let upper = self.upper.as_ref().map(chars);
         let gap = Gap::new(&last, upper.as_deref());
@@ -301,7 +287,7 @@ impl KeySample {
             let pages = self.since(&last, block).map_or(1, |(_, pages)| pages);
             return match guess {
                 Guess::BeyondWholeBlock(..) => {
-                    (2.0 * pages as f64 + UNKNOWN_PAGES_BEYOND_A_BLOCK) * luck.blocks.share()
+                    (2.0 * pages as f64 + UNKNOWN_PAGES_BEYOND_A_BLOCK) * counts.blocks.share()
                 }
                 _ => 2.0 * pages as f64 + UNKNOWN_PAGES,
             };
@@ -320,7 +306,7 @@ impl KeySample {
         }
         let left = pages as f64 * (end - to).max(0.0) / (to - from);
         match guess {
-            Guess::BeyondAlphabet => left.max(unknown) * luck.alphabets.share(),
+            Guess::BeyondAlphabet => left.max(unknown) * counts.alphabets.share(),
             Guess::BeyondBlock(..) | Guess::BeyondWholeBlock(..) | Guess::Middle => left,
         }
     }
@@ -400,38 +386,6 @@ fn place(last: &[char], places: Range<usize>, vain: Option<u32>) -> usize {
         None => separators.next_back(),
     };
     separator.unwrap_or(third)
-}
-
-/// What guesses have found so far that went beyond all that was known: beyond whole blocks, and beyond alphabets.
-#[derive(Clone, Debug, Default)]
-pub struct Luck {
-    blocks: Chances,
-    alphabets: Chances,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Chances {
-    tried: u32,
-    found: u32,
-}
-
-impl Luck {
-    /// A guess was tried.
-    pub fn learn(&mut self, kind: GuessKind, has_found: bool) {
-        let chances = match kind {
-            GuessKind::WholeBlock => &mut self.blocks,
-            GuessKind::Alphabet => &mut self.alphabets,
-            GuessKind::Block | GuessKind::Middle(_) => return,
-        };
-        chances.tried += 1;
-        chances.found += u32::from(has_found);
-    }
-}
-
-impl Chances {
-    fn share(self) -> f64 {
-        (f64::from(1 + self.found) / f64::from(1 + self.tried)).max(LEAST_CHANCE)
-    }
 }
 
 /// A text that begins with a character that is not known, behind those that are. Of alphabets of thousands

@@ -8,7 +8,8 @@
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::alphabet::Alphabet;
-use super::split_point::{Breadth, KeySample, Luck, SplitGuess};
+use super::guess::GuessCounts;
+use super::split_point::{Breadth, KeySample, SplitGuess};
 use crate::model::{Key, KeyRange, Prefix, Start};
 use crate::s3::{Bucket, Page, PageStart, S3Error};
 
@@ -44,7 +45,7 @@ enum Size {
 
 impl Part {
     fn estimate(&mut self, alphabet: &Alphabet) {
-        let left = self.sample.left(alphabet, &Luck::default());
+        let left = self.sample.left(alphabet, &GuessCounts::default());
         self.size = match self.is_open {
             false => Size::Known(1.0),
             true if self.sample.is_unknown(alphabet) => {
