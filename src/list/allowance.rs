@@ -44,7 +44,7 @@ pub(super) const OF_OBJECTS: Allowance = Allowance {
 /// Versions have more pages for as many keys, so that there is more to cut and a cut is seldom in vain. A row that is
 /// handed on stands for all versions of its key, so that the end of a shard counts as half a page, which it is on average.
 pub(super) const OF_VERSIONS: Allowance = Allowance {
-    requests: 36,
+    requests: 34,
     pages_for_a_request: 400,
     open_cut: 0.75,
     end_of_shard: Some(0.5),
