@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Job, Key, SharedError};
+use crate::model::{FormatError, Job, Key, SharedError, read_format};
 
 /// The format of the list that this version writes, and the last one that it reads.
 const FORMAT: u64 = 1;
@@ -52,22 +52,14 @@ impl OpenRestores {
     /// # Errors
     /// When it is damaged, or a later version of the program wrote it.
     pub fn parse(key: &Key, json: &[u8]) -> Result<Self, OpenRestoresError> {
-        /// Only this is the same in every format.
-        #[derive(Deserialize)]
-        struct Head {
-            format: u64,
-        }
-        let damaged = |error| OpenRestoresError::Damaged {
-            key: key.clone(),
-            problem: SharedError::new(error),
-        };
-        let head: Result<Head, serde_json::Error> = serde_json::from_slice(json);
-        let found = head.map_err(damaged)?.format;
-        if found > FORMAT {
-            let key = key.clone();
-            return Err(OpenRestoresError::NewerFormat { key, found });
-        }
-        serde_json::from_slice(json).map_err(damaged)
+        let key = || key.clone();
+        read_format(json, 0..=FORMAT).map_err(|error| match error {
+            FormatError::Json(problem) => OpenRestoresError::Damaged {
+                key: key(),
+                problem,
+            },
+            FormatError::Other(found) => OpenRestoresError::NewerFormat { key: key(), found },
+        })
     }
 
     /// The stored form.

@@ -162,7 +162,7 @@ impl JobState {
         let mut listed = self.bucket.state_objects(&below, None);
         while let Some(object) = listed.try_next().await? {
             // They come first there.
-            let Some(key) = self.part(&object).filter(|key| is_index_key(key)) else {
+            let Some(key) = self.job.part(&object.key).filter(|key| is_index_key(key)) else {
                 break;
             };
             dates.insert(key.to_owned(), object.last_modified);

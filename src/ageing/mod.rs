@@ -18,7 +18,7 @@ use kept::Kept;
 use pass::Pass;
 
 use crate::history::History;
-use crate::model::{Job, LifecycleRule, Object, Setting, Timestamp};
+use crate::model::{Job, LifecycleRule, Setting, Timestamp};
 use crate::report::AgedNote;
 use crate::s3::{Bucket, S3Error};
 use crate::snapshot::{Aged, SnapshotError, is_index_key};
@@ -117,12 +117,7 @@ impl JobState {
         let first = self.bucket.list_state(&below, None, 1).await?;
         let first = first.first();
         Ok(first
-            .filter(|object| self.part(object).is_some_and(is_index_key))
+            .filter(|object| self.job.part(&object.key).is_some_and(is_index_key))
             .map(|object| object.last_modified))
-    }
-
-    /// The key of an object, below the job's prefix.
-    fn part<'a>(&self, object: &'a Object) -> Option<&'a str> {
-        object.key.as_str().strip_prefix(self.job.key("").as_str())
     }
 }

@@ -88,7 +88,9 @@ impl Pass {
             if !self.tag(&page).await? {
                 return Ok(());
             }
-            let last = page.last().and_then(|object| self.state.part(object));
+            let last = page
+                .last()
+                .and_then(|object| self.state.job.part(&object.key));
             self.aged.after = last.map(str::to_owned).or(self.aged.after.take());
         }
         Ok(())
@@ -117,7 +119,7 @@ impl Pass {
 
     /// Whether an object is old, and nothing that is kept needs it.
     async fn is_out(&mut self, object: &Object) -> Result<bool, AgeingError> {
-        let Some(key) = self.state.part(object) else {
+        let Some(key) = self.state.job.part(&object.key) else {
             return Ok(false);
         };
         if object.last_modified >= self.kept.before {

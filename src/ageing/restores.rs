@@ -7,11 +7,8 @@ use futures::TryStreamExt;
 
 use super::JobState;
 use super::error::AgeingError;
-use crate::lease::LeaseObject;
+use crate::lease::{LEASES_OF_TARGETS, LeaseObject};
 use crate::open_restores::OpenRestores;
-
-/// What the leases of targets begin with.
-const LEASES: &str = "restores/lease-";
 
 impl JobState {
     /// The ids of those restores.
@@ -20,7 +17,7 @@ impl JobState {
     /// Why the list or a lease cannot be read: then nobody knows.
     pub(super) async fn open_restores(&self) -> Result<BTreeSet<String>, AgeingError> {
         let mut ids = self.listed_as_open().await?;
-        let below = self.job.key(LEASES);
+        let below = self.job.key(LEASES_OF_TARGETS);
         let mut leases = self.bucket.state_objects(&below, None);
         while let Some(object) = leases.try_next().await? {
             let lease = LeaseObject {

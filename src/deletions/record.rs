@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::HeldRecordError;
-use crate::model::{KeyCounts, KeySet, Prefix, SharedError, Timestamp};
+use crate::model::{FormatError, KeyCounts, KeySet, Prefix, Timestamp, read_format};
 
 /// The format that this version writes, and the one that it reads. Fields may be added to it. Format 1
 /// did not say which keys were held, so that it confirms nothing.
@@ -101,21 +101,12 @@ impl Record {
     /// # Errors
     /// Why it confirms nothing, in words that follow its key.
     pub fn read(json: &[u8]) -> Result<Self, HeldRecordError> {
-        let damaged = |error| HeldRecordError::Damaged(SharedError::new(error));
-        let head: Result<Head, serde_json::Error> = serde_json::from_slice(json);
-        let head = head.map_err(damaged)?;
-        match head.format {
-            FORMAT => serde_json::from_slice(json).map_err(damaged),
-            0..FORMAT => Err(HeldRecordError::Earlier),
-            _ => Err(HeldRecordError::Later),
-        }
+        read_format(json, FORMAT..=FORMAT).map_err(|error| match error {
+            FormatError::Json(error) => HeldRecordError::Damaged(error),
+            FormatError::Other(0..FORMAT) => HeldRecordError::Earlier,
+            FormatError::Other(_) => HeldRecordError::Later,
+        })
     }
-}
-
-/// Only this is the same in every format.
-#[derive(Deserialize)]
-struct Head {
-    format: u64,
 }
 
 /// Reads any bytes, for `tests/fuzz`.

@@ -97,11 +97,10 @@ impl History {
     /// bytes of the largest one.
     async fn index_keys_before(&self, last: &str) -> (Vec<String>, u64) {
         let below = self.job.key(index_key("").trim_end_matches(".json"));
-        let all = self.job.key("");
         let (mut keys, mut largest): (Vec<String>, u64) = (Vec::new(), 0);
         let mut listed = self.bucket.state_objects(&below, None);
         while let Ok(Some(object)) = listed.try_next().await {
-            let key = object.key.as_str().strip_prefix(all.as_str());
+            let key = self.job.part(&object.key);
             let Some(key) = key.filter(|key| is_index_key(key) && *key < last) else {
                 break;
             };

@@ -4,7 +4,6 @@
 //! all the same. But the later indexes are still there.
 
 use super::History;
-use crate::model::Key;
 use crate::snapshot::{SnapshotError, index_key, is_index_key};
 
 /// The first characters of a run's id are its beginning in whole seconds.
@@ -34,7 +33,7 @@ impl History {
         let listed = listed.await;
         let listed = listed.map_err(|error| SnapshotError::unreadable(below, error))?;
         for object in listed {
-            let Some(key) = self.part(&object.key).filter(|key| is_index_key(key)) else {
+            let Some(key) = self.job.part(&object.key).filter(|key| is_index_key(key)) else {
                 break;
             };
             let is_later = last.is_none_or(|last| {
@@ -48,11 +47,6 @@ impl History {
             }
         }
         Ok(())
-    }
-
-    /// A key of the job's own, below its prefix.
-    fn part<'a>(&self, key: &'a Key) -> Option<&'a str> {
-        key.as_str().strip_prefix(self.job.key("").as_str())
     }
 }
 

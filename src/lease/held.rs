@@ -55,6 +55,9 @@ pub struct LeaseObject {
     pub key: Key,
 }
 
+/// What the keys of the leases on the targets of restores begin with, below the job's prefix.
+pub const LEASES_OF_TARGETS: &str = "restores/lease-";
+
 impl LeaseObject {
     /// The lease of a job in this backup bucket.
     pub fn of(bucket: Bucket, job: &Job) -> Self {

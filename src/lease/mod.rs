@@ -15,7 +15,7 @@ use std::convert::Infallible;
 
 use futures::future;
 
-pub use held::{LeaseObject, Refusal};
+pub use held::{LEASES_OF_TARGETS, LeaseObject, Refusal};
 pub use look::{Holder, UnlockError};
 #[cfg(any(test, fuzzing))]
 pub use record::fuzz;

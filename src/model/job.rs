@@ -70,6 +70,12 @@ impl Job {
     pub fn key(&self, part: &str) -> Key {
         Key::new(format!("{STATE}{}/{part}", self.name))
     }
+
+    /// The part of the job's state that a key names; none of a key that is not below it.
+    pub fn part<'a>(&self, key: &'a Key) -> Option<&'a str> {
+        let own = key.as_str().strip_prefix(STATE)?;
+        own.strip_prefix(self.name.as_str())?.strip_prefix('/')
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +98,16 @@ mod tests {
             ".s3-backup/primary-729e3a6c0132a6dc/lease.json"
         );
         assert_eq!(Placement::default().source_key(key), None);
+    }
+
+    #[test]
+    fn a_part_is_what_its_key_was_made_of() {
+        let (own, other) = (job("primary", ""), job("primary", "a/"));
+
+        assert_eq!(own.part(&own.key("lease.json")), Some("lease.json"));
+        assert_eq!(own.part(&own.key("")), Some(""));
+        assert_eq!(other.part(&own.key("lease.json")), None);
+        assert_eq!(own.part(&Key::new("lease.json")), None);
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub use range::{KeyRange, Start};
 pub use sample_share::SampleShare;
 pub use shared_error::SharedError;
 pub use similar::is_similar;
-pub use stored::{StoredError, read_stored};
+pub use stored::{FormatError, StoredError, read_format, read_stored};
 pub use thaw::{NoTier, ThawState, Tier, choices, hours};
 pub use time::Timestamp;
 pub use verdict::{ContentProof, Doubt, Property, Verdict, VerifiedObject};

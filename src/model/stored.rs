@@ -28,6 +28,15 @@ pub enum StoredError {
     },
 }
 
+/// Why JSON is no object in one of the known formats, for those who have words of their own for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FormatError {
+    /// It is no JSON, or none of such an object.
+    Json(SharedError),
+    /// It has another format.
+    Other(u64),
+}
+
 /// Reads an object in one of these formats. `reads` says in words which they are.
 ///
 /// # Errors
@@ -37,12 +46,28 @@ pub fn read_stored<'a, T: Deserialize<'a>>(
     known: RangeInclusive<u64>,
     reads: &str,
 ) -> Result<T, StoredError> {
-    let damaged = |error| StoredError::Damaged(SharedError::new(error));
+    read_format(json, known).map_err(|error| match error {
+        FormatError::Json(error) => StoredError::Damaged(error),
+        FormatError::Other(format) => StoredError::OtherFormat {
+            format,
+            reads: reads.to_owned(),
+        },
+    })
+}
+
+/// The same, without words.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn read_format<'a, T: Deserialize<'a>>(
+    json: &'a [u8],
+    known: RangeInclusive<u64>,
+) -> Result<T, FormatError> {
+    let damaged = |error| FormatError::Json(SharedError::new(error));
     let head: Result<Head, serde_json::Error> = serde_json::from_slice(json);
     let Head { format } = head.map_err(damaged)?;
     if !known.contains(&format) {
-        let reads = reads.to_owned();
-        return Err(StoredError::OtherFormat { format, reads });
+        return Err(FormatError::Other(format));
     }
     serde_json::from_slice(json).map_err(damaged)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::lease::LEASES_OF_TARGETS;
 use crate::model::{ETag, Job, Key, Timestamp};
 use crate::open_restores::{OpenRestores, OpenRestoresError};
 use crate::request::RestoreId;
@@ -67,7 +68,7 @@ impl Shelf {
 
     /// The key of the lease on a target.
     pub fn lease(&self, target: &str) -> Key {
-        self.key(&format!("lease-{target}.json"))
+        self.job.key(&format!("{LEASES_OF_TARGETS}{target}.json"))
     }
 
     /// The key of the list of what is open.

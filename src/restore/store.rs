@@ -10,7 +10,7 @@ use super::rows::DoneRow;
 use super::shelf::{JSON, OpenError, Shelf};
 use super::state::{Beside, Held, IN_ONE, Progress, RESTORE_FORMAT, RequestRecord, Stage};
 use super::state_error::StateError;
-use crate::model::{BucketName, ETag, Key, Timestamp};
+use crate::model::{BucketName, ETag, FormatError, Key, Timestamp, read_format};
 use crate::request::RestoreId;
 use crate::s3::{Condition, S3Error};
 
@@ -312,19 +312,13 @@ impl Store {
     }
 
     fn parse<T: for<'a> Deserialize<'a>>(&self, name: &str, body: &[u8]) -> Result<T, StateError> {
-        #[derive(Deserialize)]
-        struct Head {
-            format: u64,
-        }
-        let damaged = |error: serde_json::Error| self.damaged(name, &error.to_string());
-        let Head { format } = serde_json::from_slice(body).map_err(damaged)?;
-        if format > RESTORE_FORMAT {
-            return Err(StateError::NewerFormat {
+        read_format(body, 0..=RESTORE_FORMAT).map_err(|error| match error {
+            FormatError::Json(error) => self.damaged(name, &error.to_string()),
+            FormatError::Other(found) => StateError::NewerFormat {
                 id: self.id.to_string(),
-                found: format,
-            });
-        }
-        serde_json::from_slice(body).map_err(damaged)
+                found,
+            },
+        })
     }
 
     async fn write_json(

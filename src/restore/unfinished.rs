@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use super::shelf::{OpenError, Shelf};
 use super::state_error::StateError;
 use super::store::Store;
-use crate::lease::{Free, LeaseObject};
+use crate::lease::{Free, LEASES_OF_TARGETS, LeaseObject};
 use crate::model::Key;
 use crate::request::RestoreId;
 
@@ -21,7 +21,8 @@ impl Shelf {
     pub async fn unfinished(&self, with_under_way: bool) -> Result<Vec<RestoreId>, OpenError> {
         let all = self.key("");
         // Folders of restores begin with a digit, and come before.
-        let mut listed = self.bucket.state_objects(&all, Some(self.key("lease-")));
+        let leases = self.job.key(LEASES_OF_TARGETS);
+        let mut listed = self.bucket.state_objects(&all, Some(leases));
         let mut ids = BTreeSet::new();
         while let Some(object) = listed.try_next().await.map_err(OpenError::S3)? {
             if object.key == self.list_of_open() {

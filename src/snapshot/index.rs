@@ -6,7 +6,7 @@ use super::damage::{Damage, IndexDamage};
 use super::entry::{MOST_CHANGES, SegmentEntry};
 use super::stored_index::StoredIndex;
 use super::{Link, Past, SnapshotError};
-use crate::model::{Key, Prefix, SharedError, Start, Timestamp};
+use crate::model::{FormatError, Key, Prefix, Start, Timestamp, read_format};
 
 /// The last format of indexes that this version reads and writes: a segment has [changes](SegmentEntry::changes).
 pub const SNAPSHOT_FORMAT: u64 = 4;
@@ -232,29 +232,17 @@ fn is_ascending(list: &[SegmentEntry]) -> bool {
     list.iter().all(ascends) && list.windows(2).all(follows)
 }
 
-/// Only this of a stored JSON is the same in every format.
-#[derive(Deserialize)]
-struct Head {
-    format: u64,
-}
-
 /// Reads stored JSON of any format up to the one that is known.
 pub(super) fn from_json<'a, T: Deserialize<'a>>(
     key: &str,
     bytes: &'a [u8],
     known: u64,
 ) -> Result<T, SnapshotError> {
-    let damaged = |error: serde_json::Error| {
-        SnapshotError::damaged(key, Damage::NotJson(SharedError::new(error)))
-    };
-    let Head { format } = serde_json::from_slice(bytes).map_err(damaged)?;
-    if format > known {
-        return Err(SnapshotError::newer(key, format, known));
-    }
-    if format == 0 {
-        return Err(SnapshotError::damaged(key, Damage::NoFormat));
-    }
-    serde_json::from_slice(bytes).map_err(damaged)
+    read_format(bytes, 1..=known).map_err(|error| match error {
+        FormatError::Json(error) => SnapshotError::damaged(key, Damage::NotJson(error)),
+        FormatError::Other(0) => SnapshotError::damaged(key, Damage::NoFormat),
+        FormatError::Other(format) => SnapshotError::newer(key, format, known),
+    })
 }
 
 pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, SnapshotError> {
