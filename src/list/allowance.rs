@@ -29,6 +29,8 @@ pub(super) struct Allowance {
     pub(super) end_of_shard: Option<f64>,
     /// Shards are cut so that so many come to their end together; none if each is cut in half.
     pub(super) at_once: Option<u8>,
+    /// A cut is told by so many characters at least in which keys differ.
+    least_digits: usize,
 }
 
 /// The 18 that are left of the 64 that are promised are for shards whose ends cost more than was expected, and for
@@ -40,6 +42,7 @@ pub(super) const OF_OBJECTS: Allowance = Allowance {
     open_cut: 1.5,
     end_of_shard: None,
     at_once: None,
+    least_digits: 1,
 };
 /// Versions have more pages for as many keys, so that there is more to cut and a cut is seldom in vain. A row that is
 /// handed on stands for all versions of its key, so that the end of a shard counts as half a page, which it is on average.
@@ -49,6 +52,8 @@ pub(super) const OF_VERSIONS: Allowance = Allowance {
     open_cut: 0.75,
     end_of_shard: Some(0.5),
     at_once: Some(VERSIONS_AT_ONCE),
+    // Keys that are counted are not cut at round numbers, where a page often ends: the one behind it would be listed in vain.
+    least_digits: 4,
 };
 
 /// A cut that is worth a guess.
@@ -77,50 +82,34 @@ impl Allowance {
         tried: usize,
         requests: f64,
     ) -> Option<Cut> {
-        let Some(piece) = piece else {
-            return in_half(left, tried).worth(WORTH_A_CUT);
-        };
         let uneven = match requests {
             few if few < FEW_REQUESTS => MOST_UNEVEN,
             #[expect(clippy::cast_precision_loss, reason = "requests are few")]
             half if half < self.requests as f64 / 2.0 => MORE_UNEVEN,
             _ => UNEVEN,
         };
-        in_pieces(left, piece, tried).worth(WORTH_A_CUT.max(uneven * piece))
+        let least = piece.map_or(WORTH_A_CUT, |piece| WORTH_A_CUT.max(uneven * piece));
+        // Where no size is wanted the shard is one piece, which is cut in half.
+        let (left, share) = in_pieces(left, piece.unwrap_or(left), tried);
+        let least_digits = self.least_digits;
+        let at = CutPoint {
+            share,
+            least_digits,
+        };
+        (left >= least).then_some(Cut { left, at })
     }
 }
 
-impl Cut {
-    fn worth(self, least: f64) -> Option<Self> {
-        (self.left >= least).then_some(self)
-    }
-}
-
-/// A cut in the middle of what lies before the guesses that are being tried, each of which may halve it.
-fn in_half(left: f64, tried: usize) -> Cut {
-    let halves = (0..tried).fold(1.0, |parts, _| parts * 2.0);
-    Cut {
-        left: left / halves,
-        at: CutPoint::MIDDLE,
-    }
-}
-
-/// A cut after some of the pieces of which the shard consists, so that they are all alike in the end. Keys that are
-/// counted are not cut at round numbers, where a page often ends: the one behind it would be listed in vain.
-fn in_pieces(mut left: f64, piece: f64, tried: usize) -> Cut {
+/// The pages that lie before the guesses that are being tried, and the share of them after which they are cut: after some
+/// of the pieces of which they consist, so that these are all alike in the end.
+fn in_pieces(mut left: f64, piece: f64, tried: usize) -> (f64, f64) {
     let mut pieces = (left / piece.max(1.0)).round().max(1.0);
     for _ in 0..tried {
         let share = share_before(pieces);
         left *= share;
         pieces = (pieces * share).round().max(1.0);
     }
-    Cut {
-        left,
-        at: CutPoint {
-            share: share_before(pieces),
-            least_digits: 4,
-        },
-    }
+    (left, share_before(pieces))
 }
 
 fn share_before(pieces: f64) -> f64 {
@@ -136,11 +125,11 @@ mod tests {
 
     /// The pieces into which a shard is cut that has so many of them.
     fn cut_all(left: f64, piece: f64) -> Vec<f64> {
-        let cut = in_pieces(left, piece, 0);
-        if cut.left < 1.5 * piece {
+        let (left, share) = in_pieces(left, piece, 0);
+        if left < 1.5 * piece {
             return vec![left];
         }
-        let before = left * cut.at.share;
+        let before = left * share;
         let mut all = cut_all(before, piece);
         all.extend(cut_all(left - before, piece));
         all
@@ -162,30 +151,33 @@ mod tests {
         for (tried, left, share) in [(0, 200.0, 0.5), (1, 100.0, 0.5), (2, 50.0, 0.4)] {
             let cut = in_pieces(200.0, 10.0, tried);
 
-            assert!((cut.left - left).abs() < 1e-6, "{cut:?}");
-            assert!((cut.at.share - share).abs() < 1e-6, "{cut:?}");
+            assert!((cut.0 - left).abs() < 1e-6, "{cut:?}");
+            assert!((cut.1 - share).abs() < 1e-6, "{cut:?}");
         }
     }
 
     #[test]
-    fn the_scarcer_requests_get_the_more_a_shard_must_be_behind() {
-        let is_cut = |left, requests| OF_VERSIONS.cut(left, Some(10.0), 0, requests).is_some();
+    fn a_shard_of_objects_is_cut_in_half() {
+        for (tried, left) in [(0, 200.0), (1, 100.0), (2, 50.0)] {
+            let cut = OF_OBJECTS.cut(200.0, None, tried, 30.0);
 
-        assert_eq!(
-            [30.0, 10.0, 2.0].map(|requests| is_cut(14.0, requests)),
-            [false, false, false]
-        );
-        assert_eq!(
-            [30.0, 10.0, 2.0].map(|requests| is_cut(16.0, requests)),
-            [true, false, false]
-        );
-        assert_eq!(
-            [30.0, 10.0, 2.0].map(|requests| is_cut(26.0, requests)),
-            [true, true, false]
-        );
-        assert_eq!(
-            [30.0, 10.0, 2.0].map(|requests| is_cut(41.0, requests)),
-            [true, true, true]
-        );
+            let at = CutPoint::MIDDLE;
+            assert_eq!(cut, Some(Cut { left, at }));
+        }
+        assert_eq!(OF_OBJECTS.cut(15.0, None, 1, 30.0), None);
+    }
+
+    #[test]
+    fn the_scarcer_requests_get_the_more_a_shard_must_be_behind() {
+        for (left, expected) in [
+            (14.0, [false, false, false]),
+            (16.0, [true, false, false]),
+            (26.0, [true, true, false]),
+            (41.0, [true, true, true]),
+        ] {
+            let is_cut = |requests| OF_VERSIONS.cut(left, Some(10.0), 0, requests).is_some();
+
+            assert_eq!([30.0, 10.0, 2.0].map(is_cut), expected, "{left}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use fastrand::Rng;
 use proptest::prelude::*;
 use s3_sim::Form;
 
+use super::rounds::{Service, list_in_rounds};
 use super::shards::{ProbeResult, Shards, most_at_once};
 use super::split_point::SplitGuess;
 use crate::model::{Key, KeyRange};
@@ -69,18 +70,6 @@ impl Model<'_> {
         self.keys.partition_point(|other| other.as_str() <= key)
     }
 
-    fn probe(&mut self, guess: &SplitGuess) -> Option<Listing> {
-        self.requests += 1;
-        let at = self.after(guess.at.as_str());
-        let first = self.keys.get(at).map(|key| Key::new(key.as_str()));
-        let behind = first.map_or(ProbeResult::Nothing, ProbeResult::Key);
-        let shard = self.shards.cut(guess, &behind)?;
-        let mut listing = Listing::new(shard, at);
-        // The probe was its first page.
-        self.list_source(&mut listing);
-        Some(listing)
-    }
-
     fn list_source(&mut self, listing: &mut Listing) {
         let end = self.keys.len().min(listing.source + PAGE);
         let keys: Vec<Key> = self.keys[listing.source..end]
@@ -100,6 +89,30 @@ impl Model<'_> {
         let is_behind = |until: Key| last.is_some_and(|last| last.as_str() >= until.as_str());
         end == self.keys.len() || until.is_some_and(is_behind)
     }
+}
+
+impl Service for Model<'_> {
+    type Listing = Listing;
+
+    fn shard(listing: &Listing) -> usize {
+        listing.shard
+    }
+
+    fn open(&self, shard: usize) -> Listing {
+        Listing::new(shard, 0)
+    }
+
+    fn probe(&mut self, guess: &SplitGuess) -> Option<Listing> {
+        self.requests += 1;
+        let at = self.after(guess.at.as_str());
+        let first = self.keys.get(at).map(|key| Key::new(key.as_str()));
+        let behind = first.map_or(ProbeResult::Nothing, ProbeResult::Key);
+        let shard = self.shards.cut(guess, &behind)?;
+        let mut listing = Listing::new(shard, at);
+        // The probe was its first page.
+        self.list_source(&mut listing);
+        Some(listing)
+    }
 
     fn round(&mut self, listing: &mut Listing) {
         if !listing.source_ended && listing.source <= listing.backup + PAGE {
@@ -114,7 +127,7 @@ impl Model<'_> {
         }
     }
 
-    /// Hands on what both sides have; whether the shard is over then.
+    /// Hands on what both sides have.
     fn pass(&mut self, listing: &mut Listing) -> bool {
         let both = listing.source.min(listing.backup).max(listing.passed);
         let rows: Vec<&String> = self.keys[listing.passed..both].iter().collect();
@@ -135,40 +148,13 @@ fn list(mut keys: Vec<String>) -> Effort {
     keys.sort();
     keys.dedup();
     let shards = Shards::new(vec![KeyRange::all()]);
-    let first = shards.take_waiting().unwrap();
     let mut model = Model {
         keys: &keys,
         shards: shards.clone(),
         requests: 0,
         seen: 0,
     };
-    let mut listings = vec![Listing::new(first, 0)];
-    let mut probes: Vec<SplitGuess> = Vec::new();
-    let mut rounds = 0;
-    while !listings.is_empty() {
-        rounds += 1;
-        let made: Vec<Listing> = probes
-            .drain(..)
-            .filter_map(|guess| model.probe(&guess))
-            .collect();
-        for listing in &mut listings {
-            model.round(listing);
-        }
-        listings.extend(made);
-        listings.retain_mut(|listing| {
-            let over = model.pass(listing);
-            if over {
-                shards.over(listing.shard);
-            }
-            !over
-        });
-        while shards.at_once() < most_at_once(1) {
-            let Some(guess) = shards.guess() else {
-                break;
-            };
-            probes.push(guess);
-        }
-    }
+    let rounds = list_in_rounds(&mut model, &shards, most_at_once(1));
     assert_eq!(model.seen, keys.len(), "each key once");
     let requests = model.requests;
     let pages = 2 * keys.len().div_ceil(PAGE);

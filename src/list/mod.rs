@@ -9,6 +9,8 @@ mod guess;
 mod listing_model;
 mod order;
 mod pages;
+#[cfg(test)]
+mod rounds;
 mod scheduler;
 mod shard_listing;
 mod shards;

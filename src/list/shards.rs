@@ -77,6 +77,14 @@ struct Shard {
     has_backups: bool,
 }
 
+/// A shard of which something is known.
+struct PagesLeft<'a> {
+    shard: &'a Shard,
+    seen: &'a KeySample,
+    /// Pages that are left in it, as far as can be told.
+    pages: f64,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ShardState {
     Waiting,
@@ -243,14 +251,15 @@ impl Shards {
     /// Where a cut is worth a try; none if none is, or if enough were made.
     pub(super) fn guess(&self) -> Option<SplitGuess> {
         let mut shards = self.lock();
-        if !shards.may_cut() {
+        let requests = shards.requests_left();
+        if requests < 1.0 || shards.probed.len() >= MOST_PROBES {
             return None;
         }
-        let piece = shards.piece();
-        let candidates = shards
-            .all
+        let left = shards.pages_left();
+        let piece = shards.piece(&left);
+        let candidates = left
             .iter()
-            .filter_map(|shard| shards.candidate(shard, piece));
+            .filter_map(|known| shards.candidate(known, piece, requests));
         let (_, best) = candidates.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
         shards.probed.push(best.at.clone());
         shards.spent += 1.0;
@@ -302,10 +311,6 @@ impl ShardTable {
         self.all.iter().filter(|shard| shard.is_listed()).count()
     }
 
-    fn may_cut(&self) -> bool {
-        self.requests_left() >= 1.0
-    }
-
     /// Requests that guesses and cuts may still cost, if the shards that are not over end as expected.
     fn requests_left(&self) -> f64 {
         let open = self.all.iter().filter(|shard| !shard.is_over()).count();
@@ -313,13 +318,22 @@ impl ShardTable {
         self.allowance.left(self.pages, self.spent, open)
     }
 
-    /// The pages that are left for each shard that may be listed at once; none if that does not count.
-    fn piece(&self) -> Option<f64> {
-        let at_once = self.allowance.at_once?;
-        let listed = self.all.iter().filter(|shard| shard.is_listed());
-        let seen = listed.filter_map(|shard| shard.seen.as_ref());
+    /// The shards that are listed and of which something is known, each with the pages that are left in it.
+    fn pages_left(&self) -> Vec<PagesLeft<'_>> {
         let counts = self.counts();
-        let all: f64 = seen.map(|seen| seen.left(&self.alphabet, &counts)).sum();
+        let listed = self.all.iter().filter(|shard| shard.is_listed());
+        let known = listed.filter_map(|shard| {
+            let seen = shard.seen.as_ref()?;
+            let pages = seen.left(&self.alphabet, &counts);
+            Some(PagesLeft { shard, seen, pages })
+        });
+        known.collect()
+    }
+
+    /// The pages that are left for each shard that may be listed at once; none if that does not count.
+    fn piece(&self, left: &[PagesLeft<'_>]) -> Option<f64> {
+        let at_once = self.allowance.at_once?;
+        let all: f64 = left.iter().map(|known| known.pages).sum();
         Some(all / f64::from(at_once))
     }
 
@@ -333,11 +347,13 @@ impl ShardTable {
     }
 
     /// Where to cut a shard, and how much would be gained.
-    fn candidate(&self, shard: &Shard, piece: Option<f64>) -> Option<(f64, SplitGuess)> {
-        if !shard.is_listed() || self.probed.len() >= MOST_PROBES {
-            return None;
-        }
-        let seen = shard.seen.as_ref()?;
+    fn candidate(
+        &self,
+        left: &PagesLeft<'_>,
+        piece: Option<f64>,
+        requests: f64,
+    ) -> Option<(f64, SplitGuess)> {
+        let PagesLeft { shard, seen, pages } = left;
         let probed = self.probed.iter();
         let own: Vec<&Key> = probed
             .filter(|at| **at > seen.last && shard.keys.admits(at))
@@ -345,14 +361,11 @@ impl ShardTable {
         if own.len() >= seen.most_guesses() {
             return None;
         }
-        let left = seen.left(&self.alphabet, &self.counts());
-        let cut = self
-            .allowance
-            .cut(left, piece, own.len(), self.requests_left())?;
-        let (left, guess) = (cut.left, seen.cut_at(&self.alphabet, &own, cut.at)?);
+        let cut = self.allowance.cut(*pages, piece, own.len(), requests)?;
+        let guess = seen.cut_at(&self.alphabet, &own, cut.at)?;
         let before = own.into_iter().min().or(shard.keys.until.as_ref());
         let end = self.end_near(&guess.at, &seen.last, before);
-        Some((left, end.map_or(guess, SplitGuess::at_segment)))
+        Some((cut.left, end.map_or(guess, SplitGuess::at_segment)))
     }
 
     /// The end of a segment that is nearest to a guess, between these keys.

@@ -253,24 +253,18 @@ impl KeySample {
         Guess::Middle
     }
 
-    /// Whether nobody can tell how many pages are left: it is not known where the rest of the keys differ.
-    pub fn is_unknown(&self, alphabet: &Alphabet) -> bool {
+    /// How wide the gap is, if nobody can tell how many pages are left: it is not known where the rest of the keys
+    /// differ.
+    pub fn unknown_gap(&self, alphabet: &Alphabet) -> Option<Breadth> {
         let last = chars(&self.last);
         let upper = self.upper.as_ref().map(chars);
         let gap = Gap::new(&last, upper.as_deref());
         let alphabet = self.alphabets(alphabet, &last, gap.known);
         let guess = self.next_guess(&last, gap, self.upper.is_none(), alphabet);
-        !matches!(guess, Guess::Middle)
-    }
-
-    /// How wide the gap is in which nobody knows the keys.
-    pub fn breadth(&self) -> Breadth {
-        let last = chars(&self.last);
-        let upper = self.upper.as_ref().map(chars);
-        let gap = Gap::new(&last, upper.as_deref());
         let own = last.get(gap.known).copied().map_or(0, u32::from);
         let end = gap.end().map_or(u32::MAX, u32::from);
-        Breadth(gap.known, Reverse(end.saturating_sub(own)))
+        let breadth = Breadth(gap.known, Reverse(end.saturating_sub(own)));
+        (!matches!(guess, Guess::Middle)).then_some(breadth)
     }
 
     /// How many pages are left, as far as can be told: as many as were listed, if nothing speaks for another

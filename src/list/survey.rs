@@ -45,13 +45,14 @@ enum Size {
 
 impl Part {
     fn estimate(&mut self, alphabet: &Alphabet) {
-        let left = self.sample.left(alphabet, &GuessCounts::default());
-        self.size = match self.is_open {
-            false => Size::Known(1.0),
-            true if self.sample.is_unknown(alphabet) => {
-                Size::Unknown(1.0 + left, self.sample.breadth())
-            }
-            true => Size::Known(1.0 + left),
+        if !self.is_open {
+            self.size = Size::Known(1.0);
+            return;
+        }
+        let pages = 1.0 + self.sample.left(alphabet, &GuessCounts::default());
+        self.size = match self.sample.unknown_gap(alphabet) {
+            Some(breadth) => Size::Unknown(pages, breadth),
+            None => Size::Known(pages),
         };
     }
 

@@ -3,6 +3,7 @@
 use fastrand::Rng;
 
 use super::allowance::VERSIONS_AT_ONCE;
+use super::rounds::{Service, list_in_rounds};
 use super::shards::{ProbeResult, Shards};
 use super::split_point::SplitGuess;
 use crate::model::{Key, KeyRange};
@@ -36,7 +37,7 @@ struct Model<'a> {
 }
 
 impl Model<'_> {
-    fn open(&self, shard: usize, key: usize) -> Listing {
+    fn open_at(&self, shard: usize, key: usize) -> Listing {
         Listing {
             shard,
             listed: key * VERSIONS,
@@ -44,8 +45,20 @@ impl Model<'_> {
             has_ended: key == self.keys.len(),
         }
     }
+}
 
-    fn list(&mut self, listing: &mut Listing) {
+impl Service for Model<'_> {
+    type Listing = Listing;
+
+    fn shard(listing: &Listing) -> usize {
+        listing.shard
+    }
+
+    fn open(&self, shard: usize) -> Listing {
+        self.open_at(shard, 0)
+    }
+
+    fn round(&mut self, listing: &mut Listing) {
         if listing.has_ended {
             return;
         }
@@ -68,13 +81,13 @@ impl Model<'_> {
             self.requests += 1;
             return None;
         };
-        let mut listing = self.open(shard, at);
+        let mut listing = self.open_at(shard, at);
         // The probe was its first page.
-        self.list(&mut listing);
+        self.round(&mut listing);
         Some(listing)
     }
 
-    /// Hands on the keys whose versions are all listed; whether the shard is over then.
+    /// Hands on the keys whose versions are all listed.
     fn pass(&mut self, listing: &mut Listing) -> bool {
         let whole = (listing.listed / VERSIONS).max(listing.passed);
         let rows = &self.keys[listing.passed..whole];
@@ -88,40 +101,13 @@ impl Model<'_> {
 /// Lists all versions, as the scheduler says.
 fn list(keys: &[Key]) -> Effort {
     let shards = Shards::of_versions(vec![KeyRange::all()]);
-    let first = shards.take_waiting().unwrap();
     let mut model = Model {
         keys,
         shards: shards.clone(),
         requests: 0,
         seen: 0,
     };
-    let mut listings = vec![model.open(first, 0)];
-    let mut probes: Vec<SplitGuess> = Vec::new();
-    let mut rounds = 0;
-    while !listings.is_empty() {
-        rounds += 1;
-        let made: Vec<Listing> = probes
-            .drain(..)
-            .filter_map(|guess| model.probe(&guess))
-            .collect();
-        for listing in &mut listings {
-            model.list(listing);
-        }
-        listings.extend(made);
-        listings.retain_mut(|listing| {
-            let is_over = model.pass(listing);
-            if is_over {
-                shards.over(listing.shard);
-            }
-            !is_over
-        });
-        while shards.at_once() < usize::from(VERSIONS_AT_ONCE) {
-            let Some(guess) = shards.guess() else {
-                break;
-            };
-            probes.push(guess);
-        }
-    }
+    let rounds = list_in_rounds(&mut model, &shards, VERSIONS_AT_ONCE.into());
     assert_eq!(model.seen, keys.len(), "each key once");
     Effort {
         rounds,
