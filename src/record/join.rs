@@ -35,7 +35,8 @@ impl StateStore {
         left: Vec<KeyRange>,
     ) -> Result<RecordLink, RecordError> {
         let begun = RecordPart::begin(self.job.name(), origin, previous);
-        let parts = stream::iter(pieces).map(|piece| self.part(piece));
+        let parts = stream::iter(pieces)
+            .map(|PieceRecord { link, left }| async move { self.read_part(&link, &left).await });
         let parts = parts.buffered(MOST_READING);
         let joined = parts.try_fold(begun, |joined, part| async move {
             if part.previous != joined.previous {
@@ -65,10 +66,5 @@ impl StateStore {
             sha256: Digest::of(&bytes).to_string(),
             key,
         })
-    }
-
-    async fn part(&self, piece: PieceRecord) -> Result<RecordPart, RecordError> {
-        let PieceRecord { link, left } = piece;
-        self.read_part(&link, &left).await
     }
 }
