@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use super::site::Wishes;
 use crate::model::{Key, KeyRange, Start};
+use crate::s3::ROWS_OF_PAGE;
 use crate::snapshot::{Index, SegmentEntry};
 
 /// Segments of a range of which each key may make a row of the plan.
@@ -17,8 +18,6 @@ const ROWS_OF_LAST_RANGES: u64 = 14_000;
 /// The rest is shared among so many ranges at least while they are longer than the last ones, so that those that are
 /// planned side by side end together.
 const RANGES_OF_REST: u64 = 24;
-/// Keys of a page of a listing.
-const KEYS_OF_PAGE: u64 = 1_000;
 
 /// A piece of work: some segments, and the keys that may be in them.
 #[derive(Clone, Debug)]
@@ -126,7 +125,7 @@ impl RangeLength {
     }
 
     fn waste(self) -> u64 {
-        self.rows.next_multiple_of(KEYS_OF_PAGE) - self.rows
+        self.rows.next_multiple_of(ROWS_OF_PAGE.into()) - self.rows
     }
 }
 
@@ -221,7 +220,10 @@ mod tests {
 
             let rows = cut(ranges_of(segments), unknown);
 
-            let pages: u64 = rows.iter().map(|rows| rows.div_ceil(KEYS_OF_PAGE)).sum();
+            let pages: u64 = rows
+                .iter()
+                .map(|rows| rows.div_ceil(ROWS_OF_PAGE.into()))
+                .sum();
             assert_eq!(rows.iter().sum::<u64>(), 1_000_000);
             assert!(pages <= 1_035, "{pages} pages for seed {seed}: {rows:?}");
             let last = &rows[rows.len() - 16..];

@@ -66,6 +66,7 @@ pub use interceptors::Requests;
 pub use no_reply::ConnectFailure;
 pub use outside::{Outside, OutsideReply, ServicePost, service_address};
 pub use outside_error::OutsideError;
+pub use page::ROWS_OF_PAGE;
 #[cfg(feature = "cli")]
 pub use profile::{Overrides, profile_problem};
 #[cfg(any(test, fuzzing))]

@@ -40,13 +40,13 @@ pub(super) struct Row {
     pub class: Option<StorageClass>,
 }
 
-/// The most keys of a page.
-const MOST_KEYS: usize = 1_000;
+/// Rows of a page, at most: S3 gives no more of keys, versions or names at once.
+pub const ROWS_OF_PAGE: u16 = 1_000;
 
 impl RawPage {
     fn keep(&mut self, row: Row) {
         if self.rows.is_empty() {
-            self.rows.reserve(MOST_KEYS);
+            self.rows.reserve(ROWS_OF_PAGE.into());
         }
         self.rows.push(row);
     }

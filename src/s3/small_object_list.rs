@@ -7,13 +7,11 @@ use futures::{StreamExt, TryStreamExt};
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
 use super::interceptors::OwnState;
+use super::page::ROWS_OF_PAGE;
 use super::page_error::PageError;
 use super::page_reader::PageReader;
 use super::read::{Page, PageRequest, PageStart, accept};
 use crate::model::{Key, Object, Prefix};
-
-/// S3 gives no more names at once.
-const MOST_OF_A_PAGE: u16 = 1_000;
 
 impl Bucket {
     /// The first objects of the program's own whose keys begin so, behind a key if one is given: so many at
@@ -67,7 +65,7 @@ impl Bucket {
                     start: &start,
                     in_levels: false,
                 };
-                let (page, _) = bucket.list_few(asked, MOST_OF_A_PAGE, true).await?;
+                let (page, _) = bucket.list_few(asked, ROWS_OF_PAGE, true).await?;
                 Ok(Some((page.objects, page.next)))
             }
         });
@@ -89,7 +87,7 @@ impl Bucket {
             start,
             in_levels: true,
         };
-        let (page, folders) = self.list_few(asked, MOST_OF_A_PAGE, true).await?;
+        let (page, folders) = self.list_few(asked, ROWS_OF_PAGE, true).await?;
         Ok((folders, page.next))
     }
 

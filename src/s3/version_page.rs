@@ -8,6 +8,7 @@ use aws_sdk_s3::operation::list_object_versions::{
 use aws_smithy_runtime_api::client::interceptors::context::{Error, Output};
 use quick_xml::events::BytesStart;
 
+use super::page::ROWS_OF_PAGE;
 use super::page_error::PageError;
 use super::page_reader::ListPage;
 use super::reply_xml::{Elements, class, etag, number, own_name, owned, parsed, timestamp};
@@ -54,13 +55,10 @@ pub(super) struct RawRestoreStatus {
     pub expires: Option<Timestamp>,
 }
 
-/// The most rows of a page.
-const MOST_ROWS: usize = 1_000;
-
 impl RawVersionPage {
     fn keep(&mut self, row: RawVersionRow) {
         if self.rows.is_empty() {
-            self.rows.reserve(MOST_ROWS);
+            self.rows.reserve(ROWS_OF_PAGE.into());
         }
         self.rows.push(row);
     }
