@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt, stream};
 use super::choose::Why;
 use super::range_plan::{Obstacle, RangePlan};
 use super::refused;
-use super::rows::{Became, DoneRow, Origin, Place, PlanRow, Problem, Seen, WrittenRef};
+use super::rows::{Became, DoneRow, Origin, Place, PlanRow, Problem, Seen};
 use super::shelf::Shelf;
 use super::site::Site;
 use super::state::{Held, RequestRecord, Stage};
@@ -175,11 +175,7 @@ async fn of_versions(done: &DoneRow, site: &Site) -> Result<Back, S3Error> {
     let Some((top, below)) = versions.split_first() else {
         return Ok(Back::LeftAlone);
     };
-    let is_ours = done
-        .written
-        .as_ref()
-        .is_some_and(|written| is(top, written));
-    if !is_ours {
+    if !is_written(top, below.first(), done) {
         return Ok(Back::LeftAlone);
     }
     let now = seen(top).map(|(now, _)| now);
@@ -251,14 +247,21 @@ async fn of_aside(done: &DoneRow, site: &Site) -> Result<Back, S3Error> {
     })))
 }
 
-/// Whether a version is what the restore wrote.
-fn is(version: &VersionRow, written: &WrittenRef) -> bool {
+/// Whether the newest version of a key is what the restore wrote. A call that was killed may have placed a marker
+/// whose id nobody knows: that marker lies directly on what the restore has hidden.
+fn is_written(top: &VersionRow, below: Option<&VersionRow>, done: &DoneRow) -> bool {
+    let Some(written) = &done.written else {
+        return false;
+    };
     let same_id = written
         .version_id
         .as_deref()
-        .map(|id| id == version.id.as_str());
-    match (&version.kind, &written.etag) {
-        (VersionKind::Marker, None) => same_id.unwrap_or(true),
+        .map(|id| id == top.id.as_str());
+    match (&top.kind, &written.etag) {
+        (VersionKind::Marker, None) => same_id.unwrap_or_else(|| {
+            let hidden = below.and_then(seen).zip(done.before.as_ref());
+            hidden.is_some_and(|((hidden, _), before)| hidden.is_same(before))
+        }),
         (VersionKind::Object { etag: found, .. }, Some(etag)) => {
             same_id.unwrap_or(found.as_str() == etag)
         }

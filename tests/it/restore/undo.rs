@@ -1,9 +1,13 @@
 //! What a restore did can be taken back, and what somebody has written since stays.
 
+use std::time::Duration;
+
+use s3_sim::{Fault, Verb};
 use serde_json::json;
 
+use super::kills::{all_begun, kill};
 use super::{id, refusal, restore, state, versions, world};
-use crate::world::{PRIMARY, World, count};
+use crate::world::{BACKUP, PRIMARY, World, count};
 
 /// A bucket with a run, and damage that lives.
 fn damaged(world: &World) {
@@ -64,6 +68,40 @@ async fn keys_that_changed_after_the_restore_are_left_alone_and_named() {
     let changed = world.sim.current(PRIMARY, "changed").unwrap();
     assert_eq!(changed.content, "work after the restore".into());
     assert!(world.sim.current(PRIMARY, "deleted").is_none());
+}
+
+/// A call that was killed may not have written down which marker it has placed.
+#[tokio::test]
+async fn a_later_marker_is_told_from_one_of_a_restore_that_was_killed() {
+    let mut in_doubt = 0;
+    for nth in 1..=4 {
+        for later in [false, true] {
+            let world = world_with_a_run().await;
+            damaged(&world);
+            let asked = json!({"all": true, "run": "latest", "extra": "mark"});
+            let puts = Fault::on(Verb::PutObject).bucket(BACKUP).nth(nth);
+            assert!(kill(&world, asked.clone(), puts).await, "{nth}");
+            in_doubt += u32::from(world.sim.current(PRIMARY, "new").is_none());
+            let done = match all_begun(&world).first() {
+                Some(id) => restore(&world, json!({"continue": id})).await,
+                None => restore(&world, asked).await,
+            };
+            assert_eq!(done["restore"]["marked"], 1, "{nth}: {done}");
+            if later {
+                world.sim.clock().advance(Duration::from_secs(2));
+                world.put("new", "came later");
+                world.sim.delete(PRIMARY, "new");
+            }
+
+            let undone = restore(&world, json!({"undo": id(&done)})).await;
+
+            let there = world.sim.current(PRIMARY, "new").is_some();
+            assert_eq!(there, !later, "{nth}: {undone}");
+            let left_alone = &undone["restore"]["left_alone"];
+            assert_eq!(left_alone == &json!(["new"]), later, "{nth}: {undone}");
+        }
+    }
+    assert!(in_doubt > 0, "no kill left a marker that nobody knows of");
 }
 
 #[tokio::test]
