@@ -1,13 +1,12 @@
 //! Cursors that were given out, and what becomes of those that come again or are edited.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::history::History;
 use super::laws::Run;
-use super::step::{Edit, KEYS};
+use super::step::Edit;
 
 /// A cursor that was given out.
 #[derive(Clone, Debug)]
@@ -15,17 +14,15 @@ pub struct GivenCursor {
     job: usize,
     cursor: Value,
     prefix: &'static str,
-    /// The source when the run began that it goes back to, by keys.
-    source: BTreeMap<String, String>,
-    /// How many backups had been lost by then.
-    lost: usize,
+    /// How much somebody had touched when the run began that it goes back to.
+    touched: usize,
     /// Whether a run has used it to its end; none if that is not known.
     is_used: Option<bool>,
 }
 
 impl History {
     pub async fn stop(&mut self, job: usize, time: Duration, go_on: bool) {
-        let source = self.source(job);
+        let touched = self.touched.len();
         self.wait(2);
         let first = self.invoke(&Run::of(job), &json!({}), Some(time)).await;
         // A run that was stopped before it could start may have taken its lease.
@@ -35,36 +32,22 @@ impl History {
         if result["cursor"].is_null() {
             return;
         }
-        let lost = self.lost.len();
-        let number = self.give_cursor(job, &result["cursor"], source, lost);
+        let number = self.give_cursor(job, &result["cursor"], touched);
         if go_on {
             self.use_cursor(number, Some(time)).await;
         }
     }
 
-    /// Keeps a cursor of a run that began when the source was so, and so many backups had been lost.
-    pub fn give_cursor(
-        &mut self,
-        job: usize,
-        cursor: &Value,
-        source: BTreeMap<String, String>,
-        lost: usize,
-    ) -> usize {
+    /// Keeps a cursor of a run that began when so much had been touched.
+    pub fn give_cursor(&mut self, job: usize, cursor: &Value, touched: usize) -> usize {
         self.cursors.push(GivenCursor {
             job,
             cursor: cursor.clone(),
             prefix: "",
-            source,
-            lost,
+            touched,
             is_used: Some(false),
         });
         self.cursors.len() - 1
-    }
-
-    /// The versions of a source, by keys.
-    pub fn source(&self, job: usize) -> BTreeMap<String, String> {
-        let objects = self.world.sim.objects(self.jobs[job].source).into_iter();
-        objects.map(|view| (view.key, view.version_id)).collect()
     }
 
     pub async fn use_cursor(&mut self, number: usize, time: Option<Duration>) {
@@ -103,19 +86,15 @@ impl History {
         }
     }
 
-    /// A run that goes on by a cursor. What has changed since the first one began, it may have passed.
+    /// A run that goes on by a cursor. What was touched since the first one began, it may have passed: also if the
+    /// source looks again as it did then.
     fn run_of(&self, given: &GivenCursor) -> Run {
         let mut run = Run::of(given.job);
         run.prefix = given.prefix;
         run.goes_on = true;
-        let now = self.source(given.job);
-        let changed = KEYS
-            .into_iter()
-            .filter(|key| now.get(*key) != given.source.get(*key));
-        let lost = self.lost[given.lost..]
-            .iter()
-            .filter(|(job, _)| *job == given.job);
-        run.touched = changed.chain(lost.map(|(_, key)| *key)).collect();
+        let touched = self.touched[given.touched..].iter();
+        let touched = touched.filter(|(job, _)| *job == given.job);
+        run.touched = touched.map(|(_, key)| *key).collect();
         run
     }
 

@@ -28,8 +28,8 @@ pub struct History {
     /// All versions in the backup bucket as they were last looked at.
     pub bucket: Bucket,
     pub cursors: Vec<GivenCursor>,
-    /// Backups that somebody has deleted.
-    pub lost: Vec<(usize, &'static str)>,
+    /// Keys of jobs whose object or backup somebody has changed, in the order of the changes.
+    pub touched: Vec<(usize, &'static str)>,
 }
 
 impl History {
@@ -59,7 +59,7 @@ impl History {
             limits: Limits::default(),
             bucket: Bucket::default(),
             cursors: Vec::new(),
-            lost: Vec::new(),
+            touched: Vec::new(),
             jobs,
             world,
         };
@@ -111,7 +111,7 @@ impl History {
             }
             Step::LoseBackup { job, key } => {
                 let (job, key) = (job % count, KEYS[key]);
-                self.lost.push((job, key));
+                self.touched.push((job, key));
                 let key = self.jobs[job].backup_key(key);
                 self.world.sim.delete(BACKUP, &key);
             }
@@ -159,9 +159,15 @@ impl History {
     }
 
     pub fn change(&mut self, job: usize, change: &Change) {
+        self.touch(job, change);
         let job = &self.jobs[job];
         change.make(&self.world.sim, job.source);
         self.limits.observe(job, &self.world.sim);
+    }
+
+    fn touch(&mut self, job: usize, change: &Change) {
+        let keys = change.keys().into_iter();
+        self.touched.extend(keys.map(|key| (job, key)));
     }
 
     fn spoil(&self, which: usize, how: Spoil) {
@@ -195,6 +201,10 @@ impl History {
         let request = request::parse(payload).map_err(AppError::from)?;
         let deadline = time.map(|time| Deadline::within(Instant::now(), time));
         let answer = handler.answer(&request, deadline, |_| {}).await;
+        if deadline.is_some() {
+            // S3 may carry out what a run had to leave at its deadline, after it has told its result.
+            self.wait_until_quiet();
+        }
         let answer = answer
             .map(|summary| serde_json::from_str::<Value>(&summary.to_json().unwrap()).unwrap());
         self.limits.observe(&self.jobs[run.job], &self.world.sim);
@@ -259,6 +269,7 @@ impl History {
     async fn beside(&mut self, job: usize, moment: &Moment, change: Change) {
         let mut run = Run::of(job);
         run.touched = change.keys().into_iter().collect();
+        self.touch(job, &change);
         let source = self.jobs[job].source;
         let happens = move |sim: &Backdoor| change.make(sim, source);
         self.hook(moment, happens);
@@ -279,7 +290,7 @@ impl History {
         self.world.let_leases_end();
     }
 
-    fn hook(&self, moment: &Moment, hook: impl Fn(&Backdoor) + Send + Sync + 'static) {
+    pub fn hook(&self, moment: &Moment, hook: impl Fn(&Backdoor) + Send + Sync + 'static) {
         let fault = Fault::on(moment.verb).nth(moment.nth);
         let effect = if moment.after {
             Effect::after(hook)

@@ -12,6 +12,7 @@ mod shared;
 mod step;
 mod suspended;
 
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -19,7 +20,8 @@ use s3_sim::Verb;
 
 use history::History;
 use setting::{Copies, Deletions, Setting};
-use step::{Asked, Change, Moment, Step, step};
+use shared::Share;
+use step::{Asked, Change, Edit, Moment, Step, step};
 
 fn copies() -> impl Strategy<Value = Copies> {
     proptest::sample::select(vec![Copies::InParts, Copies::Flattened, Copies::UnderKms])
@@ -97,6 +99,92 @@ fn a_backup_from_before_versioning_that_its_marker_replaces_was_the_jobs_own() {
         ];
         replay(setting, steps);
     }
+}
+
+/// What a shared run has passed, it does not look at again, although the source shows again what it had at first.
+#[test]
+fn a_key_that_shows_its_first_version_again_was_touched() {
+    let job = 0;
+    let setting = Setting {
+        copies: Copies::InParts,
+        deletions: Deletions::Keep,
+        second_job: false,
+        old_backups: false,
+        changes: true,
+    };
+    let share = Share {
+        ends: vec![0],
+        killed: None,
+        changes: Vec::new(),
+        is_missing: true,
+        goes_on: false,
+    };
+    let run = Step::Run {
+        job,
+        asked: Asked::default(),
+        trouble: None,
+    };
+    let change = Change::Expose { key: 11 };
+    let edit = Edit::Nothing;
+    let steps = vec![
+        Step::Fill { job, body: 0 },
+        Step::Share { job, share },
+        Step::Fill { job, body: 1 },
+        run,
+        Step::Change { job, change },
+        Step::Replay { which: 0, edit },
+    ];
+    replay(setting, steps);
+}
+
+/// A copy that its run had to leave at the deadline lands within the next run, which is of another job.
+#[tokio::test]
+async fn a_copy_that_lands_after_the_deadline_is_of_the_run_that_asked_for_it() {
+    let mut history = History::begin(Setting {
+        copies: Copies::InParts,
+        deletions: Deletions::Keep,
+        second_job: true,
+        old_backups: false,
+        changes: true,
+    });
+    for job in 0..2 {
+        history.change(
+            job,
+            &Change::Put {
+                key: 0,
+                body: 1,
+                color: 0,
+                begun: 0,
+            },
+        );
+    }
+    let copies = |nth| Moment {
+        verb: Verb::CopyObject,
+        nth,
+        after: false,
+    };
+    let (other, begins) = mpsc::channel();
+    let begins = Mutex::new(begins);
+    history.hook(&copies(1), move |_| {
+        let _ = begins
+            .lock()
+            .unwrap()
+            .recv_timeout(Duration::from_millis(300));
+    });
+    history.hook(&copies(2), move |_| {
+        let _ = other.send(());
+        std::thread::sleep(Duration::from_millis(50));
+    });
+
+    history.stop(1, Duration::from_millis(100), false).await;
+    let run = Step::Run {
+        job: 0,
+        asked: Asked::default(),
+        trouble: None,
+    };
+    history.follow(run).await;
+
+    history.assert_converges().await;
 }
 
 /// Enough for every day; `make histories HISTORIES=20000` looks further.

@@ -27,8 +27,7 @@ pub struct Share {
 
 impl History {
     pub async fn share(&mut self, job: usize, share: Share) {
-        let source = self.source(job);
-        let lost = self.lost.len();
+        let touched = self.touched.len();
         self.wait(2);
         let mut part = Run::of(job);
         // A part of a run tells of its own keys.
@@ -67,7 +66,7 @@ impl History {
         self.wait(2);
         assert_is_closed(&closed, share.is_missing, found);
         if closed["cursor"].is_object() {
-            let number = self.give_cursor(job, &closed["cursor"], source, lost);
+            let number = self.give_cursor(job, &closed["cursor"], touched);
             if share.goes_on {
                 self.use_cursor(number, None).await;
             }
