@@ -18,7 +18,7 @@ use crate::model::{ETag, Key, Placement};
 use crate::outcome::Outcome;
 use crate::s3::{Bucket, Cause, Operation, S3Error};
 
-/// Rounds of looking and marking, where the backup is another one each time.
+/// Rounds of looking and marking, where a marker is refused and the backup is the one that was asked for.
 const ROUNDS: u32 = 4;
 /// So many refusals in a row of a backup that is the one asked for prove that the server does not know what it
 /// says.
@@ -142,7 +142,7 @@ impl Marker {
     async fn mark_in_rounds(
         &self,
         key: &Key,
-        mut backup: CurrentBackup,
+        backup: CurrentBackup,
         mut versions_are_kept: bool,
     ) -> Outcome {
         let mut round = 1;
@@ -168,16 +168,15 @@ impl Marker {
                 key: key.clone(),
                 etag: backup.etag.clone(),
             };
-            let now = match self.look(&orphan).await {
-                BackupLook::Gone(backup) => backup,
-                BackupLook::Done(outcome) => return outcome,
-            };
-            let is_wrong = error.cause == Cause::ChangedMeanwhile && now.etag == backup.etag;
+            // It is the one that was asked for all the same.
+            if let BackupLook::Done(outcome) = self.look(&orphan).await {
+                return outcome;
+            }
+            let is_wrong = error.cause == Cause::ChangedMeanwhile;
             wrong_refusals = if is_wrong { wrong_refusals + 1 } else { 0 };
             if wrong_refusals == WRONG_REFUSALS {
                 self.destination.conditions_are_never_met();
             }
-            backup = now;
             versions_are_kept = false;
             round += 1;
         }

@@ -418,6 +418,40 @@ async fn a_bucket_is_asked_again_before_a_marker_that_was_refused_is_repeated() 
     assert!(world.keys(BACKUP).contains(&key(0)));
 }
 
+/// A server that refuses a condition twice although it is met does not know it: the third marker goes without.
+#[tokio::test]
+async fn a_marker_that_is_refused_wrongly_goes_without_its_condition_the_third_time() {
+    let world = marking(3).await;
+    delete(&world, 1);
+    world.sim.ledger().clear();
+    let refused = Effect::status(412, "PreconditionFailed", "another one");
+    world
+        .sim
+        .fault(Fault::on(Verb::DeleteObject).first(2), refused);
+
+    let result = world.backup().await;
+
+    assert_eq!((marked(&result), markers(&world)), (1, 3), "{result}");
+    let asked = world.sim.ledger().of(Verb::DeleteObject);
+    let conditions = asked.iter().map(|call| call.header("if-match").is_some());
+    assert_eq!(conditions.collect::<Vec<_>>(), [true, true, false]);
+}
+
+#[tokio::test]
+async fn a_marker_that_finds_nothing_although_the_backup_is_there_is_tried_four_times() {
+    let world = marking(3).await;
+    delete(&world, 1);
+    world.sim.ledger().clear();
+    let gone = Effect::status(404, "NoSuchKey", "The specified key does not exist.");
+    world.sim.fault(Fault::on(Verb::DeleteObject), gone);
+
+    let result = world.backup().await;
+
+    assert_eq!((marked(&result), markers(&world)), (0, 4), "{result}");
+    assert_eq!(result["failures"][0]["key"], json!(key(0)), "{result}");
+    assert_eq!(result["failures"][0]["operation"], "DeleteObject");
+}
+
 #[tokio::test]
 async fn a_new_bucket_without_backups_has_nothing_to_mark() {
     let world = World::new().with("BACKUP_DELETIONS", "mark");
