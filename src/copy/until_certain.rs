@@ -280,3 +280,48 @@ fn is_copy(object: &Object, backup: &Object) -> bool {
 pub(super) fn is_later(now: &Object, before: Option<&Object>) -> bool {
     before.is_none_or(|before| now.last_modified > before.last_modified)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ETag, Key, StorageClass, Timestamp};
+
+    fn object(etag: &str, size: u64, seconds: i64) -> Object {
+        Object {
+            key: Key::new("k"),
+            size,
+            etag: ETag::new(etag),
+            last_modified: Timestamp::from_millis(seconds * 1_000),
+            storage_class: StorageClass::new(None),
+        }
+    }
+
+    #[test]
+    fn a_backup_proves_itself_by_bytes_and_date_and_is_another_one_than_before() {
+        let source = object("a", 5, 10);
+        let before = object("old", 5, 8);
+        let cases = [
+            ("a copy", object("a", 5, 11), None, true),
+            (
+                "a copy over another",
+                object("a", 5, 11),
+                Some(&before),
+                true,
+            ),
+            (
+                "other bytes of the same size",
+                object("b", 5, 11),
+                None,
+                false,
+            ),
+            ("of another size", object("a", 6, 11), None, false),
+            ("as old as the object", object("a", 5, 10), None, false),
+        ];
+        for (case, now, before, expected) in cases {
+            assert_eq!(is_good_copy(&source, &now, before), expected, "{case}");
+        }
+        let (now, later) = (object("a", 5, 11), object("a", 5, 12));
+        assert!(!is_good_copy(&source, &now, Some(&now)), "the one before");
+        assert!(is_good_copy(&source, &later, Some(&now)), "of a later date");
+    }
+}

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use s3_backup::app::AppError;
 use s3_backup::model::{Job, Location, Placement};
-use s3_sim::{Class, Effect, Fault, Sim, Verb};
+use s3_sim::{Class, Effect, Fault, Put, Sim, Verb};
 use serde_json::{Value, json};
 
 use crate::resume::within;
@@ -264,6 +264,35 @@ async fn an_expired_lease_that_nobody_took_is_held_on() {
 
     assert_eq!(world.run(cut.close).await["status"], "complete");
     world.assert_backed_up();
+}
+
+/// A worker that finds an old lease renews it. Another one may do so in the midst of that, and a clock may be wrong.
+#[tokio::test]
+async fn an_old_lease_that_others_write_too_is_renewed_in_four_rounds_at_most() {
+    for (others, writes) in [(1, 2), (100, 4)] {
+        let world = world_of(300);
+        let cut = cut(&world, 4).await;
+        world.let_leases_end();
+        world.sim.ledger().clear();
+        let lease = state_key("lease.json");
+        let held = stored(&world, &lease);
+        let key = lease.clone();
+        let is_renewed = Effect::before(move |sim| {
+            let mut held = held.clone();
+            held["holder"] = json!(format!("worker {}", sim.all_versions(BACKUP).len()));
+            let old = sim.clock().now() - Duration::from_hours(1);
+            sim.put_object(BACKUP, &key, Put::new(held.to_string()).modified(old));
+        });
+        let writing = Fault::on(Verb::PutObject).key(&lease).first(others);
+        world.sim.fault(writing, is_renewed);
+
+        let answer = world.invoke(cut.requests[0].clone()).await;
+
+        assert_eq!(answer.is_ok(), others == 1, "{answer:?}");
+        let written = world.sim.ledger().of(Verb::PutObject);
+        let written = written.iter().filter(|put| put.key == lease).count();
+        assert_eq!(written, writes, "{others}");
+    }
 }
 
 #[tokio::test]
