@@ -324,4 +324,14 @@ mod tests {
         assert!(!is_good_copy(&source, &now, Some(&now)), "the one before");
         assert!(is_good_copy(&source, &later, Some(&now)), "of a later date");
     }
+
+    #[test]
+    fn what_is_there_now_is_later_only_if_its_date_is() {
+        let (early, late) = (object("a", 5, 11), object("a", 5, 12));
+
+        assert!(is_later(&late, Some(&early)));
+        assert!(!is_later(&early, Some(&late)));
+        assert!(!is_later(&early, Some(&early)));
+        assert!(is_later(&early, None));
+    }
 }

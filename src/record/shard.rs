@@ -379,6 +379,29 @@ mod tests {
         assert_eq!(rows(&finished), [1]);
     }
 
+    #[test]
+    fn a_record_ends_before_the_first_key_that_was_given_up() {
+        let given_up = |sequence| KeyResult {
+            key: Some(samples::row(sequence).key),
+            ..done(sequence, Outcome::Interrupted)
+        };
+        for order in [[2, 4], [4, 2]] {
+            let mut shard = ShardRecorder::default();
+            for sequence in order {
+                shard.note(&mut given_up(sequence)).unwrap();
+            }
+            for sequence in [0, 1, 3, 5] {
+                let mut done = done(sequence, Outcome::BackupOnly);
+                shard.note(&mut done).unwrap();
+            }
+
+            shard.finish().unwrap();
+
+            let entries = shard.entries(List::Objects);
+            assert_eq!(entries.map(|entry| entry.rows).sum::<u64>(), 2, "{order:?}");
+        }
+    }
+
     /// A shard that goes on from a snapshot of these rows, and those of them that come.
     fn shard_beside(count: u64) -> (ShardRecorder, Vec<SegmentRow>) {
         let known: Vec<Row> = (0..count).map(samples::row).collect();
