@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import aws_command
+
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "cdk" / "cloudformation" / "s3-backup.template.json"
 # A test in a browser needs no package as small as that which is deployed.
@@ -52,10 +54,11 @@ class Aws:
 
     def __call__(self, *arguments: "str | Path") -> dict:
         """Runs a command and reads the JSON that it prints, if it prints any."""
-        shown = self.run("aws", *arguments, "--output", "json")
-        if shown.returncode != 0:
-            raise CommandFailed(f"aws {shlex.join(map(str, arguments))}: {shown.stderr.strip()}")
-        return json.loads(shown.stdout) if shown.stdout.startswith("{") else {}
+        command = [*map(str, arguments), "--output", "json"]
+        code, said, complained = aws_command.run(command, self.env, ROOT)
+        if code != 0:
+            raise CommandFailed(f"aws {shlex.join(command)}: {complained.strip()}")
+        return json.loads(said) if said.startswith("{") else {}
 
     def run(self, *command: "str | Path") -> subprocess.CompletedProcess:
         return subprocess.run(
