@@ -23,6 +23,7 @@ SECONDS_TO_STOP = 10
 # Another program may take the free port before the server does.
 ATTEMPTS = 3
 SERVER = "local_aws_app:app"
+REQUESTS_OF_A_CONNECTION = 1_000_000_000
 
 
 class NotStarted(Exception):
@@ -112,8 +113,12 @@ def spawn(folder: Path, port: int) -> subprocess.Popen:
         # Lambda sets it for functions that log JSON, MiniStack does not.
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
     }
+    settings = folder / "hypercorn.toml"
+    # Above a thousand requests, where it closes a connection by default, it leaves the one that is under way without
+    # an answer.
+    settings.write_text(f"keep_alive_timeout = 75\nkeep_alive_max_requests = {REQUESTS_OF_A_CONNECTION}\n")
     # Not the command `ministack`: with TLS that one takes port 443 too, if it may.
-    command = [sys.executable, "-m", "hypercorn", SERVER, "--bind", f"127.0.0.1:{port}", "--keep-alive", "75"]
+    command = [sys.executable, "-m", "hypercorn", SERVER, "--config", str(settings), "--bind", f"127.0.0.1:{port}"]
     command += ["--certfile", env["MINISTACK_SSL_CERT"], "--keyfile", env["MINISTACK_SSL_KEY"]]
     with open(folder / "server.log", "w", encoding="utf-8") as log:
         return subprocess.Popen(

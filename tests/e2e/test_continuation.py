@@ -69,10 +69,7 @@ def test_a_backup_of_several_invocations_is_one_execution(
     assert len(results) > 1
     assert [result["cursor"] is None for result in results] == [False] * (len(results) - 1) + [True]
     assert sum(result["objects_found"] for result in results) == OBJECTS
-    # The local AWS leaves the 2,000th request of a connection without an answer. A copy that was given up with it at
-    # the deadline is found to be there by the next invocation.
-    given_up = OBJECTS - sum(result["objects_copied"] for result in results)
-    assert 0 <= given_up < len(results)
+    assert sum(result["objects_copied"] for result in results) == OBJECTS
     assert json.loads(ended["output"]) == results[-1]
     assert aws.keys(continued.backup, "many/") == keys
 
@@ -83,7 +80,7 @@ def test_an_error_of_an_earlier_invocation_is_not_forgotten(aws: Aws, machine: s
     results = results_of(aws, ended)
     assert len(results) > 1
     assert [failure["key"] for failure in results[0]["failures"]] == [denied]
-    assert results[-1]["status"] == "complete"
+    assert results[-1]["status"] == "complete", results[-1]
     assert (ended["status"], ended["error"]) == ("FAILED", "BackupIncomplete")
     assert ended["cause"].startswith(f"Errors: 1, in invocations: {len(results)}. The last result: Backed up")
 
