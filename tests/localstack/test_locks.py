@@ -5,21 +5,14 @@ a drill work there, and no version can be deleted before its time.
 import json
 import os
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import botocore.session
 import pytest
 from botocore.exceptions import ClientError
-
-ROOT = Path(__file__).parents[2]
-sys.path += [str(ROOT / "scripts/compatibility")]
-
-import servers
+from conftest import ROOT
 
 PROGRAM = ROOT / "target/debug/s3-backup"
 SECONDS = 120
@@ -27,14 +20,6 @@ PART = 5 * 1024 * 1024
 DAYS = 30
 MODES = ("GOVERNANCE", "COMPLIANCE")
 STATE = ".s3-backup/"
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if not PROGRAM.exists():
-        pytest.exit(f"there is no {PROGRAM}: build it with 'cargo build --bin s3-backup'", returncode=1)
-    with servers.LocalStack(tmp_path_factory.mktemp("localstack")) as localstack:
-        yield localstack.endpoint
 
 
 @dataclass(frozen=True)
@@ -113,9 +98,11 @@ class Locked:
 
 
 @pytest.fixture(scope="module", params=MODES)
-def locked(request: pytest.FixtureRequest, endpoint: str) -> Locked:
+def locked(request: pytest.FixtureRequest, localstack: str) -> Locked:
     """Two nights of a backup, the second with a change."""
-    locked = Locked(endpoint, request.param)
+    if not PROGRAM.exists():
+        pytest.exit(f"there is no {PROGRAM}: build it with 'cargo build --bin s3-backup'", returncode=1)
+    locked = Locked(localstack, request.param)
     locked.make()
     for key in ("a", "b", "changes"):
         locked.put(key, b"1")

@@ -5,19 +5,13 @@ CloudWatch would read it. Periods of minutes and hours are ten seconds here; eve
 """
 
 import json
-import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import botocore.session
 import pytest
-
-ROOT = Path(__file__).parents[2]
-sys.path += [str(ROOT / "scripts/benchmark"), str(ROOT / "scripts/compatibility")]
-
-import servers
+from conftest import ROOT
 from runtime_api import Function
 from simulator import Simulator
 
@@ -77,10 +71,9 @@ def is_own(alarm: dict) -> bool:
     return alarm["Namespace"] == "S3Backup"
 
 
-@pytest.fixture(scope="module")
-def cloudwatch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudWatch]:
-    with servers.LocalStack(tmp_path_factory.mktemp("localstack")) as localstack:
-        yield CloudWatch(localstack.endpoint)
+@pytest.fixture
+def cloudwatch(localstack: str) -> CloudWatch:
+    return CloudWatch(localstack)
 
 
 def put_object(simulator: Simulator, key: str, storage_class: str) -> None:
