@@ -291,6 +291,26 @@ mod tests {
     }
 
     #[test]
+    fn another_etag_or_second_of_the_backup_alone_is_another_backup() {
+        let written = |etag, millis| Row {
+            backup_etag: ETag::new(etag),
+            backup_modified: Some(Timestamp::from_millis(millis)),
+            ..row("k", None)
+        };
+        let before = written("e", 1_000);
+        let another = Some(DifferenceKind::Backup);
+        for (after, expected) in [
+            (written("f", 1_000), another),
+            (written("e", 2_000), another),
+            // S3 tells whole seconds in some replies, and milliseconds in others.
+            (written("e", 1_999), None),
+        ] {
+            let what = DifferenceKind::between(before.as_ref(), after.as_ref());
+            assert_eq!(what, expected, "{after:?}");
+        }
+    }
+
+    #[test]
     fn another_version_in_the_same_second_is_a_difference() {
         let version = |id| Row {
             source_version_id: Some(VersionId::new(id)),
