@@ -234,3 +234,6 @@ impl RecordStream {
         }
     }
 }
+
+#[cfg(test)]
+mod late_copies;

@@ -275,14 +275,14 @@ impl ShardRecorder {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::model::KeyCounts;
     use crate::outcome::CopyResult;
-    use crate::snapshot::{Row, SegmentRow, samples};
+    use crate::snapshot::samples;
 
     /// What became of the key of that place; of the one behind them all, that there is no more.
-    fn done(sequence: u64, outcome: Outcome) -> KeyResult {
+    pub fn done(sequence: u64, outcome: Outcome) -> KeyResult {
         let row = matches!(outcome, Outcome::BackupOnly).then(|| samples::row(sequence));
         KeyResult {
             shard: 0,
@@ -297,7 +297,7 @@ mod tests {
         }
     }
 
-    fn rows(finished: &[SegmentOutput]) -> Vec<u64> {
+    pub fn rows(finished: &[SegmentOutput]) -> Vec<u64> {
         finished
             .iter()
             .flat_map(SegmentOutput::entries)
@@ -400,78 +400,5 @@ mod tests {
             let entries = shard.entries(List::Objects);
             assert_eq!(entries.map(|entry| entry.rows).sum::<u64>(), 2, "{order:?}");
         }
-    }
-
-    /// A shard that goes on from a snapshot of these rows, and those of them that come.
-    fn shard_beside(count: u64) -> (ShardRecorder, Vec<SegmentRow>) {
-        let known: Vec<Row> = (0..count).map(samples::row).collect();
-        let rows = samples::segment(&known)
-            .rows()
-            .map(Result::unwrap)
-            .collect();
-        let input = BuilderInput {
-            objects: count,
-            fewest_with_changes: 1,
-        };
-        (ShardRecorder::new(input), rows)
-    }
-
-    fn kept(row: &SegmentRow, sequence: u64) -> KeyResult {
-        let mut kept = done(sequence, Outcome::BackupOnly);
-        kept.result.row = Some(NextRow::Reuse(row.clone()));
-        kept
-    }
-
-    /// A copy that ends when thousands of rows behind it have come changes its segment, and cuts it nowhere.
-    #[test]
-    fn a_late_copy_is_a_change_of_its_segment() {
-        const COUNT: u64 = 2_500;
-        let (mut shard, stored) = shard_beside(COUNT);
-        let mut finished = Vec::new();
-        for (row, sequence) in stored.iter().zip(0..) {
-            if sequence != 7 {
-                finished.extend(shard.note(&mut kept(row, sequence)).unwrap());
-            }
-        }
-        finished.extend(shard.note(&mut done(COUNT, Outcome::End)).unwrap());
-        assert!(finished.is_empty(), "the segment waits");
-
-        let mut late = done(7, Outcome::BackupOnly);
-        let size = 4_321;
-        late.result.row = Some(NextRow::New(Box::new(Row {
-            size,
-            ..samples::row(7)
-        })));
-        finished.extend(shard.note(&mut late).unwrap());
-
-        let changed = &finished[..];
-        assert!(
-            matches!(changed, [SegmentOutput::Changed(..)]),
-            "{changed:?}"
-        );
-        let entry = &changed[0].entries()[0];
-        assert_eq!((entry.rows, entry.changes[0].rows), (COUNT, 1));
-    }
-
-    /// Its key is where the record ends: what has waited behind it is not recorded.
-    #[test]
-    fn a_late_copy_that_was_interrupted_ends_the_record_before_it() {
-        let (mut shard, stored) = shard_beside(2_500);
-        for (row, sequence) in stored.iter().zip(0..) {
-            if sequence != 7 {
-                shard.note(&mut kept(row, sequence)).unwrap();
-            }
-        }
-        let mut late = done(7, Outcome::Interrupted);
-        late.key = Some(samples::row(7).key);
-        shard.note(&mut late).unwrap();
-        shard.finish().unwrap();
-
-        let entries: Vec<&SegmentEntry> = shard.entries(List::Objects).collect();
-        assert_eq!(entries.len(), 1);
-        assert_eq!(
-            (entries[0].rows, &entries[0].last_key),
-            (7, &samples::row(6).key)
-        );
     }
 }
