@@ -398,3 +398,72 @@ impl DestinationRemainder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(number: usize) -> Failure {
+        Failure {
+            key: Some(Key::new(format!("{number:04}"))),
+            operation: Operation::CopyObject.name(),
+            code: None,
+            message: "no".to_owned(),
+            advice: "none".to_owned(),
+            request_id: None,
+        }
+    }
+
+    /// What one of two invocations adds: its numbers begin there.
+    fn work(first: u64, failures: usize) -> PieceWork {
+        PieceWork {
+            left: vec![KeyRange::all()],
+            counted: KeyCounts {
+                gone: first,
+                ..KeyCounts::default()
+            },
+            failures: (0..failures).map(failure).collect(),
+            requests: Requests {
+                list: first + 1,
+                copy: first + 2,
+                head: first + 3,
+                thaw: 0,
+            },
+            gone: [(Key::new(format!("gone-{first}")), ETag::new("e"))].into(),
+            foreign: [Key::new(format!("foreign-{first}"))].into(),
+            ..PieceWork::default()
+        }
+    }
+
+    #[test]
+    fn a_piece_is_the_sum_of_what_its_invocations_did() {
+        let piece = PieceState::begin("run", 1, KeyRange::all());
+        let piece = piece.after(work(10, 1)).after(work(200, MOST_FAILURES));
+
+        let sent = piece.requests();
+        assert_eq!((sent.list, sent.copy, sent.head), (212, 214, 216));
+        assert_eq!(piece.counted.gone, 210);
+        assert_eq!(piece.kept(), (2, MOST_FAILURES));
+        let gone: Vec<String> = piece.gone().map(|(key, _)| key.to_string()).collect();
+        assert_eq!(gone, ["gone-10", "gone-200"]);
+        assert_eq!(piece.foreign().count(), 2);
+        let stored = piece.to_json().unwrap();
+        assert_eq!(PieceState::parse(&stored, "run", 1), Ok(piece));
+    }
+
+    #[test]
+    fn a_piece_keeps_all_keys_that_are_gone_or_none_and_the_first_failures() {
+        let begun = PieceState::begin("run", 1, KeyRange::all());
+        let begun = begun.after(work(10, 3)).after(work(20, 0));
+        for (most, kept) in [
+            ((2, 3), (2, 3)),
+            ((9, 9), (2, 3)),
+            ((1, 2), (0, 2)),
+            ((0, 0), (0, 0)),
+        ] {
+            let mut piece = begun.clone();
+            piece.keep(most.0, most.1);
+            assert_eq!(piece.kept(), kept, "{most:?}");
+        }
+    }
+}
