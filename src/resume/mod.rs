@@ -289,7 +289,10 @@ fn fitting(mut rows: Vec<Row>) -> Vec<Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BucketName, ETag, Start};
+    use crate::config::Config;
+    use crate::model::{BucketName, ETag, Start, Timestamp};
+    use crate::plan::{self, Run};
+    use crate::request::BackupRequest;
 
     fn counted(gone: u64) -> KeyCounts {
         KeyCounts {
@@ -366,6 +369,46 @@ mod tests {
             (left[0].counted, behind),
             (counted(1), KeyCounts::default())
         );
+    }
+
+    /// The ranges of one destination say nothing of another.
+    #[test]
+    fn the_cursor_of_a_plan_tells_of_each_destination_what_was_counted_there() {
+        let vars = [
+            ("SOURCE_BUCKET", "primary"),
+            ("DESTINATION_BUCKET", "one,two"),
+            ("BACKUP_DELETIONS", "mark"),
+        ];
+        let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let config = Config::from_vars(vars).unwrap();
+        let asked = BackupRequest {
+            intent: Intent::Plan,
+            ..BackupRequest::default()
+        };
+        let run = Run::begin(Timestamp::from_millis(0), 0);
+        let plan = plan::make(&asked, &config, run, None).unwrap();
+        let left = |beside, between: [u64; 2]| DestinationRemainder {
+            left: between
+                .map(|gone| RemainingRange {
+                    keys: KeyRange::all(),
+                    counted: counted(gone),
+                })
+                .into(),
+            beside: counted(beside),
+            counted: Some(counted(0)),
+            ..DestinationRemainder::default()
+        };
+        let rest = Remainder {
+            destinations: vec![left(1, [10, 100]), left(2, [20, 200])],
+        };
+
+        let cursor = ranges_cursor(plan.description(), &plan.destinations, &rest);
+
+        let told = cursor.marking.unwrap().counted.into_iter();
+        let told: Vec<(String, u64)> = told
+            .map(|of| (of.destination.to_string(), of.census.gone))
+            .collect();
+        assert_eq!(told, [("one".to_owned(), 111), ("two".to_owned(), 222)]);
     }
 
     #[test]
