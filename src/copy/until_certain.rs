@@ -284,7 +284,7 @@ pub(super) fn is_later(now: &Object, before: Option<&Object>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ETag, Key, StorageClass, Timestamp};
+    use crate::model::{BucketName, ETag, Key, StorageClass, Timestamp};
 
     fn object(etag: &str, size: u64, seconds: i64) -> Object {
         Object {
@@ -323,6 +323,63 @@ mod tests {
         let (now, later) = (object("a", 5, 11), object("a", 5, 12));
         assert!(!is_good_copy(&source, &now, Some(&now)), "the one before");
         assert!(is_good_copy(&source, &later, Some(&now)), "of a later date");
+    }
+
+    /// Two of them, and no write to the destination is bound to what is there any more.
+    #[test]
+    fn a_refusal_is_wrong_only_of_a_write_for_a_change_that_neither_side_shows() {
+        let bucket = BucketName::new("backup").unwrap();
+        let error =
+            |operation, cause| S3Error::ours(operation, &bucket, cause, "refused".to_owned());
+        let seen = BothSides {
+            object: object("a", 5, 10),
+            backup: Some(object("old", 5, 8)),
+            in_doubt: false,
+            wrong_refusals: 0,
+        };
+        let (same, other) = (object("a", 5, 10), object("b", 5, 11));
+        let (old, new) = (object("old", 5, 8), object("new", 5, 12));
+        let changed = Cause::ChangedMeanwhile;
+        let cases = [
+            (Operation::CopyObject, changed, &same, Some(&old), true),
+            (
+                Operation::CompleteMultipartUpload,
+                changed,
+                &same,
+                Some(&old),
+                true,
+            ),
+            (Operation::UploadPartCopy, changed, &same, Some(&old), false),
+            (
+                Operation::CopyObject,
+                Cause::Missing,
+                &same,
+                Some(&old),
+                false,
+            ),
+            (Operation::CopyObject, changed, &other, Some(&old), false),
+            (Operation::CopyObject, changed, &same, Some(&new), false),
+            (Operation::CopyObject, changed, &same, None, false),
+            (
+                Operation::UploadPartCopy,
+                changed,
+                &other,
+                Some(&old),
+                false,
+            ),
+            (
+                Operation::CopyObject,
+                Cause::Missing,
+                &other,
+                Some(&new),
+                false,
+            ),
+        ];
+        for (operation, cause, object, backup, expected) in cases {
+            let is_wrong = is_wrong_refusal(&error(operation, cause), &seen, object, backup);
+            let case = format!("{operation:?} {cause:?} {object:?} {backup:?}");
+            assert_eq!(is_wrong, expected, "{case}");
+        }
     }
 
     #[test]
