@@ -12,6 +12,7 @@ mod pages;
 #[cfg(test)]
 mod rounds;
 mod scheduler;
+mod shard;
 mod shard_listing;
 mod shards;
 mod split_point;

@@ -13,8 +13,9 @@ use tokio::sync::Notify;
 use super::allowance::{Allowance, OF_OBJECTS, OF_VERSIONS};
 use super::alphabet::Alphabet;
 use super::guess::GuessCounts;
+use super::shard::{ClippedRows, Shard};
 use super::split_point::{KeySample, SplitGuess};
-use crate::model::{Key, KeyRange, Start};
+use crate::model::{Key, KeyRange};
 
 /// Shards that are listed or tried at the same time with one CPU, at most. 16 are quicker by an eighth, but took more than
 /// the 64 MiB that are promised.
@@ -60,45 +61,12 @@ struct ShardTable {
     ends: Vec<Key>,
 }
 
-#[derive(Debug)]
-struct Shard {
-    keys: KeyRange,
-    /// The last key that was handed on.
-    passed: Option<Key>,
-    state: ShardState,
-    seen: Option<KeySample>,
-    /// Pages of the source that were listed for it.
-    pages: u64,
-    /// Their keys.
-    listed: u64,
-    /// Those of them that belong to it and were handed on.
-    rows: u64,
-    /// A page of the backup had keys.
-    has_backups: bool,
-}
-
 /// A shard of which something is known.
 struct PagesLeft<'a> {
     shard: &'a Shard,
     seen: &'a KeySample,
     /// Pages that are left in it, as far as can be told.
     pages: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ShardState {
-    Waiting,
-    Listed,
-    Over,
-}
-
-/// What was handed on of a shard.
-#[derive(Clone, Copy, Debug)]
-pub struct ClippedRows {
-    /// So many rows.
-    pub rows: usize,
-    /// And the shard has no more.
-    pub all: bool,
 }
 
 /// What a guess has found behind it.
@@ -166,11 +134,8 @@ impl Shards {
     /// A shard that nobody lists yet, to be listed by the caller.
     pub(super) fn take_waiting(&self) -> Option<usize> {
         let mut shards = self.lock();
-        let all = &mut shards.all;
-        let waiting = all
-            .iter()
-            .position(|shard| shard.state == ShardState::Waiting)?;
-        all[waiting].state = ShardState::Listed;
+        let waiting = shards.all.iter().position(Shard::is_waiting)?;
+        shards.all[waiting].begin();
         Some(waiting)
     }
 
@@ -184,7 +149,7 @@ impl Shards {
     pub(super) fn backup_listed(&self, shard: usize, has_keys: bool) {
         let mut shards = self.lock();
         shards.pages += 1;
-        shards.all[shard].has_backups |= has_keys;
+        shards.all[shard].backup_listed(has_keys);
         drop(shards);
         self.news.notify_one();
     }
@@ -193,25 +158,13 @@ impl Shards {
     pub(super) fn source_listed<'a>(
         &self,
         shard: usize,
-        mut keys: impl ExactSizeIterator<Item = &'a Key> + DoubleEndedIterator + Clone,
+        keys: impl ExactSizeIterator<Item = &'a Key> + DoubleEndedIterator + Clone,
         more_follow: bool,
     ) {
         let mut shards = self.lock();
         shards.pages += 1;
-        shards.all[shard].pages += 1;
-        shards.all[shard].listed += keys.len() as u64;
-        let all = keys.clone();
-        match (keys.next(), keys.next_back()) {
-            (Some(first), Some(last)) if more_follow => {
-                // A page of versions may be about one key, which tells nothing.
-                if first != last {
-                    shards.alphabet.learn(all.clone());
-                    shards.all[shard].see(all);
-                }
-            }
-            // What ends here need not be cut.
-            _ => shards.all[shard].seen = None,
-        }
+        let ShardTable { all, alphabet, .. } = &mut *shards;
+        all[shard].source_listed(alphabet, keys, more_follow);
         drop(shards);
         self.news.notify_one();
     }
@@ -219,25 +172,13 @@ impl Shards {
     /// Hands on the rows of these, in ascending order, that belong to the shard.
     pub fn pass<T>(&self, shard: usize, rows: &[T], key: impl Fn(&T) -> &str) -> ClippedRows {
         let mut shards = self.lock();
-        let shard = &mut shards.all[shard];
-        let until = shard.keys.until.as_ref();
-        let within = until.map_or(rows.len(), |until| {
-            rows.partition_point(|row| key(row) <= until.as_str())
-        });
-        let last = rows[..within].last().map(key);
-        let reached = last.is_some() && last == until.map(Key::as_str);
-        if let Some(last) = last {
-            shard.passed = Some(Key::new(last));
-        }
-        shard.rows += within as u64;
-        let all = within < rows.len() || reached;
-        ClippedRows { rows: within, all }
+        shards.all[shard].pass(rows, key)
     }
 
     /// Nobody lists the shard any more.
     pub(super) fn over(&self, shard: usize) {
         let mut shards = self.lock();
-        shards.all[shard].state = ShardState::Over;
+        shards.all[shard].end();
         let has_end = shards.all[shard].keys.until.is_some();
         shards.spent += match shards.allowance.end_of_shard {
             Some(pages) if has_end => pages,
@@ -378,76 +319,10 @@ impl ShardTable {
     }
 }
 
-impl Shard {
-    fn new(keys: KeyRange) -> Self {
-        Self {
-            keys,
-            passed: None,
-            state: ShardState::Waiting,
-            seen: None,
-            pages: 0,
-            listed: 0,
-            rows: 0,
-            has_backups: false,
-        }
-    }
-
-    fn is_listed(&self) -> bool {
-        self.state == ShardState::Listed
-    }
-
-    fn is_over(&self) -> bool {
-        self.state == ShardState::Over
-    }
-
-    /// Pages that were listed behind the end of the shard, on both sides. An empty backup is a page for each
-    /// shard.
-    #[expect(clippy::cast_precision_loss, reason = "pages of a shard")]
-    fn wasted(&self) -> f64 {
-        if self.keys.until.is_none() || self.listed == 0 {
-            return 0.0;
-        }
-        let beyond = 1.0 - self.rows as f64 / self.listed as f64;
-        let source = (self.pages as f64 * beyond).max(0.0);
-        let backup = if self.has_backups { source } else { 1.0 };
-        source + backup
-    }
-
-    fn see<'a>(
-        &mut self,
-        keys: impl ExactSizeIterator<Item = &'a Key> + DoubleEndedIterator + Clone,
-    ) {
-        let upper = self.keys.until.clone();
-        let Some(first) = keys.clone().next() else {
-            return;
-        };
-        let seen = self
-            .seen
-            .get_or_insert_with(|| KeySample::new(first, upper));
-        seen.page(keys);
-    }
-
-    /// Ends this shard with a key and makes what is behind it another one; none if its section has
-    /// come by.
-    fn cut(&mut self, at: &Key, behind: &Key) -> Option<Shard> {
-        if self.passed.as_ref().is_some_and(|passed| passed >= at) {
-            return None;
-        }
-        let other = KeyRange {
-            start: Start::After(at.clone()),
-            until: self.keys.until.replace(at.clone()),
-        };
-        Some(Shard {
-            state: ShardState::Listed,
-            seen: self.seen.as_mut().map(|seen| seen.cut_off(at, behind)),
-            ..Shard::new(other)
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Start;
 
     #[test]
     fn more_cpus_list_more_shards_at_once_up_to_what_s3_is_asked_for() {

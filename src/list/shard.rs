@@ -1,0 +1,159 @@
+//! One shard: its keys, how far its listing has come, and a sample of the keys that are left. Pure.
+
+use super::alphabet::Alphabet;
+use super::split_point::KeySample;
+use crate::model::{Key, KeyRange, Start};
+
+/// A part of the keys that one listing of each side reads.
+#[derive(Debug)]
+pub struct Shard {
+    /// Its keys.
+    pub keys: KeyRange,
+    /// The last key that was handed on.
+    passed: Option<Key>,
+    state: ShardState,
+    /// A sample of its keys, which tells of those that are left; none if nothing is known of them, or none are left.
+    pub seen: Option<KeySample>,
+    /// Pages of the source that were listed for it.
+    pages: u64,
+    /// Their keys.
+    listed: u64,
+    /// Those of them that belong to it and were handed on.
+    rows: u64,
+    /// A page of the backup had keys.
+    has_backups: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ShardState {
+    Waiting,
+    Listed,
+    Over,
+}
+
+/// What was handed on of a shard.
+#[derive(Clone, Copy, Debug)]
+pub struct ClippedRows {
+    /// So many rows.
+    pub rows: usize,
+    /// And the shard has no more.
+    pub all: bool,
+}
+
+impl Shard {
+    /// A shard that nobody lists yet.
+    pub fn new(keys: KeyRange) -> Self {
+        Self {
+            keys,
+            passed: None,
+            state: ShardState::Waiting,
+            seen: None,
+            pages: 0,
+            listed: 0,
+            rows: 0,
+            has_backups: false,
+        }
+    }
+
+    /// Whether nobody lists it yet.
+    pub fn is_waiting(&self) -> bool {
+        self.state == ShardState::Waiting
+    }
+
+    /// Whether it is being listed.
+    pub fn is_listed(&self) -> bool {
+        self.state == ShardState::Listed
+    }
+
+    /// Whether nobody lists it any more.
+    pub fn is_over(&self) -> bool {
+        self.state == ShardState::Over
+    }
+
+    /// It is listed from now on.
+    pub fn begin(&mut self) {
+        self.state = ShardState::Listed;
+    }
+
+    /// Nobody lists it any more.
+    pub fn end(&mut self) {
+        self.state = ShardState::Over;
+    }
+
+    /// A page of the backup was listed.
+    pub fn backup_listed(&mut self, has_keys: bool) {
+        self.has_backups |= has_keys;
+    }
+
+    /// A page of the source was listed: its keys, and whether others follow.
+    pub fn source_listed<'a>(
+        &mut self,
+        alphabet: &mut Alphabet,
+        mut keys: impl ExactSizeIterator<Item = &'a Key> + DoubleEndedIterator + Clone,
+        more_follow: bool,
+    ) {
+        self.pages += 1;
+        self.listed += keys.len() as u64;
+        let all = keys.clone();
+        match (keys.next(), keys.next_back()) {
+            (Some(first), Some(last)) if more_follow => {
+                // A page of versions may be about one key, which tells nothing.
+                if first != last {
+                    alphabet.learn(all.clone());
+                    let upper = &self.keys.until;
+                    let seen = &mut self.seen;
+                    let seen = seen.get_or_insert_with(|| KeySample::new(first, upper.clone()));
+                    seen.page(all);
+                }
+            }
+            // What ends here need not be cut.
+            _ => self.seen = None,
+        }
+    }
+
+    /// Hands on the rows of these, in ascending order, that belong to the shard.
+    pub fn pass<T>(&mut self, rows: &[T], key: impl Fn(&T) -> &str) -> ClippedRows {
+        let until = self.keys.until.as_ref();
+        let within = until.map_or(rows.len(), |until| {
+            rows.partition_point(|row| key(row) <= until.as_str())
+        });
+        let last = rows[..within].last().map(key);
+        let reached = last.is_some() && last == until.map(Key::as_str);
+        if let Some(last) = last {
+            self.passed = Some(Key::new(last));
+        }
+        self.rows += within as u64;
+        let all = within < rows.len() || reached;
+        ClippedRows { rows: within, all }
+    }
+
+    /// Pages that were listed behind the end of the shard, on both sides. An empty backup is a page for each
+    /// shard.
+    #[expect(clippy::cast_precision_loss, reason = "pages of a shard")]
+    pub fn wasted(&self) -> f64 {
+        if self.keys.until.is_none() || self.listed == 0 {
+            return 0.0;
+        }
+        let beyond = 1.0 - self.rows as f64 / self.listed as f64;
+        let source = (self.pages as f64 * beyond).max(0.0);
+        let backup = if self.has_backups { source } else { 1.0 };
+        source + backup
+    }
+
+    /// Ends this shard with a key and makes what is behind it another one; none if its section has
+    /// come by.
+    pub fn cut(&mut self, at: &Key, behind: &Key) -> Option<Shard> {
+        if self.passed.as_ref().is_some_and(|passed| passed >= at) {
+            return None;
+        }
+        let other = KeyRange {
+            start: Start::After(at.clone()),
+            until: self.keys.until.replace(at.clone()),
+        };
+        Some(Shard {
+            state: ShardState::Listed,
+            seen: self.seen.as_mut().map(|seen| seen.cut_off(at, behind)),
+            ..Shard::new(other)
+        })
+    }
+}
