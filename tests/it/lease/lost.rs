@@ -132,20 +132,28 @@ async fn a_lease_that_cannot_be_given_back_is_written_in_four_rounds() {
     assert_eq!(written, 1 + 4 * 4);
 }
 
+/// The next one is of another second, and other bytes: what it finds there is its own by its token alone.
 #[tokio::test]
 async fn a_renewal_that_nobody_could_look_for_is_not_taken_for_a_strangers() {
-    let world = world_of(1, SHORT).with_leases_of(SHORT);
-    let denied = Effect::status(403, "AccessDenied", "Access Denied");
-    let renewal = Fault::on(Verb::PutObject).nth(2);
-    let look = Fault::on(Verb::GetObject).nth(2);
-    let lost = world.sim.fault(renewal, Effect::ResetAfterWork);
-    let unseen = world.sim.fault(look, denied);
+    let world = world_of(1, SHORT * 4 / 3).with_leases_of(SHORT * 2);
+    let denied = || Effect::status(403, "AccessDenied", "Access Denied");
+    let renewal = |nth| Fault::on(Verb::PutObject).key(&key()).nth(nth);
+    let look = Fault::on(Verb::GetObject).key(&key()).nth(2);
+    let lost = world.sim.fault(renewal(2), Effect::ResetAfterWork);
+    let unseen = world.sim.fault(look, denied());
+    let second = Duration::from_millis(1_050);
+    world.sim.fault(renewal(3), Effect::Slow(second));
+    let refused = world.sim.fault(renewal(3), denied());
 
     let (result, ()) = meanwhile(&world, async {}).await;
 
-    assert_eq!((lost.count(), unseen.count()), (1, 1));
+    assert_eq!((lost.count(), unseen.count(), refused.count()), (1, 1, 1));
     assert_eq!(counts(&result), [1, 1, 0, 0, 0, 0]);
     assert!(lease(&world, BACKUP)["released_at"].is_string());
+    let written = world.sim.ledger().of(Verb::PutObject);
+    let statuses = written.iter().filter(|put| put.key == key());
+    let statuses: Vec<u16> = statuses.filter_map(|put| put.status).collect();
+    assert!(statuses.starts_with(&[200, 403, 412, 200]), "{statuses:?}");
 }
 
 #[tokio::test]
@@ -175,7 +183,7 @@ async fn answers_that_are_lost_neither_keep_a_run_out_nor_its_lease_in() {
             let name = format!("{effect:?} at write {write}");
             let world = World::new().impatient();
             world.put("k", "1");
-            let struck = Fault::on(Verb::PutObject).nth(write);
+            let struck = Fault::on(Verb::PutObject).key(&key()).nth(write);
             let strikes = world.sim.fault(struck, effect.clone());
 
             let first = world.backup().await;
