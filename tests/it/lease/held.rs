@@ -201,3 +201,33 @@ async fn of_many_runs_at_once_no_two_overlap() {
         assert!(lease(&world, BACKUP)["released_at"].is_string(), "{name}");
     }
 }
+
+/// Each time another one has taken it in the same moment, and given it back before it is looked at again.
+#[tokio::test]
+async fn a_lease_that_others_are_faster_at_is_tried_for_in_four_rounds() {
+    for (others, tried) in [(3, 4), (100, 4)] {
+        let world = World::new();
+        world.put("k", "1");
+        let is_faster = Effect::before(move |sim| {
+            let mut given_back: Value = serde_json::from_str(&lease_of_another()).unwrap();
+            given_back["released_at"] = given_back["taken_at"].clone();
+            given_back["holder"] = json!(format!("function {}", sim.all_versions(BACKUP).len()));
+            sim.put(BACKUP, &key(), given_back.to_string());
+        });
+        let taking = Fault::on(Verb::PutObject).key(&key()).first(others);
+        world.sim.fault(taking, is_faster);
+
+        let result = world.invoke(json!({})).await;
+
+        let written = world.sim.ledger().of(Verb::PutObject);
+        let written = written.iter().filter(|put| put.key == key()).count();
+        if others < tried {
+            assert_eq!(result.unwrap()["status"], "complete");
+            assert_eq!(written as u64, tried + 1, "it was given back");
+        } else {
+            let error = result.unwrap_err();
+            assert_eq!(error.error_type(), "DestinationError", "{error}");
+            assert_eq!(written as u64, tried, "{error}");
+        }
+    }
+}
