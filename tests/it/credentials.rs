@@ -57,6 +57,41 @@ async fn refused_credentials_stop_a_run_that_its_cursor_continues() {
     }
 }
 
+/// Each region decides by itself: what the one of the backup refuses, the one of the source takes.
+#[tokio::test]
+async fn credentials_that_one_region_alone_refuses_stop_a_run_without_an_error_of_any_object() {
+    let world = World::new().with("BACKUP_MAX_CONCURRENCY", &AT_ONCE.to_string());
+    world.sim.change_options(BACKUP, |options| {
+        "eu-south-1".clone_into(&mut options.region);
+    });
+    for n in 0..300 {
+        world.put(&format!("{n:03}"), "1");
+    }
+    let is_refused = Effect::before(|sim| {
+        sim.change_options(BACKUP, |options| options.region_is_enabled = false);
+    });
+    world
+        .sim
+        .fault(Fault::on(Verb::CopyObject).nth(100), is_refused);
+
+    let stopped = world.backup().await;
+
+    assert_adds_up(&stopped);
+    assert_eq!(stopped["errors"], 1, "{stopped}");
+    assert_eq!(stopped["failures"][0]["code"], "CredentialsRefused");
+    assert!(stopped["cursor"].is_object(), "{stopped}");
+    world.sim.clear_faults();
+    world
+        .sim
+        .change_options(BACKUP, |options| options.region_is_enabled = true);
+    world.let_leases_end();
+    let next = world
+        .run(json!({"operation": "continue", "cursor": stopped["cursor"]}))
+        .await;
+    assert_eq!(next["status"], "complete", "{next}");
+    world.assert_backed_up();
+}
+
 /// Gives old credentials at first, and new ones to whoever asks again.
 #[derive(Debug, Default)]
 struct Renewing(AtomicBool);
