@@ -97,7 +97,9 @@ async fn without_all_pieces_nothing_is_marked_and_the_missing_keys_are_named() {
         "{failure}"
     );
     assert_eq!(stored(&world, &state_key("snapshots/latest.json")), latest);
-    // A cursor goes on with what is missing, as one of any run does.
+    // A cursor goes on with what is missing, as one of any run does; the first run of all is the distributed one.
+    let state = closed["cursor"]["states"][0]["key"].as_str().unwrap();
+    assert_eq!(stored(&world, state)["first_run_id"], cut.run_id);
     let rest = world
         .run(json!({"operation": "continue", "cursor": closed["cursor"]}))
         .await;
