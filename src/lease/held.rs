@@ -136,10 +136,9 @@ impl LeaseObject {
 
     fn lost_by(&self, run_id: &str, found: Option<&Record>) -> Failure {
         let (key, bucket) = (&self.key, self.bucket.name());
-        let why = taken_by(found.filter(|found| found.run_id != run_id));
         let why = match found {
             Some(found) if found.run_id == run_id => "it was given back".to_owned(),
-            _ => why,
+            found => taken_by(found),
         };
         Failure {
             key: None,

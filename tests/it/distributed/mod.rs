@@ -2,6 +2,7 @@
 
 mod deaths;
 mod deletions;
+mod leases;
 mod messages;
 mod processes;
 
