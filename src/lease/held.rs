@@ -231,20 +231,26 @@ impl Lease {
     pub async fn renew_until_lost(&mut self) {
         let lasts = self.record.lasts();
         let mut next = self.written.steady + lasts / 3;
+        let mut last_moment = None;
         let mut trouble = "no answer in time".to_owned();
         loop {
-            let is_due = tokio::select! {
-                () = sleep_until(next) => true,
-                () = self.object.bucket.fence().is_overdue() => false,
-            };
-            let mut last_moment = self.written.steady + may_write(&self.record);
-            if !is_due {
-                // Nothing is written meanwhile, and S3 tells whether somebody else has it.
-                last_moment = last_moment.max(Instant::now() + lasts / 6);
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = self.object.bucket.fence().is_overdue() => {}
             }
+            // This machine may have stood still, so that the first try comes too late. It has time all the same: nothing
+            // is written meanwhile, and S3 tells whether somebody else has it.
+            let of_the_first_try = || {
+                let in_time = self.written.steady + may_write(&self.record);
+                in_time.max(Instant::now() + lasts / 6)
+            };
+            let until = *last_moment.get_or_insert_with(of_the_first_try);
             let record = self.record.renewed(SystemTime::now().into());
-            match timeout_at(last_moment, self.rewrite(record)).await {
-                Ok(Ok(())) => next = self.written.steady + lasts / 3,
+            match timeout_at(until, self.rewrite(record)).await {
+                Ok(Ok(())) => {
+                    next = self.written.steady + lasts / 3;
+                    last_moment = None;
+                }
                 Ok(Err(RenewalFailure::Taken(by))) => return self.lose(&taken_by(by.as_ref())),
                 Ok(Err(RenewalFailure::S3(error))) => {
                     trouble = error.to_string();

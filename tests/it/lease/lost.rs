@@ -132,6 +132,25 @@ async fn a_lease_that_cannot_be_given_back_is_written_in_four_rounds() {
     assert_eq!(written, 1 + 4 * 4);
 }
 
+/// Its steady clock has gone on, as that of a process does which a signal has stopped: the time is over in which it
+/// renews its lease.
+#[tokio::test]
+async fn a_run_that_stood_still_asks_s3_before_it_gives_up_its_lease() {
+    let still = SHORT * 9 / 10;
+    // Nothing is to be written when it goes on, or the next copy at once.
+    for (objects, copy) in [(1, SHORT + SHORT / 10), (2, SHORT / 10)] {
+        let world = world_of(objects, copy)
+            .with("BACKUP_MAX_CONCURRENCY", "1")
+            .with_leases_of(SHORT);
+        let stands_still = async { std::thread::sleep(still) };
+
+        let (result, ()) = meanwhile(&world, stands_still).await;
+
+        assert_eq!(counts(&result), [objects, objects, 0, 0, 0, 0], "{result}");
+        assert!(lease(&world, BACKUP)["released_at"].is_string());
+    }
+}
+
 /// The next one is of another second, and other bytes: what it finds there is its own by its token alone.
 #[tokio::test]
 async fn a_renewal_that_nobody_could_look_for_is_not_taken_for_a_strangers() {
