@@ -27,7 +27,7 @@ impl History {
         let first = self.invoke(&Run::of(job), &json!({}), Some(time)).await;
         // A run that was stopped before it could start may have taken its lease.
         let Ok(result) = first else {
-            return self.let_late_lease_end();
+            return self.let_late_lease_end().await;
         };
         if result["cursor"].is_null() {
             return;
@@ -61,7 +61,7 @@ impl History {
         let Ok(result) = answer else {
             // It may have been used up by a run that did not come to its end.
             self.cursors[number].is_used = None;
-            return self.let_late_lease_end();
+            return self.let_late_lease_end().await;
         };
         if given.is_used == Some(true) {
             assert_eq!(self.bucket, before, "a cursor was used twice: {result}");

@@ -20,6 +20,9 @@ use super::step::{
 use super::suspended::Suspended;
 use crate::world::{BACKUP, PRIMARY, World, assert_adds_up, counts};
 
+/// Half a minute, of ten milliseconds each: a starved machine takes seconds for what is done at once.
+const LOOKS_UNTIL_QUIET: u32 = 3_000;
+
 pub struct History {
     pub world: World,
     pub jobs: Vec<BackupJob>,
@@ -203,7 +206,7 @@ impl History {
         let answer = handler.answer(&request, deadline, |_| {}).await;
         if deadline.is_some() {
             // S3 may carry out what a run had to leave at its deadline, after it has told its result.
-            self.wait_until_quiet();
+            self.wait_until_quiet().await;
         }
         let answer = answer
             .map(|summary| serde_json::from_str::<Value>(&summary.to_json().unwrap()).unwrap());
@@ -308,7 +311,7 @@ impl History {
         let suspended = Suspended::begin(handler, outcomes);
         let asleep = suspended.is_asleep();
         if asleep {
-            self.wait_until_quiet();
+            self.wait_until_quiet().await;
             self.bucket = self.judge_keeping(&run);
             self.world.let_leases_end();
             for change in changes {
@@ -347,22 +350,26 @@ impl History {
     }
 
     /// Lets the lease end of a run that was cut off. Its last request may be carried out after its end.
-    pub fn let_late_lease_end(&self) {
-        self.wait_until_quiet();
+    pub async fn let_late_lease_end(&self) {
+        self.wait_until_quiet().await;
         self.world.let_leases_end();
     }
 
     /// Until no request of a run that sleeps or was cut off is under way any more. The simulator may still have to
-    /// read one, so it is looked at several times.
-    fn wait_until_quiet(&self) {
+    /// read one, so it is looked at several times. Connections that were given up are closed meanwhile.
+    async fn wait_until_quiet(&self) {
         let ledger = self.world.sim.ledger();
         let (mut ended, mut quiet) = (0, 0);
-        while quiet < 3 {
+        for _ in 0..LOOKS_UNTIL_QUIET {
             let still = ledger.in_flight() == 0 && ledger.total() == ended;
             quiet = if still { quiet + 1 } else { 0 };
+            if quiet == 3 {
+                return;
+            }
             ended = ledger.total();
-            std::thread::sleep(Duration::from_millis(10));
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        panic!("{} requests stay under way", ledger.in_flight());
     }
 
     async fn repair(&mut self, job: usize, prefix: &'static str) {
@@ -388,13 +395,13 @@ impl History {
         let request = request::parse(payload).unwrap();
         let _ = tokio::time::timeout(after, handler.answer(&request, None, |_| {})).await;
         // The last request of a run that was killed may still be carried out.
-        self.wait_until_quiet();
+        self.wait_until_quiet().await;
         self.bucket = self.judge_keeping(run);
     }
 
     pub async fn assert_converges(&mut self) {
         for job in 0..self.jobs.len() {
-            self.let_late_lease_end();
+            self.let_late_lease_end().await;
             self.assert_one_converges(job).await;
         }
     }
