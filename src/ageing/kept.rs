@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 
-use super::JobState;
 use super::error::{AgeingError, MOST_NAMES};
 use crate::history::History;
 use crate::model::Timestamp;
+use crate::record::JobState;
 use crate::snapshot::{Index, is_index_key};
 
 /// What S3's clocks may differ by, and more.

@@ -18,9 +18,10 @@ use kept::Kept;
 use pass::Pass;
 
 use crate::history::History;
-use crate::model::{Job, LifecycleRule, Setting, Timestamp};
+use crate::model::{LifecycleRule, Setting, Timestamp};
+use crate::record::JobState;
 use crate::report::AgedNote;
-use crate::s3::{Bucket, S3Error};
+use crate::s3::S3Error;
 use crate::snapshot::{Aged, SnapshotError, is_index_key};
 
 /// How long state stays beyond the days of the history: for restores that read an old run, for runs under way, and
@@ -28,15 +29,6 @@ use crate::snapshot::{Aged, SnapshotError, is_index_key};
 const GRACE: Duration = Duration::from_hours(30 * 24);
 /// How long after a pass the next one begins.
 const BETWEEN_PASSES: Duration = Duration::from_hours(7 * 24);
-
-/// The state of a job in a backup bucket, whose lease is held.
-#[derive(Clone, Debug)]
-pub struct JobState {
-    /// The backup bucket.
-    pub bucket: Bucket,
-    /// The job.
-    pub job: Job,
-}
 
 /// What has become of old state.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,7 +51,7 @@ impl From<AgeingError> for AgeingResult {
 }
 
 impl JobState {
-    /// Tags what no run of so many days names any more, as far as there is time for it.
+    /// Tags what no run of so many days names any more, as far as there is time for it. The job's lease is held.
     pub async fn age(&self, history_days: u32) -> AgeingResult {
         let aged = self.look(history_days).await;
         aged.unwrap_or_else(|error| {

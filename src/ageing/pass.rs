@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::JobState;
 use super::error::AgeingError;
 use super::kept::Kept;
 use super::state_key::StateKey;
 use crate::model::{Key, Object};
+use crate::record::JobState;
 use crate::report::AgedNote;
 use crate::s3::{Condition, PutBody};
 use crate::snapshot::{AGED, Aged};

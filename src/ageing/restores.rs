@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use futures::TryStreamExt;
 
-use super::JobState;
 use super::error::AgeingError;
 use crate::lease::{LEASES_OF_TARGETS, LeaseObject};
 use crate::open_restores::OpenRestores;
+use crate::record::JobState;
 
 impl JobState {
     /// The ids of those restores.

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::error::RecordError;
 use super::part::{Counts, Origin, RecordPart};
-use super::{SnapshotRecorder, StateStore};
+use super::{JobState, SnapshotRecorder};
 use crate::config::Unusual;
 use crate::diff;
 use crate::history::History;
@@ -70,7 +70,7 @@ impl SnapshotRecorder {
     /// Writes the snapshot of a destination that is done, or the part of one that is not.
     pub async fn close(
         self,
-        store: StateStore,
+        store: JobState,
         history: &History,
         closing: CloseInput<'_>,
     ) -> RecordResult {
@@ -102,7 +102,7 @@ impl SnapshotRecorder {
 
     async fn written(
         &self,
-        store: &StateStore,
+        store: &JobState,
         history: &History,
         closing: CloseInput<'_>,
     ) -> Result<RecordResult, RecordError> {
@@ -122,7 +122,7 @@ impl SnapshotRecorder {
     }
 }
 
-impl StateStore {
+impl JobState {
     /// What the invocations before this one have recorded.
     async fn begun(
         &self,

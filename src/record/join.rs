@@ -2,7 +2,7 @@
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::StateStore;
+use super::JobState;
 use super::error::RecordError;
 use super::part::{Counts, Origin, RecordPart, Segments};
 use crate::model::{KeyRange, RecordLink};
@@ -21,7 +21,7 @@ pub struct PieceRecord {
     pub left: Vec<KeyRange>,
 }
 
-impl StateStore {
+impl JobState {
     /// Joins the records of pieces, in the order of their keys, into that of the invocation of that name.
     ///
     /// # Errors

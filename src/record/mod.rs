@@ -41,16 +41,16 @@ const MOST_STORING: usize = 4;
 /// The type that others see a segment as.
 const PARQUET: &str = "application/vnd.apache.parquet";
 
-/// Where a job's state is written.
+/// The state of a job in a backup bucket.
 #[derive(Clone, Debug)]
-pub struct StateStore {
+pub struct JobState {
     /// The backup bucket.
     pub bucket: Bucket,
-    /// Whose state it is.
+    /// The job.
     pub job: Job,
 }
 
-impl StateStore {
+impl JobState {
     async fn put(self, key: Key, body: Bytes) -> Result<(), S3Error> {
         let contents = PutBody {
             body: &body,
@@ -100,7 +100,7 @@ impl SnapshotRecorder {
     /// Records what becomes of each key, as it passes.
     pub fn record(
         self,
-        store: StateStore,
+        store: JobState,
         outcomes: impl Stream<Item = KeyResult> + Send + 'static,
     ) -> impl Stream<Item = KeyResult> {
         let mut recording = RecordStream {
@@ -185,7 +185,7 @@ impl RecorderState {
 
 struct RecordStream {
     recorder: SnapshotRecorder,
-    store: StateStore,
+    store: JobState,
     outcomes: BoxStream<'static, KeyResult>,
     ended: bool,
     storing: FuturesUnordered<BoxFuture<'static, Result<(), S3Error>>>,

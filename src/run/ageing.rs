@@ -4,8 +4,9 @@ use std::num::NonZeroU32;
 
 use super::RunResult;
 use super::destination::DestinationRun;
-use crate::ageing::{AgeingResult, JobState};
+use crate::ageing::AgeingResult;
 use crate::checks::old_state_stays;
+use crate::record::JobState;
 use crate::report::{BucketWarning, Report};
 
 /// Looks for state at each destination that is older than these days, if the run is done and there is time left. It is

@@ -15,7 +15,7 @@ use crate::list::{self, ObjectPages, ShardListing, Shards, Sides};
 use crate::model::{KeyRange, Phase};
 use crate::outcome::KeyResult;
 use crate::plan::{Plan, Task};
-use crate::record::{SnapshotRecorder, StateStore};
+use crate::record::{JobState, SnapshotRecorder};
 use crate::resume::{PieceTally, Progress};
 use crate::s3::S3Error;
 use crate::verify::Verifier;
@@ -30,7 +30,7 @@ pub(super) struct Comparison {
     in_flight: usize,
     history: History,
     /// None of a destination that is not recorded.
-    recorder: Option<(SnapshotRecorder, StateStore)>,
+    recorder: Option<(SnapshotRecorder, JobState)>,
 }
 
 impl Comparison {
@@ -55,7 +55,7 @@ impl Comparison {
         Ok(Self {
             listings: stream::iter(first).chain(comparison.listings).boxed(),
             recorder: recorded.map(|run| {
-                let store = StateStore {
+                let store = JobState {
                     bucket: destination.in_phase(Phase::Record),
                     job,
                 };

@@ -11,7 +11,7 @@ use crate::list::Shards;
 use crate::model::{ETag, Key, RecordLink};
 use crate::outcome::{KeyResult, Outcome};
 use crate::plan::{DestinationPlan, Plan};
-use crate::record::{CloseInput, Counts, RecordResult, SnapshotRecorder, StateStore};
+use crate::record::{CloseInput, Counts, JobState, RecordResult, SnapshotRecorder};
 use crate::report::{OverBudget, Report, Warning};
 use crate::request::Mode;
 use crate::resume::{self, PieceTally, Progress, Remainder};
@@ -50,7 +50,7 @@ pub(super) struct DestinationProgress {
     /// The last snapshot that it was read beside; none if it was read beside none.
     history: Option<History>,
     /// None of a destination that is not recorded.
-    record: Option<(SnapshotRecorder, StateStore)>,
+    record: Option<(SnapshotRecorder, JobState)>,
 }
 
 impl DestinationProgress {
@@ -80,7 +80,7 @@ impl DestinationProgress {
     }
 
     /// The same, read beside the last snapshot, and recorded for the next one if there is a record.
-    pub fn beside(self, history: History, record: Option<(SnapshotRecorder, StateStore)>) -> Self {
+    pub fn beside(self, history: History, record: Option<(SnapshotRecorder, JobState)>) -> Self {
         Self {
             has_snapshot: history.last().is_some(),
             history: Some(history),

@@ -10,7 +10,7 @@ use crate::list::Shards;
 use crate::model::{KeyRange, Phase, RecordLink};
 use crate::outcome::Outcome;
 use crate::plan::Run;
-use crate::record::{Origin, PieceRecord, SnapshotRecorder, StateStore};
+use crate::record::{JobState, Origin, PieceRecord, SnapshotRecorder};
 use crate::report::Report;
 use crate::resume::{DestinationRemainder, DistributedRun, PieceState, Progress, RunState};
 use crate::run::continuation::{self, Continuation};
@@ -115,8 +115,8 @@ async fn join(
     }
 }
 
-fn store(run: &DestinationRun) -> StateStore {
-    StateStore {
+fn store(run: &DestinationRun) -> JobState {
+    JobState {
         bucket: run.destination.in_phase(Phase::Record),
         job: run.planned.job.clone(),
     }
