@@ -4,6 +4,8 @@
 
 mod allowance;
 mod alphabet;
+#[cfg(test)]
+mod event_model;
 mod guess;
 #[cfg(test)]
 mod listing_model;

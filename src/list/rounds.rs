@@ -1,4 +1,4 @@
-//! Listing in rounds of a page each, as the scheduler of shards says: what the models of listings play on.
+//! Listing in rounds of a page each, as the scheduler of shards says: what the model of a listing of versions plays on.
 
 use super::shards::Shards;
 use super::split_point::SplitGuess;
