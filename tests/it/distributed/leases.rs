@@ -10,7 +10,7 @@ use super::{cut, state_key, stored, work_on_all, world_of};
 use crate::lease::lease_of_another;
 use crate::world::{BACKUP, answer, counts};
 
-/// What is there in the place of a lease.
+/// Gives what is there in the place of a lease.
 type Becomes = fn(Value) -> Option<String>;
 
 #[tokio::test]

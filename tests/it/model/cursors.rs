@@ -17,7 +17,20 @@ pub struct GivenCursor {
     /// How much somebody had touched when the run began that it goes back to.
     touched: usize,
     /// Whether a run has used it to its end; none if that is not known.
-    is_used: Option<bool>,
+    pub is_used: Option<bool>,
+}
+
+/// What says that a cursor was used is deleted: it may be used once more, and still nothing that lives is marked.
+pub fn forget_use(cursors: &mut [GivenCursor], deleted: &str) {
+    let Some(run) = deleted.strip_suffix("/continued.json") else {
+        return;
+    };
+    let (_, run_id) = run.rsplit_once('/').unwrap();
+    for given in cursors {
+        if given.cursor.to_string().contains(run_id) {
+            given.is_used = None;
+        }
+    }
 }
 
 impl History {

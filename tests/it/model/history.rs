@@ -9,7 +9,7 @@ use s3_backup::request;
 use s3_sim::{Backdoor, BucketOptions, Effect, Fault, Sim, Versioning};
 use serde_json::{Value, json};
 
-use super::cursors::GivenCursor;
+use super::cursors::{GivenCursor, forget_use};
 use super::job::BackupJob;
 use super::laws::{Bucket, Run};
 use super::limits::Limits;
@@ -173,10 +173,16 @@ impl History {
         self.touched.extend(keys.map(|key| (job, key)));
     }
 
-    fn spoil(&self, which: usize, how: Spoil) {
-        let sim = &self.world.sim;
-        let mut state = sim.keys(BACKUP);
+    /// The keys of the program's own objects that may be spoiled.
+    pub fn own_state(&self) -> Vec<String> {
+        let mut state = self.world.sim.keys(BACKUP);
         state.retain(|key| key.contains("/snapshots/") || key.contains("/runs/"));
+        state
+    }
+
+    fn spoil(&mut self, which: usize, how: Spoil) {
+        let sim = &self.world.sim;
+        let state = self.own_state();
         let Some(key) = state.get(which.checked_rem(state.len()).unwrap_or_default()) else {
             return;
         };
@@ -184,7 +190,11 @@ impl History {
         let mut bytes = view.content.as_bytes().unwrap().to_vec();
         let middle = bytes.len() / 2;
         match how {
-            Spoil::Delete => return sim.delete(BACKUP, key),
+            Spoil::Delete => {
+                sim.delete(BACKUP, key);
+                forget_use(&mut self.cursors, key);
+                return;
+            }
             Spoil::Cut => bytes.truncate(middle),
             Spoil::Flip if bytes.is_empty() => {}
             Spoil::Flip => bytes[middle] ^= 1,

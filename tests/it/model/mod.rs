@@ -21,7 +21,7 @@ use s3_sim::Verb;
 use history::History;
 use setting::{Copies, Deletions, Setting};
 use shared::Share;
-use step::{Asked, Change, Edit, Moment, Step, step};
+use step::{Asked, Change, Edit, Moment, Spoil, Step, step};
 
 fn copies() -> impl Strategy<Value = Copies> {
     proptest::sample::select(vec![Copies::InParts, Copies::Flattened, Copies::UnderKms])
@@ -135,6 +135,53 @@ fn a_key_that_shows_its_first_version_again_was_touched() {
         Step::Replay { which: 0, edit },
     ];
     replay(setting, steps);
+}
+
+/// Somebody deletes what says by which run a cursor was used. It can be used once more, and copies what is missing.
+#[tokio::test]
+async fn a_cursor_whose_use_somebody_has_deleted_may_be_used_once_more() {
+    let mut history = History::begin(Setting {
+        copies: Copies::InParts,
+        deletions: Deletions::Mark,
+        second_job: false,
+        old_backups: false,
+        changes: true,
+    });
+    let share = Share {
+        ends: Vec::new(),
+        killed: None,
+        changes: Vec::new(),
+        is_missing: true,
+        goes_on: true,
+    };
+    let job = 0;
+    history.follow(Step::Fill { job, body: 0 }).await;
+    history.follow(Step::Share { job, share }).await;
+    let state = history.own_state();
+    let use_of_cursor = state
+        .iter()
+        .position(|key| key.ends_with("/continued.json"));
+    let put = Change::Put {
+        key: 0,
+        body: 1,
+        color: 0,
+        begun: 0,
+    };
+
+    let spoil = Step::SpoilState {
+        which: use_of_cursor.unwrap(),
+        how: Spoil::Delete,
+    };
+    history.follow(spoil).await;
+    history.follow(Step::Change { job, change: put }).await;
+    let edit = Edit::Nothing;
+    history.follow(Step::Replay { which: 0, edit }).await;
+
+    let [given] = &history.cursors[..] else {
+        panic!("one cursor was given");
+    };
+    assert_eq!(given.is_used, Some(true), "it has not gone on");
+    history.assert_converges().await;
 }
 
 /// A copy that its run had to leave at the deadline lands within the next run, which is of another job.
