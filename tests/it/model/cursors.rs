@@ -20,7 +20,8 @@ pub struct GivenCursor {
     pub is_used: Option<bool>,
 }
 
-/// What says that a cursor was used is deleted: it may be used once more, and still nothing that lives is marked.
+/// Takes note that an own object was deleted. A cursor may be used once more if it was the one that says by which run
+/// the cursor was used.
 pub fn forget_use(cursors: &mut [GivenCursor], deleted: &str) {
     let Some(run) = deleted.strip_suffix("/continued.json") else {
         return;
