@@ -16,7 +16,7 @@ use super::credentials::RenewedCredentials;
 use super::error::{Cause, Operation, S3Error};
 use super::fence::{Fence, Stop};
 use super::reason::{self, Reason};
-use super::retry::Sweeps;
+use super::sweeps::Sweeps;
 use super::time_limit::TimeLimit;
 use crate::config::BucketAccess;
 use crate::model::{BucketName, Key, Object, Phase, Timestamp};

@@ -3,16 +3,14 @@
 use std::error::Error;
 use std::iter;
 
-use super::error::Operation;
 use crate::model::BucketName;
 
-/// Tells the log what lies behind the error of a call, if that is asked for and anything does.
-pub(super) fn log(operation: Operation, bucket: &BucketName, error: &(dyn Error + 'static)) {
+/// Tells the log what lies behind the error of a call, by the name of its operation, if that is asked for and anything does.
+pub(super) fn log(operation: &str, bucket: &BucketName, error: &(dyn Error + 'static)) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
     if let Some(causes) = behind(error) {
-        let operation = operation.name();
         tracing::debug!(operation, %bucket, causes, "{error}");
     }
 }

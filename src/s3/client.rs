@@ -24,13 +24,14 @@ use super::door::Network;
 use super::endpoint::{self, Endpoint};
 use super::fence::{Fence, ServerClock};
 use super::headers::{EmptyLength, RequesterPays, TextHeaders};
-use super::interceptors::{RejectTruncated, RequestCounter, Requests};
 use super::outside::Outside;
 #[cfg(feature = "cli")]
 use super::profile::Overrides;
 use super::proxy::Proxies;
+use super::request_count::{RequestCounter, Requests};
 use super::send_again::{RegionContact, SendAgain};
 use super::time_limit::{Interruption, TimeLimit};
+use super::whole_reply::RejectTruncated;
 use crate::model::Deadline;
 
 /// How long a connection may take, with its TLS handshake. A lost packet of its first three is sent again

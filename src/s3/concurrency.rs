@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::interceptors::{Kind, RequestCounter};
+use super::request_count::{Kind, RequestCounter};
 
 /// Copies in flight at the beginning: doubled with each round, this is the default's 256 in four.
 const FIRST: usize = 16;

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::config::interceptors::{
     BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
 };
@@ -22,7 +23,7 @@ use aws_smithy_runtime_api::client::identity::{IdentityFuture, SharedIdentityRes
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use tokio::sync::watch;
 
-use super::send_again::refuses_credentials;
+use super::error::{Cause, cause_of, code_of};
 
 /// The credentials of all clients, and what becomes of them in each region.
 #[derive(Debug)]
@@ -205,4 +206,10 @@ impl Intercept for RenewedCredentials {
         }
         Ok(())
     }
+}
+
+/// Whether S3 takes the credentials for no request. A signature that does not match may be about this one: some
+/// stores sign odd keys in their own way.
+pub(super) fn refuses_credentials(reply: &HttpResponse) -> bool {
+    cause_of(reply) == Cause::Credentials && code_of(reply) != "SignatureDoesNotMatch"
 }

@@ -272,7 +272,7 @@ impl S3Error {
         cause: Cause,
         error: impl Error + Send + Sync + 'static,
     ) -> Self {
-        causes::log(operation, bucket, &error);
+        causes::log(operation.name(), bucket, &error);
         let mut found = Self::ours(operation, bucket, cause, error.to_string());
         found.reply.source = Some(SharedError::new(error));
         found
@@ -307,7 +307,7 @@ impl S3Error {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        causes::log(operation, bucket, error);
+        causes::log(operation.name(), bucket, error);
         Self {
             operation,
             bucket: bucket.clone(),
@@ -362,8 +362,22 @@ where
     }
 }
 
+/// The cause of a refusal, as the error of the call will name it.
+pub(super) fn cause_of(reply: &HttpResponse) -> Cause {
+    by_code(code_of(reply), reply.status().as_u16())
+}
+
+/// S3's code in the body of a refusal.
+pub(super) fn code_of(reply: &HttpResponse) -> &str {
+    let body = reply.body().bytes().unwrap_or_default();
+    let text = str::from_utf8(body).unwrap_or_default();
+    text.split_once("<Code>")
+        .and_then(|(_, rest)| rest.split_once("</Code>"))
+        .map_or("", |(code, _)| code)
+}
+
 /// By S3's code where there is one; a reply to HEAD has none, only a status.
-pub(super) fn by_code(code: &str, status: u16) -> Cause {
+fn by_code(code: &str, status: u16) -> Cause {
     match code {
         "AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "NotSignedUp" | "Forbidden" => {
             Cause::Denied

@@ -6,8 +6,8 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use super::headers::NotText;
-use super::interceptors::TruncatedReply;
 use super::no_reply::NoReply;
+use super::whole_reply::TruncatedReply;
 use crate::model::SharedError;
 
 /// What S3 said to a call that failed.

@@ -4,8 +4,6 @@
 //! place in the budget of copies. It is tried in sweep after sweep for as long as other objects of its destination
 //! succeed, else in so many that a lasting fault is found out in the time of ten attempts of the SDK's.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -106,36 +104,6 @@ impl Attempts<'_> {
     }
 }
 
-/// What the objects of one destination have in common while they are tried. Its clones share it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sweeps(Arc<Counts>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    successes: AtomicU64,
-    waiting: AtomicUsize,
-}
-
-impl Sweeps {
-    fn successes(&self) -> u64 {
-        self.0.successes.load(Ordering::Relaxed)
-    }
-
-    fn wait(&self) -> Waiting<'_> {
-        self.0.waiting.fetch_add(1, Ordering::Relaxed);
-        Waiting(&self.0)
-    }
-}
-
-/// An object that waits for a sweep, until this is dropped.
-struct Waiting<'a>(&'a Counts);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// How often one object was tried.
 #[derive(Debug)]
 pub struct Tries<'a> {
@@ -181,12 +149,12 @@ impl Bucket {
 
     /// An object was written as it should be: what fails beside it may pass.
     pub fn succeeded(&self) {
-        self.sweeps.0.successes.fetch_add(1, Ordering::Relaxed);
+        self.sweeps.succeeded();
     }
 
     /// Objects that wait for a sweep and leave their places to others.
     pub fn waiting_for_sweeps(&self) -> usize {
-        self.sweeps.0.waiting.load(Ordering::Relaxed)
+        self.sweeps.waiting()
     }
 }
 

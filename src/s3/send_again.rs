@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::config::interceptors::{
     BeforeDeserializationInterceptorContextRef, InterceptorContext,
 };
@@ -19,8 +18,8 @@ use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriority;
 
-use super::credentials::RenewedCredentials;
-use super::error::{Cause, by_code};
+use super::credentials::{RenewedCredentials, refuses_credentials};
+use super::error::{Cause, cause_of, code_of};
 use super::no_reply::{NoReply, NoReplyReason};
 
 /// How long a connection is tried to be made before the first reply. With the wait before the last try and the
@@ -84,25 +83,6 @@ impl ClassifyRetry for SendAgain {
     fn priority(&self) -> RetryClassifierPriority {
         RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
     }
-}
-
-/// The cause of a refusal, as the error of the call will name it.
-fn cause_of(reply: &HttpResponse) -> Cause {
-    by_code(code_of(reply), reply.status().as_u16())
-}
-
-/// Whether S3 takes the credentials for no request. A signature that does not match may be about this one: some
-/// stores sign odd keys in their own way.
-pub(super) fn refuses_credentials(reply: &HttpResponse) -> bool {
-    cause_of(reply) == Cause::Credentials && code_of(reply) != "SignatureDoesNotMatch"
-}
-
-fn code_of(reply: &HttpResponse) -> &str {
-    let body = reply.body().bytes().unwrap_or_default();
-    let text = str::from_utf8(body).unwrap_or_default();
-    text.split_once("<Code>")
-        .and_then(|(_, rest)| rest.split_once("</Code>"))
-        .map_or("", |(code, _)| code)
 }
 
 impl SendAgain {

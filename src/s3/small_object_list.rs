@@ -6,11 +6,11 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::bucket::Bucket;
 use super::error::{Cause, Operation, S3Error};
-use super::interceptors::OwnState;
 use super::page::ROWS_OF_PAGE;
 use super::page_error::PageError;
 use super::page_reader::PageReader;
 use super::read::{Page, PageRequest, PageStart, accept};
+use super::request_count::OwnState;
 use crate::model::{Key, Object, Prefix};
 
 impl Bucket {

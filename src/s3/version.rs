@@ -4,36 +4,12 @@
 //! written tells it, once for each kind of write, and after that the bucket is known to keep versions by its
 //! other replies.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use super::bucket::Bucket;
 use super::error::{Operation, S3Error};
 use super::fence::Stop;
-use super::head::CurrentVersion;
+use super::head::{CurrentVersion, NO_VERSION};
 use super::write::CopyReply;
 use crate::model::{Key, VersionId};
-
-/// The version id of what was written while a bucket kept no versions.
-pub(super) const NO_VERSION: &str = "null";
-
-/// The kinds of writes whose replies name no version although one was made. Its clones share it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct SilentWrites(Arc<AtomicU32>);
-
-impl SilentWrites {
-    fn has(&self, operation: Operation) -> bool {
-        self.0.load(Ordering::Relaxed) & bit(operation) != 0
-    }
-
-    fn add(&self, operation: Operation) {
-        self.0.fetch_or(bit(operation), Ordering::Relaxed);
-    }
-}
-
-fn bit(operation: Operation) -> u32 {
-    1 << operation as u32
-}
 
 impl Bucket {
     /// The version that a write of that key has made; none if the server never says, or if it is known that the
