@@ -167,8 +167,6 @@ fn a_room_imports_only_from_its_left() {
 #[test]
 fn pure_rooms_name_nothing_impure() {
     let parts = [
-        "copy/parts.rs",
-        "copy/forecast.rs",
         "lease/record.rs",
         "deletions/brake.rs",
         "deletions/record.rs",
