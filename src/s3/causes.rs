@@ -5,7 +5,8 @@ use std::iter;
 
 use crate::model::BucketName;
 
-/// Tells the log what lies behind the error of a call, by the name of its operation, if that is asked for and anything does.
+/// Tells the log what lies behind the error of a call, if that is asked for and anything does. The call has the name of its
+/// operation.
 pub(super) fn log(operation: &str, bucket: &BucketName, error: &(dyn Error + 'static)) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;

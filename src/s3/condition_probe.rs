@@ -1,4 +1,4 @@
-//! The question to a server whether it obeys conditions on what a write replaces.
+//! The question to a server whether it obeys conditions on what a write replaces, and what it was found to do.
 
 use aws_sdk_s3::primitives::ByteStream;
 

@@ -23,7 +23,8 @@ use aws_smithy_runtime_api::client::identity::{IdentityFuture, SharedIdentityRes
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use tokio::sync::watch;
 
-use super::error::{Cause, cause_of, code_of};
+use super::error::{Cause, cause_of};
+use super::reply::code_of;
 
 /// The credentials of all clients, and what becomes of them in each region.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use super::causes;
 use super::no_reply::{ConnectFailure, NoReply, NoReplyReason};
-use super::reply::Reply;
+use super::reply::{Reply, code_of};
 use crate::model::{BucketName, Key, SharedError};
 
 /// The calls that are made, by S3's names.
@@ -365,15 +365,6 @@ where
 /// The cause of a refusal, as the error of the call will name it.
 pub(super) fn cause_of(reply: &HttpResponse) -> Cause {
     by_code(code_of(reply), reply.status().as_u16())
-}
-
-/// S3's code in the body of a refusal.
-pub(super) fn code_of(reply: &HttpResponse) -> &str {
-    let body = reply.body().bytes().unwrap_or_default();
-    let text = str::from_utf8(body).unwrap_or_default();
-    text.split_once("<Code>")
-        .and_then(|(_, rest)| rest.split_once("</Code>"))
-        .map_or("", |(code, _)| code)
 }
 
 /// By S3's code where there is one; a reply to HEAD has none, only a status.

@@ -1,7 +1,7 @@
 //! What an object is now: a look at it, at its properties, its parts and its tags.
 
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::head_object::builders::HeadObjectFluentBuilder;
 use aws_sdk_s3::operation::head_object::{HeadObjectError, HeadObjectOutput};
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType, ServerSideEncryption};
@@ -205,7 +205,8 @@ impl Bucket {
             Err(error) if reason::is_untold(&error) => error,
             sent => return sent.map_err(|error| self.not_seen(key, &error)),
         };
-        match self.reason_of(object).await {
+        let owner = self.expected_owner();
+        match reason::of_object(&self.clients, &self.name, object, owner).await {
             Reason::Gone => {
                 let sent = self.look_once(object, &ask).await;
                 sent.map_err(|error| self.not_seen(key, &error))
@@ -292,34 +293,5 @@ fn checksums(reply: &HeadObjectOutput) -> Checksums {
         values: shown
             .filter_map(|(algorithm, value)| Some((algorithm, value?.to_owned())))
             .collect(),
-    }
-}
-
-impl Bucket {
-    /// Why HeadObject was refused, by its first byte: both need s3:GetObject, and the same of KMS.
-    pub(super) async fn reason_of(&self, object: ObjectRef<'_>) -> Reason {
-        let ObjectRef { key, version } = object;
-        let placed = key.clone();
-        let sent = self
-            .clients
-            .repeatable
-            .get_object()
-            .bucket(self.name.as_str())
-            .key(blank_key::sendable(key))
-            .set_version_id(version.map(|id| id.as_str().to_owned()))
-            .range("bytes=0-0")
-            .set_expected_bucket_owner(self.expected_owner())
-            .customize()
-            .mutate_request(move |request| blank_key::restore(request, &placed))
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Reason::Gone,
-            // An empty object has no first byte.
-            Err(error) if error.code() == Some("InvalidRange") => Reason::Gone,
-            Err(error) => reason::told(
-                S3Error::from_sdk(Operation::HeadObject, &self.name, &error).about(key),
-            ),
-        }
     }
 }

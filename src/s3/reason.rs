@@ -7,9 +7,10 @@
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use super::blank_key;
 use super::client::Clients;
 use super::error::{Operation, S3Error};
-use crate::model::BucketName;
+use crate::model::{BucketName, ObjectRef};
 
 /// What the call with a body was answered.
 pub(super) enum Reason {
@@ -50,8 +51,36 @@ pub(super) async fn of_bucket(
     }
 }
 
-/// What an answer with a body says; nothing if it has no code.
-pub(super) fn told(error: S3Error) -> Reason {
+/// Why HeadObject was refused, by its first byte: both need s3:GetObject, and the same of KMS.
+pub(super) async fn of_object(
+    clients: &Clients,
+    name: &BucketName,
+    object: ObjectRef<'_>,
+    owner: Option<String>,
+) -> Reason {
+    let ObjectRef { key, version } = object;
+    let placed = key.clone();
+    let sent = clients
+        .repeatable
+        .get_object()
+        .bucket(name.as_str())
+        .key(blank_key::sendable(key))
+        .set_version_id(version.map(|id| id.as_str().to_owned()))
+        .range("bytes=0-0")
+        .set_expected_bucket_owner(owner)
+        .customize()
+        .mutate_request(move |request| blank_key::restore(request, &placed))
+        .send()
+        .await;
+    match sent {
+        Ok(_) => Reason::Gone,
+        // An empty object has no first byte.
+        Err(error) if error.code() == Some("InvalidRange") => Reason::Gone,
+        Err(error) => told(S3Error::from_sdk(Operation::HeadObject, name, &error).about(key)),
+    }
+}
+
+fn told(error: S3Error) -> Reason {
     match error.reply.code {
         Some(_) => Reason::Told(error),
         None => Reason::Unknown,

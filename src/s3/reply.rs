@@ -68,10 +68,22 @@ fn told_region(raw: &HttpResponse) -> Option<String> {
 
 /// The text of an element of S3's error document, which has no nested ones.
 fn element(raw: &HttpResponse, name: &str) -> Option<String> {
-    let document = std::str::from_utf8(raw.body().bytes()?).ok()?;
-    let (_, after) = document.split_once(&format!("<{name}>"))?;
-    let (text, _) = after.split_once('<')?;
+    let (text, _) = behind_tag(raw, name)?.split_once('<')?;
     Some(one_line(text.to_owned()))
+}
+
+/// S3's code in the document of a refusal; empty if it has none, or is cut off there.
+pub(super) fn code_of(raw: &HttpResponse) -> &str {
+    behind_tag(raw, "Code")
+        .and_then(|rest| rest.split_once("</Code>"))
+        .map_or("", |(code, _)| code)
+}
+
+/// The document from the beginning of an element's text on.
+fn behind_tag<'a>(raw: &'a HttpResponse, name: &str) -> Option<&'a str> {
+    let document = str::from_utf8(raw.body().bytes()?).ok()?;
+    let (_, rest) = document.split_once(&format!("<{name}>"))?;
+    Some(rest)
 }
 
 /// A message without line breaks: proxies answer with pages, and libraries with paragraphs.

@@ -19,8 +19,9 @@ use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriority;
 
 use super::credentials::{RenewedCredentials, refuses_credentials};
-use super::error::{Cause, cause_of, code_of};
+use super::error::{Cause, cause_of};
 use super::no_reply::{NoReply, NoReplyReason};
+use super::reply::code_of;
 
 /// How long a connection is tried to be made before the first reply. With the wait before the last try and the
 /// try itself, a person waits for less than five seconds.
