@@ -1,6 +1,6 @@
 //! What guesses and cuts may cost, and which cut is worth its request. Pure.
 
-use super::split_point::CutPoint;
+use super::gap::CutPoint;
 
 /// Versions are listed in so many shards at the same time, at most: one listing each, where those of objects are two.
 pub(super) const VERSIONS_AT_ONCE: u8 = 20;

@@ -6,6 +6,7 @@ mod allowance;
 mod alphabet;
 #[cfg(test)]
 mod event_model;
+mod gap;
 mod guess;
 #[cfg(test)]
 mod listing_model;
