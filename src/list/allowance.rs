@@ -14,6 +14,11 @@ const PAGES_BEFORE_A_GUESS: u64 = 4;
 const UNEVEN: f64 = 1.5;
 const MORE_UNEVEN: f64 = 2.5;
 const MOST_UNEVEN: f64 = 4.0;
+/// The largest estimate of the pages of a shard, where estimates are not believed whatever they are.
+const MOST_PAGES: f64 = 64.0;
+/// Where so few shards are listed no request is kept, and where so many are, all that may be.
+const FEW_SHARDS: usize = 4;
+const MANY_SHARDS: usize = 10;
 /// So few requests that are left are for the shards that are far behind.
 const FEW_REQUESTS: f64 = 8.0;
 
@@ -31,6 +36,10 @@ pub(super) struct Allowance {
     pub(super) at_once: Option<u8>,
     /// A cut is told by so many characters at least in which keys differ.
     least_digits: usize,
+    /// An estimate of the pages of a shard is believed up to here; none if it is believed whatever it is.
+    believed: Option<f64>,
+    /// Requests that are kept, while many shards are listed, for a time when few are.
+    kept: f64,
 }
 
 /// The 18 that are left of the 64 that are promised are for shards whose ends cost more than was expected, and for
@@ -43,6 +52,8 @@ pub(super) const OF_OBJECTS: Allowance = Allowance {
     end_of_shard: None,
     at_once: None,
     least_digits: 1,
+    believed: Some(20.0),
+    kept: 16.0,
 };
 /// Versions have more pages for as many keys, so that there is more to cut and a cut is seldom in vain. A row that is
 /// handed on stands for all versions of its key, so that the end of a shard counts as half a page, which it is on average.
@@ -54,6 +65,8 @@ pub(super) const OF_VERSIONS: Allowance = Allowance {
     at_once: Some(VERSIONS_AT_ONCE),
     // Keys that are counted are not cut at round numbers, where a page often ends: the one behind it would be listed in vain.
     least_digits: 4,
+    believed: None,
+    kept: 0.0,
 };
 
 /// A cut that is worth a guess.
@@ -71,6 +84,22 @@ impl Allowance {
         let most = self.requests + pages / self.pages_for_a_request;
         let allowed = pages.saturating_sub(PAGES_BEFORE_A_GUESS).min(most);
         allowed as f64 - spent - self.open_cut * open as f64
+    }
+
+    /// What is believed of an estimate of the pages of a shard: above a bound the geometric mean with it. Where only a deep
+    /// place has changed since the first page, it comes to billions.
+    pub(super) fn believed(&self, pages: f64) -> f64 {
+        match self.believed {
+            Some(bound) if pages > bound => (bound * pages).sqrt().min(MOST_PAGES),
+            _ => pages,
+        }
+    }
+
+    /// Requests of these that guesses may cost while so many shards are listed or tried.
+    #[expect(clippy::cast_precision_loss, reason = "shards are few")]
+    pub(super) fn free(&self, left: f64, at_once: usize) -> f64 {
+        let share = at_once.saturating_sub(FEW_SHARDS) as f64 / (MANY_SHARDS - FEW_SHARDS) as f64;
+        left - self.kept * share.min(1.0)
     }
 
     /// How to cut a shard that has so many pages left, while guesses before the end of it are being tried; none if it is
@@ -178,6 +207,24 @@ mod tests {
             let is_cut = |requests| OF_VERSIONS.cut(left, Some(10.0), 0, requests).is_some();
 
             assert_eq!([30.0, 10.0, 2.0].map(is_cut), expected, "{left}");
+        }
+    }
+
+    #[test]
+    fn requests_are_kept_while_many_shards_are_listed() {
+        for (at_once, free) in [(1, 20.0), (4, 20.0), (7, 12.0), (10, 4.0), (30, 4.0)] {
+            let found = OF_OBJECTS.free(20.0, at_once);
+
+            assert!((found - free).abs() < 1e-6, "{at_once}: {found}");
+        }
+    }
+
+    #[test]
+    fn an_estimate_of_pages_is_believed_the_less_the_larger_it_is() {
+        for (pages, expected) in [(3.0, 3.0), (20.0, 20.0), (80.0, 40.0), (1e12, 64.0)] {
+            let found = OF_OBJECTS.believed(pages);
+
+            assert!((found - expected).abs() < 1e-6, "{pages}: {found}");
         }
     }
 }

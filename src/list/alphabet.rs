@@ -60,6 +60,26 @@ impl Alphabet {
         *limit = Some(limit.map_or(symbol, |known| known.min(symbol)));
     }
 
+    /// What was seen at a place and at the next ones, as long as keys differ there.
+    pub fn near(&self, sequence: usize) -> Vec<char> {
+        let places = (sequence..=sequence + NEAR).map_while(|near| self.varies(near));
+        let mut alphabet = Vec::new();
+        for symbol in places.flatten() {
+            note(&mut alphabet, *symbol);
+        }
+        alphabet
+    }
+
+    /// What was seen in a word, and at its end.
+    fn of_word(&self, word: Word) -> Vec<char> {
+        let mut alphabet = self.near(word.end);
+        let places = self.sequences.iter().take(word.end).skip(word.start);
+        for symbol in places.flatten() {
+            note(&mut alphabet, *symbol);
+        }
+        alphabet
+    }
+
     fn varies(&self, sequence: usize) -> Option<&Vec<char>> {
         let seen = self.sequences.get(sequence)?;
         (seen.len() > 1).then_some(seen)
@@ -85,12 +105,29 @@ impl Alphabet {
     }
 }
 
+/// A word is letters and digits without a separator. These are its places from the one in question up to the one at which the
+/// keys of a page begin to differ: the digits that a page shows at the end of a counted number stand at its beginning, too.
+#[derive(Clone, Copy, Debug)]
+pub struct Word {
+    pub start: usize,
+    pub end: usize,
+}
+
+impl Word {
+    fn contains(self, sequence: usize) -> bool {
+        (self.start..self.end).contains(&sequence)
+    }
+}
+
 /// The alphabets of a range: those of its last page where its keys differ, else those of all pages.
 #[derive(Clone, Copy, Debug)]
 pub struct Alphabets<'a> {
     pub all: &'a Alphabet,
-    /// The characters of the last page; none if its keys are all alike at the place in question.
+    /// The characters of the last page; none if its keys are all alike in the word that has the place in question.
     pub own: Option<&'a Alphabet>,
+    /// What is alike in the keys of the last page of the word that has the place in question; none if they differ at that
+    /// place, or in another word.
+    pub word: Option<Word>,
 }
 
 impl Alphabets<'_> {
@@ -103,22 +140,33 @@ impl Alphabets<'_> {
     /// What may stand at a place. A page shows only some of the characters at the place at which its keys begin to
     /// differ, and all of them at the next ones.
     pub fn at(self, sequence: usize) -> Vec<char> {
-        let Some(own) = self.own.filter(|own| own.varies(sequence + 1).is_some()) else {
-            return self.all.at(sequence);
+        let all = || self.all.at(sequence);
+        let Some(own) = self.own else {
+            return all();
         };
-        let near = (sequence..=sequence + NEAR).map_while(|near| own.varies(near));
-        let mut alphabet = Vec::new();
-        for symbol in near.flatten() {
-            note(&mut alphabet, *symbol);
-        }
+        let shows_all = |place: usize| own.varies(place + 1).is_some();
+        let alphabet = match self.word.filter(|word| word.contains(sequence)) {
+            Some(word) if shows_all(word.end) => own.of_word(word),
+            Some(word) => {
+                let shown = own.of_word(word);
+                let is_like_shown =
+                    |symbol: &char| shown.iter().any(|shown| kind(*shown) == kind(*symbol));
+                all().into_iter().filter(is_like_shown).collect()
+            }
+            None if shows_all(sequence) => own.near(sequence),
+            None => Vec::new(),
+        };
         if alphabet.is_empty() {
-            alphabet = self.all.at(sequence);
+            return all();
         }
         alphabet
     }
 
-    /// Whether only one character was ever seen at a place.
+    /// The only character that was ever seen at a place. A word has none: its digits change from page to page.
     pub fn constant(self, sequence: usize) -> Option<char> {
+        if self.word.is_some_and(|word| word.contains(sequence)) {
+            return None;
+        }
         let alphabet = self.own.unwrap_or(self.all);
         match alphabet.sequences.get(sequence)?.as_slice() {
             [only] => Some(*only),

@@ -193,7 +193,9 @@ impl Shards {
     pub(super) fn guess(&self) -> Option<SplitGuess> {
         let mut shards = self.lock();
         let requests = shards.requests_left();
-        if requests < 1.0 || shards.probed.len() >= MOST_PROBES {
+        let at_once = shards.count_listed() + shards.probed.len();
+        let has_free = shards.allowance.free(requests, at_once) >= 1.0;
+        if !has_free || shards.probed.len() >= MOST_PROBES {
             return None;
         }
         let left = shards.pages_left();
@@ -265,7 +267,7 @@ impl ShardTable {
         let listed = self.all.iter().filter(|shard| shard.is_listed());
         let known = listed.filter_map(|shard| {
             let seen = shard.seen.as_ref()?;
-            let pages = seen.left(&self.alphabet, &counts);
+            let pages = self.allowance.believed(seen.left(&self.alphabet, &counts));
             Some(PagesLeft { shard, seen, pages })
         });
         known.collect()
@@ -378,5 +380,38 @@ mod tests {
         let cut = guess_after(&Shards::new(range).with_ends(ends), 6);
 
         assert_eq!(cut, guessed);
+    }
+
+    /// Lists one page of a shard.
+    fn list(shards: &Shards, keys: impl Iterator<Item = String>, more_follow: bool) {
+        let shard = shards.take_waiting().unwrap();
+        let keys: Vec<Key> = keys.map(Key::new).collect();
+        shards.source_listed(shard, keys.iter(), more_follow);
+    }
+
+    #[test]
+    fn a_counted_number_is_cut_in_its_digits_whatever_letters_others_have_there() {
+        let range = |start: &str, until: &str| KeyRange {
+            start: Start::After(Key::new(start)),
+            until: Some(Key::new(until)),
+        };
+        let shards = Shards::new(vec![range("m", "n"), range("n", "n/002")]);
+        let letter = |number: u32| char::from_u32(u32::from('a') + number % 26).unwrap();
+        let name = |number: u32| {
+            let [first, second] = [number / 26, number].map(letter);
+            format!("m/{first}{second}{first}{second}")
+        };
+        list(&shards, (0..676).map(name), false);
+
+        list(
+            &shards,
+            (124_000..125_000).map(|number| format!("n/{number:08}")),
+            true,
+        );
+        // Enough pages that a guess is allowed.
+        (0..8).for_each(|_| shards.backup_listed(1, true));
+
+        let guess = shards.guess().unwrap();
+        assert_eq!(guess.at.as_str(), "n/0016");
     }
 }

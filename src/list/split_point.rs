@@ -20,12 +20,13 @@
 //! 2. *Beyond the alphabet.* Keys differ at the place `known`, and no character is known that could follow
 //!    there. A guess behind all known ones finds those that are not known.
 //! 3. *The middle*, or another share. Otherwise keys are read as fractions in the characters seen, and what is left is
-//!    shared by that.
+//!    shared by that. A number or a name that the last page has only come to the end of is read in the characters that
+//!    the page shows there: `00104711` in digits, whatever letters stand at that place in other folders.
 
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use super::alphabet::{Alphabet, Alphabets, chars, common, kind};
+use super::alphabet::{Alphabet, Alphabets, Word, chars, common, kind};
 use super::gap::{CutPoint, Gap, between, beyond_alphabet, beyond_block, code_between};
 use super::guess::{GuessCounts, GuessKind};
 use crate::model::Key;
@@ -196,9 +197,25 @@ impl KeySample {
     }
 
     fn alphabets<'a>(&'a self, all: &'a Alphabet, last: &[char], known: usize) -> Alphabets<'a> {
-        let differ = common(&chars(&self.page_start), last) == known;
-        let own = differ.then_some(&self.own);
-        Alphabets { all, own }
+        let agree = common(&chars(&self.page_start), last);
+        let word = self.word(last, known, agree);
+        let tells = agree == known || word.is_some();
+        let own = tells.then_some(&self.own);
+        Alphabets { all, own, word }
+    }
+
+    /// The places from `known` up to the one at which the keys of the last page begin to differ, if they hold nothing but
+    /// letters or digits as the page shows at that place.
+    fn word(&self, last: &[char], known: usize, agree: usize) -> Option<Word> {
+        let places = last.get(known..=agree).filter(|_| known < agree)?;
+        let shown = self.own.near(agree);
+        let is_like_shown = |symbol: &char| shown.iter().any(|shown| kind(*shown) == kind(*symbol));
+        let mut symbols = places.iter();
+        let is_word = symbols.all(|symbol| symbol.is_alphanumeric() && is_like_shown(symbol));
+        is_word.then_some(Word {
+            start: known,
+            end: agree,
+        })
     }
 
     fn next_guess(
@@ -217,6 +234,11 @@ impl KeySample {
         let has_sibling = alphabet.has_between(known, own, end);
         let is_open = gap.upper.is_none() && (!has_sibling || is_last);
         let differ = self.varies.map_or(agree, |varies| agree.min(varies));
+        // Zeros in front of a number tell nothing of how long it is; any other digit has some behind it.
+        let has_lower = || alphabet.at(known).first().is_some_and(|least| *least < own);
+        if alphabet.word.is_some() && has_sibling && has_lower() {
+            return Guess::Middle;
+        }
         if known < differ {
             return Guess::BeyondBlock(known, differ);
         }

@@ -144,7 +144,7 @@ fn versions_of_counted_keys_are_listed_side_by_side() {
 
 #[test]
 fn versions_in_deep_folders_are_listed_side_by_side() {
-    assert_quick_and_cheap(1.5, |n, _| {
+    assert_quick_and_cheap(1.55, |n, _| {
         format!(
             "00/{:02}/{:02}/{:02}.dat",
             n / 10_000,
