@@ -86,7 +86,7 @@ impl Allowance {
         allowed as f64 - spent - self.open_cut * open as f64
     }
 
-    /// What is believed of an estimate of the pages of a shard: above a bound the geometric mean with it. Where only a deep
+    /// An estimate of the pages of a shard, as far as it is believed: above a bound the geometric mean with it. Where only a deep
     /// place has changed since the first page, it comes to billions.
     pub(super) fn believed(&self, pages: f64) -> f64 {
         match self.believed {

@@ -125,8 +125,8 @@ pub struct Alphabets<'a> {
     pub all: &'a Alphabet,
     /// The characters of the last page; none if its keys are all alike in the word that has the place in question.
     pub own: Option<&'a Alphabet>,
-    /// What is alike in the keys of the last page of the word that has the place in question; none if they differ at that
-    /// place, or in another word.
+    /// The places of the word in question at which all keys of the last page are alike; none if they differ at the first
+    /// one, or in another word.
     pub word: Option<Word>,
 }
 
