@@ -16,8 +16,9 @@ const MORE_UNEVEN: f64 = 2.5;
 const MOST_UNEVEN: f64 = 4.0;
 /// The largest estimate of the pages of a shard, where estimates are not believed whatever they are.
 const MOST_PAGES: f64 = 64.0;
-/// Where so few shards are listed no request is kept, and where so many are, all that may be.
-const FEW_SHARDS: usize = 4;
+/// Where so few shards are listed others wait for guesses: no request is kept, and one in vain costs less than to wait.
+pub(super) const FEW_SHARDS: usize = 4;
+/// Where so many are listed, all requests are kept that may be.
 const MANY_SHARDS: usize = 10;
 /// So few requests that are left are for the shards that are far behind.
 const FEW_REQUESTS: f64 = 8.0;

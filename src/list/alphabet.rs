@@ -93,8 +93,8 @@ impl Alphabet {
         let anywhere = self.anywhere.iter().filter(within);
         match self.varies(sequence) {
             Some(seen) => {
-                let like = |symbol: &&char| seen.iter().any(|seen| kind(*seen) == kind(**symbol));
-                let mut alphabet: Vec<char> = anywhere.filter(like).copied().collect();
+                let like = anywhere.filter(|symbol| is_like(**symbol, seen));
+                let mut alphabet: Vec<char> = like.copied().collect();
                 for symbol in seen {
                     note(&mut alphabet, *symbol);
                 }
@@ -149,9 +149,9 @@ impl Alphabets<'_> {
             Some(word) if shows_all(word.end) => own.of_word(word),
             Some(word) => {
                 let shown = own.of_word(word);
-                let is_like_shown =
-                    |symbol: &char| shown.iter().any(|shown| kind(*shown) == kind(*symbol));
-                all().into_iter().filter(is_like_shown).collect()
+                let mut like = all();
+                like.retain(|symbol| is_like(*symbol, &shown));
+                like
             }
             None if shows_all(sequence) => own.near(sequence),
             None => Vec::new(),
@@ -218,6 +218,11 @@ pub fn kind(symbol: char) -> u8 {
         'A'..='Z' => 2,
         _ => 3,
     }
+}
+
+/// Whether a character is of the kind of one of these.
+pub fn is_like(symbol: char, others: &[char]) -> bool {
+    others.iter().any(|other| kind(*other) == kind(symbol))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "characters are few")]

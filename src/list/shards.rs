@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::allowance::{Allowance, OF_OBJECTS, OF_VERSIONS};
+use super::allowance::{Allowance, FEW_SHARDS, OF_OBJECTS, OF_VERSIONS};
 use super::alphabet::Alphabet;
 use super::guess::GuessCounts;
 use super::shard::{ClippedRows, Shard};
@@ -32,8 +32,6 @@ pub fn most_at_once(cpus: usize) -> usize {
 
 /// Guesses that are tried at the same time, at most.
 const MOST_PROBES: usize = 6;
-/// Shards that are listed at the same time where others wait for guesses, at most.
-const IDLE: usize = 4;
 
 /// The shards of one destination. Its clones share them.
 #[derive(Clone, Debug)]
@@ -141,8 +139,7 @@ impl Shards {
 
     /// Shards that are listed, and guesses that are being tried.
     pub(super) fn at_once(&self) -> usize {
-        let shards = self.lock();
-        shards.count_listed() + shards.probed.len()
+        self.lock().at_once()
     }
 
     /// A page of the backup was listed in a shard.
@@ -193,8 +190,7 @@ impl Shards {
     pub(super) fn guess(&self) -> Option<SplitGuess> {
         let mut shards = self.lock();
         let requests = shards.requests_left();
-        let at_once = shards.count_listed() + shards.probed.len();
-        let has_free = shards.allowance.free(requests, at_once) >= 1.0;
+        let has_free = shards.allowance.free(requests, shards.at_once()) >= 1.0;
         if !has_free || shards.probed.len() >= MOST_PROBES {
             return None;
         }
@@ -254,6 +250,10 @@ impl ShardTable {
         self.all.iter().filter(|shard| shard.is_listed()).count()
     }
 
+    fn at_once(&self) -> usize {
+        self.count_listed() + self.probed.len()
+    }
+
     /// Requests that guesses and cuts may still cost, if the shards that are not over end as expected.
     fn requests_left(&self) -> f64 {
         let open = self.all.iter().filter(|shard| !shard.is_over()).count();
@@ -282,7 +282,7 @@ impl ShardTable {
 
     /// What guesses have found so far. Where next to nothing is under way, a request in vain costs less than to wait.
     fn counts(&self) -> GuessCounts {
-        if self.count_listed() <= IDLE {
+        if self.count_listed() <= FEW_SHARDS {
             GuessCounts::default()
         } else {
             self.guess_counts

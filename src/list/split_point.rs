@@ -26,7 +26,7 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use super::alphabet::{Alphabet, Alphabets, Word, chars, common, kind};
+use super::alphabet::{Alphabet, Alphabets, Word, chars, common, is_like, kind};
 use super::gap::{CutPoint, Gap, between, beyond_alphabet, beyond_block, code_between};
 use super::guess::{GuessCounts, GuessKind};
 use crate::model::Key;
@@ -209,9 +209,8 @@ impl KeySample {
     fn word(&self, last: &[char], known: usize, agree: usize) -> Option<Word> {
         let places = last.get(known..=agree).filter(|_| known < agree)?;
         let shown = self.own.near(agree);
-        let is_like_shown = |symbol: &char| shown.iter().any(|shown| kind(*shown) == kind(*symbol));
         let mut symbols = places.iter();
-        let is_word = symbols.all(|symbol| symbol.is_alphanumeric() && is_like_shown(symbol));
+        let is_word = symbols.all(|symbol| symbol.is_alphanumeric() && is_like(*symbol, &shown));
         is_word.then_some(Word {
             start: known,
             end: agree,
@@ -234,7 +233,7 @@ impl KeySample {
         let has_sibling = alphabet.has_between(known, own, end);
         let is_open = gap.upper.is_none() && (!has_sibling || is_last);
         let differ = self.varies.map_or(agree, |varies| agree.min(varies));
-        // Zeros in front of a number tell nothing of how long it is; any other digit has some behind it.
+        // Zeros in front of a number do not tell how large it may be. Behind another digit the next ones are likely.
         let has_lower = || alphabet.at(known).first().is_some_and(|least| *least < own);
         if alphabet.word.is_some() && has_sibling && has_lower() {
             return Guess::Middle;
