@@ -15,6 +15,8 @@ const USAGE: &str = "\
 usage: s3-sim [options]
   --kms A,B              buckets that encrypt with a KMS key by default
   --clock DAYS           the clock stands, so many days ago, until it is advanced
+  --tls FILE             speaks TLS, and writes the certificate that clients have to
+                         trust into this file
   --port N               port to listen on; 0, the default, for any
   --buckets A,B          unversioned buckets (default: primary)
   --versioned C,D        versioned buckets (default: backup)
@@ -63,6 +65,12 @@ fn run(stage: Stage) -> ExitCode {
         sim.clock().rewind(ago);
     }
     sim.ledger().keep(Detail::Counts);
+    if let Some(path) = stage.authority
+        && let Err(error) = std::fs::write(&path, sim.authority())
+    {
+        eprintln!("{} cannot be written: {error}", path.display());
+        return ExitCode::FAILURE;
+    }
     println!("{}", sim.endpoint());
     if !stage.reports {
         loop {

@@ -5,6 +5,7 @@ use s3_sim::{
     Backdoor, BucketOptions, Class, Content, Difference, Effect, Encryption, Fault, Form,
     Population, Put, Shape, Sim, SimBuilder,
 };
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A day between an object and its backup.
@@ -18,6 +19,8 @@ pub(crate) struct Stage {
     pub faults: Vec<(Fault, Effect)>,
     /// How long ago the clock stands; none if it shows the real time.
     pub stands: Option<Duration>,
+    /// Where the certificate is written that clients have to trust; none without TLS.
+    pub authority: Option<PathBuf>,
     /// Whether it ends with its input, and with a report.
     pub reports: bool,
 }
@@ -42,6 +45,7 @@ impl Stage {
         let mut faults = Vec::new();
         let mut stands = None;
         let mut reports = false;
+        let mut authority = None;
         while let Some(option) = arguments.next() {
             let mut value = || {
                 let value = arguments.next();
@@ -51,6 +55,10 @@ impl Stage {
                 "--unchanged" => buckets.unchanged = true,
                 "--changed" => buckets.changed = percent(&option, &value()?)?,
                 "--report" => reports = true,
+                "--tls" => {
+                    authority = Some(PathBuf::from(value()?));
+                    builder = builder.tls_for("127.0.0.1");
+                }
                 "--fault" => faults.push(fault::read(&value()?, faults.len() as u64)?),
                 "--port" => builder = builder.port(number(&option, &value()?)?),
                 "--buckets" => buckets.plain = names(&value()?),
@@ -79,6 +87,7 @@ impl Stage {
             buckets,
             faults,
             stands,
+            authority,
             reports,
         })
     }
