@@ -141,7 +141,7 @@ pub(super) struct Clients {
     /// For copies in one call: they make a version, too, and wait for a sweep after a few attempts.
     pub copies: Client,
     /// For reads whose replies are large. A connection keeps room to read as much at once as it has read
-    /// before, up to 400 KiB, for good: copies have hundreds of connections, which must not be these.
+    /// before, 64 KiB or more, for good: copies have hundreds of connections, which must not be these.
     pub bulk: Client,
 }
 

@@ -13,7 +13,9 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use rustls::ClientConfig;
 
+use super::direct::{DirectClient, DirectConnector};
 use super::no_reply::{NoReply, Peer};
 use super::proxy::{Proxies, Proxy};
 use super::trust::TrustedCertificates;
@@ -28,6 +30,8 @@ struct Settings {
     /// Known once the profile has been read, and before the first TLS connection. Until then, and without a
     /// setting, the system's.
     trust: OnceLock<TrustedCertificates>,
+    /// By these. Made when it is first needed, for it reads all certificates of the system.
+    tls: OnceLock<Arc<ClientConfig>>,
 }
 
 impl Network {
@@ -36,6 +40,7 @@ impl Network {
         Self(Arc::new(Settings {
             proxies,
             trust: OnceLock::new(),
+            tls: OnceLock::new(),
         }))
     }
 
@@ -51,56 +56,55 @@ impl Network {
         let proxies = &self.0.proxies;
         SharedHttpClient::new(ProxyRouter {
             network: self.clone(),
-            direct: self.way(ProxyConfig::disabled),
+            direct: OnceLock::new(),
             by_http_proxy: proxies.http.as_ref().map(|proxy| self.by_proxy(proxy)),
             by_https_proxy: proxies.https.as_ref().map(|proxy| self.by_proxy(proxy)),
         })
     }
 
-    fn by_proxy(&self, proxy: &Proxy) -> SharedHttpClient {
-        let proxy = proxy.clone();
-        self.way(move || proxy_config(&proxy))
+    fn trust(&self) -> &TrustedCertificates {
+        self.0.trust.get_or_init(TrustedCertificates::of_system)
     }
 
-    fn way(&self, proxy: impl Fn() -> ProxyConfig + Send + Sync + 'static) -> SharedHttpClient {
-        let network = self.clone();
+    fn tls(&self) -> Arc<ClientConfig> {
+        Arc::clone(self.0.tls.get_or_init(|| self.trust().tls()))
+    }
+
+    fn by_proxy(&self, proxy: &Proxy) -> SharedHttpClient {
+        let (network, proxy) = (self.clone(), proxy.clone());
         let connector = move |settings: Option<&HttpConnectorSettings>,
                               _: Option<&RuntimeComponents>| {
-            network.connector(settings.cloned().unwrap_or_default(), proxy())
+            network.proxy_connector(settings.cloned().unwrap_or_default(), &proxy)
         };
         aws_smithy_http_client::Builder::new().build_with_connector_fn(connector)
     }
 
-    fn connector(&self, settings: HttpConnectorSettings, proxy: ProxyConfig) -> Connector {
-        let trust = self.0.trust.get_or_init(TrustedCertificates::of_system);
+    fn proxy_connector(&self, settings: HttpConnectorSettings, proxy: &Proxy) -> Connector {
+        let url = proxy.url.clone().unwrap_or_default();
+        let proxy = ProxyConfig::all(url.as_str()).unwrap_or_else(|_| ProxyConfig::disabled());
         Connector::builder()
             .connector_settings(settings)
             .proxy_config(proxy)
             .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-            .tls_context(trust.context())
+            .tls_context(self.trust().context())
             .build()
     }
 
     /// Sends one request on a connection of its own, and follows no redirect. Nothing bounds its time.
     pub fn send_once(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let once = |proxy| {
-            SharedHttpConnector::new(self.connector(HttpConnectorSettings::default(), proxy))
+        let by = |proxy: &Proxy| {
+            let settings = HttpConnectorSettings::default();
+            SharedHttpConnector::new(self.proxy_connector(settings, proxy))
         };
-        let by = |proxy: &Proxy| once(proxy_config(proxy));
         let proxies = &self.0.proxies;
         let connectors = ProxyConnectors {
             network: self.clone(),
-            direct: once(ProxyConfig::disabled()),
+            direct: SharedHttpConnector::new(DirectConnector::unbounded(self.tls())),
             by_http_proxy: proxies.http.as_ref().map(by),
             by_https_proxy: proxies.https.as_ref().map(by),
         };
         connectors.call(request)
     }
-}
-
-fn proxy_config(proxy: &Proxy) -> ProxyConfig {
-    let url = proxy.url.clone().unwrap_or_default();
-    ProxyConfig::all(url.as_str()).unwrap_or_else(|_| ProxyConfig::disabled())
 }
 
 /// An HTTP client, with connections of its own, that goes by no proxy.
@@ -111,7 +115,7 @@ pub fn http_client() -> SharedHttpClient {
 #[derive(Debug)]
 struct ProxyRouter {
     network: Network,
-    direct: SharedHttpClient,
+    direct: OnceLock<DirectClient>,
     by_http_proxy: Option<SharedHttpClient>,
     by_https_proxy: Option<SharedHttpClient>,
 }
@@ -123,9 +127,12 @@ impl HttpClient for ProxyRouter {
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
         let connector = |way: &SharedHttpClient| way.http_connector(settings, components);
+        let direct = self
+            .direct
+            .get_or_init(|| DirectClient::new(self.network.tls()));
         SharedHttpConnector::new(ProxyConnectors {
             network: self.network.clone(),
-            direct: connector(&self.direct),
+            direct: direct.http_connector(settings, components),
             by_http_proxy: self.by_http_proxy.as_ref().map(connector),
             by_https_proxy: self.by_https_proxy.as_ref().map(connector),
         })

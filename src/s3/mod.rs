@@ -14,6 +14,7 @@ mod condition_probe;
 mod credentials;
 mod delete_marker;
 mod descriptors;
+mod direct;
 mod door;
 mod encryption;
 mod endpoint;

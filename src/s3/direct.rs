@@ -1,0 +1,294 @@
+//! The HTTP client of requests that go by no proxy. It is the SDK's in all but the room of a connection.
+//!
+//! hyper reads as much at once as has come at once before, up to 400 KiB, and has the room for it ready while it
+//! waits for the next reply. The pages of a listing are as large, and a run that lists has dozens of connections. The
+//! SDK's client does not let that be bounded.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::future::Future;
+use std::iter;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use hyper::Uri;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::{
+    CaptureConnection, HttpConnector as TcpConnector, capture_connection,
+};
+use hyper_util::client::legacy::{Builder, Client};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tokio::time::error::Elapsed;
+use tower_service::Service;
+
+/// The most that a connection reads at once, in bytes, and the longest head of a reply. S3's heads have 8 KiB at most.
+const MOST_READ_AT_ONCE: usize = 64 * 1024;
+
+/// Connections by the time that they may take. All requests of one service have the same.
+#[derive(Debug)]
+pub(super) struct DirectClient {
+    tls: Arc<ClientConfig>,
+    connectors: Mutex<BTreeMap<Times, SharedHttpConnector>>,
+}
+
+/// How long a connection may take to be made, and a reply to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Times {
+    connect: Option<Duration>,
+    reply: Option<Duration>,
+}
+
+impl DirectClient {
+    pub fn new(tls: Arc<ClientConfig>) -> Self {
+        Self {
+            tls,
+            connectors: Mutex::default(),
+        }
+    }
+}
+
+impl HttpClient for DirectClient {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let times = Times::of(settings);
+        let mut connectors = self
+            .connectors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let new = || SharedHttpConnector::new(DirectConnector::new(Arc::clone(&self.tls), times));
+        connectors.entry(times).or_insert_with(new).clone()
+    }
+}
+
+impl Times {
+    fn of(settings: &HttpConnectorSettings) -> Self {
+        Self {
+            connect: settings.connect_timeout(),
+            reply: settings.read_timeout(),
+        }
+    }
+}
+
+/// Sends requests on connections that it keeps.
+#[derive(Debug)]
+pub(super) struct DirectConnector {
+    client: Client<ConnectInTime, SdkBody>,
+    reply: Option<Duration>,
+}
+
+impl DirectConnector {
+    /// Nothing bounds its time.
+    pub fn unbounded(tls: Arc<ClientConfig>) -> Self {
+        let times = Times {
+            connect: None,
+            reply: None,
+        };
+        Self::new(tls, times)
+    }
+
+    fn new(tls: Arc<ClientConfig>, times: Times) -> Self {
+        let mut tcp = TcpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.enforce_http(false);
+        let connect = ConnectInTime {
+            https: HttpsConnector::from((tcp, tls)),
+            limit: times.connect,
+        };
+        let client = Builder::new(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .http1_max_buf_size(MOST_READ_AT_ONCE)
+            .build(connect);
+        Self {
+            client,
+            reply: times.reply,
+        }
+    }
+}
+
+impl HttpConnector for DirectConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let mut request = match request.try_into_http1x() {
+            Ok(request) => request,
+            Err(error) => {
+                return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into())));
+            }
+        };
+        let used = capture_connection(&mut request);
+        if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
+            capture.set_connection_retriever(move || metadata(&used));
+        }
+        let reply = within(self.reply, self.client.request(request));
+        HttpConnectorFuture::new(async move {
+            let reply = reply.await.map_err(connector_error)?;
+            HttpResponse::try_from(reply.map(SdkBody::from_body_1_x))
+                .map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+/// Lets the SDK give up a connection on which something went wrong that another one may not have.
+fn metadata(used: &CaptureConnection) -> Option<ConnectionMetadata> {
+    used.connection_metadata().as_ref()?;
+    let used = used.clone();
+    let poison = move || {
+        if let Some(connection) = used.connection_metadata().as_ref() {
+            connection.poison();
+        }
+    };
+    let metadata = ConnectionMetadata::builder().proxied(false);
+    Some(metadata.poison_fn(poison).build())
+}
+
+/// What it means is told by [`NoReply`](super::no_reply::NoReply), but for what has no type of hyper's.
+fn connector_error(error: BoxError) -> ConnectorError {
+    let first: &(dyn Error + 'static) = error.as_ref();
+    let mut chain = iter::successors(Some(first), |&error| error.source());
+    if chain.any(<dyn Error>::is::<Elapsed>) {
+        ConnectorError::timeout(error)
+    } else {
+        ConnectorError::other(error, None)
+    }
+}
+
+async fn within<T, E: Into<BoxError>>(
+    limit: Option<Duration>,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, BoxError> {
+    match limit {
+        Some(limit) => tokio::time::timeout(limit, work).await?.map_err(Into::into),
+        None => work.await.map_err(Into::into),
+    }
+}
+
+/// Makes connections, TLS included, within a time.
+#[derive(Clone, Debug)]
+struct ConnectInTime {
+    https: HttpsConnector<TcpConnector>,
+    limit: Option<Duration>,
+}
+
+impl Service<Uri> for ConnectInTime {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.https.poll_ready(context)
+    }
+
+    fn call(&mut self, server: Uri) -> Self::Future {
+        Box::pin(within(self.limit, self.https.call(server)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    use super::*;
+    use crate::s3::trust::TrustedCertificates;
+
+    /// A server that answers each request with so many bytes: its address, and the connections that it has had.
+    fn server(bytes: usize) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&connections);
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                counter.fetch_add(1, Ordering::Relaxed);
+                thread::spawn(move || {
+                    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                    while let Some(Ok(line)) = lines.next() {
+                        if line.is_empty() {
+                            let head =
+                                format!("HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\n\r\n");
+                            stream.write_all(head.as_bytes()).unwrap();
+                            stream.write_all(&vec![b'x'; bytes]).unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        (address, connections)
+    }
+
+    fn connector() -> DirectConnector {
+        DirectConnector::unbounded(TrustedCertificates::of_system().tls())
+    }
+
+    fn get(url: &str) -> HttpRequest {
+        let mut request = HttpRequest::new(SdkBody::empty());
+        request.set_uri(url).unwrap();
+        request
+    }
+
+    /// The bytes of a body, as they come.
+    async fn pieces(reply: HttpResponse) -> Vec<usize> {
+        use hyper::body::Body;
+        let mut body = Box::pin(reply.into_body());
+        let mut pieces = Vec::new();
+        while let Some(frame) =
+            std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await
+        {
+            pieces.push(frame.unwrap().into_data().unwrap().len());
+        }
+        pieces
+    }
+
+    #[tokio::test]
+    async fn a_connection_reads_no_more_at_once_however_large_replies_are() {
+        let (address, connections) = server(4 << 20);
+        let connector = connector();
+
+        for _ in 0..3 {
+            let reply = connector.call(get(&address)).await.unwrap();
+            let pieces = pieces(reply).await;
+
+            assert_eq!(pieces.iter().sum::<usize>(), 4 << 20);
+            // What is left of the room before counts beside it.
+            let largest = pieces.iter().max();
+            assert!(largest < Some(&(2 * MOST_READ_AT_ONCE)), "{largest:?}");
+        }
+        assert_eq!(connections.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_the_sdk_gives_up_is_not_used_again() {
+        let (address, connections) = server(2);
+        let connector = connector();
+
+        for (expected, is_given_up) in [(1, false), (1, true), (2, false)] {
+            let capture = CaptureSmithyConnection::new();
+            let mut request = get(&address);
+            request.add_extension(capture.clone());
+            let reply = connector.call(request).await.unwrap();
+            pieces(reply).await;
+            let connection = capture.get().unwrap();
+            if is_given_up {
+                connection.poison();
+            }
+
+            assert_eq!(connections.load(Ordering::Relaxed), expected);
+        }
+    }
+}
