@@ -4,9 +4,6 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -15,7 +12,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use rustls::ClientConfig;
 
-use super::direct::{DirectClient, DirectConnector};
+use super::connect::Route;
+use super::http::{Connectors, PooledConnector};
 use super::no_reply::{NoReply, Peer};
 use super::proxy::{Proxies, Proxy};
 use super::trust::TrustedCertificates;
@@ -54,57 +52,41 @@ impl Network {
     /// An HTTP client, with connections of its own.
     pub fn client(&self) -> SharedHttpClient {
         let proxies = &self.0.proxies;
+        let by = |proxy: &Proxy| Connectors::new(route_by(proxy));
         SharedHttpClient::new(ProxyRouter {
             network: self.clone(),
-            direct: OnceLock::new(),
-            by_http_proxy: proxies.http.as_ref().map(|proxy| self.by_proxy(proxy)),
-            by_https_proxy: proxies.https.as_ref().map(|proxy| self.by_proxy(proxy)),
+            direct: Connectors::new(Route::default()),
+            by_http_proxy: proxies.http.as_ref().map(by),
+            by_https_proxy: proxies.https.as_ref().map(by),
         })
     }
 
-    fn trust(&self) -> &TrustedCertificates {
-        self.0.trust.get_or_init(TrustedCertificates::of_system)
-    }
-
     fn tls(&self) -> Arc<ClientConfig> {
-        Arc::clone(self.0.tls.get_or_init(|| self.trust().tls()))
-    }
-
-    fn by_proxy(&self, proxy: &Proxy) -> SharedHttpClient {
-        let (network, proxy) = (self.clone(), proxy.clone());
-        let connector = move |settings: Option<&HttpConnectorSettings>,
-                              _: Option<&RuntimeComponents>| {
-            network.proxy_connector(settings.cloned().unwrap_or_default(), &proxy)
-        };
-        aws_smithy_http_client::Builder::new().build_with_connector_fn(connector)
-    }
-
-    fn proxy_connector(&self, settings: HttpConnectorSettings, proxy: &Proxy) -> Connector {
-        let url = proxy.url.clone().unwrap_or_default();
-        let proxy = ProxyConfig::all(url.as_str()).unwrap_or_else(|_| ProxyConfig::disabled());
-        Connector::builder()
-            .connector_settings(settings)
-            .proxy_config(proxy)
-            .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-            .tls_context(self.trust().context())
-            .build()
+        let Settings { trust, tls, .. } = &*self.0;
+        let trust = trust.get_or_init(TrustedCertificates::of_system);
+        Arc::clone(tls.get_or_init(|| trust.tls()))
     }
 
     /// Sends one request on a connection of its own, and follows no redirect. Nothing bounds its time.
     pub fn send_once(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let by = |proxy: &Proxy| {
-            let settings = HttpConnectorSettings::default();
-            SharedHttpConnector::new(self.proxy_connector(settings, proxy))
-        };
+        let once =
+            |route: Route| SharedHttpConnector::new(PooledConnector::unbounded(route, self.tls()));
+        let by = |proxy: &Proxy| once(route_by(proxy));
         let proxies = &self.0.proxies;
         let connectors = ProxyConnectors {
             network: self.clone(),
-            direct: SharedHttpConnector::new(DirectConnector::unbounded(self.tls())),
+            direct: once(Route::default()),
             by_http_proxy: proxies.http.as_ref().map(by),
             by_https_proxy: proxies.https.as_ref().map(by),
         };
         connectors.call(request)
     }
+}
+
+/// A proxy whose setting cannot be used has no route: no request is sent to it.
+fn route_by(proxy: &Proxy) -> Route {
+    let url = proxy.url.as_ref().ok();
+    url.and_then(|url| Route::by_proxy(url)).unwrap_or_default()
 }
 
 /// An HTTP client, with connections of its own, that goes by no proxy.
@@ -115,24 +97,21 @@ pub fn http_client() -> SharedHttpClient {
 #[derive(Debug)]
 struct ProxyRouter {
     network: Network,
-    direct: OnceLock<DirectClient>,
-    by_http_proxy: Option<SharedHttpClient>,
-    by_https_proxy: Option<SharedHttpClient>,
+    direct: Connectors,
+    by_http_proxy: Option<Connectors>,
+    by_https_proxy: Option<Connectors>,
 }
 
 impl HttpClient for ProxyRouter {
     fn http_connector(
         &self,
         settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
+        _: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        let connector = |way: &SharedHttpClient| way.http_connector(settings, components);
-        let direct = self
-            .direct
-            .get_or_init(|| DirectClient::new(self.network.tls()));
+        let connector = |way: &Connectors| way.get(settings, || self.network.tls());
         SharedHttpConnector::new(ProxyConnectors {
             network: self.network.clone(),
-            direct: direct.http_connector(settings, components),
+            direct: connector(&self.direct),
             by_http_proxy: self.by_http_proxy.as_ref().map(connector),
             by_https_proxy: self.by_https_proxy.as_ref().map(connector),
         })

@@ -1,4 +1,4 @@
-//! The HTTP client of requests that go by no proxy. It is the SDK's in all but the room of a connection.
+//! The HTTP client below the SDK. It is the SDK's own in all but the room of a connection, and speaks HTTP/1.1 alone.
 //!
 //! hyper reads as much at once as has come at once before, up to 400 KiB, and has the room for it ready while it
 //! waits for the next reply. The pages of a listing are as large, and a run that lists has dozens of connections. The
@@ -6,73 +6,67 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::future::Future;
 use std::iter;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use hyper::Uri;
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::client::legacy::connect::{
-    CaptureConnection, HttpConnector as TcpConnector, capture_connection,
-};
+use hyper::header::PROXY_AUTHORIZATION;
+use hyper::http::uri::Scheme;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::client::legacy::{Builder, Client};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::client::proxy::matcher::Intercept;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
-use tokio::net::TcpStream;
 use tokio::time::error::Elapsed;
-use tower_service::Service;
+
+use super::connect::{Connect, Route, within};
 
 /// The most that a connection reads at once, in bytes, and the longest head of a reply. S3's heads have 8 KiB at most.
 const MOST_READ_AT_ONCE: usize = 64 * 1024;
 
-/// Connections by the time that they may take. All requests of one service have the same.
+/// The connectors of one route, by the time that a request may take. All requests of one service have the same.
 #[derive(Debug)]
-pub(super) struct DirectClient {
-    tls: Arc<ClientConfig>,
-    connectors: Mutex<BTreeMap<Times, SharedHttpConnector>>,
+pub(super) struct Connectors {
+    route: Route,
+    by_times: Mutex<BTreeMap<Times, SharedHttpConnector>>,
 }
 
 /// How long a connection may take to be made, and a reply to begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Times {
     connect: Option<Duration>,
     reply: Option<Duration>,
 }
 
-impl DirectClient {
-    pub fn new(tls: Arc<ClientConfig>) -> Self {
+impl Connectors {
+    pub fn new(route: Route) -> Self {
         Self {
-            tls,
-            connectors: Mutex::default(),
+            route,
+            by_times: Mutex::default(),
         }
     }
-}
 
-impl HttpClient for DirectClient {
-    fn http_connector(
+    /// The one for these settings. It keeps its connections.
+    pub fn get(
         &self,
         settings: &HttpConnectorSettings,
-        _: &RuntimeComponents,
+        tls: impl FnOnce() -> Arc<ClientConfig>,
     ) -> SharedHttpConnector {
         let times = Times::of(settings);
-        let mut connectors = self
-            .connectors
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let new = || SharedHttpConnector::new(DirectConnector::new(Arc::clone(&self.tls), times));
-        connectors.entry(times).or_insert_with(new).clone()
+        let mut by_times = self.by_times.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || PooledConnector::new(self.route.clone(), tls(), times);
+        let connector = by_times.entry(times);
+        connector
+            .or_insert_with(|| SharedHttpConnector::new(new()))
+            .clone()
     }
 }
 
@@ -87,41 +81,33 @@ impl Times {
 
 /// Sends requests on connections that it keeps.
 #[derive(Debug)]
-pub(super) struct DirectConnector {
-    client: Client<ConnectInTime, SdkBody>,
+pub(super) struct PooledConnector {
+    client: Client<Connect, SdkBody>,
+    route: Route,
     reply: Option<Duration>,
 }
 
-impl DirectConnector {
+impl PooledConnector {
     /// Nothing bounds its time.
-    pub fn unbounded(tls: Arc<ClientConfig>) -> Self {
-        let times = Times {
-            connect: None,
-            reply: None,
-        };
-        Self::new(tls, times)
+    pub fn unbounded(route: Route, tls: Arc<ClientConfig>) -> Self {
+        Self::new(route, tls, Times::default())
     }
 
-    fn new(tls: Arc<ClientConfig>, times: Times) -> Self {
-        let mut tcp = TcpConnector::new();
-        tcp.set_nodelay(true);
-        tcp.enforce_http(false);
-        let connect = ConnectInTime {
-            https: HttpsConnector::from((tcp, tls)),
-            limit: times.connect,
-        };
+    fn new(route: Route, tls: Arc<ClientConfig>, times: Times) -> Self {
+        let connect = Connect::new(route.clone(), tls, times.connect);
         let client = Builder::new(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .http1_max_buf_size(MOST_READ_AT_ONCE)
             .build(connect);
         Self {
             client,
+            route,
             reply: times.reply,
         }
     }
 }
 
-impl HttpConnector for DirectConnector {
+impl HttpConnector for PooledConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let mut request = match request.try_into_http1x() {
             Ok(request) => request,
@@ -129,13 +115,25 @@ impl HttpConnector for DirectConnector {
                 return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into())));
             }
         };
+        let proxy = self.route.proxy();
+        let is_proxied = proxy.is_some();
+        // A tunnel was told the credentials when it was made.
+        if request.uri().scheme() == Some(&Scheme::HTTP)
+            && let Some(credentials) = proxy.and_then(Intercept::basic_auth)
+        {
+            let headers = request.headers_mut();
+            headers.insert(PROXY_AUTHORIZATION, credentials.clone());
+        }
         let used = capture_connection(&mut request);
         if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
-            capture.set_connection_retriever(move || metadata(&used));
+            capture.set_connection_retriever(move || metadata(&used, is_proxied));
         }
-        let reply = within(self.reply, self.client.request(request));
+        let reply = self.client.request(request);
+        let limit = self.reply;
         HttpConnectorFuture::new(async move {
-            let reply = reply.await.map_err(connector_error)?;
+            let reply = within(limit, async { Ok(reply.await?) })
+                .await
+                .map_err(connector_error)?;
             HttpResponse::try_from(reply.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
@@ -143,7 +141,7 @@ impl HttpConnector for DirectConnector {
 }
 
 /// Lets the SDK give up a connection on which something went wrong that another one may not have.
-fn metadata(used: &CaptureConnection) -> Option<ConnectionMetadata> {
+fn metadata(used: &CaptureConnection, is_proxied: bool) -> Option<ConnectionMetadata> {
     used.connection_metadata().as_ref()?;
     let used = used.clone();
     let poison = move || {
@@ -151,7 +149,7 @@ fn metadata(used: &CaptureConnection) -> Option<ConnectionMetadata> {
             connection.poison();
         }
     };
-    let metadata = ConnectionMetadata::builder().proxied(false);
+    let metadata = ConnectionMetadata::builder().proxied(is_proxied);
     Some(metadata.poison_fn(poison).build())
 }
 
@@ -163,37 +161,6 @@ fn connector_error(error: BoxError) -> ConnectorError {
         ConnectorError::timeout(error)
     } else {
         ConnectorError::other(error, None)
-    }
-}
-
-async fn within<T, E: Into<BoxError>>(
-    limit: Option<Duration>,
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, BoxError> {
-    match limit {
-        Some(limit) => tokio::time::timeout(limit, work).await?.map_err(Into::into),
-        None => work.await.map_err(Into::into),
-    }
-}
-
-/// Makes connections, TLS included, within a time.
-#[derive(Clone, Debug)]
-struct ConnectInTime {
-    https: HttpsConnector<TcpConnector>,
-    limit: Option<Duration>,
-}
-
-impl Service<Uri> for ConnectInTime {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.https.poll_ready(context)
-    }
-
-    fn call(&mut self, server: Uri) -> Self::Future {
-        Box::pin(within(self.limit, self.https.call(server)))
     }
 }
 
@@ -232,8 +199,8 @@ mod tests {
         (address, connections)
     }
 
-    fn connector() -> DirectConnector {
-        DirectConnector::unbounded(TrustedCertificates::of_system().tls())
+    fn connector() -> PooledConnector {
+        PooledConnector::unbounded(Route::default(), TrustedCertificates::of_system().tls())
     }
 
     fn get(url: &str) -> HttpRequest {
