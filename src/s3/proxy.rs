@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use super::connect::Route;
 use super::setting_error::SettingError;
 
 /// The proxies, and what goes without them.
@@ -87,7 +88,10 @@ impl Proxy {
         let name = authority.rsplit('@').next().unwrap_or(authority).to_owned();
         let url = match scheme.to_ascii_lowercase().as_str() {
             "http" | "https" if !host_of(&name).is_empty() => {
-                Ok(format!("{}://{authority}", scheme.to_ascii_lowercase()))
+                let url = format!("{}://{authority}", scheme.to_ascii_lowercase());
+                let variable = variable.to_owned();
+                let route = Route::by_proxy(&url);
+                route.map(|_| url).ok_or(SettingError::NoUrl { variable })
             }
             "http" | "https" => Err(SettingError::NoHost {
                 variable: variable.to_owned(),
@@ -267,6 +271,13 @@ mod tests {
                 .to_string()
                 .contains("names no host")
         );
+        for value in ["http://us er:hunter2@p:1", "p q"] {
+            let told = of(value).unwrap_err().to_string();
+            assert!(
+                told.contains("is no URL") && !told.contains("hunter2"),
+                "{told}"
+            );
+        }
         assert_eq!(of("p:1"), Ok("http://p:1".to_owned()));
     }
 }

@@ -7,6 +7,8 @@ use crate::model::SharedError;
 pub(super) enum SettingError {
     #[error("{variable} names no host")]
     NoHost { variable: String },
+    #[error("{variable} is no URL: write special characters of user and password as %XX")]
+    NoUrl { variable: String },
     #[error("{variable} names a proxy of the kind {kind}; allowed: http:// and https://")]
     OtherProxy { variable: String, kind: String },
     #[error("AWS_CA_BUNDLE = {path:?} cannot be read: {error}")]
