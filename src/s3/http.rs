@@ -232,7 +232,7 @@ mod tests {
             let pieces = pieces(reply).await;
 
             assert_eq!(pieces.iter().sum::<usize>(), 4 << 20);
-            // What is left of the room before counts beside it.
+            // hyper reads into the rest of the room before, too.
             let largest = pieces.iter().max();
             assert!(largest < Some(&(2 * MOST_READ_AT_ONCE)), "{largest:?}");
         }
