@@ -95,17 +95,24 @@ def environment(endpoint: str) -> dict[str, str]:
 
 
 def ours(case: Case) -> Result:
+    with tempfile.TemporaryDirectory() as folder:
+        authority = str(Path(folder, "authority.pem"))
+        with Simulator([*case.simulator(), *(["--tls", authority] if case.tls else [])]) as simulator:
+            env = environment(simulator.endpoint) | ({"AWS_CA_BUNDLE": authority} if case.tls else {})
+            return last_run(case, simulator, env)
+
+
+def last_run(case: Case, simulator: Simulator, env: dict[str, str]) -> Result:
+    """The run that is measured, after those that must come before."""
     job = ["--json", "--source", "primary", "--destination", "backup"]
     night = [PROGRAM, "run", *job]
     command = [PROGRAM, "restore", *case.restore, "--yes", *job] if case.restore else night
-    with Simulator(case.simulator()) as simulator:
-        env = environment(simulator.endpoint)
-        for _ in range(case.nights if case.restore else case.nights - 1):
-            before = process.run(night, env, case.seconds)
-            if before.code != 0:
-                raise NotMeasured(f"a run before {case.name} ended with {before.code}: {cases.last_line(before.err)}")
-            simulator.forget()
-        return measure(case, simulator, command, env, case.seconds)
+    for _ in range(case.nights if case.restore else case.nights - 1):
+        before = process.run(night, env, case.seconds)
+        if before.code != 0:
+            raise NotMeasured(f"a run before {case.name} ended with {before.code}: {cases.last_line(before.err)}")
+        simulator.forget()
+    return measure(case, simulator, command, env, case.seconds)
 
 
 def median_of_ours(case: Case, repeat: int) -> Result:

@@ -123,6 +123,8 @@ class Case:
     restore: list[str] = field(default_factory=list)
     # Objects that are looked at, if those are not all.
     to_find: int = 0
+    # Whether the simulator speaks TLS, as the real S3 does.
+    tls: bool = False
 
     def simulator(self) -> list[str]:
         return ["--populate", str(self.objects), *self.arguments]
@@ -225,6 +227,8 @@ def listing_cases(scale: int) -> list[Case]:
         *unchanged,
         Case("unchanged-again", f"the night after: unchanged, {keys:,} keys, flat, with a snapshot", keys,
              ["--shape", "flat", "--unchanged"], 0, listing_targets(keys), listing_limit, nights=2),
+        Case("unchanged-tls", f"unchanged, {keys:,} keys, flat, over TLS", keys, ["--shape", "flat", "--unchanged"], 0,
+             [at_most("peak memory", 64, "MiB", lambda result: result.run.peak_mib), wall(10)], listing_limit, tls=True),
         Case("changed", f"1 % rewritten and 1 % new of {keys:,} keys", keys, ["--shape", "deep", "--changed", "1"],
              2 * changed, [], changed_limit),
         Case("unchanged-huge", f"unchanged, {huge:,} keys, flat", huge, ["--shape", "flat", "--unchanged"], 0,
