@@ -3,6 +3,7 @@
 //! If a name is set in both cases, the lower one counts. The addresses at which a machine asks for its own
 //! credentials and region are never proxied: they mean another machine to the proxy.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::connect::Route;
@@ -17,7 +18,7 @@ pub(super) struct Proxies {
 }
 
 /// A proxy, or a setting that names none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Proxy {
     /// Host and port, without user and password, for messages.
     pub name: String,
@@ -73,6 +74,13 @@ impl Proxies {
         let host = host_of(authority).to_ascii_lowercase();
         let goes_without = is_own(&host) || self.without.iter().any(|rule| rule.holds(&host));
         (!goes_without).then_some(proxy)
+    }
+}
+
+/// Without the password: the SDK writes its HTTP client into the log where all is asked for.
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Proxy").field(&self.name).finish()
     }
 }
 
@@ -253,6 +261,19 @@ mod tests {
         for host in ["169.254.169.254", "169.254.170.2", "[fd00:ec2::254]"] {
             assert_eq!(name_of(&vars, &format!("http://{host}/latest")), None);
         }
+    }
+
+    #[test]
+    fn a_password_is_not_written_into_the_log() {
+        let written = format!(
+            "{:?}",
+            proxies(&[("https_proxy", "http://user:hunter2@secure:3")])
+        );
+
+        assert!(
+            written.contains("secure:3") && !written.contains("hunter2"),
+            "{written}"
+        );
     }
 
     #[test]
