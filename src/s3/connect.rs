@@ -15,8 +15,9 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
-use rustls::ClientConfig;
 use tower_service::Service;
+
+use super::trust::Trust;
 
 /// The proxy of all requests of a client, or none. Its clones share it.
 #[derive(Clone, Debug, Default)]
@@ -40,22 +41,61 @@ impl Route {
 pub(super) struct Connect {
     route: Route,
     limit: Option<Duration>,
-    https: HttpsConnector<HttpConnector>,
-    tls: Arc<ClientConfig>,
+    tcp: HttpConnector,
+    trust: Trust,
 }
 
 impl Connect {
-    pub fn new(route: Route, tls: Arc<ClientConfig>, limit: Option<Duration>) -> Self {
+    pub fn new(route: Route, trust: Trust, limit: Option<Duration>) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
         Self {
             route,
             limit,
-            https: HttpsConnector::from((tcp, Arc::clone(&tls))),
-            tls,
+            tcp,
+            trust,
         }
     }
+
+    async fn open(self, server: Uri) -> Result<Stream, BoxError> {
+        let Some(proxy) = self.route.proxy() else {
+            return open(self.tcp, &self.trust, server).await;
+        };
+        let direct = Self {
+            route: Route::default(),
+            ..self.clone()
+        };
+        if !is_tls(&server) {
+            let to_proxy = open(direct.tcp, &self.trust, proxy.uri().clone()).await?;
+            return Ok(Stream {
+                passes_requests_on: true,
+                ..to_proxy
+            });
+        }
+        let mut tunnel = Tunnel::new(proxy.uri().clone(), direct);
+        if let Some(credentials) = proxy.basic_auth() {
+            tunnel = tunnel.with_auth(credentials.clone());
+        }
+        open(tunnel, &self.trust, server).await
+    }
+}
+
+/// Opens a connection by this connector, and speaks TLS with a server whose URL says so.
+async fn open<C>(mut connector: C, trust: &Trust, server: Uri) -> Result<Stream, BoxError>
+where
+    C: Service<Uri, Response: Io + 'static, Error: Into<BoxError>, Future: Send + 'static>,
+{
+    if is_tls(&server) {
+        let mut connector = HttpsConnector::from((connector, trust.tls()));
+        return Ok(Stream::new(connector.call(server).await?));
+    }
+    let io = connector.call(server).await.map_err(Into::into)?;
+    Ok(Stream::new(io))
+}
+
+fn is_tls(server: &Uri) -> bool {
+    server.scheme() == Some(&Scheme::HTTPS)
 }
 
 impl Service<Uri> for Connect {
@@ -63,33 +103,20 @@ impl Service<Uri> for Connect {
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Stream, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.https.poll_ready(context)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, server: Uri) -> Self::Future {
-        let limit = self.limit;
-        let Some(proxy) = self.route.proxy() else {
-            let stream = self.https.call(server);
-            return Box::pin(within(limit, async { Ok(Stream::new(stream.await?)) }));
-        };
-        if server.scheme() != Some(&Scheme::HTTPS) {
-            let stream = self.https.call(proxy.uri().clone());
-            return Box::pin(within(limit, async {
-                Ok(Stream {
-                    passes_requests_on: true,
-                    ..Stream::new(stream.await?)
-                })
-            }));
-        }
-        let mut tunnel = Tunnel::new(proxy.uri().clone(), self.https.clone());
-        if let Some(credentials) = proxy.basic_auth() {
-            tunnel = tunnel.with_auth(credentials.clone());
-        }
-        let stream = HttpsConnector::from((tunnel, Arc::clone(&self.tls))).call(server);
-        Box::pin(within(limit, async { Ok(Stream::new(stream.await?)) }))
+        let connect = self.clone();
+        Box::pin(within(self.limit, connect.open(server)))
     }
 }
+
+/// It took longer than it may.
+#[derive(Debug, thiserror::Error)]
+#[error("timed out after {0:?}")]
+pub(super) struct TimedOut(Duration);
 
 /// The same work, which fails if it takes longer.
 pub(super) async fn within<T>(
@@ -97,7 +124,10 @@ pub(super) async fn within<T>(
     work: impl Future<Output = Result<T, BoxError>>,
 ) -> Result<T, BoxError> {
     match limit {
-        Some(limit) => tokio::time::timeout(limit, work).await?,
+        Some(limit) => {
+            let in_time = tokio::time::timeout(limit, work).await;
+            in_time.unwrap_or_else(|_| Err(TimedOut(limit).into()))
+        }
         None => work.await,
     }
 }

@@ -1,7 +1,7 @@
 //! The HTTP client that all requests go through. It chooses the way of each one, directly or by a proxy,
 //! and tells what happened where no reply came.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use aws_smithy_runtime_api::client::http::{
@@ -10,13 +10,12 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use rustls::ClientConfig;
 
 use super::connect::Route;
 use super::http::{Connectors, PooledConnector};
 use super::no_reply::{NoReply, Peer};
 use super::proxy::{Proxies, Proxy};
-use super::trust::TrustedCertificates;
+use super::trust::Trust;
 
 /// How requests leave this machine. Its clones share it.
 #[derive(Clone, Debug, Default)]
@@ -25,11 +24,7 @@ pub(super) struct Network(Arc<Settings>);
 #[derive(Debug, Default)]
 struct Settings {
     proxies: Proxies,
-    /// Known once the profile has been read, and before the first TLS connection. Until then, and without a
-    /// setting, the system's.
-    trust: OnceLock<TrustedCertificates>,
-    /// By these. Made when it is first needed, for it reads all certificates of the system.
-    tls: OnceLock<Arc<ClientConfig>>,
+    trust: Trust,
 }
 
 impl Network {
@@ -37,16 +32,13 @@ impl Network {
     pub fn by(proxies: Proxies) -> Self {
         Self(Arc::new(Settings {
             proxies,
-            trust: OnceLock::new(),
-            tls: OnceLock::new(),
+            trust: Trust::default(),
         }))
     }
 
     /// Trusts the certificates of a file, and no others.
     pub fn trust_file(&self, path: &str) {
-        self.0
-            .trust
-            .get_or_init(|| TrustedCertificates::of_file(path));
+        self.0.trust.bundle(path);
     }
 
     /// An HTTP client, with connections of its own.
@@ -61,16 +53,11 @@ impl Network {
         })
     }
 
-    fn tls(&self) -> Arc<ClientConfig> {
-        let Settings { trust, tls, .. } = &*self.0;
-        let trust = trust.get_or_init(TrustedCertificates::of_system);
-        Arc::clone(tls.get_or_init(|| trust.tls()))
-    }
-
     /// Sends one request on a connection of its own, and follows no redirect. Nothing bounds its time.
     pub fn send_once(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let once =
-            |route: Route| SharedHttpConnector::new(PooledConnector::unbounded(route, self.tls()));
+        let once = |route: Route| {
+            SharedHttpConnector::new(PooledConnector::unbounded(route, self.0.trust.clone()))
+        };
         let by = |proxy: &Proxy| once(route_by(proxy));
         let proxies = &self.0.proxies;
         let connectors = ProxyConnectors {
@@ -108,7 +95,7 @@ impl HttpClient for ProxyRouter {
         settings: &HttpConnectorSettings,
         _: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        let connector = |way: &Connectors| way.get(settings, || self.network.tls());
+        let connector = |way: &Connectors| way.get(settings, &self.network.0.trust);
         SharedHttpConnector::new(ProxyConnectors {
             network: self.network.clone(),
             direct: connector(&self.direct),
@@ -136,9 +123,9 @@ impl HttpConnector for ProxyConnectors {
             host: authority(uri).to_owned(),
             proxy: proxy.map(|proxy| proxy.name.clone()),
         };
-        let trust = settings.trust.get().filter(|_| is_tls);
+        let trust = is_tls.then_some(&settings.trust);
         let problem = trust
-            .and_then(TrustedCertificates::problem)
+            .and_then(Trust::problem)
             .or_else(|| proxy?.url.as_ref().err());
         if let Some(problem) = problem {
             let error = NoReply::by_setting(peer, problem.to_string());

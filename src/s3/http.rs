@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::iter;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -24,10 +24,9 @@ use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection}
 use hyper_util::client::legacy::{Builder, Client};
 use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::ClientConfig;
-use tokio::time::error::Elapsed;
 
-use super::connect::{Connect, Route, within};
+use super::connect::{Connect, Route, TimedOut, within};
+use super::trust::Trust;
 
 /// The most that a connection reads at once, in bytes, and the longest head of a reply. S3's heads have 8 KiB at most.
 const MOST_READ_AT_ONCE: usize = 64 * 1024;
@@ -55,14 +54,10 @@ impl Connectors {
     }
 
     /// The one for these settings. It keeps its connections.
-    pub fn get(
-        &self,
-        settings: &HttpConnectorSettings,
-        tls: impl FnOnce() -> Arc<ClientConfig>,
-    ) -> SharedHttpConnector {
+    pub fn get(&self, settings: &HttpConnectorSettings, trust: &Trust) -> SharedHttpConnector {
         let times = Times::of(settings);
         let mut by_times = self.by_times.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || PooledConnector::new(self.route.clone(), tls(), times);
+        let new = || PooledConnector::new(self.route.clone(), trust.clone(), times);
         let connector = by_times.entry(times);
         connector
             .or_insert_with(|| SharedHttpConnector::new(new()))
@@ -89,12 +84,12 @@ pub(super) struct PooledConnector {
 
 impl PooledConnector {
     /// Nothing bounds its time.
-    pub fn unbounded(route: Route, tls: Arc<ClientConfig>) -> Self {
-        Self::new(route, tls, Times::default())
+    pub fn unbounded(route: Route, trust: Trust) -> Self {
+        Self::new(route, trust, Times::default())
     }
 
-    fn new(route: Route, tls: Arc<ClientConfig>, times: Times) -> Self {
-        let connect = Connect::new(route.clone(), tls, times.connect);
+    fn new(route: Route, trust: Trust, times: Times) -> Self {
+        let connect = Connect::new(route.clone(), trust, times.connect);
         let client = Builder::new(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .http1_max_buf_size(MOST_READ_AT_ONCE)
@@ -157,7 +152,7 @@ fn metadata(used: &CaptureConnection, is_proxied: bool) -> Option<ConnectionMeta
 fn connector_error(error: BoxError) -> ConnectorError {
     let first: &(dyn Error + 'static) = error.as_ref();
     let mut chain = iter::successors(Some(first), |&error| error.source());
-    if chain.any(<dyn Error>::is::<Elapsed>) {
+    if chain.any(<dyn Error>::is::<TimedOut>) {
         ConnectorError::timeout(error)
     } else {
         ConnectorError::other(error, None)
@@ -168,11 +163,11 @@ fn connector_error(error: BoxError) -> ConnectorError {
 mod tests {
     use std::io::{BufRead, BufReader, Write};
     use std::net::TcpListener;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
 
     use super::*;
-    use crate::s3::trust::TrustedCertificates;
 
     /// A server that answers each request with so many bytes: its address, and the connections that it has had.
     fn server(bytes: usize) -> (String, Arc<AtomicUsize>) {
@@ -200,7 +195,7 @@ mod tests {
     }
 
     fn connector() -> PooledConnector {
-        PooledConnector::unbounded(Route::default(), TrustedCertificates::of_system().tls())
+        PooledConnector::unbounded(Route::default(), Trust::default())
     }
 
     fn get(url: &str) -> HttpRequest {

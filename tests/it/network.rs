@@ -204,6 +204,27 @@ fn certificates_are_those_of_the_bundle_that_the_profile_names() {
     assert_complete(&world, &output);
 }
 
+/// Without a region the SDK asks the machine for one, before it is known which certificates are trusted.
+#[test]
+fn a_bundle_counts_without_a_region_too() {
+    let sim = Sim::builder().tls_for("127.0.0.1").start();
+    let world = world(sim, 1);
+    let folder = TempDir::new().unwrap();
+    let bundle = folder.path().join("ca.pem");
+    std::fs::write(&bundle, world.sim.authority()).unwrap();
+    let machine = format!("http://{}", dead_port());
+
+    let output = command(&[
+        ("AWS_ENDPOINT_URL", world.sim.endpoint().as_str()),
+        ("AWS_CA_BUNDLE", bundle.to_str().unwrap()),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &machine),
+    ])
+    .env_remove("AWS_REGION")
+    .output();
+
+    assert_complete(&world, &output.unwrap());
+}
+
 #[test]
 fn a_bundle_without_certificates_is_named() {
     let folder = TempDir::new().unwrap();
