@@ -147,8 +147,8 @@ async fn with_more_cpus_more_is_listed_at_once() {
         in_flight.push(world.sim.ledger().max_in_flight_of(Verb::ListObjectsV2));
     }
 
-    assert!((12..=24).contains(&in_flight[0]), "{in_flight:?}");
-    assert!((25..=48).contains(&in_flight[1]), "{in_flight:?}");
+    assert!((12..=30).contains(&in_flight[0]), "{in_flight:?}");
+    assert!((31..=60).contains(&in_flight[1]), "{in_flight:?}");
 }
 
 #[tokio::test]
