@@ -5,12 +5,9 @@
 //! SDK's client does not let that be bounded.
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::iter;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -25,7 +22,7 @@ use hyper_util::client::legacy::{Builder, Client};
 use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::connect::{Connect, Route, TimedOut, within};
+use super::connect::{Connect, Route, within};
 use super::trust::Trust;
 
 /// The most that a connection reads at once, in bytes, and the longest head of a reply. S3's heads have 8 KiB at most.
@@ -74,7 +71,7 @@ impl Times {
     }
 }
 
-/// Sends requests on connections that it keeps.
+/// Sends requests on connections that it keeps. [`NoReply`](super::no_reply::NoReply) tells what its errors mean.
 #[derive(Debug)]
 pub(super) struct PooledConnector {
     client: Client<Connect, SdkBody>,
@@ -128,7 +125,7 @@ impl HttpConnector for PooledConnector {
         HttpConnectorFuture::new(async move {
             let reply = within(limit, async { Ok(reply.await?) })
                 .await
-                .map_err(connector_error)?;
+                .map_err(|error| ConnectorError::other(error, None))?;
             HttpResponse::try_from(reply.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
@@ -146,17 +143,6 @@ fn metadata(used: &CaptureConnection, is_proxied: bool) -> Option<ConnectionMeta
     };
     let metadata = ConnectionMetadata::builder().proxied(is_proxied);
     Some(metadata.poison_fn(poison).build())
-}
-
-/// What it means is told by [`NoReply`](super::no_reply::NoReply), but for what has no type of hyper's.
-fn connector_error(error: BoxError) -> ConnectorError {
-    let first: &(dyn Error + 'static) = error.as_ref();
-    let mut chain = iter::successors(Some(first), |&error| error.source());
-    if chain.any(<dyn Error>::is::<TimedOut>) {
-        ConnectorError::timeout(error)
-    } else {
-        ConnectorError::other(error, None)
-    }
 }
 
 #[cfg(test)]

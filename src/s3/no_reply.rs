@@ -14,6 +14,8 @@ use std::time::Duration;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
+use super::connect::TimedOut;
+
 /// A request without a reply.
 #[derive(Debug)]
 pub(super) struct NoReply {
@@ -211,7 +213,7 @@ fn reason(error: &ConnectorError) -> NoReplyReason {
 }
 
 fn connect_failure(error: &ConnectorError) -> ConnectFailure {
-    if error.is_timeout() {
+    if find::<TimedOut>(error).is_some() {
         return ConnectFailure::TimedOut;
     }
     if let Some(tls) = find::<rustls::Error>(error) {
