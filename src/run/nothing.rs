@@ -41,7 +41,9 @@ async fn names(prefix: &Prefix, source: &Bucket) -> Option<Vec<String>> {
         return None;
     }
     let level = level_of(prefix);
-    timeout(TO_LOOK, source.names(&level)).await.ok()?.ok()
+    let page = source.names(&level, '/', &PageStart::Beginning);
+    let page = timeout(TO_LOOK, page).await.ok()?.ok()?;
+    Some(page.names)
 }
 
 async fn first_keys(prefix: &Prefix, source: &Bucket) -> Option<Vec<Key>> {

@@ -76,7 +76,7 @@ pub use page::ROWS_OF_PAGE;
 pub use profile::{Overrides, profile_problem};
 #[cfg(any(test, fuzzing))]
 pub use read::fuzz;
-pub use read::{Page, PageStart};
+pub use read::{NamePage, Page, PageStart};
 pub use reply::Reply;
 pub use request_count::Requests;
 pub use retry::{NextTry, Tries, Waits};

@@ -29,13 +29,22 @@ pub struct Page {
     pub next: Option<PageStart>,
 }
 
+/// A page of a listing with a delimiter.
+#[derive(Clone, Debug, Default)]
+pub struct NamePage {
+    /// At most 1,000 in ascending order: folders, which end with the delimiter, and keys that have none.
+    pub names: Vec<String>,
+    /// Whether it is not the last page.
+    pub more_follow: bool,
+}
+
 /// What was asked for, which a page has to answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PageRequest<'a> {
     pub prefix: &'a Prefix,
     pub start: &'a PageStart,
-    /// Whether what comes below a `/` behind the prefix is told in one.
-    pub in_levels: bool,
+    /// What comes up to this character behind the prefix is told in one.
+    pub delimiter: Option<char>,
 }
 
 impl Bucket {
@@ -49,26 +58,34 @@ impl Bucket {
         let asked = PageRequest {
             prefix,
             start,
-            in_levels: false,
+            delimiter: None,
         };
         let (page, _) = self.list(asked).await?;
         Ok(page)
     }
 
-    /// The names right below a prefix, up to their first `/`, at most a page of them.
+    /// A page of the names below a prefix, each up to the first delimiter behind it.
     ///
     /// # Errors
     /// As those of [`Bucket::page`].
-    pub async fn names(&self, prefix: &Prefix) -> Result<Vec<String>, S3Error> {
+    pub async fn names(
+        &self,
+        prefix: &Prefix,
+        delimiter: char,
+        start: &PageStart,
+    ) -> Result<NamePage, S3Error> {
         let asked = PageRequest {
             prefix,
-            start: &PageStart::Beginning,
-            in_levels: true,
+            start,
+            delimiter: Some(delimiter),
         };
         let (page, prefixes) = self.list(asked).await?;
         let keys = page.objects.into_iter();
         let keys = keys.map(|object| object.key.as_str().to_owned());
-        Ok(keys.chain(prefixes).collect())
+        let mut names: Vec<String> = keys.chain(prefixes).collect();
+        names.sort_unstable();
+        let more_follow = page.next.is_some();
+        Ok(NamePage { names, more_follow })
     }
 
     async fn list(&self, asked: PageRequest<'_>) -> Result<(Page, Vec<String>), S3Error> {
@@ -86,7 +103,7 @@ impl Bucket {
             .list_objects_v2()
             .bucket(self.name.as_str())
             .set_prefix((!prefix.is_empty()).then(|| prefix.as_str().to_owned()))
-            .set_delimiter(asked.in_levels.then(|| "/".to_owned()))
+            .set_delimiter(asked.delimiter.map(String::from))
             .set_start_after(after)
             .set_continuation_token(token)
             // Else one control character in a key would make the whole page unreadable.
@@ -115,7 +132,7 @@ pub(super) fn accept(
     if counted != parsed {
         return Err(PageError::OtherCount { counted, parsed });
     }
-    if !said.prefixes.is_empty() && !asked.in_levels {
+    if !said.prefixes.is_empty() && asked.delimiter.is_none() {
         return Err(PageError::UnaskedPrefixes);
     }
     let encoding = Encoding::of(said.encoding.as_deref())?;
@@ -223,12 +240,12 @@ pub(super) fn validate(
 pub fn fuzz(body: &[u8]) {
     super::page_agreement::of_objects(body);
     super::page_agreement::of_versions(body);
-    for in_levels in [false, true] {
+    for delimiter in [None, Some('/')] {
         if let Ok(super::page_reader::Reply::Page(said)) = super::page_reader::parse(body) {
             let asked = PageRequest {
                 prefix: &Prefix::default(),
                 start: &PageStart::Beginning,
-                in_levels,
+                delimiter,
             };
             let _ = accept(said, asked);
         }

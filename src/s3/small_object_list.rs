@@ -29,7 +29,7 @@ impl Bucket {
         let asked = PageRequest {
             prefix: &Prefix::new(prefix.as_str()),
             start: &start,
-            in_levels: false,
+            delimiter: None,
         };
         let (page, _) = self.list_few(asked, most, true).await?;
         Ok(page.objects)
@@ -63,7 +63,7 @@ impl Bucket {
                 let asked = PageRequest {
                     prefix: &prefix,
                     start: &start,
-                    in_levels: false,
+                    delimiter: None,
                 };
                 let (page, _) = bucket.list_few(asked, ROWS_OF_PAGE, true).await?;
                 Ok(Some((page.objects, page.next)))
@@ -85,7 +85,7 @@ impl Bucket {
         let asked = PageRequest {
             prefix: &Prefix::new(prefix.as_str()),
             start,
-            in_levels: true,
+            delimiter: Some('/'),
         };
         let (page, folders) = self.list_few(asked, ROWS_OF_PAGE, true).await?;
         Ok((folders, page.next))
@@ -100,7 +100,7 @@ impl Bucket {
             // This key comes first of all that begin so.
             prefix: &Prefix::new(key.as_str()),
             start: &PageStart::Beginning,
-            in_levels: false,
+            delimiter: None,
         };
         let (page, _) = self.list_few(asked, 1, false).await?;
         Ok(page.objects.into_iter().find(|object| object.key == *key))
@@ -125,7 +125,7 @@ impl Bucket {
             .list_objects_v2()
             .bucket(self.name.as_str())
             .prefix(asked.prefix.as_str())
-            .set_delimiter(asked.in_levels.then(|| "/".to_owned()))
+            .set_delimiter(asked.delimiter.map(String::from))
             .set_start_after(after)
             .set_continuation_token(token)
             .max_keys(i32::from(most))

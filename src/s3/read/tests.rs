@@ -264,14 +264,14 @@ fn chosen((page, rows): &Choice) -> (String, Option<Whole>) {
 }
 
 fn read(body: &str) -> Result<Page, String> {
-    read_below("p/", false, body).map(|(page, _)| page)
+    read_below("p/", None, body).map(|(page, _)| page)
 }
 
-fn read_below(prefix: &str, in_levels: bool, body: &str) -> Result<(Page, Vec<String>), String> {
+fn read_below(prefix: &str, delimiter: Option<char>, body: &str) -> Result<(Page, Vec<String>), String> {
     let asked = PageRequest {
         prefix: &Prefix::new(prefix),
         start: &PageStart::Token("asked".to_owned()),
-        in_levels,
+        delimiter,
     };
     match parse(body.as_bytes()).map_err(|error| error.to_string())? {
         Reply::Page(said) => accept(said, asked).map_err(|error| error.to_string()),
@@ -365,11 +365,11 @@ fn a_key_longer_than_those_of_s3_is_refused() {
 fn common_prefixes_are_those_of_a_listing_in_levels() {
     let body = only("<CommonPrefixes><Prefix>p/a/</Prefix></CommonPrefixes>");
 
-    let (page, prefixes) = read_below("p/", true, &body).unwrap();
+    let (page, prefixes) = read_below("p/", Some('/'), &body).unwrap();
 
     assert_eq!((page.objects, prefixes), (vec![], vec!["p/a/".to_owned()]));
-    assert!(read_below("p/", false, &body).is_err());
-    assert!(read_below("p/", true, &only(&row("p/a", 1))).is_ok());
+    assert!(read_below("p/", None, &body).is_err());
+    assert!(read_below("p/", Some('/'), &only(&row("p/a", 1))).is_ok());
 }
 
 #[test]
@@ -382,16 +382,16 @@ fn the_prefix_of_a_page_may_stand_as_it_was_asked_for_or_encoded() {
     };
 
     // What it is asked for is no percent-encoded text.
-    assert!(read_below("100%/", false, &body("100%/")).is_ok());
-    assert!(read_below("100%/", false, &body("100%25%2F")).is_ok());
-    assert!(read_below("100%/", false, &body("100%")).is_err());
-    assert!(read_below("100%/", false, &body("100%25")).is_err());
+    assert!(read_below("100%/", None, &body("100%/")).is_ok());
+    assert!(read_below("100%/", None, &body("100%25%2F")).is_ok());
+    assert!(read_below("100%/", None, &body("100%")).is_err());
+    assert!(read_below("100%/", None, &body("100%25")).is_err());
 }
 
 #[test]
 fn an_empty_key_is_refused_where_all_keys_are_listed() {
-    assert!(read_below("", false, &only(&row("", 1))).is_err());
-    assert!(read_below("", false, &only(&row("k", 1))).is_ok());
+    assert!(read_below("", None, &only(&row("", 1))).is_err());
+    assert!(read_below("", None, &only(&row("k", 1))).is_ok());
 }
 
 #[test]
