@@ -3,6 +3,7 @@
 
 use crate::backdoor::Backdoor;
 use crate::digest;
+use crate::query::Query;
 use crate::verb::Verb;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +23,7 @@ pub struct Fault {
     bucket: Option<String>,
     key: Option<String>,
     access_key: Option<String>,
+    parameter: Option<String>,
     when: When,
 }
 
@@ -51,6 +53,7 @@ impl Fault {
             bucket: None,
             key: None,
             access_key: None,
+            parameter: None,
             when: When::Always,
         }
     }
@@ -64,6 +67,12 @@ impl Fault {
     /// Only if the call is about this key.
     pub fn key(mut self, key: &str) -> Fault {
         self.key = Some(key.to_owned());
+        self
+    }
+
+    /// Only if the query of the call has this parameter.
+    pub fn parameter(mut self, name: &str) -> Fault {
+        self.parameter = Some(name.to_owned());
         self
     }
 
@@ -109,8 +118,17 @@ impl Fault {
         self
     }
 
-    fn matches(&self, verb: Verb, bucket: &str, key: &str, access_key: &str) -> bool {
+    fn matches(
+        &self,
+        verb: Verb,
+        bucket: &str,
+        key: &str,
+        access_key: &str,
+        query: &Query,
+    ) -> bool {
+        let has = |name: &String| query.has(name);
         self.verb.is_none_or(|own| own == verb)
+            && self.parameter.as_ref().is_none_or(has)
             && self.bucket.as_deref().is_none_or(|own| own == bucket)
             && self.key.as_deref().is_none_or(|own| own == key)
             && self
@@ -330,10 +348,11 @@ impl Faults {
         bucket: &str,
         key: &str,
         access_key: &str,
+        query: &Query,
     ) -> Vec<Effect> {
         let mut striking: Vec<Effect> = Vec::new();
         for rule in self.rules().iter_mut() {
-            if !rule.fault.matches(verb, bucket, key, access_key) {
+            if !rule.fault.matches(verb, bucket, key, access_key, query) {
                 continue;
             }
             rule.seen += 1;
@@ -359,7 +378,11 @@ mod tests {
         let faults = Faults::default();
         faults.add(fault, Effect::SlowDown);
         (1..=calls)
-            .filter(|_| !faults.striking(Verb::CopyObject, "b", "k", "a").is_empty())
+            .filter(|_| {
+                !faults
+                    .striking(Verb::CopyObject, "b", "k", "a", &Query::default())
+                    .is_empty()
+            })
             .collect()
     }
 
@@ -384,7 +407,7 @@ mod tests {
         let second = faults.add(Fault::on_any(), Effect::InternalError);
         let slow = faults.add(Fault::on_any(), Effect::Slow(Duration::ZERO));
 
-        let striking = faults.striking(Verb::CopyObject, "b", "k", "a");
+        let striking = faults.striking(Verb::CopyObject, "b", "k", "a", &Query::default());
 
         assert_eq!(striking.len(), 2);
         assert_eq!((first.count(), second.count(), slow.count()), (1, 0, 1));
