@@ -7,6 +7,8 @@ pub(super) const VERSIONS_AT_ONCE: u8 = 20;
 
 /// Pages that must be left in a shard for a cut to be worth it.
 const WORTH_A_CUT: f64 = 8.0;
+/// The same of a cut between two folders, while many shards are listed.
+const WORTH_A_FOLDER: f64 = 12.0;
 /// Pages that are listed before a cut is tried, so that two pages on each side stay two listings.
 const PAGES_BEFORE_A_GUESS: u64 = 4;
 
@@ -43,10 +45,9 @@ pub(super) struct Allowance {
     kept: f64,
 }
 
-/// The 18 that are left of the 64 that are promised are for shards whose ends cost more than was expected, and for
-/// pages read ahead.
+/// The 14 that are left of the 64 that are promised are for shards whose ends cost more than was expected.
 pub(super) const OF_OBJECTS: Allowance = Allowance {
-    requests: 46,
+    requests: 50,
     pages_for_a_request: 20,
     // On each side the part of its last page that lies beyond it, half a page, and half a page more in case it is worse.
     open_cut: 1.5,
@@ -101,6 +102,12 @@ impl Allowance {
     pub(super) fn free(&self, left: f64, at_once: usize) -> f64 {
         let share = at_once.saturating_sub(FEW_SHARDS) as f64 / (MANY_SHARDS - FEW_SHARDS) as f64;
         left - self.kept * share.min(1.0)
+    }
+
+    /// Whether so many pages are worth a cut between two folders, while so many shards are listed or tried. It is hardly in vain, so
+    /// that small ones would take all requests.
+    pub(super) fn is_worth_a_folder(left: f64, at_once: usize) -> bool {
+        at_once < MANY_SHARDS || left >= WORTH_A_FOLDER
     }
 
     /// How to cut a shard that has so many pages left, while guesses before the end of it are being tried; none if it is

@@ -7,9 +7,12 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use fastrand::Rng;
 
-use super::shards::{ProbeResult, Shards, most_at_once};
+use super::folders::FolderQuery;
+use super::probe::{Probe, ProbeResult};
+use super::shards::{Shards, most_at_once};
 use super::split_point::SplitGuess;
 use crate::model::{Key, KeyRange};
+use crate::s3::NamePage;
 
 const PAGE: usize = 1_000;
 /// Pages of both sides at once by which the bound is counted.
@@ -69,6 +72,7 @@ pub fn list(keys: &[Key], latency: Latency) -> Effort {
         open: 0,
         answers: BinaryHeap::new(),
         guesses: Vec::new(),
+        queries: Vec::new(),
         latency: match latency {
             Latency::Equal => None,
             Latency::Uneven(seed) => Some(Rng::with_seed(seed)),
@@ -92,7 +96,9 @@ enum Asked {
     /// The next page of a listing: of the source if it is 0, of the backup if it is 1.
     Page(usize, usize),
     /// What lies behind a guess.
-    Probe(usize),
+    Split(usize),
+    /// The folders that follow one.
+    Folders(usize),
 }
 
 /// The listing of a shard on one side. Places are indexes of keys.
@@ -124,6 +130,7 @@ struct Play<'a> {
     /// In the order of their times, and of their requests.
     answers: BinaryHeap<Reverse<(u64, usize, Asked)>>,
     guesses: Vec<SplitGuess>,
+    queries: Vec<FolderQuery>,
     latency: Option<Rng>,
     now: u64,
     requests: usize,
@@ -153,14 +160,21 @@ impl Play<'_> {
             self.now = self.now.max(at) + WORK_MICROS;
             match asked {
                 Asked::Page(listing, side) => self.page(listing, side),
-                Asked::Probe(guess) => self.probe(guess),
+                Asked::Split(guess) => self.split(guess),
+                Asked::Folders(query) => self.folders(query),
             }
             while self.shards.at_once() < most_at_once(1) {
-                let Some(guess) = self.shards.guess() else {
-                    break;
-                };
-                self.guesses.push(guess);
-                self.ask(Asked::Probe(self.guesses.len() - 1));
+                match self.shards.probe() {
+                    Some(Probe::Split(guess)) => {
+                        self.guesses.push(guess);
+                        self.ask(Asked::Split(self.guesses.len() - 1));
+                    }
+                    Some(Probe::Folders(query)) => {
+                        self.queries.push(query);
+                        self.ask(Asked::Folders(self.queries.len() - 1));
+                    }
+                    None => break,
+                }
             }
         }
     }
@@ -201,7 +215,7 @@ impl Play<'_> {
         self.keys.partition_point(|other| other <= key)
     }
 
-    fn probe(&mut self, guess: usize) {
+    fn split(&mut self, guess: usize) {
         let guess = self.guesses[guess].clone();
         let at = self.after(&guess.at);
         let behind = self.keys.get(at).cloned();
@@ -213,9 +227,37 @@ impl Play<'_> {
         }
     }
 
+    /// The names of a level behind a key, as S3 tells them.
+    fn folders(&mut self, query: usize) {
+        let query = self.queries[query].clone();
+        let (prefix, delimiter) = (query.level.prefix.as_str(), query.level.delimiter);
+        let mut at = self.after(&query.after);
+        let mut page = NamePage::default();
+        while let Some(key) = self.keys.get(at)
+            && let Some(rest) = key.as_str().strip_prefix(prefix)
+        {
+            if page.names.len() == PAGE {
+                page.more_follow = true;
+                break;
+            }
+            let end = rest.find(delimiter);
+            let end = end.map_or(rest.len(), |end| end + delimiter.len_utf8());
+            let name = &key.as_str()[..prefix.len() + end];
+            let folder = &self.keys[at..];
+            at += if name.ends_with(delimiter) {
+                folder.partition_point(|key| key.as_str().starts_with(name))
+            } else {
+                1
+            };
+            page.names.push(name.to_owned());
+        }
+        self.shards.folders_listed(&query, Some(page));
+    }
+
     fn page(&mut self, number: usize, side: usize) {
         let (keys, listing) = (self.keys, &mut self.listings[number]);
         if listing.is_over {
+            self.shards.backup_listed(listing.shard, true);
             return;
         }
         let (shard, from) = (listing.shard, listing.sides[side].next);

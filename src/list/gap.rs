@@ -137,6 +137,6 @@ pub fn beyond_block(key: &[char], sequence: usize) -> Option<Vec<char>> {
 }
 
 /// The character after this one; surrogates are none.
-fn after(symbol: char) -> Option<char> {
+pub fn after(symbol: char) -> Option<char> {
     (symbol..=char::MAX).nth(1)
 }

@@ -11,6 +11,8 @@ pub enum GuessKind {
     Alphabet,
     /// In the middle; by the character at this place, if nothing was known beyond it.
     Middle(Option<usize>),
+    /// Between two folders that were listed.
+    Folder,
 }
 
 /// A guess that was always in vain is expected to find this share of what it would find.
@@ -38,7 +40,7 @@ impl GuessCounts {
         let count = match kind {
             GuessKind::WholeBlock => &mut self.blocks,
             GuessKind::Alphabet => &mut self.alphabets,
-            GuessKind::Block | GuessKind::Middle(_) => return,
+            GuessKind::Block | GuessKind::Middle(_) | GuessKind::Folder => return,
         };
         count.tried += 1;
         count.found += u32::from(has_found);

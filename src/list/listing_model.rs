@@ -69,8 +69,7 @@ fn deep_folders_are_listed_side_by_side() {
         let (a, b, c) = (n / 10_000, n / 100 % 100, n % 100);
         format!("00/{a:02}/{b:02}/{c:02}.dat")
     };
-    // Each folder ends with a page, so that each end of a shard costs a page more on each side.
-    assert_within(1.7, 190, "deep", &keys(MILLION, key));
+    assert_quick_and_cheap("deep", &keys(MILLION, key));
 }
 
 #[test]
@@ -122,17 +121,12 @@ fn dates_are_listed_side_by_side() {
     assert_quick_and_cheap("dates", &keys(MILLION, key));
 }
 
-/// These miss what is promised: each level of folders costs guesses that the allowance has not, and pages that were asked for
-/// and not waited for are not counted by it. They get no worse.
+/// This misses what is promised: each of eight levels of folders takes cuts, and the next one is seen when the listing has come to it. It
+/// gets no worse.
 #[test]
 fn what_misses_the_bounds_does_so_by_a_known_measure() {
-    for (name, times, beyond) in [
-        ("nested-giants", 3.5, 164),
-        ("nested-without-slashes", 2.4, 164),
-        ("escapes", 1.8, 170),
-    ] {
-        assert_within(times, beyond, name, &form(name));
-    }
+    let name = "nested-giants";
+    assert_within(2.5, 164, name, &form(name));
 }
 
 #[test]
@@ -141,6 +135,8 @@ fn folders_within_each_other_are_listed_side_by_side() {
         "long-prefixes",
         "albums",
         "nested-first-and-last",
+        "nested-without-slashes",
+        "escapes",
         "mixture",
     ] {
         assert_quick_and_cheap(name, &form(name));
@@ -224,6 +220,24 @@ fn tree(random: &mut Rng, prefix: &str, count: usize, depth: usize, keys: &mut V
         tree(random, &folder, part, depth - 1, keys);
         left -= part;
     }
+}
+
+/// Nothing was chosen by these. Some are slower than what is promised of forms.
+#[test]
+fn trees_of_folders_are_listed_side_by_side() {
+    let times: Vec<f64> = [9_001, 9_002, 9_003, 9_004]
+        .into_iter()
+        .map(|seed| {
+            let mut keys = Vec::new();
+            tree(&mut Rng::with_seed(seed), "", MILLION, 3, &mut keys);
+            let effort = list(&in_order(keys), Latency::Uneven(seed));
+            assert!(effort.requests_beyond_pages() <= 164, "{seed}: {effort:?}");
+            effort.times_the_bound()
+        })
+        .collect();
+
+    let mean = times.iter().sum::<f64>() / 4.0;
+    assert!(mean <= 1.5, "{times:?}");
 }
 
 proptest! {

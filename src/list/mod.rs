@@ -6,12 +6,15 @@ mod allowance;
 mod alphabet;
 #[cfg(test)]
 mod event_model;
+mod folders;
 mod gap;
 mod guess;
+mod level;
 #[cfg(test)]
 mod listing_model;
 mod order;
 mod pages;
+mod probe;
 #[cfg(test)]
 mod rounds;
 mod scheduler;

@@ -1,5 +1,6 @@
 //! Listing in rounds of a page each, as the scheduler of shards says: what the model of a listing of versions plays on.
 
+use super::probe::Probe;
 use super::shards::Shards;
 use super::split_point::SplitGuess;
 
@@ -48,10 +49,10 @@ pub fn list_in_rounds<S: Service>(service: &mut S, shards: &Shards, at_once: usi
             !is_over
         });
         while shards.at_once() < at_once {
-            let Some(guess) = shards.guess() else {
-                break;
-            };
-            probes.push(guess);
+            match shards.probe() {
+                Some(Probe::Split(guess)) => probes.push(guess),
+                Some(Probe::Folders(_)) | None => break,
+            }
         }
     }
     rounds

@@ -1,15 +1,22 @@
 //! Opens the listings of shards, and looks for places to cut them, whatever it is that is listed.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use futures::future::{self, Either};
 use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt, stream};
+use tokio::time::timeout;
 
-use super::shards::{ProbeResult, Shards};
+use super::folders::FolderQuery;
+use super::probe::{Probe, ProbeResult};
+use super::shards::Shards;
 use super::split_point::SplitGuess;
 use crate::model::{Key, KeyRange, Start};
-use crate::s3::S3Error;
+use crate::s3::{NamePage, S3Error};
+
+/// A shard waits so long for the names of its folders, and is cut by guesses then. A page takes a tenth of a second.
+const TO_NAME_FOLDERS: Duration = Duration::from_secs(3);
 
 /// How a shard is listed.
 pub(super) trait Lister: Clone + Send + 'static {
@@ -25,6 +32,12 @@ pub(super) trait Lister: Clone + Send + 'static {
     fn first_key(
         pages: &mut Self::Pages,
     ) -> impl Future<Output = Result<Option<Key>, S3Error>> + Send;
+
+    /// The folders behind one; none if they tell nothing of what is listed.
+    fn folders(
+        &self,
+        query: &FolderQuery,
+    ) -> impl Future<Output = Result<Option<NamePage>, S3Error>> + Send;
 
     /// Begins to list a shard.
     fn open(&self, shards: &Shards, shard: usize, pages: Self::Pages) -> Self::Listing;
@@ -71,7 +84,13 @@ struct Scheduler<L: Lister> {
     lister: L,
     shards: Shards,
     most_at_once: usize,
-    probes: FuturesUnordered<future::BoxFuture<'static, SplitProbe<L::Pages>>>,
+    probes: FuturesUnordered<future::BoxFuture<'static, ProbeReply<L::Pages>>>,
+}
+
+/// What was asked, and found.
+enum ProbeReply<P> {
+    Split(SplitProbe<P>),
+    Folders(FolderQuery, Option<NamePage>),
 }
 
 /// A guess that was tried: the listing that begins behind it, with its first page.
@@ -89,13 +108,8 @@ impl<L: Lister> Scheduler<L> {
                     let pages = self.lister.pages(&self.shards.range(shard));
                     return Some(self.lister.open(&self.shards, shard, pages));
                 }
-                if let Some(guess) = self.shards.guess() {
-                    let range = KeyRange {
-                        start: Start::After(guess.at.clone()),
-                        until: None,
-                    };
-                    let pages = self.lister.pages(&range);
-                    self.probes.push(Box::pin(probe::<L>(pages, guess)));
+                if let Some(probe) = self.shards.probe() {
+                    self.send(probe);
                     continue;
                 }
             }
@@ -103,22 +117,59 @@ impl<L: Lister> Scheduler<L> {
                 return None;
             }
             let news = pin!(self.shards.news());
-            let probe = match future::select(self.probes.next(), news).await {
-                Either::Left((Some(probe), _)) => probe,
+            let reply = match future::select(self.probes.next(), news).await {
+                Either::Left((Some(reply), _)) => reply,
                 Either::Left((None, news)) => {
                     news.await;
                     continue;
                 }
                 Either::Right(_) => continue,
             };
-            if let Some(shard) = self.shards.cut(&probe.guess, &probe.behind) {
-                return Some(self.lister.open(&self.shards, shard, probe.pages));
+            match reply {
+                ProbeReply::Folders(query, page) => self.shards.folders_listed(&query, page),
+                ProbeReply::Split(probe) => {
+                    if let Some(shard) = self.shards.cut(&probe.guess, &probe.behind) {
+                        return Some(self.lister.open(&self.shards, shard, probe.pages));
+                    }
+                }
+            }
+        }
+    }
+
+    fn send(&self, probe: Probe) {
+        match probe {
+            Probe::Folders(query) => {
+                let lister = self.lister.clone();
+                self.probes.push(Box::pin(folders(lister, query)));
+            }
+            Probe::Split(guess) => {
+                let range = KeyRange {
+                    start: Start::After(guess.at.clone()),
+                    until: None,
+                };
+                let pages = self.lister.pages(&range);
+                self.probes.push(Box::pin(split::<L>(pages, guess)));
             }
         }
     }
 }
 
-async fn probe<L: Lister>(mut pages: L::Pages, guess: SplitGuess) -> SplitProbe<L::Pages> {
+async fn folders<L: Lister>(lister: L, query: FolderQuery) -> ProbeReply<L::Pages> {
+    let page = match timeout(TO_NAME_FOLDERS, lister.folders(&query)).await {
+        Ok(Ok(page)) => page,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, after = %query.after, "the folders behind a key could not be listed");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(after = %query.after, "the folders behind a key were not listed in time");
+            None
+        }
+    };
+    ProbeReply::Folders(query, page)
+}
+
+async fn split<L: Lister>(mut pages: L::Pages, guess: SplitGuess) -> ProbeReply<L::Pages> {
     let behind = match L::first_key(&mut pages).await {
         Ok(Some(key)) => ProbeResult::Key(key),
         Ok(None) => ProbeResult::Nothing,
@@ -127,9 +178,9 @@ async fn probe<L: Lister>(mut pages: L::Pages, guess: SplitGuess) -> SplitProbe<
             ProbeResult::Unknown
         }
     };
-    SplitProbe {
+    ProbeReply::Split(SplitProbe {
         guess,
         behind,
         pages,
-    }
+    })
 }

@@ -78,6 +78,7 @@ impl Shard {
     /// Nobody lists it any more.
     pub fn end(&mut self) {
         self.state = ShardState::Over;
+        self.seen = None;
     }
 
     /// A page of the backup was listed.
@@ -104,6 +105,7 @@ impl Shard {
                     let seen = &mut self.seen;
                     let seen = seen.get_or_insert_with(|| KeySample::new(first, upper.clone()));
                     seen.page(all);
+                    seen.ends_at_most(upper.as_ref());
                 }
             }
             // What ends here need not be cut.

@@ -1,18 +1,19 @@
 //! The source and one backup, listed side by side in shards.
 //!
-//! The first shard is the whole range. While it is listed, the scheduler probes for keys at which it can be
+//! The first shard is the whole range. While it is listed, the scheduler looks for keys at which it can be
 //! split, and each probe that finds keys becomes a shard with listings of its own. So the time of a listing
 //! is bounded by the requests in flight, and not by one chain of pages, whatever the keys look like.
 
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
 
+use super::folders::FolderQuery;
 use super::pages::{Pages, ReadMore, read_ahead};
 use super::scheduler::{Lister, ShardGuard, listings};
 use super::shards::Shards;
 use crate::history::History;
 use crate::model::{Key, KeyRange, Object, Placement, Prefix};
-use crate::s3::{Bucket, Page, S3Error};
+use crate::s3::{Bucket, NamePage, Page, PageStart, S3Error};
 use crate::snapshot::SegmentRow;
 
 /// The two sides that are compared.
@@ -58,6 +59,7 @@ pub fn shard_listings(
     shards: Shards,
     most_at_once: usize,
 ) -> impl Stream<Item = ShardListing> {
+    shards.below(&sides.prefix);
     listings(sides, shards, most_at_once)
 }
 
@@ -72,6 +74,16 @@ impl Lister for Sides {
 
     async fn first_key(pages: &mut Pages) -> Result<Option<Key>, S3Error> {
         pages.first_key().await
+    }
+
+    async fn folders(&self, query: &FolderQuery) -> Result<Option<NamePage>, S3Error> {
+        let level = Prefix::new(query.level.prefix.as_str());
+        // All keys are below the prefix of the source, which may end within the name of a folder.
+        let is_wider = self.prefix.as_str().starts_with(level.as_str());
+        let below = if is_wider { &self.prefix } else { &level };
+        let start = PageStart::After(query.after.clone());
+        let page = self.source.names(below, query.level.delimiter, &start);
+        page.await.map(Some)
     }
 
     fn open(&self, shards: &Shards, shard: usize, source: Pages) -> ShardListing {

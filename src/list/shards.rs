@@ -12,10 +12,13 @@ use tokio::sync::Notify;
 
 use super::allowance::{Allowance, FEW_SHARDS, OF_OBJECTS, OF_VERSIONS};
 use super::alphabet::Alphabet;
-use super::guess::GuessCounts;
+use super::folders::{FolderQuery, FolderSplit, Folders};
+use super::guess::{GuessCounts, GuessKind};
+use super::probe::{Probe, ProbeResult};
 use super::shard::{ClippedRows, Shard};
 use super::split_point::{KeySample, SplitGuess};
-use crate::model::{Key, KeyRange};
+use crate::model::{Key, KeyRange, Prefix};
+use crate::s3::NamePage;
 
 /// Shards that are listed or tried at the same time with one CPU, at most. Each takes 2.3 MiB of the 64 that are promised.
 const MOST_ON_ONE_CPU: usize = 15;
@@ -29,8 +32,10 @@ pub fn most_at_once(cpus: usize) -> usize {
     (MOST_ON_ONE_CPU * cpus).clamp(MOST_ON_ONE_CPU, MOST_ON_MANY)
 }
 
-/// Guesses that are tried at the same time, at most.
+/// Guesses that are tried and folders that are asked for at the same time, at most.
 const MOST_PROBES: usize = 6;
+/// Cuts between folders that are tried in one shard at the same time, at most.
+const MOST_FOLDER_CUTS: usize = 3;
 
 /// The shards of one destination. Its clones share them.
 #[derive(Clone, Debug)]
@@ -53,6 +58,7 @@ struct ShardTable {
     probed: Vec<Key>,
     /// What guesses beyond all that was known have found.
     guess_counts: GuessCounts,
+    folders: Folders,
     /// Where a cut is best, in order: the last keys of the segments of the last snapshot. A cut in the middle of a
     /// segment has both parts of it written anew.
     ends: Vec<Key>,
@@ -66,17 +72,6 @@ struct PagesLeft<'a> {
     pages: f64,
 }
 
-/// What a guess has found behind it.
-#[derive(Clone, Debug)]
-pub enum ProbeResult {
-    /// This key is the first.
-    Key(Key),
-    /// No key at all.
-    Nothing,
-    /// S3 did not tell.
-    Unknown,
-}
-
 impl Shards {
     /// The shards of these ranges, which do not overlap.
     pub fn new(ranges: Vec<KeyRange>) -> Self {
@@ -85,7 +80,9 @@ impl Shards {
 
     /// The same, of which the versions are listed.
     pub fn of_versions(ranges: Vec<KeyRange>) -> Self {
-        Self::within(OF_VERSIONS, ranges)
+        let shards = Self::within(OF_VERSIONS, ranges);
+        shards.lock().folders.turn_off();
+        shards
     }
 
     fn within(allowance: Allowance, ranges: Vec<KeyRange>) -> Self {
@@ -97,6 +94,7 @@ impl Shards {
             spent: 0.0,
             probed: Vec::new(),
             guess_counts: GuessCounts::default(),
+            folders: Folders::default(),
             ends: Vec::new(),
         };
         Self {
@@ -108,8 +106,18 @@ impl Shards {
     /// The same, cut after these keys where there are some. They ascend.
     #[must_use]
     pub fn with_ends(self, ends: Vec<Key>) -> Self {
-        self.lock().ends = ends;
+        let mut shards = self.lock();
+        if !ends.is_empty() {
+            shards.folders.turn_off();
+        }
+        shards.ends = ends;
+        drop(shards);
         self
+    }
+
+    /// All keys are below a prefix.
+    pub(super) fn below(&self, prefix: &Prefix) {
+        self.lock().folders.below(prefix);
     }
 
     /// All shards so far, by their numbers, over or not.
@@ -144,6 +152,9 @@ impl Shards {
     /// A page of the backup was listed in a shard.
     pub(super) fn backup_listed(&self, shard: usize, has_keys: bool) {
         let mut shards = self.lock();
+        if shards.came_too_late(shard) {
+            return;
+        }
         shards.pages += 1;
         shards.all[shard].backup_listed(has_keys);
         drop(shards);
@@ -158,9 +169,20 @@ impl Shards {
         more_follow: bool,
     ) {
         let mut shards = self.lock();
+        if shards.came_too_late(shard) {
+            return;
+        }
         shards.pages += 1;
-        let ShardTable { all, alphabet, .. } = &mut *shards;
+        let ShardTable {
+            all,
+            alphabet,
+            folders,
+            ..
+        } = &mut *shards;
         all[shard].source_listed(alphabet, keys, more_follow);
+        if let Some(seen) = &all[shard].seen {
+            folders.note(seen.samples());
+        }
         drop(shards);
         self.news.notify_one();
     }
@@ -185,23 +207,36 @@ impl Shards {
         self.news.notify_one();
     }
 
-    /// Where a cut is worth a try; none if none is, or if enough were made.
-    pub(super) fn guess(&self) -> Option<SplitGuess> {
+    /// The next question where a cut is worth a try; none if none is, or if enough were made.
+    pub(super) fn probe(&self) -> Option<Probe> {
         let mut shards = self.lock();
         let requests = shards.requests_left();
         let has_free = shards.allowance.free(requests, shards.at_once()) >= 1.0;
-        if !has_free || shards.probed.len() >= MOST_PROBES {
+        if !has_free || shards.count_probed() >= MOST_PROBES {
             return None;
         }
+        shards.narrow();
         let left = shards.pages_left();
         let piece = shards.piece(&left);
         let candidates = left
             .iter()
             .filter_map(|known| shards.candidate(known, piece, requests));
         let (_, best) = candidates.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
-        shards.probed.push(best.at.clone());
+        match &best {
+            Probe::Split(guess) => shards.probed.push(guess.at.clone()),
+            Probe::Folders(query) => shards.folders.ask(query.clone()),
+        }
         shards.spent += 1.0;
         Some(best)
+    }
+
+    /// The folders that follow one, as far as S3 has told them; none if it has not.
+    pub(super) fn folders_listed(&self, query: &FolderQuery, page: Option<NamePage>) {
+        let mut shards = self.lock();
+        let ShardTable { all, folders, .. } = &mut *shards;
+        let listed = all.iter().filter(|shard| shard.is_listed());
+        let samples = listed.filter_map(|shard| Some(shard.seen.as_ref()?.samples()));
+        folders.learn(query, page, samples);
     }
 
     /// A guess was tried. Cuts the shard that it lies in, and hands out what lies behind; none if nothing does,
@@ -250,7 +285,29 @@ impl ShardTable {
     }
 
     fn at_once(&self) -> usize {
-        self.count_listed() + self.probed.len()
+        self.count_listed() + self.count_probed()
+    }
+
+    /// Whether a page was read ahead of a shard that is over: it was listed in vain.
+    fn came_too_late(&mut self, shard: usize) -> bool {
+        let is_over = self.all[shard].is_over();
+        if is_over {
+            self.spent += 1.0;
+        }
+        is_over
+    }
+
+    /// Questions that are not answered yet.
+    fn count_probed(&self) -> usize {
+        self.probed.len() + self.folders.count_asked()
+    }
+
+    /// Shards in which no folder follows end with the one that they are in.
+    fn narrow(&mut self) {
+        let listed = self.all.iter_mut().filter(|shard| shard.is_listed());
+        for seen in listed.filter_map(|shard| shard.seen.as_mut()) {
+            self.folders.narrow(seen);
+        }
     }
 
     /// Requests that guesses and cuts may still cost, if the shards that are not over end as expected.
@@ -266,7 +323,9 @@ impl ShardTable {
         let listed = self.all.iter().filter(|shard| shard.is_listed());
         let known = listed.filter_map(|shard| {
             let seen = shard.seen.as_ref()?;
-            let pages = self.allowance.believed(seen.left(&self.alphabet, &counts));
+            let pages = self.folders.left(seen);
+            let pages = pages.unwrap_or_else(|| seen.left(&self.alphabet, &counts));
+            let pages = self.allowance.believed(pages);
             Some(PagesLeft { shard, seen, pages })
         });
         known.collect()
@@ -294,20 +353,41 @@ impl ShardTable {
         left: &PagesLeft<'_>,
         piece: Option<f64>,
         requests: f64,
-    ) -> Option<(f64, SplitGuess)> {
+    ) -> Option<(f64, Probe)> {
         let PagesLeft { shard, seen, pages } = left;
         let probed = self.probed.iter();
         let own: Vec<&Key> = probed
             .filter(|at| **at > seen.last && shard.keys.admits(at))
             .collect();
-        if own.len() >= seen.most_guesses() {
-            return None;
-        }
+        let nearest = own.iter().copied().min();
+        let upper = match (nearest, seen.upper()) {
+            (Some(nearest), Some(upper)) => Some(nearest.min(upper)),
+            (nearest, upper) => nearest.or(upper),
+        };
         let cut = self.allowance.cut(*pages, piece, own.len(), requests)?;
+        let split = self.folders.split(seen, upper, cut.at.share, own.len());
+        match split {
+            FolderSplit::At(_) if own.len() >= MOST_FOLDER_CUTS => return None,
+            FolderSplit::At(_) if !Allowance::is_worth_a_folder(cut.left, self.at_once()) => {
+                return None;
+            }
+            FolderSplit::At(guess) => return Some((cut.left, Probe::Split(guess))),
+            FolderSplit::Nowhere => return None,
+            _ if own.len() >= seen.most_guesses() => return None,
+            FolderSplit::Ask(_) | FolderSplit::Asked | FolderSplit::Unknown => {}
+        }
         let guess = seen.cut_at(&self.alphabet, &own, cut.at)?;
-        let before = own.into_iter().min().or(shard.keys.until.as_ref());
+        // Above the folder there may be many levels with nothing else in them: a guess behind all of them costs one request.
+        let is_chain = seen.ends_with_folder() && guess.kind == GuessKind::Block;
+        match split {
+            FolderSplit::Ask(query) if !is_chain => return Some((cut.left, Probe::Folders(query))),
+            FolderSplit::Asked if !is_chain => return None,
+            _ => {}
+        }
+        let before = nearest.or(shard.keys.until.as_ref());
         let end = self.end_near(&guess.at, &seen.last, before);
-        Some((cut.left, end.map_or(guess, SplitGuess::at_segment)))
+        let guess = end.map_or(guess, SplitGuess::at_segment);
+        Some((cut.left, Probe::Split(guess)))
     }
 
     /// The end of a segment that is nearest to a guess, between these keys.
@@ -321,96 +401,4 @@ impl ShardTable {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Start;
-
-    #[test]
-    fn more_cpus_list_more_shards_at_once_up_to_what_s3_is_asked_for() {
-        assert_eq!([0, 1, 2, 3, 64].map(most_at_once), [15, 15, 30, 30, 30]);
-    }
-
-    fn key(number: u32) -> Key {
-        Key::new(format!("{number:06}"))
-    }
-
-    /// Lists so many pages of a thousand keys of one shard, and says where it would be cut then.
-    fn guess_after(shards: &Shards, pages: u32) -> Option<Key> {
-        let shard = shards.take_waiting().unwrap();
-        for page in 0..pages {
-            let keys: Vec<Key> = (page * 1000..(page + 1) * 1000).map(key).collect();
-            shards.source_listed(shard, keys.iter(), true);
-            shards.backup_listed(shard, true);
-            shards.pass(shard, &keys, Key::as_str);
-        }
-        shards.guess().map(|guess| guess.at)
-    }
-
-    #[test]
-    fn a_shard_is_cut_at_the_end_of_a_segment_where_there_is_one() {
-        let range = || {
-            vec![KeyRange {
-                start: Start::Beginning,
-                until: Some(key(99_999)),
-            }]
-        };
-        let ends: Vec<Key> = (1..25).map(|number| key(number * 4_096)).collect();
-
-        let guessed = guess_after(&Shards::new(range()), 6).unwrap();
-        let cut = guess_after(&Shards::new(range()).with_ends(ends.clone()), 6).unwrap();
-
-        assert!(!ends.contains(&guessed), "{guessed:?}");
-        assert!(
-            ends.contains(&cut) && cut <= guessed,
-            "{cut:?} for {guessed:?}"
-        );
-    }
-
-    #[test]
-    fn an_end_that_was_listed_or_ends_the_shard_is_no_place_for_a_cut() {
-        let until = key(99_999);
-        let range = vec![KeyRange {
-            start: Start::Beginning,
-            until: Some(until.clone()),
-        }];
-        let ends = vec![key(1), key(5_999), until];
-
-        let guessed = guess_after(&Shards::new(range.clone()), 6);
-        let cut = guess_after(&Shards::new(range).with_ends(ends), 6);
-
-        assert_eq!(cut, guessed);
-    }
-
-    /// Lists one page of a shard.
-    fn list(shards: &Shards, keys: impl Iterator<Item = String>, more_follow: bool) {
-        let shard = shards.take_waiting().unwrap();
-        let keys: Vec<Key> = keys.map(Key::new).collect();
-        shards.source_listed(shard, keys.iter(), more_follow);
-    }
-
-    #[test]
-    fn a_counted_number_is_cut_in_its_digits_whatever_letters_others_have_there() {
-        let range = |start: &str, until: &str| KeyRange {
-            start: Start::After(Key::new(start)),
-            until: Some(Key::new(until)),
-        };
-        let shards = Shards::new(vec![range("m", "n"), range("n", "n/002")]);
-        let letter = |number: u32| char::from_u32(u32::from('a') + number % 26).unwrap();
-        let name = |number: u32| {
-            let [first, second] = [number / 26, number].map(letter);
-            format!("m/{first}{second}{first}{second}")
-        };
-        list(&shards, (0..676).map(name), false);
-
-        list(
-            &shards,
-            (124_000..125_000).map(|number| format!("n/{number:08}")),
-            true,
-        );
-        // Enough pages that a guess is allowed.
-        (0..8).for_each(|_| shards.backup_listed(1, true));
-
-        let guess = shards.guess().unwrap();
-        assert_eq!(guess.at.as_str(), "n/0016");
-    }
-}
+mod tests;

@@ -52,8 +52,14 @@ pub struct KeySample {
     vain: u32,
     /// The characters of the last page.
     own: Alphabet,
+    /// Some of its keys.
+    samples: Vec<Key>,
+    /// The range was found to end with a folder since something was found behind a guess.
+    ends_with_folder: bool,
 }
 
+/// Keys of a page that tell in how many folders it is.
+const MOST_SAMPLES: usize = 16;
 /// First keys of pages that are remembered.
 const MOST_MARKS: usize = 12;
 /// Pages of which nothing is known, as long as nothing was listed.
@@ -121,6 +127,8 @@ impl KeySample {
             vain_blocks: 0,
             vain: 0,
             own: Alphabet::default(),
+            samples: Vec::new(),
+            ends_with_folder: false,
         }
     }
 
@@ -131,6 +139,8 @@ impl KeySample {
     ) {
         self.own = Alphabet::default();
         self.own.learn(keys.clone());
+        let step = keys.len().div_ceil(MOST_SAMPLES).max(1);
+        self.samples = keys.clone().step_by(step).cloned().collect();
         let (Some(first), Some(last)) = (keys.next(), keys.next_back()) else {
             return;
         };
@@ -323,6 +333,43 @@ impl KeySample {
         }
     }
 
+    /// Nothing of the range lies behind the folder that ends here.
+    pub fn end_with_folder(&mut self, end: Key) {
+        self.upper = Some(end);
+        self.varies = None;
+        self.ends_with_folder = true;
+    }
+
+    /// The range ends here; keys that were listed behind its end have come since that was found.
+    pub fn ends_at_most(&mut self, until: Option<&Key>) {
+        if self.upper.as_ref().is_some_and(|upper| *upper < self.last) {
+            self.upper = until.cloned();
+        }
+    }
+
+    /// Whether the range was found to end with a folder since something was found behind a guess.
+    pub fn ends_with_folder(&self) -> bool {
+        self.ends_with_folder
+    }
+
+    /// Nothing of the range lies above it, as far as is known.
+    pub fn upper(&self) -> Option<&Key> {
+        self.upper.as_ref()
+    }
+
+    /// Some keys of the last page.
+    pub fn samples(&self) -> &[Key] {
+        &self.samples
+    }
+
+    /// The pages so far from the first one on that begins like this.
+    #[expect(clippy::cast_precision_loss, reason = "pages of a shard")]
+    pub fn pages_below(&self, prefix: &str) -> f64 {
+        let mut marks = self.marks.iter();
+        let first = marks.find(|(key, _)| key.as_str().starts_with(prefix));
+        first.map_or(1.0, |(_, before)| (self.pages - before) as f64)
+    }
+
     /// Guesses that may be tried for the range at the same time.
     pub fn most_guesses(&self) -> usize {
         if self.vain == 0 { MOST_GUESSES } else { 1 }
@@ -332,6 +379,7 @@ impl KeySample {
     pub fn cut_off(&mut self, at: &Key, behind: &Key) -> KeySample {
         let upper = self.upper.replace(at.clone());
         self.vain = 0;
+        self.ends_with_folder = false;
         KeySample {
             vain_blocks: self.vain_blocks,
             varies: Some(common(&chars(&self.last), &chars(behind))),

@@ -5,11 +5,12 @@ use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use super::allowance::VERSIONS_AT_ONCE;
+use super::folders::FolderQuery;
 use super::pages::{ATTEMPTS, MOST_EMPTY, ReadMore, in_a_task};
 use super::scheduler::{Lister, ShardGuard, listings};
 use super::shards::Shards;
 use crate::model::{Key, KeyRange, Placement, Prefix, VersionRow};
-use crate::s3::{Bucket, Cause, Operation, S3Error, VersionPage, VersionPageStart};
+use crate::s3::{Bucket, Cause, NamePage, Operation, S3Error, VersionPage, VersionPageStart};
 
 /// Versions in a bucket.
 #[derive(Clone, Debug)]
@@ -51,6 +52,11 @@ impl Lister for VersionSide {
 
     async fn first_key(pages: &mut VersionPages) -> Result<Option<Key>, S3Error> {
         pages.first_key().await
+    }
+
+    /// A listing of objects does not tell of folders in which everything is deleted.
+    async fn folders(&self, _query: &FolderQuery) -> Result<Option<NamePage>, S3Error> {
+        Ok(None)
     }
 
     fn open(&self, shards: &Shards, shard: usize, pages: VersionPages) -> VersionListing {

@@ -3,8 +3,9 @@
 use fastrand::Rng;
 
 use super::allowance::VERSIONS_AT_ONCE;
+use super::probe::ProbeResult;
 use super::rounds::{Service, list_in_rounds};
-use super::shards::{ProbeResult, Shards};
+use super::shards::Shards;
 use super::split_point::SplitGuess;
 use crate::model::{Key, KeyRange};
 

@@ -1,7 +1,7 @@
 //! Listings side by side: however the keys are cut into shards, each is looked at exactly once.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use s3_sim::{Class, Effect, Fault, Sim, Verb};
@@ -236,4 +236,96 @@ fn ranges_left(world: &World, cursor: &Value) -> usize {
     let state = world.sim.current(BACKUP, key).unwrap().content;
     let state: Value = serde_json::from_slice(&state.read(0, 1_000_000)).unwrap();
     state["ranges"].as_array().unwrap().len()
+}
+
+/// Folders of different sizes within each other, in a bucket that takes long to list. Pages are of ten keys.
+fn world_of_folders() -> World {
+    let sim = Sim::builder()
+        .page_size_max(10)
+        .latency(Class::List, Duration::from_millis(10))
+        .start();
+    let world = World::around(sim);
+    for n in 0..3_000_u32 {
+        let (year, month, number) = (n / 600, n / 50 % 12, n % 50);
+        world.put(&format!("logs/20{year:02}/{month:02}/{number:04}.gz"), "1");
+    }
+    world
+}
+
+/// The listings of the source with a delimiter: their prefixes, and what S3 has answered.
+fn folders_listed(world: &World) -> Vec<(String, Option<u16>)> {
+    let pages = world.sim.ledger().of(Verb::ListObjectsV2);
+    let of_folders = pages
+        .iter()
+        .filter(|page| page.bucket == PRIMARY && page.query("delimiter").is_some());
+    let prefix = |page: &s3_sim::Entry| page.query("prefix").unwrap_or_default().to_owned();
+    of_folders.map(|page| (prefix(page), page.status)).collect()
+}
+
+#[tokio::test]
+async fn folders_are_listed_to_cut_between_them() {
+    let world = world_of_folders();
+
+    let result = world.backup().await;
+
+    let asked = folders_listed(&world);
+    assert_eq!(counts(&result), [3_000, 3_000, 0, 0, 0, 0]);
+    assert!((1..=30).contains(&asked.len()), "{asked:?}");
+    let is_level = |(prefix, _): &(String, Option<u16>)| prefix.is_empty() || prefix.ends_with('/');
+    assert!(asked.iter().all(is_level), "{asked:?}");
+    let listed = count(&result["requests"], "list");
+    // The backup is empty: only the source has pages, 300 of them.
+    assert!(
+        (301..=301 + 300 / 20 + 64).contains(&listed),
+        "{listed} pages"
+    );
+    world.assert_backed_up();
+}
+
+#[tokio::test]
+async fn folders_are_asked_for_below_the_prefix_of_the_source_only() {
+    let world = world_of_folders().with("BACKUP_SOURCE_PREFIX", "logs/200");
+
+    let result = world.backup().await;
+
+    let asked = folders_listed(&world);
+    assert_eq!(counts(&result), [3_000, 3_000, 0, 0, 0, 0]);
+    assert!(!asked.is_empty());
+    let is_below = |(prefix, _): &(String, Option<u16>)| prefix.starts_with("logs/200");
+    assert!(asked.iter().all(is_below), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_bucket_whose_folders_cannot_be_listed_is_backed_up_all_the_same() {
+    let world = world_of_folders();
+    let of_folders = Fault::on(Verb::ListObjectsV2).parameter("delimiter");
+    let refused = Effect::status(501, "NotImplemented", "no such delimiter");
+    world.sim.fault(of_folders, refused);
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [3_000, 3_000, 0, 0, 0, 0]);
+    assert_eq!(result["status"], "complete");
+    let asked = folders_listed(&world);
+    // Others may have been under way when the first one was refused.
+    assert!((1..=6).contains(&asked.len()), "{asked:?}");
+    assert!(listings_begun(&world, PRIMARY) >= 8);
+    world.assert_backed_up();
+}
+
+#[tokio::test]
+async fn a_bucket_whose_folders_are_named_late_is_cut_by_guesses() {
+    let world = world_of_folders();
+    let of_folders = Fault::on(Verb::ListObjectsV2).parameter("delimiter");
+    world
+        .sim
+        .fault(of_folders, Effect::Slow(Duration::from_mins(1)));
+    let started = Instant::now();
+
+    let result = world.backup().await;
+
+    assert_eq!(counts(&result), [3_000, 3_000, 0, 0, 0, 0]);
+    assert!(listings_begun(&world, PRIMARY) >= 8);
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(50), "{took:?}");
 }

@@ -267,7 +267,11 @@ fn read(body: &str) -> Result<Page, String> {
     read_below("p/", None, body).map(|(page, _)| page)
 }
 
-fn read_below(prefix: &str, delimiter: Option<char>, body: &str) -> Result<(Page, Vec<String>), String> {
+fn read_below(
+    prefix: &str,
+    delimiter: Option<char>,
+    body: &str,
+) -> Result<(Page, Vec<String>), String> {
     let asked = PageRequest {
         prefix: &Prefix::new(prefix),
         start: &PageStart::Token("asked".to_owned()),
