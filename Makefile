@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help check lint test histories tables fuzz bench conformance compat demo stop record package cli man install clean
+.PHONY: help check lint test histories tables fuzz mir bench conformance compat demo stop record package cli man install clean
 
 # Where `make install` puts things.
 PREFIX ?= /usr/local
@@ -36,6 +36,9 @@ tables: ## The tests that cross everything with everything, whole; `make test` p
 
 fuzz: ## Any bytes into each reader of bytes for FUZZ_SECONDS (60); FUZZ_TARGETS=names: see tests/fuzz
 	@scripts/fuzz
+
+mir: ## Whether the compiler has dropped a value that the release build still reads: see scripts/lints/mir.py
+	@scripts/mir
 
 bench: ## CPU, memory, time and requests on a simulator; CASES=names, HUGE=1, RIVALS=1: see docs/performance.md
 	@scripts/bench
