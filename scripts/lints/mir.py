@@ -58,7 +58,7 @@ def functions(lines):
 
 
 def faults(path):
-    """What is read and never written, and how many functions there are."""
+    """The reads of what is never written, and the number of functions."""
     found, number = [], 0
     with path.open() as lines:
         for head, body in functions(lines):
