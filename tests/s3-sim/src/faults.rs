@@ -2,8 +2,8 @@
 //! every verb with every effect; nothing here knows who is being tested.
 
 use crate::backdoor::Backdoor;
+use crate::call::Call;
 use crate::digest;
-use crate::query::Query;
 use crate::verb::Verb;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -118,23 +118,15 @@ impl Fault {
         self
     }
 
-    fn matches(
-        &self,
-        verb: Verb,
-        bucket: &str,
-        key: &str,
-        access_key: &str,
-        query: &Query,
-    ) -> bool {
-        let has = |name: &String| query.has(name);
-        self.verb.is_none_or(|own| own == verb)
+    fn matches(&self, call: &Call) -> bool {
+        let is =
+            |wanted: &Option<String>, own: &str| wanted.as_deref().is_none_or(|text| text == own);
+        let has = |name: &String| call.query.has(name);
+        self.verb.is_none_or(|verb| verb == call.verb)
             && self.parameter.as_ref().is_none_or(has)
-            && self.bucket.as_deref().is_none_or(|own| own == bucket)
-            && self.key.as_deref().is_none_or(|own| own == key)
-            && self
-                .access_key
-                .as_deref()
-                .is_none_or(|own| own == access_key)
+            && is(&self.bucket, &call.bucket)
+            && is(&self.key, &call.key)
+            && is(&self.access_key, call.access_key())
     }
 }
 
@@ -342,17 +334,10 @@ impl Faults {
     }
 
     /// What strikes this call: all that combines, and the first that does not.
-    pub(crate) fn striking(
-        &self,
-        verb: Verb,
-        bucket: &str,
-        key: &str,
-        access_key: &str,
-        query: &Query,
-    ) -> Vec<Effect> {
+    pub(crate) fn striking(&self, call: &Call) -> Vec<Effect> {
         let mut striking: Vec<Effect> = Vec::new();
         for rule in self.rules().iter_mut() {
-            if !rule.fault.matches(verb, bucket, key, access_key, query) {
+            if !rule.fault.matches(call) {
                 continue;
             }
             rule.seen += 1;
@@ -373,16 +358,19 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::{HeaderMap, Method, Uri};
+
+    fn copy() -> Call {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-amz-copy-source", "b/source".parse().unwrap());
+        Call::read(&Method::PUT, &Uri::from_static("/b/k"), headers).unwrap()
+    }
 
     fn struck(fault: Fault, calls: u64) -> Vec<u64> {
         let faults = Faults::default();
         faults.add(fault, Effect::SlowDown);
         (1..=calls)
-            .filter(|_| {
-                !faults
-                    .striking(Verb::CopyObject, "b", "k", "a", &Query::default())
-                    .is_empty()
-            })
+            .filter(|_| !faults.striking(&copy()).is_empty())
             .collect()
     }
 
@@ -407,7 +395,7 @@ mod tests {
         let second = faults.add(Fault::on_any(), Effect::InternalError);
         let slow = faults.add(Fault::on_any(), Effect::Slow(Duration::ZERO));
 
-        let striking = faults.striking(Verb::CopyObject, "b", "k", "a", &Query::default());
+        let striking = faults.striking(&copy());
 
         assert_eq!(striking.len(), 2);
         assert_eq!((first.count(), second.count(), slow.count()), (1, 0, 1));

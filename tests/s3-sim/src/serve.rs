@@ -67,13 +67,7 @@ async fn carry_out(account: &Arc<Account>, call: &mut Call, writing: &mut Writin
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    let effects = account.faults.striking(
-        call.verb,
-        &call.bucket,
-        &call.key,
-        call.access_key(),
-        &call.query,
-    );
+    let effects = account.faults.striking(call);
     for effect in &effects {
         if let Effect::Slow(delay) = effect {
             tokio::time::sleep(*delay).await;
