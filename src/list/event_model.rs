@@ -230,21 +230,17 @@ impl Play<'_> {
     /// The names of a level behind a key, as S3 tells them.
     fn folders(&mut self, query: usize) {
         let query = self.queries[query].clone();
-        let (prefix, delimiter) = (query.level.prefix.as_str(), query.level.delimiter);
         let mut at = self.after(&query.after);
         let mut page = NamePage::default();
         while let Some(key) = self.keys.get(at)
-            && let Some(rest) = key.as_str().strip_prefix(prefix)
+            && let Some(name) = query.level.name_of(key.as_str())
         {
             if page.names.len() == PAGE {
                 page.more_follow = true;
                 break;
             }
-            let end = rest.find(delimiter);
-            let end = end.map_or(rest.len(), |end| end + delimiter.len_utf8());
-            let name = &key.as_str()[..prefix.len() + end];
             let folder = &self.keys[at..];
-            at += if name.ends_with(delimiter) {
+            at += if name.ends_with(query.level.delimiter) {
                 folder.partition_point(|key| key.as_str().starts_with(name))
             } else {
                 1

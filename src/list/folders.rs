@@ -130,14 +130,9 @@ impl Names {
     /// Whether it tells what follows a folder.
     fn tells_of(&self, open: OpenFolder<'_>) -> bool {
         let begins = |end: Key| self.query.after <= end;
-        let reaches = || {
-            self.all
-                .last()
-                .is_some_and(|last| open.name < last.as_str())
-        };
         open.is_of(&self.query.level)
             && open.end().is_some_and(begins)
-            && (!self.more_follow || reaches())
+            && self.reaches_beyond(open.name)
     }
 
     /// Whether each name is a folder, or a key that is in none: a server may not know the delimiter.
@@ -147,10 +142,9 @@ impl Names {
         self.all.iter().all(is_whole)
     }
 
-    /// Whether it tells what follows the place that it was asked for.
-    fn tells(&self) -> bool {
-        let after = self.query.after.as_str();
-        !self.more_follow || self.all.last().is_some_and(|last| last.as_str() > after)
+    /// Whether it tells what follows a place.
+    fn reaches_beyond(&self, place: &str) -> bool {
+        !self.more_follow || self.all.last().is_some_and(|last| last.as_str() > place)
     }
 
     fn note<'a>(&mut self, keys: impl Iterator<Item = &'a Key>) {
@@ -268,7 +262,7 @@ impl Folders {
             self.refused.push(query.level.delimiter);
             return;
         };
-        if !names.tells() {
+        if !names.reaches_beyond(query.after.as_str()) {
             self.untold.push(query.level.clone());
             return;
         }
@@ -319,8 +313,8 @@ impl Folders {
         share: f64,
         tried: usize,
     ) -> FolderSplit {
-        let Some(open) = OpenFolder::of(&seen.last, upper, self.known).filter(|_| !self.is_off)
-        else {
+        let open = OpenFolder::of(&seen.last, upper, self.known);
+        let Some(open) = open.filter(|_| !self.is_off) else {
             return FolderSplit::Unknown;
         };
         if let Some(names) = self.names_of(open) {

@@ -1,6 +1,6 @@
 //! What lies between the last key that was listed and the end of a range, and the texts there by which it can be cut. Pure.
 
-use super::alphabet::{Alphabets, MOST_DIGITS, common, number};
+use super::alphabet::{Alphabets, MOST_DIGITS, number};
 
 /// Characters by which a guess beyond an alphabet of thousands of them goes further than what was seen.
 const STRIDE: u32 = 4;
@@ -33,18 +33,31 @@ pub struct Gap<'a> {
 
 impl<'a> Gap<'a> {
     pub fn new(last: &[char], upper: Option<&'a [char]>) -> Self {
-        let known = upper.map_or(0, |upper| common(last, upper));
-        // All that begins like the last key, up to this character, and nothing beyond.
-        if upper.is_some_and(|upper| beyond_block(last, known).as_deref() == Some(upper)) {
-            let known = known + 1;
-            return Self { known, upper: None };
-        }
+        let Some(end) = upper else {
+            return Self { known: 0, upper };
+        };
+        let (known, is_block) = begin_alike(last.iter().copied(), end.iter().copied());
+        let upper = upper.filter(|_| !is_block);
         Self { known, upper }
     }
 
     /// The character at the place `known` with which nothing of the range begins any more.
     pub fn end(&self) -> Option<char> {
         self.upper.and_then(|upper| upper.get(self.known)).copied()
+    }
+}
+
+/// How many characters all keys from the last one up to the end of a range begin with, and whether the range is all that begins
+/// with these.
+pub fn begin_alike(
+    mut last: impl Iterator<Item = char> + Clone,
+    upper: impl Iterator<Item = char> + Clone,
+) -> (usize, bool) {
+    let pairs = last.clone().zip(upper.clone());
+    let alike = pairs.take_while(|(one, other)| one == other).count();
+    match last.nth(alike).and_then(after) {
+        Some(end) if upper.skip(alike).eq([end]) => (alike + 1, true),
+        _ => (alike, false),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where in a tree of folders the last key of a range lies, by nothing but the key and the end of the range. Pure.
 
-use super::gap::after;
+use super::gap::{after, begin_alike};
 use crate::model::Key;
 
 /// Folders beside each other: they begin with the same text, and end with the same character.
@@ -38,7 +38,11 @@ impl<'a> OpenFolder<'a> {
     /// these bytes: with a slash, if the key has one there.
     pub fn of(last: &'a Key, upper: Option<&Key>, known: usize) -> Option<Self> {
         let last = last.as_str();
-        let common = upper.map_or(0, |upper| bytes_of_all(last, upper.as_str()));
+        let alike = upper.map_or(0, |upper| {
+            begin_alike(last.chars(), upper.as_str().chars()).0
+        });
+        let mut bytes = last.char_indices();
+        let common = bytes.nth(alike).map_or(last.len(), |(at, _)| at);
         let (above, rest) = last.split_at_checked(common.max(known))?;
         let delimiter = if rest.contains('/') {
             '/'
@@ -80,21 +84,6 @@ impl<'a> OpenFolder<'a> {
     pub fn end(self) -> Option<Key> {
         behind(self.name)
     }
-}
-
-/// The bytes with which all keys from the last one up to the end of a range begin.
-fn bytes_of_all(last: &str, upper: &str) -> usize {
-    let pairs = last.chars().zip(upper.chars());
-    let common = pairs.take_while(|(one, other)| one == other);
-    let common: usize = common.map(|(symbol, _)| symbol.len_utf8()).sum();
-    // What ends behind all that begins with one more character has that in common, too.
-    let (own, end) = (last.get(common..), upper.get(common..));
-    let own = own.and_then(|own| own.chars().next());
-    let is_whole = |symbol: &char| {
-        let mut end = end.unwrap_or_default().chars();
-        end.next() == after(*symbol) && end.next().is_none()
-    };
-    common + own.filter(is_whole).map_or(0, char::len_utf8)
 }
 
 /// Characters that may end the name of a folder. Slashes come first: some servers know no other delimiter.

@@ -359,11 +359,7 @@ impl ShardTable {
         let own: Vec<&Key> = probed
             .filter(|at| **at > seen.last && shard.keys.admits(at))
             .collect();
-        let nearest = own.iter().copied().min();
-        let upper = match (nearest, seen.upper()) {
-            (Some(nearest), Some(upper)) => Some(nearest.min(upper)),
-            (nearest, upper) => nearest.or(upper),
-        };
+        let upper = seen.upper_before(&own);
         let cut = self.allowance.cut(*pages, piece, own.len(), requests)?;
         let split = self.folders.split(seen, upper, cut.at.share, own.len());
         match split {
@@ -384,7 +380,7 @@ impl ShardTable {
             FolderSplit::Asked if !is_chain => return None,
             _ => {}
         }
-        let before = nearest.or(shard.keys.until.as_ref());
+        let before = own.into_iter().min().or(shard.keys.until.as_ref());
         let end = self.end_near(&guess.at, &seen.last, before);
         let guess = end.map_or(guess, SplitGuess::at_segment);
         Some((cut.left, Probe::Split(guess)))

@@ -171,11 +171,7 @@ impl KeySample {
         tried: &[&Key],
         point: CutPoint,
     ) -> Option<SplitGuess> {
-        let nearest = tried.iter().copied().min();
-        let upper = match (nearest, &self.upper) {
-            (Some(nearest), Some(upper)) => Some(nearest.min(upper)),
-            (nearest, upper) => nearest.or(upper.as_ref()),
-        };
+        let upper = self.upper_before(tried);
         let last = chars(&self.last);
         let end = upper.map(chars);
         let gap = Gap::new(&last, end.as_deref());
@@ -355,6 +351,11 @@ impl KeySample {
     /// Nothing of the range lies above it, as far as is known.
     pub fn upper(&self) -> Option<&Key> {
         self.upper.as_ref()
+    }
+
+    /// The same before the nearest of the guesses that are being tried.
+    pub fn upper_before<'a>(&'a self, tried: &[&'a Key]) -> Option<&'a Key> {
+        tried.iter().copied().chain(&self.upper).min()
     }
 
     /// Some keys of the last page.

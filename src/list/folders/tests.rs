@@ -29,14 +29,18 @@ fn names(all: &[&str], more_follow: bool) -> NamePage {
 }
 
 /// What was asked for a range, and what is known when these names were the answer.
-fn told(seen: &KeySample, answer: NamePage) -> (FolderQuery, Folders) {
+fn answered(seen: &KeySample, answer: Option<NamePage>) -> (FolderQuery, Folders) {
     let mut folders = Folders::default();
     let FolderSplit::Ask(query) = folders.split(seen, seen.upper(), 0.5, 0) else {
         panic!("{:?} is not asked for", seen.last);
     };
     folders.ask(query.clone());
-    folders.learn(&query, Some(answer), [seen.samples()].into_iter());
+    folders.learn(&query, answer, [seen.samples()].into_iter());
     (query, folders)
+}
+
+fn told(seen: &KeySample, answer: NamePage) -> (FolderQuery, Folders) {
+    answered(seen, Some(answer))
 }
 
 fn cut(folders: &Folders, seen: &KeySample) -> Option<String> {
@@ -137,12 +141,7 @@ fn a_server_that_tells_nothing_is_asked_once() {
         Some(names(&without_folders, true)),
         None,
     ] {
-        let mut folders = Folders::default();
-        let FolderSplit::Ask(query) = folders.split(&seen, None, 0.5, 0) else {
-            panic!("{:?} is not asked for", seen.last);
-        };
-        folders.ask(query.clone());
-        folders.learn(&query, answer, [seen.samples()].into_iter());
+        let (_, folders) = answered(&seen, answer);
 
         let next = folders.split(&seen, None, 0.5, 0);
 

@@ -100,14 +100,20 @@ fn a_counted_number_is_cut_in_its_digits_whatever_letters_others_have_there() {
     assert_eq!(at.as_str(), "n/0016");
 }
 
-#[test]
-fn a_shard_is_cut_between_folders_that_were_listed() {
+/// A shard of which a page of the folder `a/` was listed, and the query for what follows.
+fn in_a_folder() -> (Shards, FolderQuery) {
     let shards = Shards::new(vec![KeyRange::all()]);
     list(&shards, (0..1_000).map(|n| format!("a/{n:06}")), true);
     (0..8).for_each(|_| shards.backup_listed(0, true));
     let Some(Probe::Folders(query)) = shards.probe() else {
         panic!("the folders beside a/ are not asked for");
     };
+    (shards, query)
+}
+
+#[test]
+fn a_shard_is_cut_between_folders_that_were_listed() {
+    let (shards, query) = in_a_folder();
     assert_eq!(query.level.prefix, "");
     assert_eq!(query.after.as_str(), "a0");
     assert_eq!(shards.at_once(), 2);
@@ -122,12 +128,7 @@ fn a_shard_is_cut_between_folders_that_were_listed() {
 
 #[test]
 fn where_folders_cannot_be_listed_places_are_guessed() {
-    let shards = Shards::new(vec![KeyRange::all()]);
-    list(&shards, (0..1_000).map(|n| format!("a/{n:06}")), true);
-    (0..8).for_each(|_| shards.backup_listed(0, true));
-    let Some(Probe::Folders(query)) = shards.probe() else {
-        panic!("the folders beside a/ are not asked for");
-    };
+    let (shards, query) = in_a_folder();
 
     shards.folders_listed(&query, None);
 
@@ -156,12 +157,7 @@ fn a_page_that_comes_after_the_end_of_its_shard_is_a_request_in_vain() {
 
 #[test]
 fn keys_that_have_come_behind_the_end_of_a_shard_are_cut_again() {
-    let shards = Shards::new(vec![KeyRange::all()]);
-    list(&shards, (0..1_000).map(|n| format!("a/{n:06}")), true);
-    (0..8).for_each(|_| shards.backup_listed(0, true));
-    let Some(Probe::Folders(query)) = shards.probe() else {
-        panic!("the folders beside a/ are not asked for");
-    };
+    let (shards, query) = in_a_folder();
     shards.folders_listed(&query, Some(NamePage::default()));
     assert!(guess(&shards).unwrap().as_str() < "a0");
 
