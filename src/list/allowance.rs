@@ -7,7 +7,7 @@ pub(super) const VERSIONS_AT_ONCE: u8 = 20;
 
 /// Pages that must be left in a shard for a cut to be worth it.
 const WORTH_A_CUT: f64 = 8.0;
-/// The same of a cut between two folders, while many shards are listed.
+/// The same of a cut between two folders, while many shards are listed and requests are scarce.
 const WORTH_A_FOLDER: f64 = 12.0;
 /// Pages that are listed before a cut is tried, so that two pages on each side stay two listings.
 const PAGES_BEFORE_A_GUESS: u64 = 4;
@@ -104,10 +104,16 @@ impl Allowance {
         left - self.kept * share.min(1.0)
     }
 
-    /// Whether so many pages are worth a cut between two folders, while so many shards are listed or tried. It is hardly in vain, so
-    /// that small ones would take all requests.
-    pub(super) fn is_worth_a_folder(left: f64, at_once: usize) -> bool {
-        at_once < MANY_SHARDS || left >= WORTH_A_FOLDER
+    /// Whether less than half of the requests of the beginning are left.
+    #[expect(clippy::cast_precision_loss, reason = "requests are few")]
+    fn are_scarce(&self, requests: f64) -> bool {
+        requests < self.requests as f64 / 2.0
+    }
+
+    /// Whether so many pages are worth a cut between two folders, while so many shards are listed or tried and so many requests are
+    /// left. It is hardly in vain, so that small ones would take all requests.
+    pub(super) fn is_worth_a_folder(&self, left: f64, at_once: usize, requests: f64) -> bool {
+        at_once < MANY_SHARDS || left >= WORTH_A_FOLDER || !self.are_scarce(requests)
     }
 
     /// How to cut a shard that has so many pages left, while guesses before the end of it are being tried; none if it is
@@ -121,8 +127,7 @@ impl Allowance {
     ) -> Option<Cut> {
         let uneven = match requests {
             few if few < FEW_REQUESTS => MOST_UNEVEN,
-            #[expect(clippy::cast_precision_loss, reason = "requests are few")]
-            half if half < self.requests as f64 / 2.0 => MORE_UNEVEN,
+            scarce if self.are_scarce(scarce) => MORE_UNEVEN,
             _ => UNEVEN,
         };
         let least = piece.map_or(WORTH_A_CUT, |piece| WORTH_A_CUT.max(uneven * piece));

@@ -27,6 +27,9 @@ const MOST_LISTINGS: usize = 64;
 const MOST_BYTES: usize = 48 * 1024;
 /// Pages that a key takes which is a name of its own.
 const PAGES_OF_A_KEY: f64 = 0.001;
+/// A folder is larger than the others if it has so many pages more than they have on average. Pages are counted whole, and the first
+/// and the last one of a folder may be only partly of it.
+const LARGER_BY: f64 = 1.5;
 /// The rest of a folder that is larger than the others: so many times what was listed of it, and so many pages.
 const TIMES_LISTED: f64 = 2.0;
 const MORE_PAGES: f64 = 4.0;
@@ -151,7 +154,7 @@ impl Names {
         let level = &self.query.level;
         let mut any = false;
         for name in keys.filter_map(|key| level.name_of(key.as_str())) {
-            let number = self.all.partition_point(|known| known.as_str() < name);
+            let number = self.all.partition_point(|known| known.as_str() <= name);
             self.begun.insert(number);
             any = true;
         }
@@ -173,7 +176,7 @@ impl Names {
         let folders = u32::try_from(self.begun.len().max(1)).unwrap_or(u32::MAX);
         let pages_of_folder = f64::from(self.pages.max(1)) / f64::from(folders);
         let listed = seen.pages_below(open.name);
-        let rest = if listed <= pages_of_folder {
+        let rest = if listed <= pages_of_folder + LARGER_BY {
             0.5 * pages_of_folder
         } else {
             TIMES_LISTED * listed + MORE_PAGES

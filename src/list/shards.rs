@@ -364,10 +364,13 @@ impl ShardTable {
         let split = self.folders.split(seen, upper, cut.at.share, own.len());
         match split {
             FolderSplit::At(_) if own.len() >= MOST_FOLDER_CUTS => return None,
-            FolderSplit::At(_) if !Allowance::is_worth_a_folder(cut.left, self.at_once()) => {
-                return None;
+            FolderSplit::At(guess) => {
+                let at_once = self.at_once();
+                let is_worth_it = self
+                    .allowance
+                    .is_worth_a_folder(cut.left, at_once, requests);
+                return is_worth_it.then_some((cut.left, Probe::Split(guess)));
             }
-            FolderSplit::At(guess) => return Some((cut.left, Probe::Split(guess))),
             FolderSplit::Nowhere => return None,
             _ if own.len() >= seen.most_guesses() => return None,
             FolderSplit::Ask(_) | FolderSplit::Asked | FolderSplit::Unknown => {}

@@ -78,6 +78,24 @@ fn a_folder_that_is_larger_than_the_others_is_cut_off_first() {
     assert_eq!(cut(&folders, &seen).as_deref(), Some("giant0"));
 }
 
+/// The rest of a folder of which so many pages were listed, where others have one page each.
+fn rest(pages: u32) -> f64 {
+    let pages: Vec<Vec<String>> = (0..pages).map(|number| page("b/", number)).collect();
+    let seen = listed(&pages, None);
+    let (_, mut folders) = told(&seen, names(&["c/", "d/", "e/", "f/"], false));
+    let others: Vec<Vec<Key>> = ["c/0", "d/0", "e/0"].map(|name| vec![key(name)]).into();
+    others.iter().for_each(|keys| folders.note(keys));
+    // One page for each of the four that follow.
+    folders.left(&seen).unwrap() - 4.0
+}
+
+#[test]
+fn a_folder_that_takes_a_page_more_than_others_is_not_larger() {
+    let rests = [1, 2, 3].map(rest);
+
+    assert_eq!(rests, [0.5, 0.5, 10.0]);
+}
+
 #[test]
 fn a_range_in_which_no_folder_follows_ends_with_its_own() {
     let mut seen = listed(&[page("m/n/o/", 0)], None);
