@@ -11,7 +11,7 @@
 //! So a shard is cut between two folders, where a guess might find nothing. What is left of it is as many folders, each as large
 //! as those are on average that were listed so far. Where none follows, the rest of the shard is the folder that the last key is in.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::guess::GuessKind;
 use super::level::{Level, OpenFolder, behind};
@@ -30,6 +30,8 @@ const PAGES_OF_A_KEY: f64 = 0.001;
 /// A folder is larger than the others if it has so many pages more than they have on average. Pages are counted whole, and the first
 /// and the last one of a folder may be only partly of it.
 const LARGER_BY: f64 = 1.5;
+/// The same holds if it has folders in it, and of so many nobody else has.
+const OTHERS_OF_ONE_ALONE: usize = 4;
 /// The rest of a folder that is larger than the others: so many times what was listed of it, and so many pages.
 const TIMES_LISTED: f64 = 2.0;
 const MORE_PAGES: f64 = 4.0;
@@ -53,9 +55,11 @@ struct Names {
     folders: Vec<u32>,
     /// More may follow behind the last one.
     more_follow: bool,
-    /// Pages of keys that were seen to be of this level, and the numbers of the names that they had.
+    /// Pages of keys that were seen to be of this level, and the numbers of the names that they had: whether folders were seen in
+    /// each, and in how many.
     pages: u32,
-    begun: BTreeSet<usize>,
+    begun: BTreeMap<usize, bool>,
+    with_folders: usize,
 }
 
 /// The names that follow in a range.
@@ -126,7 +130,8 @@ impl Names {
             all,
             folders,
             pages: 0,
-            begun: BTreeSet::new(),
+            begun: BTreeMap::new(),
+            with_folders: 0,
         }
     }
 
@@ -153,10 +158,17 @@ impl Names {
     fn note<'a>(&mut self, keys: impl Iterator<Item = &'a Key>) {
         let level = &self.query.level;
         let mut any = false;
-        for name in keys.filter_map(|key| level.name_of(key.as_str())) {
-            let number = self.all.partition_point(|known| known.as_str() <= name);
-            self.begun.insert(number);
+        for key in keys.map(Key::as_str) {
+            let Some(name) = level.name_of(key) else {
+                continue;
+            };
             any = true;
+            let number = self.all.partition_point(|known| known.as_str() <= name);
+            let has_folders = self.begun.entry(number).or_default();
+            if !*has_folders && level.is_deeper(key, name) {
+                *has_folders = true;
+                self.with_folders += 1;
+            }
         }
         self.pages += u32::from(any);
     }
@@ -176,7 +188,9 @@ impl Names {
         let folders = u32::try_from(self.begun.len().max(1)).unwrap_or(u32::MAX);
         let pages_of_folder = f64::from(self.pages.max(1)) / f64::from(folders);
         let listed = seen.pages_below(open.name);
-        let rest = if listed <= pages_of_folder + LARGER_BY {
+        let is_deeper = self.query.level.is_deeper(seen.last.as_str(), open.name);
+        let is_alone = is_deeper && self.with_folders * OTHERS_OF_ONE_ALONE < self.begun.len();
+        let rest = if listed <= pages_of_folder + LARGER_BY && !is_alone {
             0.5 * pages_of_folder
         } else {
             TIMES_LISTED * listed + MORE_PAGES

@@ -31,6 +31,12 @@ impl Level {
         let end = end.map_or(rest.len(), |at| at + self.delimiter.len_utf8());
         key.get(..self.prefix.len() + end)
     }
+
+    /// Whether a key of one of these folders is in another one in it.
+    pub fn is_deeper(&self, key: &str, folder: &str) -> bool {
+        let rest = key.get(folder.len()..);
+        rest.is_some_and(|rest| rest.contains(self.delimiter))
+    }
 }
 
 impl<'a> OpenFolder<'a> {

@@ -78,22 +78,38 @@ fn a_folder_that_is_larger_than_the_others_is_cut_off_first() {
     assert_eq!(cut(&folders, &seen).as_deref(), Some("giant0"));
 }
 
-/// The rest of a folder of which so many pages were listed, where others have one page each.
-fn rest(pages: u32) -> f64 {
-    let pages: Vec<Vec<String>> = (0..pages).map(|number| page("b/", number)).collect();
-    let seen = listed(&pages, None);
+/// The rest of a folder of which these pages were listed, and of four others a key each.
+fn rest(pages: &[Vec<String>], others: [&str; 4]) -> f64 {
+    let seen = listed(pages, None);
     let (_, mut folders) = told(&seen, names(&["c/", "d/", "e/", "f/"], false));
-    let others: Vec<Vec<Key>> = ["c/0", "d/0", "e/0"].map(|name| vec![key(name)]).into();
-    others.iter().for_each(|keys| folders.note(keys));
+    for name in others {
+        folders.note(&[key(name)]);
+    }
     // One page for each of the four that follow.
     folders.left(&seen).unwrap() - 4.0
 }
 
 #[test]
 fn a_folder_that_takes_a_page_more_than_others_is_not_larger() {
-    let rests = [1, 2, 3].map(rest);
+    for (number, expected) in [(1, 0.5), (2, 0.5), (3, 10.0)] {
+        let pages: Vec<Vec<String>> = (0..number).map(|number| page("b/", number)).collect();
 
-    assert_eq!(rests, [0.5, 0.5, 10.0]);
+        let rest = rest(&pages, ["c/0", "d/0", "e/0", "f/0"]);
+
+        assert!((rest - expected).abs() < 1e-9, "{number} pages: {rest}");
+    }
+}
+
+#[test]
+fn a_folder_that_has_folders_where_others_have_none_is_larger() {
+    for (others, expected) in [
+        (["c/0", "d/0", "e/0", "f/0"], 6.0),
+        (["c/0", "d/x/0", "e/0", "f/0"], 0.5),
+    ] {
+        let rest = rest(&[page("b/x/", 0)], others);
+
+        assert!((rest - expected).abs() < 1e-9, "{others:?}: {rest}");
+    }
 }
 
 #[test]
