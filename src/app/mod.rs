@@ -12,6 +12,7 @@ use tracing::{Instrument, Span};
 pub use error::AppError;
 
 use crate::config::{Config, ConfigError};
+use crate::history::IndexCache;
 use crate::model::Deadline;
 use crate::notify::{self, TimeLeft, WatchResult};
 use crate::plan::{self, Run};
@@ -28,6 +29,7 @@ pub struct App {
     vars: Vec<(String, String)>,
     cpus: usize,
     event_buckets: EventBuckets,
+    index_cache: IndexCache,
     fewest_with_changes: Option<u64>,
 }
 
@@ -55,6 +57,7 @@ impl App {
             vars,
             cpus: 1,
             event_buckets: EventBuckets::default(),
+            index_cache: IndexCache::default(),
             fewest_with_changes: None,
         }
     }
@@ -181,7 +184,8 @@ impl App {
         };
         tracing::info!(run = plan.run.id, source = %plan.source, "{begins}");
         // It is large, and the stack of a thread is not.
-        Ok(Box::pin(run::run(&plan, &self.connections, watch)).await?)
+        let run = run::run(&plan, &self.connections, &self.index_cache, watch);
+        Ok(Box::pin(run).await?)
     }
 
     /// Backs up what events name, until the deadline. Beside the summary are the ids of the messages of a

@@ -8,6 +8,7 @@
 
 mod aged;
 mod chain;
+mod index_cache;
 mod later;
 mod matching;
 mod segments;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, future};
 
+pub use index_cache::IndexCache;
 use segments::SegmentReader;
 
 use crate::model::{Job, Key, KeyRange, Start, Timestamp};
@@ -73,15 +75,20 @@ impl History {
 
     /// Finds the last snapshot of a job.
     pub async fn open(bucket: Bucket, job: Job) -> Self {
+        Self::open_with(&IndexCache::default(), bucket, job).await
+    }
+
+    /// The same, whose index may have been read before.
+    pub async fn open_with(cache: &IndexCache, bucket: Bucket, job: Job) -> Self {
         let mut history = Self::none(bucket, job);
-        match history.find().await {
-            Ok(last) => history.last = last.map(Arc::new),
+        match history.find(cache).await {
+            Ok(last) => history.last = last,
             Err(problem) => history.note(problem),
         }
         history
     }
 
-    async fn find(&mut self) -> Result<Option<Last>, SnapshotError> {
+    async fn find(&mut self, cache: &IndexCache) -> Result<Option<Arc<Last>>, SnapshotError> {
         let latest = match self.get(LATEST, MOST_OF_LATEST).await {
             Ok(Some(latest)) => latest,
             Ok(None) => return Ok(None),
@@ -93,14 +100,20 @@ impl History {
         self.condition = Condition::Replace(latest.etag.clone());
         let latest = whole(LATEST, latest, MOST_OF_LATEST)?;
         let link = Latest::parse(&latest.body, self.job.name())?.index;
+        let cached = cache.get(self.bucket.name(), &self.job, &link);
+        if cached.is_some() {
+            return Ok(cached);
+        }
         let stored = self.read(&link.key, MOST_INDEX_BYTES).await?;
         let index = link.follow(&stored.body, self.job.name())?;
         let written = stored.last_modified;
-        Ok(Some(Last {
+        let last = Arc::new(Last {
             index,
             link,
             written,
-        }))
+        });
+        cache.keep(self.bucket.name(), &self.job, &last);
+        Ok(Some(last))
     }
 
     /// A name that cannot be read, because its key is lost or a lifecycle has archived it, can be replaced all

@@ -37,7 +37,7 @@ impl Comparison {
     /// Begins to list both sides, of which each can be read.
     pub async fn begin(plan: &Plan, run: DestinationRun) -> Result<Self, ListingError> {
         let (destination, job) = (run.destination.clone(), run.planned.job.clone());
-        let history = History::open(destination.clone(), job.clone()).await;
+        let history = History::open_with(&run.index_cache, destination.clone(), job.clone()).await;
         let is_part = run.planned.is_continued || run.planned.is_piece;
         let ranges = if plan.is_whole && !is_part {
             history.ranges(list::most_at_once(plan.limits.cpus))

@@ -13,6 +13,7 @@ use super::opening::{StartError, open_destination};
 use crate::config::Destination;
 use crate::deletions::{HeldKind, StateFile};
 use crate::failure::Failure;
+use crate::history::IndexCache;
 use crate::lease::{LeaseObject, Leases};
 use crate::model::BucketName;
 use crate::plan::{DestinationPlan, Plan, Task};
@@ -33,6 +34,8 @@ pub(super) struct DestinationRun {
     pub destination: Bucket,
     /// Why the register of jobs cannot be used.
     pub register_problem: Option<String>,
+    /// An index that may have been read before.
+    pub index_cache: IndexCache,
 }
 
 impl DestinationRun {
@@ -112,6 +115,7 @@ impl Destinations<DestinationRun> {
                 source: source.clone(),
                 destination: bucket,
                 register_problem,
+                index_cache: IndexCache::default(),
             });
         }
         destinations

@@ -75,7 +75,7 @@ pub(super) async fn finish_run(
                         usable: runs.to_vec(),
                         unusable: Vec::new(),
                     };
-                    mark(&plan, destinations, report, known, watch).await
+                    Box::pin(mark(&plan, destinations, report, known, watch)).await
                 }
             }
         }
@@ -120,7 +120,7 @@ pub(super) async fn resume_marking(
         return (report.with_deletions(told.postponed(why)), None);
     }
     let report = report.with_deletions(told);
-    mark(plan, destinations, report, Vec::new(), watch).await
+    Box::pin(mark(plan, destinations, report, Vec::new(), watch)).await
 }
 
 /// What was counted for each destination, before the run was stopped and since.

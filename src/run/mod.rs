@@ -37,6 +37,7 @@ use unusual::Look;
 
 use crate::copy::Budget;
 use crate::failure::Failure;
+use crate::history::IndexCache;
 use crate::lease::Leases;
 use crate::model::{BucketName, Cursor};
 use crate::outcome::Outcome;
@@ -98,6 +99,7 @@ fn refused_credentials(bucket: &BucketName) -> Failure {
 pub async fn run(
     plan: &Plan,
     connections: &Connections,
+    index_cache: &IndexCache,
     watch: impl FnMut(&Report),
 ) -> Result<RunResult, StartError> {
     connections.begin_run();
@@ -118,7 +120,7 @@ pub async fn run(
     let look = bucket_check::look(if plan.checks_buckets() { checked } else { &[] });
     let work = Box::pin(async {
         destinations.probe(&plan.task).await;
-        let work = work(plan, &source, &sent, destinations, watch);
+        let work = work(plan, &source, index_cache, &sent, destinations, watch);
         let (ended, bucket_warnings) = future::join(work, look).await;
         let ended = match ended {
             Ok(ended) => Ok(Box::pin(ageing::age(plan.days_to_age_out(), &usable, ended)).await),
@@ -160,6 +162,7 @@ pub async fn run(
 async fn work(
     plan: &Plan,
     source: &Bucket,
+    index_cache: &IndexCache,
     sent: &(dyn Fn() -> Requests + Sync),
     destinations: Destinations<DestinationRun>,
     mut watch: impl FnMut(&Report),
@@ -170,6 +173,7 @@ async fn work(
             plan,
             part,
             source,
+            index_cache,
             sent,
             watch: &mut watch,
         };

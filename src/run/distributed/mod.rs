@@ -12,6 +12,7 @@ mod state;
 use super::RunResult;
 use super::destination::{DestinationRun, Destinations};
 use super::opening::StartError;
+use crate::history::IndexCache;
 use crate::plan::{Plan, RunPart};
 use crate::report::Report;
 use crate::s3::{Bucket, Requests};
@@ -21,6 +22,8 @@ pub(super) struct PartInput<'a, W> {
     pub plan: &'a Plan,
     pub part: &'a RunPart,
     pub source: &'a Bucket,
+    /// The index that a piece before has read.
+    pub index_cache: &'a IndexCache,
     /// What was sent so far.
     pub sent: &'a (dyn Fn() -> Requests + Sync),
     pub watch: &'a mut W,

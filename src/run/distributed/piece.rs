@@ -35,6 +35,7 @@ pub(super) async fn work<W: FnMut(&Report)>(
         });
     }
     let mut run = run;
+    run.index_cache = input.index_cache.clone();
     run.planned.ranges.clone_from(&state.left);
     run.planned.record.clone_from(&state.record);
     run.planned.is_continued = etag.is_some();

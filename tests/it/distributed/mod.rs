@@ -155,6 +155,42 @@ async fn eight_workers_make_what_one_run_makes() {
     shared.assert_backed_up();
 }
 
+/// An index of a hundred million keys is 10 MB, and there are some 700 pieces.
+#[tokio::test]
+async fn a_worker_reads_the_index_once_for_all_its_pieces() {
+    let world = world_of(1_000);
+    world.backup().await;
+    world.sim.clock().advance(Duration::from_secs(2));
+    let night = cut(&world, 8).await;
+    let reads = || {
+        let calls = world.sim.ledger().of(Verb::GetObject);
+        let is_index = |key: &str| key.contains("/snapshots/2");
+        calls.iter().filter(|call| is_index(&call.key)).count()
+    };
+    let worker = world.handler();
+    let before = reads();
+
+    for request in &night.requests {
+        let piece = answer(&worker, request.clone()).await.unwrap();
+        assert!(piece["cursor"].is_null(), "{piece}");
+    }
+
+    assert!(night.requests.len() > 1, "{:?}", night.requests);
+    assert_eq!(reads() - before, 1);
+    // The next night has another index.
+    world.run(night.close).await;
+    world.put(&key(3), "changed");
+    let next = cut(&world, 8).await;
+    let before = reads();
+    for request in next.requests {
+        answer(&worker, request).await.unwrap();
+    }
+    assert_eq!(reads() - before, 1);
+    let all = world.run(next.close).await;
+    assert_eq!(counts(&all), [1_000, 1, 999, 0, 0, 0]);
+    assert_eq!(all["status"], "complete", "{all}");
+}
+
 #[tokio::test]
 async fn a_piece_says_what_it_is_and_tells_nobody_of_the_whole() {
     let world = world_of(300);
