@@ -30,8 +30,8 @@ const PAGES_OF_A_KEY: f64 = 0.001;
 /// A folder is larger than the others if it has so many pages more than they have on average. Pages are counted whole, and the first
 /// and the last one of a folder may be only partly of it.
 const LARGER_BY: f64 = 1.5;
-/// The same holds if it has folders in it, and of so many nobody else has.
-const OTHERS_OF_ONE_ALONE: usize = 4;
+/// A folder is larger, too, if it has folders in it and fewer than one in so many of its level have.
+const ONE_IN_WITH_FOLDERS: usize = 4;
 /// The rest of a folder that is larger than the others: so many times what was listed of it, and so many pages.
 const TIMES_LISTED: f64 = 2.0;
 const MORE_PAGES: f64 = 4.0;
@@ -188,9 +188,9 @@ impl Names {
         let folders = u32::try_from(self.begun.len().max(1)).unwrap_or(u32::MAX);
         let pages_of_folder = f64::from(self.pages.max(1)) / f64::from(folders);
         let listed = seen.pages_below(open.name);
-        let is_deeper = self.query.level.is_deeper(seen.last.as_str(), open.name);
-        let is_alone = is_deeper && self.with_folders * OTHERS_OF_ONE_ALONE < self.begun.len();
-        let rest = if listed <= pages_of_folder + LARGER_BY && !is_alone {
+        let has_folders = self.query.level.is_deeper(seen.last.as_str(), open.name);
+        let is_unusual = has_folders && self.with_folders * ONE_IN_WITH_FOLDERS < self.begun.len();
+        let rest = if listed <= pages_of_folder + LARGER_BY && !is_unusual {
             0.5 * pages_of_folder
         } else {
             TIMES_LISTED * listed + MORE_PAGES
