@@ -21,7 +21,8 @@ struct CachedIndex {
 }
 
 impl IndexCache {
-    /// The index that a link leads to, which has its digest. Another one is dropped: two are never held at the same time.
+    /// The index that a link leads to, if it was the last one. Any other is dropped before the next one is read: two would take
+    /// twice the memory.
     pub(super) fn get(&self, bucket: &BucketName, job: &Job, link: &Link) -> Option<Arc<Last>> {
         let mut cached = self.lock();
         let is_it = |index: &CachedIndex| {

@@ -104,7 +104,7 @@ impl Allowance {
         left - self.kept * share.min(1.0)
     }
 
-    /// Whether less than half of the requests of the beginning are left.
+    /// Whether fewer requests are left than half of those that are allowed at the beginning.
     #[expect(clippy::cast_precision_loss, reason = "requests are few")]
     fn are_scarce(&self, requests: f64) -> bool {
         requests < self.requests as f64 / 2.0
@@ -220,6 +220,20 @@ mod tests {
             let is_cut = |requests| OF_VERSIONS.cut(left, Some(10.0), 0, requests).is_some();
 
             assert_eq!([30.0, 10.0, 2.0].map(is_cut), expected, "{left}");
+        }
+    }
+
+    #[test]
+    fn a_small_cut_between_folders_needs_free_places_or_requests() {
+        for (left, at_once, requests, expected) in [
+            (9.0, 9, 10.0, true),
+            (9.0, 10, 10.0, false),
+            (9.0, 10, 25.0, true),
+            (12.0, 10, 10.0, true),
+        ] {
+            let is_worth_it = OF_OBJECTS.is_worth_a_folder(left, at_once, requests);
+
+            assert_eq!(is_worth_it, expected, "{left} {at_once} {requests}");
         }
     }
 

@@ -55,10 +55,11 @@ struct Names {
     folders: Vec<u32>,
     /// More may follow behind the last one.
     more_follow: bool,
-    /// Pages of keys that were seen to be of this level, and the numbers of the names that they had: whether folders were seen in
-    /// each, and in how many.
+    /// Pages of keys that were seen to be of this level.
     pages: u32,
+    /// The numbers of the names that these pages had, and whether folders were seen in each.
     begun: BTreeMap<usize, bool>,
+    /// Names in which folders were seen.
     with_folders: usize,
 }
 

@@ -32,7 +32,7 @@ impl Level {
         key.get(..self.prefix.len() + end)
     }
 
-    /// Whether a key of one of these folders is in another one in it.
+    /// Whether a key of one of these folders lies in a folder within it.
     pub fn is_deeper(&self, key: &str, folder: &str) -> bool {
         let rest = key.get(folder.len()..);
         rest.is_some_and(|rest| rest.contains(self.delimiter))

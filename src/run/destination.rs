@@ -34,7 +34,7 @@ pub(super) struct DestinationRun {
     pub destination: Bucket,
     /// Why the register of jobs cannot be used.
     pub register_problem: Option<String>,
-    /// An index that may have been read before.
+    /// The index that a piece before has read; empty for all other runs, which read what is in the bucket.
     pub index_cache: IndexCache,
 }
 
