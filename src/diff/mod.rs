@@ -18,7 +18,7 @@ pub use decide::{Action, Policy, Proof, Reason, Refusal, SkipReason, decide};
 pub use join::{Joined, join};
 pub use unusual::{ChangeRate, change_rate};
 
-use crate::list::ShardListing;
+use crate::list::{self, ReadMore, ShardListing};
 use crate::model::Object;
 use crate::s3::S3Error;
 use crate::snapshot::SegmentRow;
@@ -49,7 +49,8 @@ pub enum Page {
     End,
 }
 
-/// What stands under each key of a section, undecided and a page at a time.
+/// What stands under each key of a section, undecided and a page at a time. A task of its own joins the listings, so that
+/// as many sections are joined at the same time as there are CPUs.
 pub fn pages(section: ShardListing) -> impl Stream<Item = Page> {
     let ShardListing {
         shard,
@@ -59,6 +60,7 @@ pub fn pages(section: ShardListing) -> impl Stream<Item = Page> {
         orphans,
         shards,
         over,
+        died,
     } = section;
     let objects = join(
         source,
@@ -82,6 +84,7 @@ pub fn pages(section: ShardListing) -> impl Stream<Item = Page> {
             Some((Ok(page), (!passed.all).then_some(rows)))
         }
     });
+    let within = list::in_a_task(within, |_| ReadMore::Yes, died);
     let told = within.map(|page| page.map_or_else(Page::Broken, Page::Rows));
     let end = stream::once(async move {
         drop(over);

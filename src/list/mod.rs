@@ -27,7 +27,7 @@ mod versions;
 #[cfg(test)]
 mod versions_model;
 
-pub use pages::Pages;
+pub use pages::{Pages, ReadMore, in_a_task};
 pub use scheduler::ShardGuard;
 pub use shard_listing::{ObjectPages, ShardListing, Sides, shard_listings};
 pub use shards::{Shards, most_at_once};

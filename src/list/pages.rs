@@ -41,7 +41,7 @@ enum PageMessage<P> {
 
 /// Reads pages in a task of its own. The end is a word of the task: silence is none, for a task that
 /// panicked or was cancelled is silent too.
-pub(super) fn in_a_task<P: Send + 'static>(
+pub fn in_a_task<P: Send + 'static>(
     pages: impl Stream<Item = Result<P, S3Error>> + Send + 'static,
     mut watch: impl FnMut(&P) -> ReadMore + Send + 'static,
     died: S3Error,
@@ -193,7 +193,7 @@ impl Pages {
         }
     }
 
-    fn broken(&self, why: &str) -> S3Error {
+    pub(super) fn broken(&self, why: &str) -> S3Error {
         let (operation, bucket) = (Operation::ListObjectsV2, self.bucket.name());
         S3Error::ours(operation, bucket, Cause::Unreadable, why.to_owned())
     }

@@ -50,6 +50,8 @@ pub struct ShardListing {
     pub shards: Shards,
     /// Held as long as the shard is listed.
     pub over: ShardGuard,
+    /// What is told if the task that works on it dies.
+    pub died: S3Error,
 }
 
 /// Lists all keys in as many shards as are worth their requests, so many at once at most. The stream ends when
@@ -90,6 +92,8 @@ impl Lister for Sides {
         let range = shards.range(shard);
         let backup = self.backup_pages(&range);
         let placement = self.placement.clone();
+        let died =
+            source.broken("the task that compares it has died, so nobody knows what follows");
         let source = read_ahead(source, watch_source(shards.clone(), shard));
         let backup = read_ahead(backup, self.watch_backup(shards.clone(), shard));
         let recorded = self.history.rows(&range);
@@ -120,6 +124,7 @@ impl Lister for Sides {
             orphans,
             shards: shards.clone(),
             over: ShardGuard::new(shards, shard),
+            died,
         }
     }
 }
