@@ -16,7 +16,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::request_count::{Kind, RequestCounter};
 
 /// Copies in flight at the beginning: doubled with each round, this is the default's 256 in four.
-const FIRST: usize = 16;
+const FIRST_COPIES: usize = 16;
+/// Pages in flight at the beginning: those of all shards that one CPU lists at once, so that none waits for a round. S3 has
+/// 5,500 a second for a prefix.
+const FIRST_PAGES: usize = 32;
 /// Rounds of copies without a 503 that a level must hold before it grows by one: fewer, and more than
 /// one copy in twenty is refused at a limit of 200 a second.
 const ROUNDS_TO_GROW: usize = 8;
@@ -26,7 +29,7 @@ const STAY_BELOW: usize = 16;
 
 /// The most pages that are fetched at the same time: what listings side by side can ask for, and what
 /// leaves most of Lambda's 1,024 file descriptors to copies.
-const MOST_PAGES: usize = 64;
+const MOST_PAGES: usize = 96;
 
 /// The budgets of one run. Its clones share them.
 #[derive(Clone, Debug)]
@@ -39,8 +42,9 @@ impl ConcurrencyLimits {
     /// At most so many copies and so many pages at once.
     pub(super) fn new(most_copies: usize, most_pages: usize, counter: &RequestCounter) -> Self {
         Self {
-            copies: ConcurrencyLimit::new(most_copies, Kind::Other, counter.clone()),
+            copies: ConcurrencyLimit::new(FIRST_COPIES, most_copies, Kind::Other, counter.clone()),
             listings: ConcurrencyLimit::new(
+                FIRST_PAGES,
                 MOST_PAGES.min(most_pages),
                 Kind::Listing,
                 counter.clone(),
@@ -89,9 +93,9 @@ enum Change {
 }
 
 impl ConcurrencyLimit {
-    /// At most so many at once, and at least one.
-    fn new(most: usize, kind: Kind, counter: RequestCounter) -> Self {
-        let level = AimdLevel::new(most.max(1), counter.refused(kind));
+    /// So many at once at the beginning, and at most so many, which is at least one.
+    fn new(first: usize, most: usize, kind: Kind, counter: RequestCounter) -> Self {
+        let level = AimdLevel::new(first, most.max(1), counter.refused(kind));
         Self {
             places: Arc::new(Semaphore::new(level.now)),
             level: Arc::new(Mutex::new(level)),
@@ -138,10 +142,10 @@ impl Drop for Permit<'_> {
 }
 
 impl AimdLevel {
-    fn new(most: usize, refused: u64) -> Self {
+    fn new(first: usize, most: usize, refused: u64) -> Self {
         Self {
             most,
-            now: FIRST.min(most),
+            now: first.min(most),
             owed: 0,
             refused_at: None,
             ended: 0,
@@ -204,7 +208,7 @@ mod tests {
 
     #[test]
     fn doubles_until_it_is_refused_and_then_climbs_to_just_below() {
-        let mut level = AimdLevel::new(256, 0);
+        let mut level = AimdLevel::new(FIRST_COPIES, 256, 0);
 
         ends(&mut level, 16, 0);
         assert_eq!(level.now, 32);
@@ -222,7 +226,7 @@ mod tests {
 
     #[test]
     fn one_burst_of_refusals_halves_once() {
-        let mut level = AimdLevel::new(256, 0);
+        let mut level = AimdLevel::new(FIRST_COPIES, 256, 0);
         ends(&mut level, 16, 0);
 
         for refused in 1..=10 {
@@ -234,8 +238,8 @@ mod tests {
 
     #[test]
     fn stays_between_one_and_the_bound() {
-        let mut low = AimdLevel::new(1, 0);
-        let mut high = AimdLevel::new(20, 0);
+        let mut low = AimdLevel::new(FIRST_COPIES, 1, 0);
+        let mut high = AimdLevel::new(FIRST_COPIES, 20, 0);
 
         for refused in 1..100 {
             low.request_ended(refused);
@@ -248,7 +252,7 @@ mod tests {
 
     #[test]
     fn what_was_refused_in_an_earlier_run_does_not_count() {
-        let mut level = AimdLevel::new(256, 1000);
+        let mut level = AimdLevel::new(FIRST_COPIES, 256, 1000);
 
         ends(&mut level, 16, 1000);
 
