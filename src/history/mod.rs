@@ -214,11 +214,11 @@ impl History {
         ranges
     }
 
-    /// The last key of each segment of the last snapshot, in order.
-    pub fn segment_ends(&self) -> Vec<Key> {
+    /// The last key of each segment of the last snapshot, in order, and its rows.
+    pub fn segment_ends(&self) -> impl Iterator<Item = (Key, u64)> {
         let segments = self.last().map_or(&[][..], |(index, _)| &index.segments);
-        let ends = segments.iter().map(|segment| segment.last_key.clone());
-        ends.collect()
+        let ends = segments.iter();
+        ends.map(|segment| (segment.last_key.clone(), segment.rows))
     }
 
     /// The rows of a range, in the order of their keys.

@@ -9,6 +9,8 @@ pub(super) const VERSIONS_AT_ONCE: u8 = 20;
 const WORTH_A_CUT: f64 = 8.0;
 /// The same of a cut between two folders, while many shards are listed and requests are scarce.
 const WORTH_A_FOLDER: f64 = 12.0;
+/// The same of a cut at the end of a segment of the last snapshot, which is told exactly and never in vain.
+const WORTH_A_SEGMENT: f64 = 4.0;
 /// Pages that are listed before a cut is tried, so that two pages on each side stay two listings.
 const PAGES_BEFORE_A_GUESS: u64 = 4;
 
@@ -114,6 +116,15 @@ impl Allowance {
     /// left. It is hardly in vain, so that small ones would take all requests.
     pub(super) fn is_worth_a_folder(&self, left: f64, at_once: usize, requests: f64) -> bool {
         at_once < MANY_SHARDS || left >= WORTH_A_FOLDER || !self.are_scarce(requests)
+    }
+
+    /// Pages that are worth a cut at the end of a segment.
+    pub(super) fn worth_a_segment(&self, requests: f64) -> f64 {
+        if self.are_scarce(requests) {
+            WORTH_A_CUT
+        } else {
+            WORTH_A_SEGMENT
+        }
     }
 
     /// How to cut a shard that has so many pages left, while guesses before the end of it are being tried; none if it is

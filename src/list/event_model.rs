@@ -65,9 +65,16 @@ pub enum Latency {
 
 /// Lists keys that ascend, on both sides, as the scheduler says.
 pub fn list(keys: &[Key], latency: Latency) -> Effort {
+    let shards = Shards::new(vec![KeyRange::all()]);
+    play(keys, shards, latency, 1)
+}
+
+/// The same of shards that are there already, with so many CPUs.
+pub fn play(keys: &[Key], shards: Shards, latency: Latency, cpus: usize) -> Effort {
     let mut play = Play {
         keys,
-        shards: Shards::new(vec![KeyRange::all()]),
+        shards,
+        cpus,
         listings: Vec::new(),
         open: 0,
         answers: BinaryHeap::new(),
@@ -124,6 +131,7 @@ struct Listing {
 struct Play<'a> {
     keys: &'a [Key],
     shards: Shards,
+    cpus: usize,
     listings: Vec<Listing>,
     /// Those of them that are not over.
     open: usize,
@@ -151,30 +159,43 @@ impl Side {
 
 impl Play<'_> {
     fn all(&mut self) {
-        let first = self.shards.take_waiting().unwrap();
-        let listing = self.open(first, 0);
-        self.ask_for_page(listing, 0);
+        self.begin();
         while self.open > 0
             && let Some(Reverse((at, _, asked))) = self.answers.pop()
         {
-            self.now = self.now.max(at) + WORK_MICROS;
+            self.now = self.now.max(at) + WORK_MICROS / self.cpus as u64;
             match asked {
                 Asked::Page(listing, side) => self.page(listing, side),
                 Asked::Split(guess) => self.split(guess),
                 Asked::Folders(query) => self.folders(query),
             }
-            while self.shards.at_once() < most_at_once(1) {
-                match self.shards.probe() {
-                    Some(Probe::Split(guess)) => {
-                        self.guesses.push(guess);
-                        self.ask(Asked::Split(self.guesses.len() - 1));
-                    }
-                    Some(Probe::Folders(query)) => {
-                        self.queries.push(query);
-                        self.ask(Asked::Folders(self.queries.len() - 1));
-                    }
-                    None => break,
+            self.begin();
+        }
+    }
+
+    /// Begins what the scheduler wants to begin.
+    fn begin(&mut self) {
+        while self.shards.at_once() < most_at_once(self.cpus) {
+            if let Some(shard) = self.shards.take_waiting() {
+                let start = self.shards.range(shard).start;
+                let at = self.keys.partition_point(|key| !start.admits(key.as_str()));
+                let listing = self.open(shard, at);
+                self.ask_for_page(listing, 0);
+                continue;
+            }
+            if self.shards.cut_at_segment() {
+                continue;
+            }
+            match self.shards.probe() {
+                Some(Probe::Split(guess)) => {
+                    self.guesses.push(guess);
+                    self.ask(Asked::Split(self.guesses.len() - 1));
                 }
+                Some(Probe::Folders(query)) => {
+                    self.queries.push(query);
+                    self.ask(Asked::Folders(self.queries.len() - 1));
+                }
+                None => break,
             }
         }
     }

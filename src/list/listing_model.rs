@@ -5,8 +5,10 @@ use fastrand::Rng;
 use proptest::prelude::*;
 use s3_sim::Form;
 
-use super::event_model::{Latency, list};
-use crate::model::Key;
+use super::event_model::{Latency, list, play};
+use super::segment_ends::SegmentEnds;
+use super::shards::{Shards, most_at_once};
+use crate::model::{Key, KeyRange, Start};
 
 const MILLION: usize = 1_000_000;
 
@@ -229,6 +231,68 @@ fn trees_of_folders_are_listed_side_by_side() {
     assert!(mean <= 1.5, "{times:?}");
 }
 
+/// Shards for a night that has a snapshot of these keys, in segments of 1,500 to 4,500 rows.
+fn recorded(keys: &[Key], cpus: usize) -> Shards {
+    let mut random = Rng::with_seed(keys.len() as u64);
+    let mut segments: Vec<(Key, u64)> = Vec::new();
+    let mut rest = keys;
+    while !rest.is_empty() {
+        let rows = random.usize(1_500..4_500).min(rest.len());
+        segments.push((rest[rows - 1].clone(), rows as u64));
+        rest = &rest[rows..];
+    }
+    let in_a_range = segments.len().div_ceil(most_at_once(cpus)).max(1);
+    let mut ends: Vec<Option<Key>> = segments
+        .chunks(in_a_range)
+        .map(|range| Some(range[range.len() - 1].0.clone()))
+        .collect();
+    ends.pop();
+    ends.push(None);
+    let mut start = Start::Beginning;
+    let ranges = ends.into_iter().map(|until| {
+        let behind = until.clone().map_or(Start::Beginning, Start::After);
+        KeyRange {
+            start: std::mem::replace(&mut start, behind),
+            until,
+        }
+    });
+    Shards::new(ranges.collect()).with_ends(SegmentEnds::new(segments.into_iter()))
+}
+
+/// Measured: 0.91 and 0.47 times the bound, which is that of one CPU, with 18 and 33 requests beyond the pages.
+#[test]
+fn with_a_snapshot_every_form_takes_the_same() {
+    for name in ["dates", "nested-giants", "long-prefixes", "escapes"] {
+        let keys = form(name);
+        for (cpus, most_times, most_beyond) in [(1, 0.95, 30), (2, 0.5, 45)] {
+            let effort = play(&keys, recorded(&keys, cpus), Latency::Uneven(1), cpus);
+
+            let (times, beyond) = (effort.times_the_bound(), effort.requests_beyond_pages());
+            assert!(
+                times <= most_times && beyond <= most_beyond,
+                "{name}, {cpus} CPUs: {times:.2} times the bound, {beyond} requests beyond the pages"
+            );
+        }
+    }
+}
+
+/// The folder came since the snapshot was made, within one of its segments.
+#[test]
+fn a_new_giant_folder_is_cut_by_guesses() {
+    let old = (0..200_000).map(|n| format!("object-{n:06}"));
+    let new = (0..800_000).map(|n| format!("object-1234/{n:06}"));
+    let before: Vec<Key> = old.clone().map(Key::new).collect();
+    let keys = in_order(old.chain(new).collect());
+
+    let effort = play(&keys, recorded(&before, 1), Latency::Equal, 1);
+
+    let (times, beyond) = (effort.times_the_bound(), effort.requests_beyond_pages());
+    assert!(
+        times <= 1.7 && beyond <= 164,
+        "{times:.2} times the bound, {beyond} requests"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -245,5 +309,23 @@ proptest! {
         let beyond = effort.requests_beyond_pages();
         prop_assert!(beyond <= effort.pages / 20 + 64, "{effort:?}");
         prop_assert!(effort.is_as_quick_as_one_by_one(), "{effort:?}");
+    }
+
+    /// The same with a snapshot, of which any part of the keys has come since and any part of its own has gone.
+    #[test]
+    fn any_tree_is_listed_beside_any_snapshot(seed in any::<u64>(), count in 1_usize..60_000, came in 0_usize..100, gone in 0_usize..100) {
+        let mut all = Vec::new();
+        tree(&mut Rng::with_seed(seed), "", count, 3, &mut all);
+        let all = in_order(all);
+        let come = all.len() * came / 100;
+        let left = all.len() - all.len() * gone / 100;
+        let (before, keys) = (&all[come..], &all[..left]);
+
+        let effort = play(keys, recorded(before, 1), Latency::Uneven(seed), 1);
+
+        // Each range of the snapshot costs a page on each side and those behind its end, whatever is in it.
+        let ranges = 4 * most_at_once(1);
+        let beyond = effort.requests_beyond_pages();
+        prop_assert!(beyond <= effort.pages / 20 + 64 + ranges, "{effort:?}");
     }
 }

@@ -18,6 +18,7 @@ mod probe;
 #[cfg(test)]
 mod rounds;
 mod scheduler;
+mod segment_ends;
 mod shard;
 mod shard_listing;
 mod shards;
@@ -29,6 +30,7 @@ mod versions_model;
 
 pub use pages::{Pages, ReadMore, in_a_task};
 pub use scheduler::ShardGuard;
+pub use segment_ends::SegmentEnds;
 pub use shard_listing::{ObjectPages, ShardListing, Sides, shard_listings};
 pub use shards::{Shards, most_at_once};
 pub use survey::survey;

@@ -108,6 +108,9 @@ impl<L: Lister> Scheduler<L> {
                     let pages = self.lister.pages(&self.shards.range(shard));
                     return Some(self.lister.open(&self.shards, shard, pages));
                 }
+                if self.shards.cut_at_segment() {
+                    continue;
+                }
                 if let Some(probe) = self.shards.probe() {
                     self.send(probe);
                     continue;

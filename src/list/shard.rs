@@ -22,6 +22,8 @@ pub struct Shard {
     rows: u64,
     /// A page of the backup had keys.
     has_backups: bool,
+    /// The segment of the last snapshot that the last key is in, and the pages that have ended in it.
+    segment: (Option<usize>, u64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,7 @@ impl Shard {
             listed: 0,
             rows: 0,
             has_backups: false,
+            segment: (None, 0),
         }
     }
 
@@ -113,6 +116,30 @@ impl Shard {
         }
     }
 
+    /// The last page has ended in this segment of the last snapshot, or behind all of them.
+    pub fn note_segment(&mut self, number: Option<usize>) {
+        let (before, pages) = self.segment;
+        let pages = if before == number { pages + 1 } else { 1 };
+        self.segment = (number, pages);
+    }
+
+    /// The pages that have ended in a segment.
+    pub fn pages_in_segment(&self, number: usize) -> u64 {
+        let (last, pages) = self.segment;
+        if last == Some(number) { pages } else { 0 }
+    }
+
+    /// Whether the source may have keys that were not listed yet.
+    pub fn may_have_more(&self) -> bool {
+        self.pages == 0 || self.seen.is_some()
+    }
+
+    /// The last key that was listed, or what comes before the first one; none at the very beginning.
+    pub fn position(&self) -> Option<&Key> {
+        let last = self.seen.as_ref().map(|seen| &seen.last);
+        last.or(self.keys.start.key())
+    }
+
     /// Hands on the rows of these, in ascending order, that belong to the shard.
     pub fn pass<T>(&mut self, rows: &[T], key: impl Fn(&T) -> &str) -> ClippedRows {
         let until = self.keys.until.as_ref();
@@ -142,20 +169,34 @@ impl Shard {
         source + backup
     }
 
-    /// Ends this shard with a key and makes what is behind it another one; none if its section has
-    /// come by.
+    /// Ends this shard with a key and makes what is behind it another one, of which a page is listed already; none if
+    /// its section has come by.
     pub fn cut(&mut self, at: &Key, behind: &Key) -> Option<Shard> {
-        if self.passed.as_ref().is_some_and(|passed| passed >= at) {
-            return None;
-        }
-        let other = KeyRange {
-            start: Start::After(at.clone()),
-            until: self.keys.until.replace(at.clone()),
-        };
+        let made = self.end_at(at)?;
         Some(Shard {
             state: ShardState::Listed,
             seen: self.seen.as_mut().map(|seen| seen.cut_off(at, behind)),
-            ..Shard::new(other)
+            ..made
         })
+    }
+
+    /// The same, of which nothing is listed yet.
+    pub fn cut_unlisted(&mut self, at: &Key) -> Option<Shard> {
+        let made = self.end_at(at)?;
+        if let Some(seen) = &mut self.seen {
+            seen.end_at(at);
+        }
+        Some(made)
+    }
+
+    fn end_at(&mut self, at: &Key) -> Option<Shard> {
+        if self.passed.as_ref().is_some_and(|passed| passed >= at) {
+            return None;
+        }
+        let behind = KeyRange {
+            start: Start::After(at.clone()),
+            until: self.keys.until.replace(at.clone()),
+        };
+        Some(Shard::new(behind))
     }
 }

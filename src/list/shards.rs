@@ -15,6 +15,7 @@ use super::alphabet::Alphabet;
 use super::folders::{FolderQuery, FolderSplit, Folders};
 use super::guess::{GuessCounts, GuessKind};
 use super::probe::{Probe, ProbeResult};
+use super::segment_ends::{RecordedPages, SegmentEnds};
 use super::shard::{ClippedRows, Shard};
 use super::split_point::{KeySample, SplitGuess};
 use crate::model::{Key, KeyRange, Prefix};
@@ -59,9 +60,8 @@ struct ShardTable {
     /// What guesses beyond all that was known have found.
     guess_counts: GuessCounts,
     folders: Folders,
-    /// Where a cut is best, in order: the last keys of the segments of the last snapshot. A cut in the middle of a
-    /// segment has both parts of it written anew.
-    ends: Vec<Key>,
+    /// Where a cut is best: a cut in the middle of a segment has both parts of it written anew.
+    ends: SegmentEnds,
 }
 
 /// A shard of which something is known.
@@ -95,7 +95,7 @@ impl Shards {
             probed: Vec::new(),
             guess_counts: GuessCounts::default(),
             folders: Folders::default(),
-            ends: Vec::new(),
+            ends: SegmentEnds::default(),
         };
         Self {
             shards: Arc::new(Mutex::new(shards)),
@@ -103,9 +103,9 @@ impl Shards {
         }
     }
 
-    /// The same, cut after these keys where there are some. They ascend.
+    /// The same, cut at the ends of these segments where there are some.
     #[must_use]
-    pub fn with_ends(self, ends: Vec<Key>) -> Self {
+    pub fn with_ends(self, ends: SegmentEnds) -> Self {
         let mut shards = self.lock();
         if !ends.is_empty() {
             shards.folders.turn_off();
@@ -177,11 +177,14 @@ impl Shards {
             all,
             alphabet,
             folders,
+            ends,
             ..
         } = &mut *shards;
         all[shard].source_listed(alphabet, keys, more_follow);
         if let Some(seen) = &all[shard].seen {
             folders.note(seen.samples());
+            let segment = ends.number_behind(Some(&seen.last));
+            all[shard].note_segment(segment);
         }
         drop(shards);
         self.news.notify_one();
@@ -205,6 +208,27 @@ impl Shards {
         };
         drop(shards);
         self.news.notify_one();
+    }
+
+    /// Cuts a shard at the end of a segment, where that is worth it. Keys were behind it when the snapshot was made, so that
+    /// nothing is tried first.
+    pub(super) fn cut_at_segment(&self) -> bool {
+        let mut shards = self.lock();
+        let requests = shards.requests_left();
+        if shards.allowance.free(requests, shards.at_once()) < 1.0 {
+            return false;
+        }
+        let least = shards.allowance.worth_a_segment(requests);
+        let numbered = shards.all.iter().enumerate();
+        let known = numbered.filter_map(|(number, shard)| {
+            let RecordedPages { pages, middle } = shards.recorded(shard)?;
+            (pages >= least).then_some((number, pages, middle?))
+        });
+        let largest = known.max_by(|(_, one, _), (_, other, _)| one.total_cmp(other));
+        let made = largest.and_then(|(number, _, at)| shards.all[number].cut_unlisted(&at));
+        let is_cut = made.is_some();
+        shards.all.extend(made);
+        is_cut
     }
 
     /// The next question where a cut is worth a try; none if none is, or if enough were made.
@@ -355,6 +379,9 @@ impl ShardTable {
         requests: f64,
     ) -> Option<(f64, Probe)> {
         let PagesLeft { shard, seen, pages } = left;
+        if self.recorded(shard).is_some() {
+            return None;
+        }
         let probed = self.probed.iter();
         let own: Vec<&Key> = probed
             .filter(|at| **at > seen.last && shard.keys.admits(at))
@@ -384,18 +411,20 @@ impl ShardTable {
             _ => {}
         }
         let before = own.into_iter().min().or(shard.keys.until.as_ref());
-        let end = self.end_near(&guess.at, &seen.last, before);
+        let end = self.ends.near(&guess.at, &seen.last, before).cloned();
         let guess = end.map_or(guess, SplitGuess::at_segment);
         Some((cut.left, Probe::Split(guess)))
     }
 
-    /// The end of a segment that is nearest to a guess, between these keys.
-    fn end_near(&self, guess: &Key, after: &Key, before: Option<&Key>) -> Option<Key> {
-        let number = self.ends.partition_point(|end| end <= guess);
-        let lower = self.ends[..number].last().filter(|end| *end > after);
-        let upper = self.ends.get(number);
-        let upper = upper.filter(|end| before.is_none_or(|before| *end < before));
-        lower.or(upper).cloned()
+    /// What the last snapshot says of the rest of a shard; none if that tells nothing.
+    fn recorded(&self, shard: &Shard) -> Option<RecordedPages> {
+        if !shard.is_listed() || !shard.may_have_more() {
+            return None;
+        }
+        let (after, until) = (shard.position(), shard.keys.until.as_ref());
+        let number = self.ends.number_behind(after)?;
+        let has_grown = self.ends.has_grown(number, shard.pages_in_segment(number));
+        (!has_grown).then(|| self.ends.pages(after, until))
     }
 }
 

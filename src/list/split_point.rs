@@ -376,11 +376,16 @@ impl KeySample {
         if self.vain == 0 { MOST_GUESSES } else { 1 }
     }
 
-    /// Cuts off what lies behind `at`, where `behind` is the first key, and says what is known of it.
-    pub fn cut_off(&mut self, at: &Key, behind: &Key) -> KeySample {
-        let upper = self.upper.replace(at.clone());
+    /// The range ends here now. Where it ended before.
+    pub fn end_at(&mut self, at: &Key) -> Option<Key> {
         self.vain = 0;
         self.ends_with_folder = false;
+        self.upper.replace(at.clone())
+    }
+
+    /// Cuts off what lies behind `at`, where `behind` is the first key, and says what is known of it.
+    pub fn cut_off(&mut self, at: &Key, behind: &Key) -> KeySample {
+        let upper = self.end_at(at);
         KeySample {
             vain_blocks: self.vain_blocks,
             varies: Some(common(&chars(&self.last), &chars(behind))),

@@ -11,7 +11,7 @@ use crate::config::CopyRules;
 use crate::copy::{Batch, Budget, Copier};
 use crate::diff::{self, Policy};
 use crate::history::History;
-use crate::list::{self, ObjectPages, ShardListing, Shards, Sides};
+use crate::list::{self, ObjectPages, SegmentEnds, ShardListing, Shards, Sides};
 use crate::model::{KeyRange, Phase};
 use crate::outcome::KeyResult;
 use crate::plan::{Plan, Task};
@@ -75,7 +75,7 @@ impl Comparison {
             placement: placement.clone(),
             history: history.clone(),
         };
-        let shards = Shards::new(ranges).with_ends(history.segment_ends());
+        let shards = Shards::new(ranges).with_ends(SegmentEnds::new(history.segment_ends()));
         let most_at_once = list::most_at_once(plan.limits.cpus);
         let listings = list::shard_listings(sides, shards.clone(), most_at_once);
         Self {

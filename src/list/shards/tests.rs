@@ -32,39 +32,59 @@ fn guess_after(shards: &Shards, pages: u32) -> Option<Key> {
     guess(shards)
 }
 
+/// The shard of the first 100,000 keys.
+fn hundred_pages() -> Vec<KeyRange> {
+    vec![KeyRange {
+        start: Start::Beginning,
+        until: Some(key(99_999)),
+    }]
+}
+
+/// The same, recorded in segments with these last keys.
+fn recorded(ends: impl Iterator<Item = u32> + Clone) -> Shards {
+    let before = std::iter::once(0).chain(ends.clone());
+    let rows = ends.clone().zip(before).map(|(end, before)| end - before);
+    let segments = ends.map(key).zip(rows.map(u64::from));
+    Shards::new(hundred_pages()).with_ends(SegmentEnds::new(segments))
+}
+
 #[test]
-fn a_shard_is_cut_at_the_end_of_a_segment_where_there_is_one() {
-    let range = || {
-        vec![KeyRange {
-            start: Start::Beginning,
-            until: Some(key(99_999)),
-        }]
-    };
-    let ends: Vec<Key> = (1..25).map(|number| key(number * 4_096)).collect();
+fn a_shard_is_cut_at_the_end_of_the_segment_nearest_to_its_middle() {
+    let shards = recorded((1..25).map(|number| number * 4_096));
+    let guessed = guess_after(&shards, 6);
+    let cuts = (0..10).take_while(|_| shards.cut_at_segment()).count();
 
-    let guessed = guess_after(&Shards::new(range()), 6).unwrap();
-    let cut = guess_after(&Shards::new(range()).with_ends(ends.clone()), 6).unwrap();
-
-    assert!(!ends.contains(&guessed), "{guessed:?}");
-    assert!(
-        ends.contains(&cut) && cut <= guessed,
-        "{cut:?} for {guessed:?}"
-    );
+    assert_eq!(guessed, None, "what is known is not guessed");
+    // 94 pages are left, then 47, 23, 12, and 6, which are not worth it while requests are scarce.
+    assert_eq!(cuts, 4);
+    let ends = shards.ranges().into_iter().map(|range| range.until);
+    let cut_first = Some(key(13 * 4_096));
+    assert_eq!(ends.filter(|until| *until == cut_first).count(), 1);
+    assert_eq!(shards.take_waiting(), Some(1), "it is listed at once");
 }
 
 #[test]
 fn an_end_that_was_listed_or_ends_the_shard_is_no_place_for_a_cut() {
-    let until = key(99_999);
-    let range = vec![KeyRange {
-        start: Start::Beginning,
-        until: Some(until.clone()),
-    }];
-    let ends = vec![key(1), key(5_999), until];
+    let shards = recorded([1, 5_999, 99_999].into_iter());
 
-    let guessed = guess_after(&Shards::new(range.clone()), 6);
-    let cut = guess_after(&Shards::new(range).with_ends(ends), 6);
+    assert_eq!(guess_after(&shards, 6), None);
+    assert!(!shards.cut_at_segment());
+}
 
-    assert_eq!(cut, guessed);
+#[test]
+fn behind_the_last_segment_and_within_one_that_has_grown_places_are_guessed() {
+    let plain = Shards::new(hundred_pages());
+    let guessed = guess_after(&plain, 6);
+    assert!(guessed.is_some());
+
+    for ends in [[100, 200], [100, 99_999]] {
+        let rows = ends.map(|end| (key(end), 100));
+        let shards = Shards::new(hundred_pages());
+        let shards = shards.with_ends(SegmentEnds::new(rows.into_iter()));
+
+        assert_eq!(guess_after(&shards, 6), guessed, "{ends:?}");
+        assert!(!shards.cut_at_segment());
+    }
 }
 
 /// Lists one page of a shard.

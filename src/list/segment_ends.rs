@@ -1,0 +1,172 @@
+//! The ends of the segments of the last snapshot: how many rows are left behind a key, and where to cut them. Pure.
+
+use crate::model::Key;
+use crate::s3::ROWS_OF_PAGE;
+
+/// A segment may have so many times its rows, and so many pages more, before it counts as grown.
+const GROWN: f64 = 2.0;
+const PAGES_MORE: f64 = 2.0;
+
+/// The last keys of segments, which ascend, each with the rows up to it.
+#[derive(Clone, Debug, Default)]
+pub struct SegmentEnds(Vec<SegmentEnd>);
+
+#[derive(Clone, Debug)]
+struct SegmentEnd {
+    key: Key,
+    /// Rows of this segment and of all before it.
+    rows: u64,
+}
+
+/// What the last snapshot says of a range.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedPages {
+    /// So many pages are left.
+    pub pages: f64,
+    /// The end of a segment that is nearest to their middle; none if no segment ends within them.
+    pub middle: Option<Key>,
+}
+
+impl SegmentEnds {
+    /// The ends of segments with these last keys and so many rows each.
+    pub fn new(segments: impl Iterator<Item = (Key, u64)>) -> Self {
+        let mut all = 0;
+        let ends = segments.map(|(key, rows)| {
+            all += rows;
+            SegmentEnd { key, rows: all }
+        });
+        Self(ends.collect())
+    }
+
+    /// Whether there is no snapshot.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The number of the segment that begins behind a key or has it within; none behind the last one.
+    pub fn number_behind(&self, key: Option<&Key>) -> Option<usize> {
+        let number = self.first_behind(key);
+        (number < self.0.len()).then_some(number)
+    }
+
+    /// The pages behind a key, up to another one. Half of the segment that the key is in counts as listed.
+    pub fn pages(&self, after: Option<&Key>, until: Option<&Key>) -> RecordedPages {
+        let from = self.first_behind(after);
+        let to = until.map_or(self.0.len(), |until| self.first_behind(Some(until)));
+        let first = self.rows_before(from) + self.rows_of(from) / 2;
+        let last = self.rows_before(to);
+        let ends = self.0.get(from..to).unwrap_or_default().iter();
+        let ends = ends.filter(|end| until.is_none_or(|until| end.key < *until));
+        let middle = ends.min_by_key(|end| end.rows.abs_diff(first.midpoint(last)));
+        RecordedPages {
+            pages: in_pages(last.saturating_sub(first)),
+            middle: middle.map(|end| end.key.clone()),
+        }
+    }
+
+    /// Whether so many pages of a segment are more than it can have had.
+    pub fn has_grown(&self, number: usize, pages: u64) -> bool {
+        #[expect(clippy::cast_precision_loss, reason = "pages of a shard")]
+        let pages = pages as f64;
+        pages > GROWN * in_pages(self.rows_of(number)) + PAGES_MORE
+    }
+
+    /// The end that is nearest to a guess, between these keys.
+    pub fn near(&self, guess: &Key, after: &Key, before: Option<&Key>) -> Option<&Key> {
+        let number = self.0.partition_point(|end| end.key <= *guess);
+        let lower = self.0[..number].last().filter(|end| end.key > *after);
+        let upper = self.0.get(number);
+        let upper = upper.filter(|end| before.is_none_or(|before| end.key < *before));
+        lower.or(upper).map(|end| &end.key)
+    }
+
+    /// The number of the segment that begins behind a key or has it within.
+    fn first_behind(&self, key: Option<&Key>) -> usize {
+        key.map_or(0, |key| self.0.partition_point(|end| end.key <= *key))
+    }
+
+    fn rows_before(&self, number: usize) -> u64 {
+        let before = number.checked_sub(1).and_then(|before| self.0.get(before));
+        before.map_or(0, |end| end.rows)
+    }
+
+    fn rows_of(&self, number: usize) -> u64 {
+        let rows = self.0.get(number).map_or(0, |end| end.rows);
+        rows.saturating_sub(self.rows_before(number))
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn in_pages(rows: u64) -> f64 {
+    rows as f64 / f64::from(ROWS_OF_PAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: u64) -> Key {
+        Key::new(format!("{number:03}"))
+    }
+
+    /// Segments of 4,000, 1,000, 1,000 and 2,000 rows.
+    fn ends() -> SegmentEnds {
+        let segments = [(40, 4_000), (50, 1_000), (60, 1_000), (80, 2_000)];
+        SegmentEnds::new(segments.map(|(last, rows)| (key(last), rows)).into_iter())
+    }
+
+    #[test]
+    fn pages_are_those_of_the_segments_behind_a_key_and_half_of_its_own() {
+        for (after, until, pages, middle) in [
+            (None, None, 6.0, Some(50)),
+            (None, Some(40), 2.0, None),
+            (Some(40), None, 3.5, Some(60)),
+            (Some(45), Some(60), 1.5, Some(50)),
+            (Some(55), Some(59), 0.0, None),
+            (Some(80), None, 0.0, None),
+        ] {
+            let recorded = ends().pages(after.map(key).as_ref(), until.map(key).as_ref());
+
+            let middle = middle.map(key);
+            assert_eq!(
+                recorded,
+                RecordedPages { pages, middle },
+                "{after:?} {until:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_guess_becomes_the_end_before_it_or_else_the_one_behind_it() {
+        for (guess, after, before, expected) in [
+            (55, 30, None, Some(50)),
+            (55, 52, None, Some(60)),
+            (55, 52, Some(60), None),
+            (90, 85, None, None),
+        ] {
+            let before = before.map(key);
+            let near = ends()
+                .near(&key(guess), &key(after), before.as_ref())
+                .cloned();
+
+            assert_eq!(
+                near,
+                expected.map(key),
+                "{guess} between {after} and {before:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_segment_has_grown_with_twice_its_pages_and_two_more() {
+        for (number, pages, expected) in
+            [(0, 10, false), (0, 11, true), (1, 4, false), (1, 5, true)]
+        {
+            assert_eq!(
+                ends().has_grown(number, pages),
+                expected,
+                "{number} {pages}"
+            );
+        }
+    }
+}
