@@ -23,14 +23,17 @@ use crate::s3::NamePage;
 
 /// Shards that are listed or tried at the same time with one CPU, at most. Each takes 2.3 MiB of the 64 that are promised.
 const MOST_ON_ONE_CPU: usize = 15;
-/// The same with any number of CPUs: with a page of each side and some that are tried, about as many pages as are
-/// fetched at the same time.
-const MOST_ON_MANY: usize = 30;
+/// The same with several CPUs, for which Lambda gives 1,769 MB each: with a page of each side, as many pages as are fetched
+/// at the same time.
+const MOST_ON_MANY: usize = 48;
 
-/// Shards that are listed or tried at the same time, at most. Where there are several CPUs there is memory for
-/// more: Lambda gives 1,769 MB with each.
+/// Shards that are listed or tried at the same time, at most.
 pub fn most_at_once(cpus: usize) -> usize {
-    (MOST_ON_ONE_CPU * cpus).clamp(MOST_ON_ONE_CPU, MOST_ON_MANY)
+    if cpus > 1 {
+        MOST_ON_MANY
+    } else {
+        MOST_ON_ONE_CPU
+    }
 }
 
 /// Guesses that are tried and folders that are asked for at the same time, at most.

@@ -4,8 +4,8 @@ use super::*;
 use crate::model::Start;
 
 #[test]
-fn more_cpus_list_more_shards_at_once_up_to_what_s3_is_asked_for() {
-    assert_eq!([0, 1, 2, 3, 64].map(most_at_once), [15, 15, 30, 30, 30]);
+fn several_cpus_list_more_shards_at_once() {
+    assert_eq!([0, 1, 2, 3, 64].map(most_at_once), [15, 15, 48, 48, 48]);
 }
 
 fn key(number: u32) -> Key {
