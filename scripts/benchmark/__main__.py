@@ -58,10 +58,10 @@ def flag(name: str) -> bool:
 def chosen() -> tuple[list[Case], set[str]]:
     """The cases that were asked for, and which of those that are no runs."""
     known = cases.all_cases(SMALL if flag("SMALL") else 1)
-    names = [case.name for case in known] + [cases.SHAPES, *sorted(NO_RUNS)]
+    names = [case.name for case in known] + [*cases.GROUPS, *sorted(NO_RUNS)]
     asked = os.environ.get("CASES", "").split()
-    if cases.SHAPES in asked:
-        asked += [case.name for case in known if case.name.startswith(f"{cases.SHAPES}-")]
+    for group in cases.GROUPS & set(asked):
+        asked += [case.name for case in known if case.name.startswith(f"{group}-")]
     unknown = [name for name in asked if name not in names]
     if unknown:
         raise Mistake(f"CASES = {' '.join(unknown)} is not allowed; allowed: {', '.join(names)}")
@@ -77,7 +77,7 @@ def shared_objects() -> int:
 
 
 def measure(case: Case, simulator: Simulator, command: list[str], env: dict[str, str], seconds: float) -> Result:
-    run = process.run(command, env, seconds)
+    run = process.run(command, env, seconds, case.cores)
     return Result(case, run, simulator.report())
 
 
@@ -108,7 +108,7 @@ def last_run(case: Case, simulator: Simulator, env: dict[str, str]) -> Result:
     night = [PROGRAM, "run", *job]
     command = [PROGRAM, "restore", *case.restore, "--yes", *job] if case.restore else night
     for _ in range(case.nights if case.restore else case.nights - 1):
-        before = process.run(night, env, case.seconds)
+        before = process.run(night, env, case.seconds, case.cores)
         if before.code != 0:
             raise NotMeasured(f"a run before {case.name} ended with {before.code}: {cases.last_line(before.err)}")
         simulator.forget()

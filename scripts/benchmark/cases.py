@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from process import Run
 from simulator import LATENCY_MS, Report
 
-# The name of all cases of keys of many forms, and those forms, which the simulator knows.
-SHAPES = "shapes"
+# The names of cases that belong together: keys of many forms, and one CPU beside two.
+SHAPES, CPUS = "shapes", "cpus"
+GROUPS = {SHAPES, CPUS}
+# Those forms, which the simulator knows.
 FORMS = (
     "dates", "uuids", "long-prefix", "giant-in-the-middle", "giant-at-the-end", "giants-beside-each-other",
     "nested-giants", "tenants", "tables", "kanji", "albums", "mixture",
@@ -125,9 +127,13 @@ class Case:
     to_find: int = 0
     # Whether the simulator speaks TLS, as the real S3 does.
     tls: bool = False
+    # Cores that the client may use.
+    cores: int = 1
+    # What a page of a listing takes.
+    page_ms: int = LATENCY_MS["list"]
 
     def simulator(self) -> list[str]:
-        return ["--populate", str(self.objects), *self.arguments]
+        return ["--populate", str(self.objects), "--latency", f"list={self.page_ms}", *self.arguments]
 
 
 def copy_limit(objects: int) -> Callable[[Result], tuple[str, float]]:
@@ -141,7 +147,8 @@ def rate_limit(objects: int, per_second: int) -> Callable[[Result], tuple[str, f
 def listing_limit(result: Result) -> tuple[str, float]:
     pages = -(-result.case.objects // KEYS_PER_PAGE) * 2
     at_once = max(result.report.at_once.get("ListObjectsV2", 0), 1)
-    return f"{pages:,} x {LIST_S * 1000:.0f} ms / {at_once} at once", pages * LIST_S / at_once
+    page_ms = result.case.page_ms
+    return f"{pages:,} x {page_ms} ms / {at_once} at once", pages * page_ms / 1000 / at_once
 
 
 def changed_limit(result: Result) -> tuple[str, float]:
@@ -195,6 +202,13 @@ def ten_times_targets(smaller: str) -> list[Target]:
         Target(f"peak memory (1.1 x {smaller})", "MiB", of(memory, 1.1), lambda own, _: memory(own)),
         Target(f"client CPU (11 x {smaller})", "s", of(cpu, 11), lambda own, _: cpu(own)),
     ]
+
+
+def times_as_fast(times: float, other: str) -> Target:
+    def most(results: Results) -> "float | None":
+        return results[other].run.wall / times if other in results else None
+
+    return Target(f"wall time ({other} / {times})", "s", most, lambda own, _: own.run.wall)
 
 
 def copy_cases(scale: int) -> list[Case]:
@@ -284,6 +298,24 @@ def shape_cases(scale: int) -> list[Case]:
     ]
 
 
+def cpu_cases(scale: int) -> list[Case]:
+    """The same nights with one CPU and with two, which the second one shares with the simulator on a machine of two."""
+    keys = 1_000_000 // scale
+    found = []
+    for page_ms in (60, 200):
+        for night, nights in (("first", 1), ("again", 2)):
+            one, two = (f"{CPUS}-{number}-{night}-{page_ms}" for number in ("one", "two"))
+            most = at_most("listing requests", int(2 * keys / KEYS_PER_PAGE * 1.05) + 64, "", lambda result: result.pages)
+            targets = {one: [], two: [times_as_fast(1.7, one), most]}
+            found += [
+                Case(name, f"unchanged, {keys:,} keys, {nights - 1} snapshots, {page_ms} ms a page, {cores} CPU", keys,
+                     ["--shape", "flat", "--unchanged"], 0, targets[name], listing_limit, nights=nights, cores=cores,
+                     page_ms=page_ms)
+                for cores, name in ((1, one), (2, two))
+            ]
+    return found
+
+
 def all_cases(scale: int) -> list[Case]:
     """Every case, with a part of its objects if it is only to be tried out."""
-    return [*copy_cases(scale), *listing_cases(scale), *shape_cases(scale), *restore_cases(scale)]
+    return [*copy_cases(scale), *listing_cases(scale), *shape_cases(scale), *cpu_cases(scale), *restore_cases(scale)]

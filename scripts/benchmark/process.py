@@ -46,9 +46,9 @@ def stay_on_server_core() -> None:
 
 
 @contextmanager
-def client_core() -> Iterator[None]:
-    """Programs that are started in here inherit the core of the measured program."""
-    os.sched_setaffinity(0, {CLIENT_CORE})
+def client_core(cores: int = 1) -> Iterator[None]:
+    """Programs that are started in here inherit the cores of the measured program: so many, from the last one on."""
+    os.sched_setaffinity(0, CORES[-cores:])
     try:
         yield
     finally:
@@ -104,11 +104,11 @@ def cpu_of(pid: int) -> float:
         return 0.0
 
 
-def run(command: list[str], env: dict[str, str], seconds: float) -> Run:
-    """Runs a command to its end, at most so many seconds."""
+def run(command: list[str], env: dict[str, str], seconds: float, cores: int = 1) -> Run:
+    """Runs a command to its end on so many cores, at most so many seconds."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         began = time.monotonic()
-        with client_core():
+        with client_core(cores):
             process = subprocess.Popen(
                 command, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
             )
