@@ -50,7 +50,7 @@ pub struct ShardListing {
     pub shards: Shards,
     /// Held as long as the shard is listed.
     pub over: ShardGuard,
-    /// What is told if the task that works on it dies.
+    /// The error of the shard if the task that joins it dies.
     pub died: S3Error,
 }
 
