@@ -303,15 +303,15 @@ def cpu_cases(scale: int) -> list[Case]:
     keys = 1_000_000 // scale
     found = []
     for page_ms in (60, 200):
-        for night, nights in (("first", 1), ("again", 2)):
+        for night, nights, known in (("first", 1, "without"), ("again", 2, "with")):
             one, two = (f"{CPUS}-{number}-{night}-{page_ms}" for number in ("one", "two"))
             most = at_most("listing requests", int(2 * keys / KEYS_PER_PAGE * 1.05) + 64, "", lambda result: result.pages)
             targets = {one: [], two: [times_as_fast(1.7, one), most]}
             found += [
-                Case(name, f"unchanged, {keys:,} keys, {nights - 1} snapshots, {page_ms} ms a page, {cores} CPU", keys,
+                Case(name, f"unchanged, {keys:,} keys, flat, {known} a snapshot, {page_ms} ms a page, {cpus}", keys,
                      ["--shape", "flat", "--unchanged"], 0, targets[name], listing_limit, nights=nights, cores=cores,
                      page_ms=page_ms)
-                for cores, name in ((1, one), (2, two))
+                for cores, cpus, name in ((1, "one CPU", one), (2, "two CPUs", two))
             ]
     return found
 
