@@ -6,10 +6,10 @@ use super::gap::CutPoint;
 pub(super) const VERSIONS_AT_ONCE: u8 = 20;
 
 /// Pages that must be left in a shard for a cut to be worth it.
-const WORTH_A_CUT: f64 = 8.0;
+pub(super) const WORTH_A_CUT: f64 = 8.0;
 /// The same of a cut between two folders, while many shards are listed and requests are scarce.
 const WORTH_A_FOLDER: f64 = 12.0;
-/// The same of a cut at the end of a segment of the last snapshot, which is told exactly and never in vain.
+/// The same of a cut at the end of a segment of the last snapshot, which no page has to try first.
 const WORTH_A_SEGMENT: f64 = 4.0;
 /// Pages that are listed before a cut is tried, so that two pages on each side stay two listings.
 const PAGES_BEFORE_A_GUESS: u64 = 4;
@@ -34,7 +34,9 @@ pub(super) struct Allowance {
     requests: u64,
     pages_for_a_request: u64,
     /// What the end of a shard that is not over is expected to cost, in pages.
-    open_cut: f64,
+    pub(super) open_cut: f64,
+    /// The same where shards end with segments of the last snapshot.
+    pub(super) end_at_segment: f64,
     /// What the end of a shard has cost; none if that is told by the rows that were handed on.
     pub(super) end_of_shard: Option<f64>,
     /// Shards are cut so that so many come to their end together; none if each is cut in half.
@@ -53,6 +55,8 @@ pub(super) const OF_OBJECTS: Allowance = Allowance {
     pages_for_a_request: 20,
     // On each side the part of its last page that lies beyond it, half a page, and half a page more in case it is worse.
     open_cut: 1.5,
+    // Half a page on each side: an end that is told exactly is listed once, and is no guess that may be worse.
+    end_at_segment: 1.0,
     end_of_shard: None,
     at_once: None,
     least_digits: 1,
@@ -65,6 +69,7 @@ pub(super) const OF_VERSIONS: Allowance = Allowance {
     requests: 34,
     pages_for_a_request: 400,
     open_cut: 0.75,
+    end_at_segment: 0.75,
     end_of_shard: Some(0.5),
     at_once: Some(VERSIONS_AT_ONCE),
     // Keys that are counted are not cut at round numbers, where a page often ends: the one behind it would be listed in vain.
@@ -82,12 +87,12 @@ pub(super) struct Cut {
 }
 
 impl Allowance {
-    /// Requests that may still be sent, after so many pages, and with so many ends of shards to come.
+    /// Requests that may still be sent, after so many pages, and with so many ends of shards to come that cost so much each.
     #[expect(clippy::cast_precision_loss, reason = "requests are few")]
-    pub(super) fn left(&self, pages: u64, spent: f64, open: usize) -> f64 {
+    pub(super) fn left(&self, pages: u64, spent: f64, open: usize, end: f64) -> f64 {
         let most = self.requests + pages / self.pages_for_a_request;
         let allowed = pages.saturating_sub(PAGES_BEFORE_A_GUESS).min(most);
-        allowed as f64 - spent - self.open_cut * open as f64
+        allowed as f64 - spent - end * open as f64
     }
 
     /// An estimate of the pages of a shard, as far as it is believed: above a bound the geometric mean with it. Where only a deep

@@ -63,18 +63,44 @@ pub enum Latency {
     Uneven(u64),
 }
 
+/// What lists, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    pub latency: Latency,
+    pub cpus: usize,
+    /// Keys that the service puts into a page.
+    pub page: usize,
+}
+
+impl Setting {
+    /// One CPU, and pages of a thousand keys.
+    pub fn usual(latency: Latency) -> Self {
+        Self {
+            latency,
+            cpus: 1,
+            page: PAGE,
+        }
+    }
+}
+
 /// Lists keys that ascend, on both sides, as the scheduler says.
 pub fn list(keys: &[Key], latency: Latency) -> Effort {
     let shards = Shards::new(vec![KeyRange::all()]);
-    play(keys, shards, latency, 1)
+    play(keys, shards, Setting::usual(latency))
 }
 
-/// The same of shards that are there already, with so many CPUs.
-pub fn play(keys: &[Key], shards: Shards, latency: Latency, cpus: usize) -> Effort {
+/// The same of shards that are there already.
+pub fn play(keys: &[Key], shards: Shards, setting: Setting) -> Effort {
+    let Setting {
+        latency,
+        cpus,
+        page,
+    } = setting;
     let mut play = Play {
         keys,
         shards,
         cpus,
+        page,
         listings: Vec::new(),
         open: 0,
         answers: BinaryHeap::new(),
@@ -93,7 +119,7 @@ pub fn play(keys: &[Key], shards: Shards, latency: Latency, cpus: usize) -> Effo
     Effort {
         micros: play.now,
         requests: play.requests,
-        pages: 2 * keys.len().div_ceil(PAGE),
+        pages: 2 * keys.len().div_ceil(page),
     }
 }
 
@@ -132,6 +158,7 @@ struct Play<'a> {
     keys: &'a [Key],
     shards: Shards,
     cpus: usize,
+    page: usize,
     listings: Vec<Listing>,
     /// Those of them that are not over.
     open: usize,
@@ -278,7 +305,7 @@ impl Play<'_> {
             return;
         }
         let (shard, from) = (listing.shard, listing.sides[side].next);
-        let end = keys.len().min(from + PAGE);
+        let end = keys.len().min(from + self.page);
         let more_follow = end < keys.len();
         if side == 0 {
             let keys = keys[from..end].iter();

@@ -32,6 +32,6 @@ pub use pages::{Pages, ReadMore, in_a_task};
 pub use scheduler::ShardGuard;
 pub use segment_ends::SegmentEnds;
 pub use shard_listing::{ObjectPages, ShardListing, Sides, shard_listings};
-pub use shards::{Shards, most_at_once};
+pub use shards::{Shards, most_at_once, most_ranges};
 pub use survey::survey;
 pub use versions::{VersionListing, VersionSide, version_listings};

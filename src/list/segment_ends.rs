@@ -1,11 +1,10 @@
 //! The ends of the segments of the last snapshot: how many rows are left behind a key, and where to cut them. Pure.
 
 use crate::model::Key;
-use crate::s3::ROWS_OF_PAGE;
 
 /// A segment may have so many times its rows, and so many pages more, before it counts as grown.
-const GROWN: f64 = 2.0;
-const PAGES_MORE: f64 = 2.0;
+const GROWN: u64 = 2;
+const PAGES_MORE: u64 = 2;
 
 /// The last keys of segments, which ascend, each with the rows up to it.
 #[derive(Clone, Debug, Default)]
@@ -19,10 +18,10 @@ struct SegmentEnd {
 }
 
 /// What the last snapshot says of a range.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RecordedPages {
-    /// So many pages are left.
-    pub pages: f64,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedRows {
+    /// So many rows are left.
+    pub rows: u64,
     /// The end of a segment that is nearest to their middle; none if no segment ends within them.
     pub middle: Option<Key>,
 }
@@ -49,26 +48,25 @@ impl SegmentEnds {
         (number < self.0.len()).then_some(number)
     }
 
-    /// The pages behind a key, up to another one. Half of the segment that the key is in counts as listed.
-    pub fn pages(&self, after: Option<&Key>, until: Option<&Key>) -> RecordedPages {
+    /// The rows behind a key, up to another one. Half of the segment that the key is in counts as listed.
+    pub fn rows(&self, after: Option<&Key>, until: Option<&Key>) -> RecordedRows {
         let from = self.first_behind(after);
         let to = until.map_or(self.0.len(), |until| self.first_behind(Some(until)));
         let first = self.rows_before(from) + self.rows_of(from) / 2;
-        let last = self.rows_before(to);
+        // A range that ends within the segment has as much of it as nobody knows.
+        let last = self.rows_before(to.max(from + 1).min(self.0.len()));
         let ends = self.0.get(from..to).unwrap_or_default().iter();
         let ends = ends.filter(|end| until.is_none_or(|until| end.key < *until));
         let middle = ends.min_by_key(|end| end.rows.abs_diff(first.midpoint(last)));
-        RecordedPages {
-            pages: in_pages(last.saturating_sub(first)),
+        RecordedRows {
+            rows: last.saturating_sub(first),
             middle: middle.map(|end| end.key.clone()),
         }
     }
 
-    /// Whether so many pages of a segment are more than it can have had.
-    pub fn has_grown(&self, number: usize, pages: u64) -> bool {
-        #[expect(clippy::cast_precision_loss, reason = "pages of a shard")]
-        let pages = pages as f64;
-        pages > GROWN * in_pages(self.rows_of(number)) + PAGES_MORE
+    /// Whether so many pages of that many rows are more than a segment can have had.
+    pub fn has_grown(&self, number: usize, pages: u64, rows_of_page: u64) -> bool {
+        pages.saturating_sub(PAGES_MORE) * rows_of_page > GROWN * self.rows_of(number)
     }
 
     /// The end that is nearest to a guess, between these keys.
@@ -96,11 +94,6 @@ impl SegmentEnds {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn in_pages(rows: u64) -> f64 {
-    rows as f64 / f64::from(ROWS_OF_PAGE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,21 +109,21 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_those_of_the_segments_behind_a_key_and_half_of_its_own() {
-        for (after, until, pages, middle) in [
-            (None, None, 6.0, Some(50)),
-            (None, Some(40), 2.0, None),
-            (Some(40), None, 3.5, Some(60)),
-            (Some(45), Some(60), 1.5, Some(50)),
-            (Some(55), Some(59), 0.0, None),
-            (Some(80), None, 0.0, None),
+    fn rows_are_those_of_the_segments_behind_a_key_and_half_of_its_own() {
+        for (after, until, rows, middle) in [
+            (None, None, 6_000, Some(50)),
+            (None, Some(40), 2_000, None),
+            (Some(40), None, 3_500, Some(60)),
+            (Some(45), Some(60), 1_500, Some(50)),
+            (Some(55), Some(59), 500, None),
+            (Some(80), None, 0, None),
         ] {
-            let recorded = ends().pages(after.map(key).as_ref(), until.map(key).as_ref());
+            let recorded = ends().rows(after.map(key).as_ref(), until.map(key).as_ref());
 
             let middle = middle.map(key);
             assert_eq!(
                 recorded,
-                RecordedPages { pages, middle },
+                RecordedRows { rows, middle },
                 "{after:?} {until:?}"
             );
         }
@@ -163,7 +156,7 @@ mod tests {
             [(0, 10, false), (0, 11, true), (1, 4, false), (1, 5, true)]
         {
             assert_eq!(
-                ends().has_grown(number, pages),
+                ends().has_grown(number, pages, 1_000),
                 expected,
                 "{number} {pages}"
             );

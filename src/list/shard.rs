@@ -22,7 +22,7 @@ pub struct Shard {
     rows: u64,
     /// A page of the backup had keys.
     has_backups: bool,
-    /// The segment of the last snapshot that the last key is in, and the pages that have ended in it.
+    /// The segment of the last snapshot that the next key belongs to, and the pages that have ended before it or in it.
     segment: (Option<usize>, u64),
 }
 
@@ -116,28 +116,17 @@ impl Shard {
         }
     }
 
-    /// The last page has ended in this segment of the last snapshot, or behind all of them.
+    /// What follows the last page belongs to this segment of the last snapshot, or to none.
     pub fn note_segment(&mut self, number: Option<usize>) {
         let (before, pages) = self.segment;
         let pages = if before == number { pages + 1 } else { 1 };
         self.segment = (number, pages);
     }
 
-    /// The pages that have ended in a segment.
+    /// The pages that have ended where a segment goes on.
     pub fn pages_in_segment(&self, number: usize) -> u64 {
         let (last, pages) = self.segment;
         if last == Some(number) { pages } else { 0 }
-    }
-
-    /// Whether the source may have keys that were not listed yet.
-    pub fn may_have_more(&self) -> bool {
-        self.pages == 0 || self.seen.is_some()
-    }
-
-    /// The last key that was listed, or what comes before the first one; none at the very beginning.
-    pub fn position(&self) -> Option<&Key> {
-        let last = self.seen.as_ref().map(|seen| &seen.last);
-        last.or(self.keys.start.key())
     }
 
     /// Hands on the rows of these, in ascending order, that belong to the shard.
@@ -156,12 +145,14 @@ impl Shard {
         ClippedRows { rows: within, all }
     }
 
-    /// Pages that were listed behind the end of the shard, on both sides. An empty backup is a page for each
-    /// shard.
+    /// Pages that were listed behind the end of the shard, on both sides. An empty side is a page for each shard.
     #[expect(clippy::cast_precision_loss, reason = "pages of a shard")]
     pub fn wasted(&self) -> f64 {
-        if self.keys.until.is_none() || self.listed == 0 {
+        if self.keys.until.is_none() {
             return 0.0;
+        }
+        if self.listed == 0 {
+            return self.pages as f64 + 1.0;
         }
         let beyond = 1.0 - self.rows as f64 / self.listed as f64;
         let source = (self.pages as f64 * beyond).max(0.0);
@@ -197,6 +188,10 @@ impl Shard {
             start: Start::After(at.clone()),
             until: self.keys.until.replace(at.clone()),
         };
-        Some(Shard::new(behind))
+        // A segment that has grown goes on behind a cut within it.
+        Some(Shard {
+            segment: self.segment,
+            ..Shard::new(behind)
+        })
     }
 }

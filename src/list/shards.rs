@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::allowance::{Allowance, FEW_SHARDS, OF_OBJECTS, OF_VERSIONS};
+use super::allowance::{Allowance, FEW_SHARDS, OF_OBJECTS, OF_VERSIONS, WORTH_A_CUT};
 use super::alphabet::Alphabet;
 use super::folders::{FolderQuery, FolderSplit, Folders};
 use super::guess::{GuessCounts, GuessKind};
 use super::probe::{Probe, ProbeResult};
-use super::segment_ends::{RecordedPages, SegmentEnds};
+use super::segment_ends::{RecordedRows, SegmentEnds};
 use super::shard::{ClippedRows, Shard};
 use super::split_point::{KeySample, SplitGuess};
 use crate::model::{Key, KeyRange, Prefix};
@@ -26,6 +26,15 @@ const MOST_ON_ONE_CPU: usize = 15;
 /// The same with several CPUs, for which Lambda gives 1,769 MB each: with a page of each side, as many pages as are fetched
 /// at the same time.
 const MOST_ON_MANY: usize = 48;
+
+/// Ranges of the last snapshot that are listed at the same time to begin with, at most: each costs a page on each side, even
+/// where nothing is left of it, and 64 requests beyond the pages are promised.
+const MOST_RANGES: usize = 30;
+
+/// Ranges of the last snapshot to begin with, at most.
+pub fn most_ranges(cpus: usize) -> usize {
+    most_at_once(cpus).min(MOST_RANGES)
+}
 
 /// Shards that are listed or tried at the same time, at most.
 pub fn most_at_once(cpus: usize) -> usize {
@@ -56,6 +65,8 @@ struct ShardTable {
     alphabet: Alphabet,
     /// Pages listed so far, on both sides.
     pages: u64,
+    /// The keys of the largest of them, which tells how many a store puts into a page.
+    rows_of_page: u64,
     /// Requests that guesses and cuts have cost so far.
     spent: f64,
     /// Guesses that are being tried.
@@ -94,6 +105,7 @@ impl Shards {
             allowance,
             alphabet: Alphabet::default(),
             pages: 0,
+            rows_of_page: 1,
             spent: 0.0,
             probed: Vec::new(),
             guess_counts: GuessCounts::default(),
@@ -176,6 +188,7 @@ impl Shards {
             return;
         }
         shards.pages += 1;
+        shards.rows_of_page = shards.rows_of_page.max(keys.len() as u64);
         let ShardTable {
             all,
             alphabet,
@@ -218,13 +231,13 @@ impl Shards {
     pub(super) fn cut_at_segment(&self) -> bool {
         let mut shards = self.lock();
         let requests = shards.requests_left();
-        if shards.allowance.free(requests, shards.at_once()) < 1.0 {
+        if requests < shards.allowance.end_at_segment {
             return false;
         }
         let least = shards.allowance.worth_a_segment(requests);
         let numbered = shards.all.iter().enumerate();
         let known = numbered.filter_map(|(number, shard)| {
-            let RecordedPages { pages, middle } = shards.recorded(shard)?;
+            let (pages, middle) = shards.recorded(shard)?;
             (pages >= least).then_some((number, pages, middle?))
         });
         let largest = known.max_by(|(_, one, _), (_, other, _)| one.total_cmp(other));
@@ -341,7 +354,12 @@ impl ShardTable {
     fn requests_left(&self) -> f64 {
         let open = self.all.iter().filter(|shard| !shard.is_over()).count();
         let open = open.saturating_sub(1);
-        self.allowance.left(self.pages, self.spent, open)
+        let end = if self.ends.is_empty() {
+            self.allowance.open_cut
+        } else {
+            self.allowance.end_at_segment
+        };
+        self.allowance.left(self.pages, self.spent, open, end)
     }
 
     /// The shards that are listed and of which something is known, each with the pages that are left in it.
@@ -419,15 +437,19 @@ impl ShardTable {
         Some((cut.left, Probe::Split(guess)))
     }
 
-    /// What the last snapshot says of the rest of a shard; none if that tells nothing.
-    fn recorded(&self, shard: &Shard) -> Option<RecordedPages> {
-        if !shard.is_listed() || !shard.may_have_more() {
-            return None;
-        }
-        let (after, until) = (shard.position(), shard.keys.until.as_ref());
+    /// The pages that are left in a shard by the last snapshot, and the end of a segment that is nearest to their middle; none if it
+    /// tells nothing of them: they are behind all segments, in one that has grown, or many and in one.
+    fn recorded(&self, shard: &Shard) -> Option<(f64, Option<Key>)> {
+        let seen = shard.seen.as_ref().filter(|_| shard.is_listed())?;
+        let after = Some(&seen.last);
         let number = self.ends.number_behind(after)?;
-        let has_grown = self.ends.has_grown(number, shard.pages_in_segment(number));
-        (!has_grown).then(|| self.ends.pages(after, until))
+        let pages = shard.pages_in_segment(number);
+        let has_grown = self.ends.has_grown(number, pages, self.rows_of_page);
+        let RecordedRows { rows, middle } = self.ends.rows(after, shard.keys.until.as_ref());
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let left = rows as f64 / self.rows_of_page as f64;
+        let tells = !has_grown && (middle.is_some() || left < WORTH_A_CUT);
+        tells.then_some((left, middle))
     }
 }
 

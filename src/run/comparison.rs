@@ -40,7 +40,7 @@ impl Comparison {
         let history = History::open_with(&run.index_cache, destination.clone(), job.clone()).await;
         let is_part = run.planned.is_continued || run.planned.is_piece;
         let ranges = if plan.is_whole && !is_part {
-            history.ranges(list::most_at_once(plan.limits.cpus))
+            history.ranges(list::most_ranges(plan.limits.cpus))
         } else {
             run.planned.ranges.clone()
         };
