@@ -376,7 +376,7 @@ impl KeySample {
         if self.vain == 0 { MOST_GUESSES } else { 1 }
     }
 
-    /// The range ends here now. Where it ended before.
+    /// Ends the range with a key, and says where it ended before.
     pub fn end_at(&mut self, at: &Key) -> Option<Key> {
         self.vain = 0;
         self.ends_with_folder = false;
