@@ -9,8 +9,10 @@ mod unusual;
 
 use std::sync::Arc;
 
+use futures::future::Either;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 pub use change::{Change, ChangeCounts, DifferenceKind, changes};
 pub use count::count;
@@ -49,8 +51,8 @@ pub enum Page {
     End,
 }
 
-/// What stands under each key of a section, undecided and a page at a time. A task of its own joins the listings, so that
-/// as many sections are joined at the same time as there are CPUs.
+/// What stands under each key of a section, undecided and a page at a time. With several CPUs a task of its own joins the
+/// listings, so that several sections are joined at the same time.
 pub fn pages(section: ShardListing) -> impl Stream<Item = Page> {
     let ShardListing {
         shard,
@@ -84,7 +86,12 @@ pub fn pages(section: ShardListing) -> impl Stream<Item = Page> {
             Some((Ok(page), (!passed.all).then_some(rows)))
         }
     });
-    let within = list::in_a_task(within, |_| ReadMore::Yes, died);
+    // With one CPU a task would gain nothing, and hold two pages more of each section while copies are waited for.
+    let within = if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        Either::Left(within)
+    } else {
+        Either::Right(list::in_a_task(within, |_| ReadMore::Yes, died))
+    };
     let told = within.map(|page| page.map_or_else(Page::Broken, Page::Rows));
     let end = stream::once(async move {
         drop(over);
