@@ -9,10 +9,8 @@ mod unusual;
 
 use std::sync::Arc;
 
-use futures::future::Either;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
-use tokio::runtime::{Handle, RuntimeFlavor};
 
 pub use change::{Change, ChangeCounts, DifferenceKind, changes};
 pub use count::count;
@@ -20,7 +18,7 @@ pub use decide::{Action, Policy, Proof, Reason, Refusal, SkipReason, decide};
 pub use join::{Joined, join};
 pub use unusual::{ChangeRate, change_rate};
 
-use crate::list::{self, ReadMore, ShardListing};
+use crate::list::{self, ShardListing};
 use crate::model::Object;
 use crate::s3::S3Error;
 use crate::snapshot::SegmentRow;
@@ -86,12 +84,7 @@ pub fn pages(section: ShardListing) -> impl Stream<Item = Page> {
             Some((Ok(page), (!passed.all).then_some(rows)))
         }
     });
-    // With one CPU a task would gain nothing, and hold two pages more of each section while copies are waited for.
-    let within = if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
-        Either::Left(within)
-    } else {
-        Either::Right(list::in_a_task(within, |_| ReadMore::Yes, died))
-    };
+    let within = list::on_all_cpus(within, died);
     let told = within.map(|page| page.map_or_else(Page::Broken, Page::Rows));
     let end = stream::once(async move {
         drop(over);

@@ -28,7 +28,7 @@ mod versions;
 #[cfg(test)]
 mod versions_model;
 
-pub use pages::{Pages, ReadMore, in_a_task};
+pub use pages::{Pages, on_all_cpus};
 pub use scheduler::ShardGuard;
 pub use segment_ends::SegmentEnds;
 pub use shard_listing::{ObjectPages, ShardListing, Sides, shard_listings};

@@ -4,7 +4,9 @@
 //! page's end (seen: a third more time at 256 copies in flight). A page that cannot be believed is
 //! fetched again before the listing fails.
 
+use futures::future::Either;
 use futures::{Stream, StreamExt, stream};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
@@ -41,7 +43,7 @@ enum PageMessage<P> {
 
 /// Reads pages in a task of its own. The end is a word of the task: silence is none, for a task that
 /// panicked or was cancelled is silent too.
-pub fn in_a_task<P: Send + 'static>(
+pub(super) fn in_a_task<P: Send + 'static>(
     pages: impl Stream<Item = Result<P, S3Error>> + Send + 'static,
     mut watch: impl FnMut(&P) -> ReadMore + Send + 'static,
     died: S3Error,
@@ -72,6 +74,19 @@ pub fn in_a_task<P: Send + 'static>(
             None => Some((Err(died), None)),
         }
     })
+}
+
+/// Makes something of pages: in a task of its own with several CPUs, as they are asked for with one. There a task would gain
+/// nothing, and hold two pages more while copies are waited for.
+pub fn on_all_cpus<P: Send + 'static>(
+    pages: impl Stream<Item = Result<P, S3Error>> + Send + 'static,
+    died: S3Error,
+) -> impl Stream<Item = Result<P, S3Error>> {
+    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        Either::Left(pages)
+    } else {
+        Either::Right(in_a_task(pages, |_| ReadMore::Yes, died))
+    }
 }
 
 /// Whether more pages are wanted.
