@@ -11,6 +11,9 @@ pub(super) const WORTH_A_CUT: f64 = 8.0;
 const WORTH_A_FOLDER: f64 = 12.0;
 /// The same of a cut at the end of a segment of the last snapshot, which no page has to try first.
 const WORTH_A_SEGMENT: f64 = 4.0;
+/// What the end of a shard that ends with a segment is expected to cost, in pages: half a page on each side, and nothing for a
+/// guess that may be worse.
+pub(super) const END_AT_SEGMENT: f64 = 1.0;
 /// Pages that are listed before a cut is tried, so that two pages on each side stay two listings.
 const PAGES_BEFORE_A_GUESS: u64 = 4;
 
@@ -35,8 +38,6 @@ pub(super) struct Allowance {
     pages_for_a_request: u64,
     /// What the end of a shard that is not over is expected to cost, in pages.
     pub(super) open_cut: f64,
-    /// The same where shards end with segments of the last snapshot.
-    pub(super) end_at_segment: f64,
     /// What the end of a shard has cost; none if that is told by the rows that were handed on.
     pub(super) end_of_shard: Option<f64>,
     /// Shards are cut so that so many come to their end together; none if each is cut in half.
@@ -55,8 +56,6 @@ pub(super) const OF_OBJECTS: Allowance = Allowance {
     pages_for_a_request: 20,
     // On each side the part of its last page that lies beyond it, half a page, and half a page more in case it is worse.
     open_cut: 1.5,
-    // Half a page on each side: an end that is told exactly is listed once, and is no guess that may be worse.
-    end_at_segment: 1.0,
     end_of_shard: None,
     at_once: None,
     least_digits: 1,
@@ -69,7 +68,6 @@ pub(super) const OF_VERSIONS: Allowance = Allowance {
     requests: 34,
     pages_for_a_request: 400,
     open_cut: 0.75,
-    end_at_segment: 0.75,
     end_of_shard: Some(0.5),
     at_once: Some(VERSIONS_AT_ONCE),
     // Keys that are counted are not cut at round numbers, where a page often ends: the one behind it would be listed in vain.

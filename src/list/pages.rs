@@ -76,8 +76,8 @@ pub(super) fn in_a_task<P: Send + 'static>(
     })
 }
 
-/// Makes something of pages: in a task of its own with several CPUs, as they are asked for with one. There a task would gain
-/// nothing, and hold two pages more while copies are waited for.
+/// The same pages. With several CPUs a task of its own works on them. With one CPU a task would gain nothing, and hold two pages
+/// more while copies are waited for.
 pub fn on_all_cpus<P: Send + 'static>(
     pages: impl Stream<Item = Result<P, S3Error>> + Send + 'static,
     died: S3Error,

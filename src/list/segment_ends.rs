@@ -43,17 +43,17 @@ impl SegmentEnds {
     }
 
     /// The number of the segment that begins behind a key or has it within; none behind the last one.
-    pub fn number_behind(&self, key: Option<&Key>) -> Option<usize> {
+    pub fn number_behind(&self, key: &Key) -> Option<usize> {
         let number = self.first_behind(key);
         (number < self.0.len()).then_some(number)
     }
 
     /// The rows behind a key, up to another one. Half of the segment that the key is in counts as listed.
-    pub fn rows(&self, after: Option<&Key>, until: Option<&Key>) -> RecordedRows {
+    pub fn rows(&self, after: &Key, until: Option<&Key>) -> RecordedRows {
         let from = self.first_behind(after);
-        let to = until.map_or(self.0.len(), |until| self.first_behind(Some(until)));
+        let to = until.map_or(self.0.len(), |until| self.first_behind(until));
         let first = self.rows_before(from) + self.rows_of(from) / 2;
-        // A range that ends within the segment has as much of it as nobody knows.
+        // Nobody knows how much of the segment a range has that ends within it: all of it counts.
         let last = self.rows_before(to.max(from + 1).min(self.0.len()));
         let ends = self.0.get(from..to).unwrap_or_default().iter();
         let ends = ends.filter(|end| until.is_none_or(|until| end.key < *until));
@@ -71,7 +71,7 @@ impl SegmentEnds {
 
     /// The end that is nearest to a guess, between these keys.
     pub fn near(&self, guess: &Key, after: &Key, before: Option<&Key>) -> Option<&Key> {
-        let number = self.0.partition_point(|end| end.key <= *guess);
+        let number = self.first_behind(guess);
         let lower = self.0[..number].last().filter(|end| end.key > *after);
         let upper = self.0.get(number);
         let upper = upper.filter(|end| before.is_none_or(|before| end.key < *before));
@@ -79,8 +79,8 @@ impl SegmentEnds {
     }
 
     /// The number of the segment that begins behind a key or has it within.
-    fn first_behind(&self, key: Option<&Key>) -> usize {
-        key.map_or(0, |key| self.0.partition_point(|end| end.key <= *key))
+    fn first_behind(&self, key: &Key) -> usize {
+        self.0.partition_point(|end| end.key <= *key)
     }
 
     fn rows_before(&self, number: usize) -> u64 {
@@ -111,21 +111,17 @@ mod tests {
     #[test]
     fn rows_are_those_of_the_segments_behind_a_key_and_half_of_its_own() {
         for (after, until, rows, middle) in [
-            (None, None, 6_000, Some(50)),
-            (None, Some(40), 2_000, None),
-            (Some(40), None, 3_500, Some(60)),
-            (Some(45), Some(60), 1_500, Some(50)),
-            (Some(55), Some(59), 500, None),
-            (Some(80), None, 0, None),
+            (0, None, 6_000, Some(50)),
+            (0, Some(40), 2_000, None),
+            (40, None, 3_500, Some(60)),
+            (45, Some(60), 1_500, Some(50)),
+            (55, Some(59), 500, None),
+            (80, None, 0, None),
         ] {
-            let recorded = ends().rows(after.map(key).as_ref(), until.map(key).as_ref());
+            let recorded = ends().rows(&key(after), until.map(key).as_ref());
 
             let middle = middle.map(key);
-            assert_eq!(
-                recorded,
-                RecordedRows { rows, middle },
-                "{after:?} {until:?}"
-            );
+            assert_eq!(recorded, RecordedRows { rows, middle }, "{after} {until:?}");
         }
     }
 

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::allowance::{Allowance, FEW_SHARDS, OF_OBJECTS, OF_VERSIONS, WORTH_A_CUT};
+use super::allowance::{
+    Allowance, END_AT_SEGMENT, FEW_SHARDS, OF_OBJECTS, OF_VERSIONS, WORTH_A_CUT,
+};
 use super::alphabet::Alphabet;
 use super::folders::{FolderQuery, FolderSplit, Folders};
 use super::guess::{GuessCounts, GuessKind};
@@ -199,7 +201,7 @@ impl Shards {
         all[shard].source_listed(alphabet, keys, more_follow);
         if let Some(seen) = &all[shard].seen {
             folders.note(seen.samples());
-            let segment = ends.number_behind(Some(&seen.last));
+            let segment = ends.number_behind(&seen.last);
             all[shard].note_segment(segment);
         }
         drop(shards);
@@ -231,7 +233,7 @@ impl Shards {
     pub(super) fn cut_at_segment(&self) -> bool {
         let mut shards = self.lock();
         let requests = shards.requests_left();
-        if requests < shards.allowance.end_at_segment {
+        if requests < END_AT_SEGMENT {
             return false;
         }
         let least = shards.allowance.worth_a_segment(requests);
@@ -357,16 +359,18 @@ impl ShardTable {
         let end = if self.ends.is_empty() {
             self.allowance.open_cut
         } else {
-            self.allowance.end_at_segment
+            END_AT_SEGMENT
         };
         self.allowance.left(self.pages, self.spent, open, end)
     }
 
-    /// The shards that are listed and of which something is known, each with the pages that are left in it.
+    /// The shards that are listed and of which something is known, though not by the last snapshot, each with the pages that are
+    /// left in it.
     fn pages_left(&self) -> Vec<PagesLeft<'_>> {
         let counts = self.counts();
         let listed = self.all.iter().filter(|shard| shard.is_listed());
-        let known = listed.filter_map(|shard| {
+        let unrecorded = listed.filter(|shard| self.recorded(shard).is_none());
+        let known = unrecorded.filter_map(|shard| {
             let seen = shard.seen.as_ref()?;
             let pages = self.folders.left(seen);
             let pages = pages.unwrap_or_else(|| seen.left(&self.alphabet, &counts));
@@ -400,9 +404,6 @@ impl ShardTable {
         requests: f64,
     ) -> Option<(f64, Probe)> {
         let PagesLeft { shard, seen, pages } = left;
-        if self.recorded(shard).is_some() {
-            return None;
-        }
         let probed = self.probed.iter();
         let own: Vec<&Key> = probed
             .filter(|at| **at > seen.last && shard.keys.admits(at))
@@ -441,11 +442,10 @@ impl ShardTable {
     /// tells nothing of them: they are behind all segments, in one that has grown, or many and in one.
     fn recorded(&self, shard: &Shard) -> Option<(f64, Option<Key>)> {
         let seen = shard.seen.as_ref().filter(|_| shard.is_listed())?;
-        let after = Some(&seen.last);
-        let number = self.ends.number_behind(after)?;
+        let number = self.ends.number_behind(&seen.last)?;
         let pages = shard.pages_in_segment(number);
         let has_grown = self.ends.has_grown(number, pages, self.rows_of_page);
-        let RecordedRows { rows, middle } = self.ends.rows(after, shard.keys.until.as_ref());
+        let RecordedRows { rows, middle } = self.ends.rows(&seen.last, shard.keys.until.as_ref());
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let left = rows as f64 / self.rows_of_page as f64;
         let tells = !has_grown && (middle.is_some() || left < WORTH_A_CUT);
