@@ -60,8 +60,9 @@ def chosen() -> tuple[list[Case], set[str]]:
     known = cases.all_cases(SMALL if flag("SMALL") else 1)
     names = [case.name for case in known] + [*cases.GROUPS, *sorted(NO_RUNS)]
     asked = os.environ.get("CASES", "").split()
-    for group in cases.GROUPS & set(asked):
-        asked += [case.name for case in known if case.name.startswith(f"{group}-")]
+    for group in cases.GROUPS:
+        if group in asked:
+            asked += [case.name for case in known if case.name.startswith(f"{group}-")]
     unknown = [name for name in asked if name not in names]
     if unknown:
         raise Mistake(f"CASES = {' '.join(unknown)} is not allowed; allowed: {', '.join(names)}")

@@ -9,7 +9,7 @@ from simulator import LATENCY_MS, Report
 
 # The names of cases that belong together: keys of many forms, and one CPU beside two.
 SHAPES, CPUS = "shapes", "cpus"
-GROUPS = {SHAPES, CPUS}
+GROUPS = (SHAPES, CPUS)
 # Those forms, which the simulator knows.
 FORMS = (
     "dates", "uuids", "long-prefix", "giant-in-the-middle", "giant-at-the-end", "giants-beside-each-other",
@@ -181,13 +181,17 @@ def versions_limit(result: Result) -> tuple[str, float]:
     return f"{pages:,} x {LIST_S * 1000:.0f} ms / {at_once} at once", pages * LIST_S / at_once
 
 
+def listing_requests(objects: int) -> Target:
+    most = int(2 * objects / KEYS_PER_PAGE * 1.05) + 64
+    return at_most("listing requests", most, "", lambda result: result.pages)
+
+
 def listing_targets(objects: int, most_seconds: float = 10) -> list[Target]:
-    most_pages = int(2 * objects / KEYS_PER_PAGE * 1.05) + 64
     return [
         at_most("client CPU", 4, "s", lambda result: result.run.cpu),
         at_most("peak memory", 64, "MiB", lambda result: result.run.peak_mib),
         wall(most_seconds),
-        at_most("listing requests", most_pages, "", lambda result: result.pages),
+        listing_requests(objects),
     ]
 
 
@@ -305,8 +309,7 @@ def cpu_cases(scale: int) -> list[Case]:
     for page_ms in (60, 200):
         for night, nights, known in (("first", 1, "without"), ("again", 2, "with")):
             one, two = (f"{CPUS}-{number}-{night}-{page_ms}" for number in ("one", "two"))
-            most = at_most("listing requests", int(2 * keys / KEYS_PER_PAGE * 1.05) + 64, "", lambda result: result.pages)
-            targets = {one: [], two: [times_as_fast(1.7, one), most]}
+            targets = {one: [], two: [times_as_fast(1.7, one), listing_requests(keys)]}
             found += [
                 Case(name, f"unchanged, {keys:,} keys, flat, {known} a snapshot, {page_ms} ms a page, {cpus}", keys,
                      ["--shape", "flat", "--unchanged"], 0, targets[name], listing_limit, nights=nights, cores=cores,
