@@ -7,9 +7,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
+use memchr::memchr2;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 
 /// Everything but RFC 3986's unreserved characters and `/` is encoded. In particular `+`, which S3
 /// reads as a space, and `%`, without which `a%2Fb` would name the object `a/b`.
@@ -47,7 +47,7 @@ impl Key {
     /// # Errors
     /// When a `%` does not begin two hexadecimal digits, or the bytes are not UTF-8.
     pub fn from_url_encoded(encoded: String) -> Result<Self, Undecodable> {
-        if !encoded.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
+        if memchr2(b'+', b'%', encoded.as_bytes()).is_none() {
             return Ok(Self(encoded));
         }
         if !has_whole_escapes(&encoded) {
