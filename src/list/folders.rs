@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::guess::GuessKind;
 use super::level::{Level, OpenFolder, behind};
+use super::name_form::unusual_names;
 use super::split_point::{KeySample, SplitGuess};
 use crate::model::{Key, Prefix};
 use crate::s3::NamePage;
@@ -61,6 +62,8 @@ struct Names {
     begun: BTreeMap<usize, bool>,
     /// Names in which folders were seen.
     with_folders: usize,
+    /// The numbers of the folders that are called unlike the others.
+    unusual: Vec<usize>,
 }
 
 /// The names that follow in a range.
@@ -74,6 +77,8 @@ struct Following<'a> {
     /// Pages that are left of the folder before them.
     rest: f64,
     more_follow: bool,
+    /// The first one that is called unlike the others, and of which nothing is known.
+    unusual: Option<usize>,
 }
 
 /// Where a range may be cut between folders.
@@ -125,6 +130,12 @@ impl Names {
             sum += u32::from(name.ends_with(delimiter));
             sum
         }));
+        let level = query.level.prefix.len();
+        let numbered = all.iter().enumerate();
+        let unusual = unusual_names(numbered.filter_map(|(number, name)| {
+            let name = name.get(level..)?;
+            name.ends_with(delimiter).then_some((number, name))
+        }));
         Self {
             query,
             more_follow: page.more_follow || kept < listed,
@@ -133,6 +144,7 @@ impl Names {
             pages: 0,
             begun: BTreeMap::new(),
             with_folders: 0,
+            unusual,
         }
     }
 
@@ -197,7 +209,12 @@ impl Names {
             TIMES_LISTED * listed + MORE_PAGES
         };
         let is_last = |last: &String| upper.is_some_and(|upper| upper.as_str() <= last.as_str());
+        let is_unknown = |number: &&usize| {
+            (from..to).contains(*number) && !self.begun.contains_key(&(*number + 1))
+        };
+        let unusual = self.unusual.iter().find(is_unknown);
         Following {
+            unusual: unusual.map(|number| number - from),
             names: self.all.get(from..to).unwrap_or_default(),
             folders: self.folders.get(from..=to).unwrap_or_default(),
             delimiter: self.query.level.delimiter,
@@ -226,7 +243,11 @@ impl Following<'_> {
     }
 
     /// The end of the folder, or of one of the names, before which there is so much of the range. The last name stays behind it.
+    /// A name unlike the others comes first: the earlier a large folder is found, the longer all places are taken.
     fn cut(&self, open: OpenFolder<'_>, share: f64) -> Option<Key> {
+        if let Some(number) = self.unusual {
+            return self.end_before(open, number);
+        }
         let wanted = (self.all_pages() + self.rest) * share - self.rest;
         // The cut is before the first name of which less than half is wanted.
         let (mut before, mut most) = (0, self.names.len().saturating_sub(1));
@@ -238,7 +259,12 @@ impl Following<'_> {
                 most = middle;
             }
         }
-        match before.checked_sub(1).and_then(|last| self.names.get(last)) {
+        self.end_before(open, before)
+    }
+
+    /// The end of what is before the name of that number.
+    fn end_before(&self, open: OpenFolder<'_>, number: usize) -> Option<Key> {
+        match number.checked_sub(1).and_then(|last| self.names.get(last)) {
             Some(name) if name.ends_with(self.delimiter) => behind(name),
             Some(key) => Some(Key::new(key.as_str())),
             None => open.end(),

@@ -134,6 +134,18 @@ fn folders_within_each_other_are_listed_side_by_side() {
     }
 }
 
+/// Each has 26 others beside it, and its name alone tells it from them.
+#[test]
+fn giants_within_each_other_are_found_one_behind_the_other() {
+    let keys = form("nested-giants");
+    for seed in 1..=4 {
+        let effort = list(&keys, Latency::Uneven(seed));
+
+        let times = effort.times_the_bound();
+        assert!(times <= 1.25, "order {seed}: {times:.2} times the bound");
+    }
+}
+
 /// Letters of other folders stand where the digits of the large one do.
 #[test]
 fn a_counted_giant_among_words_is_found() {

@@ -12,6 +12,7 @@ mod guess;
 mod level;
 #[cfg(test)]
 mod listing_model;
+mod name_form;
 mod order;
 mod pages;
 mod probe;

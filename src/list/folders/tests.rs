@@ -63,6 +63,31 @@ fn a_range_is_cut_between_the_folders_that_follow() {
 }
 
 #[test]
+fn a_folder_that_is_called_unlike_the_others_begins_a_shard_first() {
+    let all = [
+        "d/", "e/", "f/", "g/", "h/", "i/", "j/", "k/", "l-main/", "m/", "n/", "o/", "p/",
+    ];
+    for (last, upper, expected) in [
+        ("c/", "x", Some("k0")),
+        ("k/", "x", Some("k0")),
+        ("c/", "k0", Some("g0")),
+        ("l-main/", "x", Some("n0")),
+    ] {
+        let seen = listed(&[page("c/", 0)], Some("x"));
+        let (_, mut folders) = told(&seen, names(&all, false));
+        let seen = listed(&[page(last, 0)], Some(upper));
+        folders.note(seen.samples());
+
+        assert_eq!(cut(&folders, &seen).as_deref(), expected, "{last} {upper}");
+    }
+    // Once it was begun it is one like the others.
+    let seen = listed(&[page("c/", 0)], Some("x"));
+    let (_, mut folders) = told(&seen, names(&all, false));
+    folders.note(&[key("l-main/0")]);
+    assert_eq!(cut(&folders, &seen).as_deref(), Some("i0"));
+}
+
+#[test]
 fn a_folder_that_is_larger_than_the_others_is_cut_off_first() {
     let pages: Vec<Vec<String>> = (0..9).map(|number| page("giant/", number)).collect();
     let seen = listed(&pages, None);
