@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::guess::GuessKind;
 use super::level::{Level, OpenFolder, behind};
-use super::name_form::unusual_names;
+use super::outliers::outliers;
 use super::split_point::{KeySample, SplitGuess};
 use crate::model::{Key, Prefix};
 use crate::s3::NamePage;
@@ -62,8 +62,8 @@ struct Names {
     begun: BTreeMap<usize, bool>,
     /// Names in which folders were seen.
     with_folders: usize,
-    /// The numbers of the folders that are called unlike the others.
-    unusual: Vec<usize>,
+    /// The places in `all` of the folders whose names are unlike the others.
+    outliers: Vec<usize>,
 }
 
 /// The names that follow in a range.
@@ -77,8 +77,8 @@ struct Following<'a> {
     /// Pages that are left of the folder before them.
     rest: f64,
     more_follow: bool,
-    /// The first one that is called unlike the others, and of which nothing is known.
-    unusual: Option<usize>,
+    /// The first outlier of which no page was listed.
+    outlier: Option<usize>,
 }
 
 /// Where a range may be cut between folders.
@@ -132,7 +132,7 @@ impl Names {
         }));
         let level = query.level.prefix.len();
         let numbered = all.iter().enumerate();
-        let unusual = unusual_names(numbered.filter_map(|(number, name)| {
+        let outliers = outliers(numbered.filter_map(|(number, name)| {
             let name = name.get(level..)?;
             name.ends_with(delimiter).then_some((number, name))
         }));
@@ -144,7 +144,7 @@ impl Names {
             pages: 0,
             begun: BTreeMap::new(),
             with_folders: 0,
-            unusual,
+            outliers,
         }
     }
 
@@ -202,8 +202,9 @@ impl Names {
         let pages_of_folder = f64::from(self.pages.max(1)) / f64::from(folders);
         let listed = seen.pages_below(open.name);
         let has_folders = self.query.level.is_deeper(seen.last.as_str(), open.name);
-        let is_unusual = has_folders && self.with_folders * ONE_IN_WITH_FOLDERS < self.begun.len();
-        let rest = if listed <= pages_of_folder + LARGER_BY && !is_unusual {
+        let alone_has_folders =
+            has_folders && self.with_folders * ONE_IN_WITH_FOLDERS < self.begun.len();
+        let rest = if listed <= pages_of_folder + LARGER_BY && !alone_has_folders {
             0.5 * pages_of_folder
         } else {
             TIMES_LISTED * listed + MORE_PAGES
@@ -212,9 +213,9 @@ impl Names {
         let is_unknown = |number: &&usize| {
             (from..to).contains(*number) && !self.begun.contains_key(&(*number + 1))
         };
-        let unusual = self.unusual.iter().find(is_unknown);
+        let outlier = self.outliers.iter().find(is_unknown);
         Following {
-            unusual: unusual.map(|number| number - from),
+            outlier: outlier.map(|number| number - from),
             names: self.all.get(from..to).unwrap_or_default(),
             folders: self.folders.get(from..=to).unwrap_or_default(),
             delimiter: self.query.level.delimiter,
@@ -243,9 +244,9 @@ impl Following<'_> {
     }
 
     /// The end of the folder, or of one of the names, before which there is so much of the range. The last name stays behind it.
-    /// A name unlike the others comes first: the earlier a large folder is found, the longer all places are taken.
+    /// An outlier comes first: the earlier a large folder is found, the longer all places are taken.
     fn cut(&self, open: OpenFolder<'_>, share: f64) -> Option<Key> {
-        if let Some(number) = self.unusual {
+        if let Some(number) = self.outlier {
             return self.end_before(open, number);
         }
         let wanted = (self.all_pages() + self.rest) * share - self.rest;

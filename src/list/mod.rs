@@ -12,8 +12,8 @@ mod guess;
 mod level;
 #[cfg(test)]
 mod listing_model;
-mod name_form;
 mod order;
+mod outliers;
 mod pages;
 mod probe;
 #[cfg(test)]

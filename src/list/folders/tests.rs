@@ -63,7 +63,7 @@ fn a_range_is_cut_between_the_folders_that_follow() {
 }
 
 #[test]
-fn a_folder_that_is_called_unlike_the_others_begins_a_shard_first() {
+fn a_folder_whose_name_is_unlike_the_others_begins_a_shard_first() {
     let all = [
         "d/", "e/", "f/", "g/", "h/", "i/", "j/", "k/", "l-main/", "m/", "n/", "o/", "p/",
     ];

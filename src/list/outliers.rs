@@ -1,37 +1,37 @@
-//! Which names of a level are unlike the others, by nothing but their letters. Pure.
+//! The outliers of a level: the few names that are unlike the others, by nothing but their characters. Pure.
 //!
 //! ```text
 //!   a/  all-files/  b/  c/  ...  z/
 //! ```
 //!
-//! A folder that is called unlike the others of its level is often one of another kind, and then it is much larger than they are, or
-//! has all the folders in it. Nothing else tells that before its first page.
+//! An outlier is often a folder of another kind: much larger than the others, or the only one with folders in it. Nothing else tells
+//! that before its first page.
 
 use std::collections::BTreeMap;
 
-/// A form is an unusual one if one name in so many has it, or fewer.
+/// A form is rare if one name in so many has it, or fewer.
 const ONE_IN: usize = 8;
-/// Unusual names of a level, at most. Where there are more of them, no form is the usual one.
-const MOST_UNUSUAL: usize = 4;
+/// Names of rare forms in a level, at most. Where there are more of them, all its names differ, as random ones do.
+const MOST_OUTLIERS: usize = 4;
 
-/// The numbers of the names that are unlike the others, in ascending order.
-pub fn unusual_names<'a>(names: impl Iterator<Item = (usize, &'a str)>) -> Vec<usize> {
+/// The numbers of the outliers among these names, in ascending order.
+pub fn outliers<'a>(names: impl Iterator<Item = (usize, &'a str)>) -> Vec<usize> {
     let mut numbers_by_form: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let mut count = 0;
     for (number, name) in names {
         count += 1;
         numbers_by_form.entry(form(name)).or_default().push(number);
     }
-    let mut unusual: Vec<usize> = numbers_by_form
+    let mut outliers: Vec<usize> = numbers_by_form
         .into_values()
         .filter(|numbers| numbers.len() * ONE_IN <= count)
         .flatten()
         .collect();
-    unusual.sort_unstable();
-    if unusual.len() > MOST_UNUSUAL {
-        unusual.clear();
+    outliers.sort_unstable();
+    if outliers.len() > MOST_OUTLIERS {
+        outliers.clear();
     }
-    unusual
+    outliers
 }
 
 /// The kinds of the characters of a name, each run of one kind told once: `a-0/` of `year-2026/`.
@@ -54,33 +54,33 @@ fn form(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn unusual(names: &[String]) -> Vec<&str> {
+    fn found(names: &[String]) -> Vec<&str> {
         let numbered = names.iter().map(String::as_str).enumerate();
-        let numbers = unusual_names(numbered).into_iter();
+        let numbers = outliers(numbered).into_iter();
         numbers.map(|number| names[number].as_str()).collect()
     }
 
     #[test]
-    fn a_name_unlike_the_others_is_unusual() {
+    fn a_name_unlike_the_others_is_found() {
         let letters = ('a'..='z').map(|letter| format!("{letter}/"));
         let years = (2010..2026).map(|year| format!("{year}/"));
         let mixed: Vec<String> = letters.chain(["all-files/".to_owned()]).collect();
         let dated: Vec<String> = years.chain(["tmp/".to_owned(), "x/".to_owned()]).collect();
 
-        assert_eq!(unusual(&mixed), ["all-files/"]);
-        assert_eq!(unusual(&dated), ["tmp/", "x/"]);
-        assert_eq!(unusual(&mixed[..26]), [""; 0]);
+        assert_eq!(found(&mixed), ["all-files/"]);
+        assert_eq!(found(&dated), ["tmp/", "x/"]);
+        assert_eq!(found(&mixed[..26]), [""; 0]);
     }
 
     #[test]
-    fn where_no_form_is_usual_no_name_is_unusual() {
+    fn where_no_form_is_usual_no_name_is_found() {
         let hexadecimal: Vec<String> = (0..40_u32)
             .map(|n| format!("{:08x}/", n.wrapping_mul(2_654_435_761)))
             .collect();
         let few: Vec<String> = ["a/", "b-1/", "c/"].map(str::to_owned).into();
 
-        assert_eq!(unusual(&hexadecimal), [""; 0]);
-        assert_eq!(unusual(&few), [""; 0]);
+        assert_eq!(found(&hexadecimal), [""; 0]);
+        assert_eq!(found(&few), [""; 0]);
     }
 
     #[test]
