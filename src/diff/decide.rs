@@ -13,7 +13,7 @@ use crate::filter::Filter;
 use crate::model::{Key, Object, Placement, StorageClass};
 use crate::request::Mode;
 use crate::s3::S3Error;
-use crate::snapshot::SegmentRow;
+use crate::snapshot::{RowRef, SegmentRow};
 
 /// What a decision follows.
 #[derive(Clone, Debug)]
@@ -209,9 +209,13 @@ pub fn decide(pair: Joined<Object, Object>, record: Option<SegmentRow>, policy: 
             record: None,
         };
     };
+    let row = record.as_ref().map(SegmentRow::row);
+    let reason = reason_to_copy(&object, &backup, row, policy.mode);
     // The snapshot says nothing about a backup that is not what was written.
-    let reason = reason_to_copy(&object, &backup, record.as_ref(), policy.mode);
-    let record = record.filter(|record| record.row().is_backed_up_by(&backup));
+    let is_own = row.is_some_and(|row| row.is_backed_up_by(&backup));
+    let is_in_class = row.is_some_and(|row| row.storage_class == backup.storage_class.as_str());
+    let is_dated = row.is_some_and(|row| row.backup_modified.is_some());
+    let record = record.filter(|_| is_own);
     match (reason, record) {
         (Some(reason), record) => Action::Copy {
             object,
@@ -221,11 +225,8 @@ pub fn decide(pair: Joined<Object, Object>, record: Option<SegmentRow>, policy: 
         },
         (None, record) => {
             let in_archive = object.storage_class.is_archive();
-            let class = &backup.storage_class;
             let proof = match record {
-                Some(record)
-                    if record.row().storage_class == class.as_str() && !record.lacks_date() =>
-                {
+                Some(record) if is_in_class && (is_dated || !record.can_be_dated()) => {
                     Proof::Recorded(record)
                 }
                 Some(record) => Proof::Relisted(record, Box::new(backup)),
@@ -259,7 +260,7 @@ fn own(record: Option<SegmentRow>, backup: &Object) -> Option<SegmentRow> {
 fn reason_to_copy(
     object: &Object,
     backup: &Object,
-    record: Option<&SegmentRow>,
+    row: Option<RowRef<'_>>,
     mode: Mode,
 ) -> Option<Reason> {
     if mode == Mode::Full {
@@ -268,7 +269,7 @@ fn reason_to_copy(
     if object.size != backup.size {
         return Some(Reason::SizeDiffers);
     }
-    let Some(row) = record.map(SegmentRow::row) else {
+    let Some(row) = row else {
         return reason_without_record(object, backup);
     };
     match (row.describes(object), row.is_backed_up_by(backup)) {

@@ -31,14 +31,13 @@ impl SegmentRow {
         self.group.key(self.at)
     }
 
-    /// Whether it should tell when the backup was written, and does not. Rows of format 1 cannot: they are
-    /// left as they are until their segment is written anew for another reason.
-    pub fn lacks_date(&self) -> bool {
-        let tells_dates = match self.group.place(self.at) {
+    /// Whether it can tell when the backup was written. Rows of format 1 cannot: they are left as they are until their
+    /// segment is written anew for another reason.
+    pub fn can_be_dated(&self) -> bool {
+        match self.group.place(self.at) {
             Place::Stored(_) => self.segment().table().shape().tells_dates(),
             Place::Changed(_) => true,
-        };
-        tells_dates && self.row().backup_modified.is_none()
+        }
     }
 
     /// The segment that it is in.
