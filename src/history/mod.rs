@@ -311,7 +311,9 @@ fn pages(
             return Some(Err(problem));
         }
         let good = iter::from_fn(|| rows.next_if(Result::is_ok)?.ok());
-        let page: Vec<SegmentRow> = good.take(ROWS_AT_ONCE).collect();
+        // `collect` would make room for a few at first, and move them each time there are twice as many.
+        let mut page = Vec::with_capacity(ROWS_AT_ONCE);
+        page.extend(good.take(ROWS_AT_ONCE));
         (!page.is_empty()).then_some(Ok(page))
     })
 }
