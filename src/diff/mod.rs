@@ -10,7 +10,7 @@ mod unusual;
 use std::sync::Arc;
 
 use futures::stream::{self, BoxStream};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 
 pub use change::{Change, ChangeCounts, DifferenceKind, changes};
 pub use count::count;
@@ -26,13 +26,8 @@ use crate::snapshot::SegmentRow;
 /// The actions for the objects of a section, in the order of the keys and a page at a time. The
 /// last action is the end, or a listing that failed: what was decided before it still stands.
 pub fn actions(section: ShardListing, policy: Arc<Policy>) -> impl Stream<Item = Vec<Action>> {
-    pages(section).map(move |page| match page {
-        Page::Rows(rows) => {
-            // `collect` would make room for a few at first, and move them each time there are twice as many.
-            let mut actions = Vec::with_capacity(rows.len());
-            actions.extend(rows.into_iter().filter_map(|row| action(row, &policy)));
-            actions
-        }
+    pages(section, move |known| action(known, &policy)).map(|page| match page {
+        Page::Rows(actions) => actions,
         Page::Broken(error) => vec![Action::Break(error)],
         Page::End => vec![Action::End],
     })
@@ -40,18 +35,21 @@ pub fn actions(section: ShardListing, policy: Arc<Policy>) -> impl Stream<Item =
 
 /// What comes of a section.
 #[derive(Clone, Debug)]
-pub enum Page {
-    /// What stands under the next keys, in their order.
-    Rows(Vec<Known>),
+pub enum Page<T> {
+    /// What was made of the next keys, in their order.
+    Rows(Vec<T>),
     /// A listing failed here: nothing is known of the keys that follow. What was told before still stands.
     Broken(S3Error),
     /// The end of it, whether it is whole or broke off.
     End,
 }
 
-/// What stands under each key of a section, undecided and a page at a time. With several CPUs a task of its own joins the
-/// listings, so that several sections are joined at the same time.
-pub fn pages(section: ShardListing) -> impl Stream<Item = Page> {
+/// What `work` makes of what stands under each key of a section, a page at a time. With several CPUs a task of its own joins
+/// the listings and does the work, so that they work on several sections.
+pub fn pages<T: Send + 'static>(
+    section: ShardListing,
+    mut work: impl FnMut(Known) -> Option<T> + Send + 'static,
+) -> impl Stream<Item = Page<T>> {
     let ShardListing {
         shard,
         source,
@@ -84,8 +82,14 @@ pub fn pages(section: ShardListing) -> impl Stream<Item = Page> {
             Some((Ok(page), (!passed.all).then_some(rows)))
         }
     });
-    let within = list::on_all_cpus(within, died);
-    let told = within.map(|page| page.map_or_else(Page::Broken, Page::Rows));
+    let made = within.map_ok(move |page: Vec<Known>| {
+        // `collect` would make room for a few at first, and move them each time there are twice as many.
+        let mut made = Vec::with_capacity(page.len());
+        made.extend(page.into_iter().filter_map(&mut work));
+        made
+    });
+    let made = list::on_all_cpus(made, died);
+    let told = made.map(|page| page.map_or_else(Page::Broken, Page::Rows));
     let end = stream::once(async move {
         drop(over);
         Page::End

@@ -78,7 +78,7 @@ impl Verifier {
         let verifier = Arc::new(self);
         let pages = listings.flat_map_unordered(None, |listing| {
             let shard = listing.shard;
-            let pages = diff::pages(listing);
+            let pages = diff::pages(listing, evidence);
             pages.map(move |page| (shard, items(page))).boxed()
         });
         // Each shard in its order, so that what was begun lies before what was not.
@@ -288,12 +288,9 @@ fn still_different(object: &Object, differ: &[Property]) -> Failure {
     }
 }
 
-fn items(page: Page) -> Vec<Item> {
+fn items(page: Page<Evidence>) -> Vec<Item> {
     match page {
-        Page::Rows(rows) => {
-            let evidence = rows.into_iter().filter_map(evidence);
-            evidence.map(Item::Key).collect()
-        }
+        Page::Rows(rows) => rows.into_iter().map(Item::Key).collect(),
         Page::Broken(error) => vec![Item::Broken(error)],
         Page::End => vec![Item::End],
     }
