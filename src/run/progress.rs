@@ -1,9 +1,10 @@
 //! The outcomes of all destinations in, how far the run has come out: one fold.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::task::Poll;
 
 use futures::stream::BoxStream;
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 
 use crate::copy::Budget;
 use crate::history::History;
@@ -134,10 +135,9 @@ impl<'a> RunProgress<'a> {
         outcomes: impl Iterator<Item = (usize, BoxStream<'_, KeyResult>)>,
         watch: &mut impl FnMut(&Report),
     ) -> Self {
-        let numbered = outcomes.map(|(number, outcomes)| outcomes.map(move |done| (number, done)));
         let marks = self.plan.task.marking().is_some();
         // Not a fold by value: to move a report for each key costs more than to count it.
-        let mut outcomes = stream::select_all(numbered);
+        let mut outcomes = in_turn(outcomes.collect());
         while let Some((number, done)) = outcomes.next().await {
             self.pass(number, done, marks);
             watch(&self.report);
@@ -250,6 +250,33 @@ impl<'a> RunProgress<'a> {
                 .map(|destination_progress| &destination_progress.progress),
         )
     }
+}
+
+/// The outcomes of all destinations as they come, with the numbers of the destinations. `select_all` does the same, and takes
+/// memory for each outcome.
+fn in_turn(
+    mut destinations: VecDeque<(usize, BoxStream<'_, KeyResult>)>,
+) -> impl Stream<Item = (usize, KeyResult)> {
+    stream::poll_fn(move |context| {
+        for _ in 0..destinations.len() {
+            let Some((number, mut outcomes)) = destinations.pop_front() else {
+                break;
+            };
+            let next = outcomes.poll_next_unpin(context);
+            if let Poll::Ready(None) = next {
+                continue;
+            }
+            destinations.push_back((number, outcomes));
+            if let Poll::Ready(Some(done)) = next {
+                return Poll::Ready(Some((number, done)));
+            }
+        }
+        if destinations.is_empty() {
+            Poll::Ready(None)
+        } else {
+            Poll::Pending
+        }
+    })
 }
 
 /// Keeps a key in mind, if it is among the first ones.
