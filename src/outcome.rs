@@ -156,7 +156,6 @@ fn orphan(outcome: Outcome, record: Option<SegmentRow>) -> CopyResult {
 
 /// The row of an object whose backup is current.
 pub(crate) fn recorded(object: Object, proof: Proof) -> (Key, Option<NextRow>) {
-    let key = object.key.clone();
     let row = match proof {
         Proof::Recorded(row) => return (object.key, Some(NextRow::Reuse(row))),
         Proof::Relisted(row, backup) => Row {
@@ -165,7 +164,7 @@ pub(crate) fn recorded(object: Object, proof: Proof) -> (Key, Option<NextRow>) {
             ..row.row().to_row()
         },
         Proof::Listed(backup) => Row {
-            key: object.key,
+            key: object.key.clone(),
             size: object.size,
             source_etag: object.etag,
             source_modified: object.last_modified,
@@ -177,7 +176,7 @@ pub(crate) fn recorded(object: Object, proof: Proof) -> (Key, Option<NextRow>) {
             checksum: None,
         },
     };
-    (key, Some(NextRow::New(Box::new(row))))
+    (object.key, Some(NextRow::New(Box::new(row))))
 }
 
 /// The outcome of an object that an error has stopped: it failed, or the run has to stop.

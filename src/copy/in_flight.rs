@@ -84,7 +84,10 @@ struct InFlight {
 impl InFlight {
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<KeyResult>> {
         loop {
-            if let Poll::Ready(Some(done)) = self.copies.poll_next_unpin(context) {
+            // Without the question each object would cost what it takes to ask for copies in vain.
+            if !self.copies.is_empty()
+                && let Poll::Ready(Some(done)) = self.copies.poll_next_unpin(context)
+            {
                 return Poll::Ready(Some(done));
             }
             let waiting = self.copier.destination.waiting_for_sweeps();

@@ -194,7 +194,9 @@ struct RecordStream {
 impl RecordStream {
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<KeyResult>> {
         loop {
-            while let Poll::Ready(Some(stored)) = self.storing.poll_next_unpin(context) {
+            while !self.storing.is_empty()
+                && let Poll::Ready(Some(stored)) = self.storing.poll_next_unpin(context)
+            {
                 if let Err(error) = stored {
                     self.recorder.stopped_by(error);
                 }
