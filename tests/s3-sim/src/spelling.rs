@@ -6,37 +6,58 @@ use std::borrow::Cow;
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 /// What S3 leaves as it is in a listing with `encoding-type=url`.
-const fn plain_in_listings(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'*' | b'/')
+static PLAIN_IN_LISTINGS: [bool; 256] = table(false);
+/// What stands for itself in XML.
+static PLAIN_IN_XML: [bool; 256] = table(true);
+
+const fn table(of_xml: bool) -> [bool; 256] {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        plain[byte] = match byte as u8 {
+            b'&' | b'<' | b'>' | b'"' | 0..=31 if of_xml => false,
+            _ if of_xml => true,
+            b'-' | b'_' | b'.' | b'*' | b'/' => true,
+            other => other.is_ascii_alphanumeric(),
+        };
+        byte += 1;
+    }
+    plain
 }
 
 /// Appends `text` the way S3 does for `encoding-type=url`: `+` for a space.
 pub(crate) fn push_url(out: &mut Vec<u8>, text: &str) {
-    for byte in text.bytes() {
-        match byte {
-            b' ' => out.push(b'+'),
-            _ if plain_in_listings(byte) => out.push(byte),
-            _ => {
-                out.push(b'%');
-                out.push(HEX[usize::from(byte >> 4)]);
-                out.push(HEX[usize::from(byte & 15)]);
-            }
-        }
-    }
+    push(out, text, &PLAIN_IN_LISTINGS, |out, byte| match byte {
+        b' ' => out.push(b'+'),
+        _ => out.extend_from_slice(&[
+            b'%',
+            HEX[usize::from(byte >> 4)],
+            HEX[usize::from(byte & 15)],
+        ]),
+    });
 }
 
 /// Appends `text` as XML character data, control characters as references.
 pub(crate) fn push_xml(out: &mut Vec<u8>, text: &str) {
-    for byte in text.bytes() {
-        match byte {
-            b'&' => out.extend_from_slice(b"&amp;"),
-            b'<' => out.extend_from_slice(b"&lt;"),
-            b'>' => out.extend_from_slice(b"&gt;"),
-            b'"' => out.extend_from_slice(b"&quot;"),
-            0..=31 => out.extend_from_slice(format!("&#x{byte:x};").as_bytes()),
-            _ => out.push(byte),
-        }
+    push(out, text, &PLAIN_IN_XML, |out, byte| match byte {
+        b'&' => out.extend_from_slice(b"&amp;"),
+        b'<' => out.extend_from_slice(b"&lt;"),
+        b'>' => out.extend_from_slice(b"&gt;"),
+        b'"' => out.extend_from_slice(b"&quot;"),
+        _ => out.extend_from_slice(format!("&#x{byte:x};").as_bytes()),
+    });
+}
+
+/// Appends `text`, and what is not plain as `coded` spells it. What is plain goes in one piece: a listing spells two
+/// thousand texts a page.
+fn push(out: &mut Vec<u8>, text: &str, plain: &[bool; 256], coded: impl Fn(&mut Vec<u8>, u8)) {
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| !plain[usize::from(*byte)]) {
+        out.extend_from_slice(&rest[..at]);
+        coded(out, rest[at]);
+        rest = &rest[at + 1..];
     }
+    out.extend_from_slice(rest);
 }
 
 /// Undoes percent-encoding; none if the result is not UTF-8.
@@ -72,6 +93,15 @@ mod tests {
         push_url(&mut out, "a b/+\u{1}é~");
 
         assert_eq!(out, b"a+b/%2B%01%C3%A9%7E");
+    }
+
+    #[test]
+    fn documents_spell_what_is_markup_and_what_controls() {
+        let mut out = Vec::new();
+
+        push_xml(&mut out, "a&<b>\"\u{1}\né~");
+
+        assert_eq!(out, "a&amp;&lt;b&gt;&quot;&#x1;&#xa;é~".as_bytes());
     }
 
     #[test]

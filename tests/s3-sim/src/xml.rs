@@ -87,10 +87,11 @@ impl Document {
 
     /// An ETag without quotes.
     pub(crate) fn etag(&mut self, etag: ETag) {
-        for byte in etag.digest {
-            self.bytes.push(HEX[usize::from(byte >> 4)]);
-            self.bytes.push(HEX[usize::from(byte & 15)]);
+        let mut digits = [0; 32];
+        for (two, byte) in digits.chunks_exact_mut(2).zip(etag.digest) {
+            two.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
         }
+        self.bytes.extend_from_slice(&digits);
         if etag.parts > 0 {
             self.bytes.push(b'-');
             self.digits(u64::from(etag.parts));
