@@ -254,9 +254,9 @@ impl<'a> RunProgress<'a> {
 
 /// The outcomes of all destinations as they come, with the numbers of the destinations. `select_all` does the same, and takes
 /// memory for each outcome.
-fn in_turn(
-    mut destinations: VecDeque<(usize, BoxStream<'_, KeyResult>)>,
-) -> impl Stream<Item = (usize, KeyResult)> {
+fn in_turn<T>(
+    mut destinations: VecDeque<(usize, BoxStream<'_, T>)>,
+) -> impl Stream<Item = (usize, T)> {
     stream::poll_fn(move |context| {
         for _ in 0..destinations.len() {
             let Some((number, mut outcomes)) = destinations.pop_front() else {
@@ -322,5 +322,34 @@ pub(super) fn log_outcome(outcome: &Outcome) {
         let (key, verdict) = (&compared.key, &compared.verdict);
         let repaired = compared.repaired.is_some();
         tracing::warn!(%key, ?verdict, repaired, "a backup is not as it should be");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use futures::channel::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn destinations_take_turns_and_none_waits_for_another() {
+        let (send, waiting) = mpsc::unbounded();
+        let mut outcomes = in_turn(VecDeque::from([
+            (0, stream::iter(["a", "b", "c"]).boxed()),
+            (1, waiting.boxed()),
+            (2, stream::iter(["d"]).boxed()),
+        ]));
+        let mut next = || outcomes.next().now_or_never();
+
+        assert_eq!(next(), Some(Some((0, "a"))));
+        assert_eq!(next(), Some(Some((2, "d"))));
+        assert_eq!(next(), Some(Some((0, "b"))));
+        send.unbounded_send("e").unwrap();
+        assert_eq!(next(), Some(Some((1, "e"))));
+        assert_eq!(next(), Some(Some((0, "c"))));
+        assert_eq!(next(), None);
+        drop(send);
+        assert_eq!(next(), Some(None));
     }
 }
