@@ -84,7 +84,7 @@ struct InFlight {
 impl InFlight {
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<KeyResult>> {
         loop {
-            // Without the question each object would cost what it takes to ask for copies in vain.
+            // In most nights hardly an object is copied, and each would ask in vain.
             if !self.copies.is_empty()
                 && let Poll::Ready(Some(done)) = self.copies.poll_next_unpin(context)
             {

@@ -213,8 +213,10 @@ pub fn decide(pair: Joined<Object, Object>, record: Option<SegmentRow>, policy: 
     let reason = reason_to_copy(&object, &backup, row, policy.mode);
     // The snapshot says nothing about a backup that is not what was written.
     let is_own = row.is_some_and(|row| row.is_backed_up_by(&backup));
-    let is_in_class = row.is_some_and(|row| row.storage_class == backup.storage_class.as_str());
-    let is_dated = row.is_some_and(|row| row.backup_modified.is_some());
+    let lacks_nothing = record.as_ref().zip(row).is_some_and(|(record, row)| {
+        row.storage_class == backup.storage_class.as_str()
+            && (row.backup_modified.is_some() || !record.can_be_dated())
+    });
     let record = record.filter(|_| is_own);
     match (reason, record) {
         (Some(reason), record) => Action::Copy {
@@ -226,9 +228,7 @@ pub fn decide(pair: Joined<Object, Object>, record: Option<SegmentRow>, policy: 
         (None, record) => {
             let in_archive = object.storage_class.is_archive();
             let proof = match record {
-                Some(record) if is_in_class && (is_dated || !record.can_be_dated()) => {
-                    Proof::Recorded(record)
-                }
+                Some(record) if lacks_nothing => Proof::Recorded(record),
                 Some(record) => Proof::Relisted(record, Box::new(backup)),
                 None => Proof::Listed(Box::new(backup)),
             };

@@ -45,7 +45,7 @@ pub enum Page<T> {
 }
 
 /// What `work` makes of what stands under each key of a section, a page at a time. With several CPUs a task of its own joins
-/// the listings and does the work, so that they work on several sections.
+/// the listings and does the work, so that no CPU waits for another.
 pub fn pages<T: Send + 'static>(
     section: ShardListing,
     mut work: impl FnMut(Known) -> Option<T> + Send + 'static,
