@@ -17,9 +17,6 @@ pub struct Form {
     folders: OnceLock<Vec<Folder>>,
 }
 
-/// Bytes that a name takes at most, but in a few folders.
-const USUAL_NAME: usize = 40;
-
 /// What the names of a folder begin with, how large it is compared to others, and what its names are.
 type Row = (String, u64, Leaf);
 
@@ -104,8 +101,7 @@ impl Form {
         let folder = folders.partition_point(is_before);
         let folder = &folders[folder];
         let (from, until) = (first(folder.before), first(folder.until));
-        let mut key = String::with_capacity(folder.prefix.len() + USUAL_NAME);
-        key.push_str(&folder.prefix);
+        let mut key = folder.prefix.clone();
         folder.leaf.push(&mut key, index - from, until - from);
         key
     }

@@ -6,28 +6,18 @@ use std::borrow::Cow;
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 /// What S3 leaves as it is in a listing with `encoding-type=url`.
-static PLAIN_IN_LISTINGS: [bool; 256] = table(false);
-/// What stands for itself in XML.
-static PLAIN_IN_XML: [bool; 256] = table(true);
+fn plain_in_listings(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'*' | b'/')
+}
 
-const fn table(of_xml: bool) -> [bool; 256] {
-    let mut plain = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        plain[byte] = match byte as u8 {
-            b'&' | b'<' | b'>' | b'"' | 0..=31 if of_xml => false,
-            _ if of_xml => true,
-            b'-' | b'_' | b'.' | b'*' | b'/' => true,
-            other => other.is_ascii_alphanumeric(),
-        };
-        byte += 1;
-    }
-    plain
+/// What stands for itself in XML.
+fn plain_in_xml(byte: u8) -> bool {
+    !matches!(byte, b'&' | b'<' | b'>' | b'"' | 0..=31)
 }
 
 /// Appends `text` the way S3 does for `encoding-type=url`: `+` for a space.
 pub(crate) fn push_url(out: &mut Vec<u8>, text: &str) {
-    push(out, text, &PLAIN_IN_LISTINGS, |out, byte| match byte {
+    push(out, text, plain_in_listings, |out, byte| match byte {
         b' ' => out.push(b'+'),
         _ => out.extend_from_slice(&[
             b'%',
@@ -39,7 +29,7 @@ pub(crate) fn push_url(out: &mut Vec<u8>, text: &str) {
 
 /// Appends `text` as XML character data, control characters as references.
 pub(crate) fn push_xml(out: &mut Vec<u8>, text: &str) {
-    push(out, text, &PLAIN_IN_XML, |out, byte| match byte {
+    push(out, text, plain_in_xml, |out, byte| match byte {
         b'&' => out.extend_from_slice(b"&amp;"),
         b'<' => out.extend_from_slice(b"&lt;"),
         b'>' => out.extend_from_slice(b"&gt;"),
@@ -50,9 +40,14 @@ pub(crate) fn push_xml(out: &mut Vec<u8>, text: &str) {
 
 /// Appends `text`, and what is not plain as `coded` spells it. What is plain goes in one piece: a listing spells two
 /// thousand texts a page.
-fn push(out: &mut Vec<u8>, text: &str, plain: &[bool; 256], coded: impl Fn(&mut Vec<u8>, u8)) {
+fn push(
+    out: &mut Vec<u8>,
+    text: &str,
+    is_plain: impl Fn(u8) -> bool,
+    coded: impl Fn(&mut Vec<u8>, u8),
+) {
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| !plain[usize::from(*byte)]) {
+    while let Some(at) = rest.iter().position(|byte| !is_plain(*byte)) {
         out.extend_from_slice(&rest[..at]);
         coded(out, rest[at]);
         rest = &rest[at + 1..];
